@@ -1,0 +1,1 @@
+"""Composition: settings, addresses, the shell of the pages, the commands that start it all."""

@@ -1,0 +1,14 @@
+"""The Celery application. Messages are only wake-ups: the job table is the truth."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
+
+app = Celery("trialtrace")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["trials"])
+app.conf.beat_schedule = {"sweep": {"task": "trials.tasks.sweep", "schedule": 10.0}}

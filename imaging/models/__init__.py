@@ -1,0 +1,24 @@
+"""Image series from receipt to measurement."""
+
+from imaging.models.dicom import ImagingStudy, Instance, Series
+from imaging.models.intake import ReceivedFile, Transmittal
+from imaging.models.quantification import (
+    Lesion,
+    LesionRatio,
+    Picture,
+    Quantification,
+    ReferenceRegion,
+)
+
+__all__ = [
+    "ImagingStudy",
+    "Instance",
+    "Lesion",
+    "LesionRatio",
+    "Picture",
+    "Quantification",
+    "ReceivedFile",
+    "ReferenceRegion",
+    "Series",
+    "Transmittal",
+]

@@ -1,0 +1,163 @@
+"""What was measured: each run with everything it was computed from."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from imaging.models.dicom import Series
+from trials.models import ScopedModel
+
+
+class Quantification(ScopedModel):
+    """One run of SUV and lesion measurement on a series. A new run supersedes, none is edited."""
+
+    class Status(models.TextChoices):
+        COMPUTED = "computed"
+        FLAGGED = "flagged", "Computed, flagged"
+        REFUSED = "refused"
+
+    trial_path = "series__imaging_study__scheduled_scan__patient__trial_id"
+    site_path = "series__imaging_study__scheduled_scan__patient__site_id"
+
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="quantifications")
+    run = models.PositiveIntegerField()
+    is_current = models.BooleanField(default=True)
+    status = models.CharField(max_length=10, choices=Status)
+    code = models.CharField(max_length=60, blank=True)
+    message = models.TextField(blank=True)
+    flags = models.JSONField(default=list)
+    suvbw_factor = models.FloatField(null=True)
+    suvmax = models.FloatField(null=True)
+    uptake_minutes = models.FloatField(null=True)
+    # Method and numbers of the segmentation, as the protocol version gave them.
+    parameters = models.JSONField(default=dict)
+    # The SUV derivation: policy, witnesses, every input with tag, value and unit.
+    derivation = models.JSONField(default=dict)
+    # SHA-256 over the sorted digests of the instances it was computed from.
+    input_sha256 = models.CharField(max_length=64)
+    software_version = models.CharField(max_length=40)
+    computed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["series", "-run"]
+        constraints = [
+            models.UniqueConstraint(name="run_once", fields=["series", "run"]),
+            models.UniqueConstraint(
+                name="one_current_run", fields=["series"], condition=Q(is_current=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.run} on {self.series}"
+
+
+class Lesion(ScopedModel):
+    """A connected region above the threshold, measured. A person says what it is."""
+
+    trial_path = "quantification__series__imaging_study__scheduled_scan__patient__trial_id"
+    site_path = "quantification__series__imaging_study__scheduled_scan__patient__site_id"
+
+    quantification = models.ForeignKey(
+        Quantification, on_delete=models.PROTECT, related_name="lesions"
+    )
+    number = models.PositiveIntegerField()
+    suvmax = models.FloatField()
+    suvmean = models.FloatField()
+    suvpeak = models.FloatField()
+    suvpeak_definition = models.CharField(max_length=30)
+    volume_ml = models.FloatField()
+    total_uptake = models.FloatField()
+    voxel_count = models.PositiveIntegerField()
+    # Plane, row, column of the hottest voxel; centroid in the patient's frame, mm (LPS).
+    suvmax_voxel = models.JSONField()
+    centroid_mm = models.JSONField()
+    has_partial_volume = models.BooleanField()
+
+    class Meta:
+        ordering = ["quantification", "number"]
+        constraints = [
+            models.UniqueConstraint(name="lesion_once", fields=["quantification", "number"])
+        ]
+
+    def __str__(self) -> str:
+        return f"lesion {self.number} of {self.quantification}"
+
+
+class ReferenceRegion(ScopedModel):
+    """A sphere of background uptake: proposed by the system, or placed by a reader."""
+
+    class Kind(models.TextChoices):
+        BLOOD_POOL = "blood_pool", "Mediastinal blood pool"
+        LIVER = "liver", "Liver"
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed", "Proposed, not yet accepted by a reader"
+        PLACED = "placed", "Placed by a reader"
+
+    trial_path = "quantification__series__imaging_study__scheduled_scan__patient__trial_id"
+    site_path = "quantification__series__imaging_study__scheduled_scan__patient__site_id"
+
+    quantification = models.ForeignKey(
+        Quantification, on_delete=models.PROTECT, related_name="reference_regions"
+    )
+    kind = models.CharField(max_length=20, choices=Kind)
+    status = models.CharField(max_length=10, choices=Status)
+    centre_mm = models.JSONField()
+    radius_mm = models.FloatField()
+    voxel_count = models.PositiveIntegerField()
+    suvmean = models.FloatField()
+    suv_sd = models.FloatField()
+    placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    placed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["quantification", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.quantification}"
+
+
+class LesionRatio(ScopedModel):
+    """Tumour-to-background ratio: SUVmax of a lesion over SUVmean of a reference region."""
+
+    trial_path = "lesion__quantification__series__imaging_study__scheduled_scan__patient__trial_id"
+    site_path = "lesion__quantification__series__imaging_study__scheduled_scan__patient__site_id"
+
+    lesion = models.ForeignKey(Lesion, on_delete=models.PROTECT, related_name="ratios")
+    region = models.ForeignKey(ReferenceRegion, on_delete=models.PROTECT, related_name="ratios")
+    tbr = models.FloatField()
+
+    class Meta:
+        ordering = ["lesion", "region"]
+        constraints = [models.UniqueConstraint(name="ratio_once", fields=["lesion", "region"])]
+
+    def __str__(self) -> str:
+        return f"TBR {self.tbr:.2f}"
+
+
+class Picture(ScopedModel):
+    """A rendered picture of a run, kept in the archive by its digest."""
+
+    class Kind(models.TextChoices):
+        MIP = "mip", "Maximum intensity projection with lesions"
+
+    trial_path = "quantification__series__imaging_study__scheduled_scan__patient__trial_id"
+    site_path = "quantification__series__imaging_study__scheduled_scan__patient__site_id"
+
+    quantification = models.ForeignKey(
+        Quantification, on_delete=models.PROTECT, related_name="pictures"
+    )
+    kind = models.CharField(max_length=10, choices=Kind)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="picture_once", fields=["quantification", "kind"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.quantification}"

@@ -1,0 +1,95 @@
+"""Users, the roles they hold, and the tokens their scripts use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from trials import roles
+
+
+class User(AbstractUser):
+    """A named person, or a named part of the system that acts by itself."""
+
+    is_system = models.BooleanField(default=False)
+
+    @cached_property
+    def current_memberships(self) -> list[Membership]:
+        """Roles held today. Kept for the life of this object, which is one request."""
+        return list(self.memberships.current().select_related("trial", "site"))
+
+    def scopes(self, permission: str | None = None) -> Iterator[tuple[int, int | None]]:
+        """Trial and site of each role held today that grants `permission`."""
+        for membership in self.current_memberships:
+            if permission is None or roles.granted(membership.role, permission):
+                yield membership.trial_id, membership.site_id
+
+    def may(self, permission: str) -> bool:
+        """Whether any role held today grants `permission` somewhere."""
+        return any(True for _ in self.scopes(permission))
+
+    def may_for(self, permission: str, scope: tuple[int, int | None]) -> bool:
+        """Whether a role held today grants `permission` on a row of that scope."""
+        trial, site = scope
+        return any(
+            held == trial and (at is None or site is None or at == site)
+            for held, at in self.scopes(permission)
+        )
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class MembershipQuerySet(models.QuerySet):
+    def current(self) -> MembershipQuerySet:
+        today = timezone.localdate()
+        open_ended = Q(ends_on__isnull=True) | Q(ends_on__gte=today)
+        return self.filter(open_ended, starts_on__lte=today, user__is_active=True)
+
+
+class Membership(models.Model):
+    """A role a user holds in a trial, at one site or (site empty) at all, for a time."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    trial = models.ForeignKey("trials.Trial", on_delete=models.PROTECT, related_name="memberships")
+    site = models.ForeignKey("trials.Site", on_delete=models.PROTECT, null=True, blank=True)
+    role = models.CharField(max_length=30, choices=[(r.value, r.label) for r in roles.Role])
+    starts_on = models.DateField()
+    ends_on = models.DateField(null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="membership_ends_after_start",
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=models.F("starts_on")),
+            ),
+            models.UniqueConstraint(
+                name="membership_once",
+                fields=["user", "trial", "site", "role", "starts_on"],
+                nulls_distinct=False,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.role} in {self.trial}"
+
+
+class ApiToken(models.Model):
+    """A token for scripts: only its SHA-256 is kept, it ends by itself."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_tokens")
+    label = models.CharField(max_length=80)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.label} of {self.user}"

@@ -1,0 +1,87 @@
+"""Scheduled scans and injections."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from trials.models.patient import Patient
+from trials.models.scope import ScopedModel
+from trials.models.trial import PlannedScan
+
+
+class ScheduledScan(ScopedModel):
+    """A planned scan given to a patient at a time."""
+
+    class State(models.TextChoices):
+        SCHEDULED = "scheduled"
+        INJECTED = "injected"
+        IMAGES_RECEIVED = "images_received", "Images received"
+        QUANTIFIED = "quantified"
+        CANCELLED = "cancelled"
+
+    trial_path = "patient__trial_id"
+    site_path = "patient__site_id"
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="scheduled_scans")
+    planned_scan = models.ForeignKey(PlannedScan, on_delete=models.PROTECT)
+    planned_at = models.DateTimeField()
+    state = models.CharField(max_length=20, choices=State, default=State.SCHEDULED)
+
+    class Meta:
+        ordering = ["patient", "planned_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="scan_scheduled_once",
+                fields=["patient", "planned_scan"],
+                condition=~Q(state="cancelled"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.planned_scan} of {self.patient}"
+
+
+class Injection(ScopedModel):
+    """The tracer a patient was given: what the syringe held, before and after, and when."""
+
+    trial_path = "scheduled_scan__patient__trial_id"
+    site_path = "scheduled_scan__patient__site_id"
+
+    scheduled_scan = models.OneToOneField(
+        ScheduledScan, on_delete=models.PROTECT, related_name="injection"
+    )
+    assayed_activity_mbq = models.FloatField()
+    assayed_at = models.DateTimeField()
+    # A residual that was not measured is unknown, not zero.
+    residual_activity_mbq = models.FloatField(null=True, blank=True)
+    residual_at = models.DateTimeField(null=True, blank=True)
+    injected_at = models.DateTimeField()
+    route = models.CharField(max_length=40, default="intravenous")
+    weight_kg = models.FloatField()
+    height_cm = models.FloatField(null=True, blank=True)
+    net_activity_mbq = models.FloatField()
+    half_life_s = models.FloatField()
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="injection_activity_positive", condition=Q(assayed_activity_mbq__gt=0)
+            ),
+            models.CheckConstraint(
+                name="injection_residual_has_time",
+                condition=Q(residual_activity_mbq__isnull=True, residual_at__isnull=True)
+                | Q(residual_activity_mbq__gte=0, residual_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="injection_weight_plausible",
+                condition=Q(weight_kg__gte=1) & Q(weight_kg__lte=400),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"injection for {self.scheduled_scan}"

@@ -1,0 +1,51 @@
+"""Querysets that start from what a user may see."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from trials.models.people import User
+
+
+class ScopedQuerySet(models.QuerySet):
+    """A queryset of rows that belong to a trial, and mostly to a site."""
+
+    def visible_to(self, user: User, permission: str | None = None) -> ScopedQuerySet:
+        """Rows within `user`'s memberships; with `permission`, those whose role grants it."""
+        reach = Q(pk__in=[])
+        for trial, site in user.scopes(permission):
+            within = Q(**{self.model.trial_path: trial})
+            if site is not None and self.model.site_path:
+                within &= Q(**{self.model.site_path: site})
+            reach |= within
+        return self.filter(reach)
+
+
+class ScopedModel(models.Model):
+    """A row that belongs to a trial.
+
+    `trial_path` and `site_path` are the look-ups that end at the primary keys of its trial
+    and site; a row without a site belongs to the trial as a whole.
+    """
+
+    trial_path: ClassVar[str]
+    site_path: ClassVar[str | None] = None
+
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def scope(self) -> tuple[int, int | None]:
+        """The primary keys of this row's trial and site."""
+        site = _value(self, self.site_path) if self.site_path else None
+        return _value(self, self.trial_path), site
+
+
+def _value(row: models.Model, path: str):
+    return reduce(getattr, path.split("__"), row)

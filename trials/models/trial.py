@@ -1,0 +1,169 @@
+"""The trial and what its protocol plans: data loaded from a trial file."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from trials.models.scope import ScopedModel
+
+
+class Trial(ScopedModel):
+    """A clinical trial. What no source states is empty, never guessed."""
+
+    trial_path = "pk"
+
+    identifier = models.CharField(max_length=40, unique=True)
+    acronym = models.CharField(max_length=40, blank=True)
+    title = models.TextField(blank=True)
+    sponsor = models.TextField(blank=True)
+    phase = models.CharField(max_length=80, blank=True)
+    status = models.CharField(max_length=120, blank=True)
+    conditions = models.JSONField(default=list, blank=True)
+    is_demo = models.BooleanField(default=False)
+    # Keys the de-identified UIDs of this trial; never leaves the database.
+    uid_key = models.BinaryField(max_length=32)
+
+    class Meta:
+        ordering = ["identifier"]
+
+    def __str__(self) -> str:
+        return self.identifier
+
+    @property
+    def current_version(self) -> ProtocolVersion:
+        return self.versions.order_by("-number").first()
+
+
+class ProtocolVersion(ScopedModel):
+    """One version of a trial's protocol, as its trial file states it."""
+
+    trial_path = "trial_id"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    label = models.CharField(max_length=80)
+    definition = models.JSONField()
+    definition_sha256 = models.CharField(max_length=64)
+    loaded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["trial", "number"]
+        constraints = [
+            models.UniqueConstraint(name="protocol_version_once", fields=["trial", "number"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trial} {self.label}"
+
+
+class Site(ScopedModel):
+    """A place that takes part in a trial; its time zone fixes what a wall clock there means."""
+
+    trial_path = "trial_id"
+    site_path = "pk"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="sites")
+    code = models.CharField(max_length=20)
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=60, default="UTC")
+
+    class Meta:
+        ordering = ["trial", "code"]
+        constraints = [models.UniqueConstraint(name="site_code_once", fields=["trial", "code"])]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
+
+
+class Tracer(ScopedModel):
+    """A radiopharmaceutical a protocol version uses, with its limits as far as known."""
+
+    trial_path = "version__trial_id"
+
+    version = models.ForeignKey(ProtocolVersion, on_delete=models.PROTECT, related_name="tracers")
+    identifier = models.CharField(max_length=40)
+    name = models.CharField(max_length=80)
+    radionuclide = models.CharField(max_length=10)
+    activity_target_mbq = models.FloatField(null=True, blank=True)
+    activity_low_mbq = models.FloatField(null=True, blank=True)
+    activity_high_mbq = models.FloatField(null=True, blank=True)
+    source = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="tracer_once", fields=["version", "identifier"])
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PlannedScan(ScopedModel):
+    """A scan the protocol plans, with its conformance limits as far as known."""
+
+    trial_path = "version__trial_id"
+
+    version = models.ForeignKey(
+        ProtocolVersion, on_delete=models.PROTECT, related_name="planned_scans"
+    )
+    tracer = models.ForeignKey(Tracer, on_delete=models.PROTECT, related_name="planned_scans")
+    identifier = models.CharField(max_length=40)
+    label = models.CharField(max_length=120)
+    uptake_low_minutes = models.FloatField(null=True, blank=True)
+    uptake_high_minutes = models.FloatField(null=True, blank=True)
+    requires_ct = models.BooleanField(null=True)
+    segmentation = models.JSONField(default=dict)
+    source = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["version", "pk"]
+        constraints = [
+            models.UniqueConstraint(name="planned_scan_once", fields=["version", "identifier"])
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class EligibilityCriterion(ScopedModel):
+    """One inclusion or exclusion criterion: its text, its rule, when it is judged, for whom."""
+
+    class Category(models.TextChoices):
+        INCLUSION = "inclusion"
+        EXCLUSION = "exclusion"
+
+    class Gate(models.TextChoices):
+        ENROLMENT = "enrolment"
+        PRE_INJECTION = "pre_injection", "Before injection"
+        PER_SCAN = "per_scan", "Per scan"
+
+    class Provenance(models.TextChoices):
+        SOURCE = "source", "Stated for this trial"
+        PROPOSED = "proposed", "Proposed, confirm with the protocol"
+        CONFLICT = "conflict", "Sources disagree, to be settled"
+
+    trial_path = "version__trial_id"
+
+    version = models.ForeignKey(ProtocolVersion, on_delete=models.PROTECT, related_name="criteria")
+    position = models.PositiveIntegerField()
+    identifier = models.CharField(max_length=20)
+    category = models.CharField(max_length=10, choices=Category)
+    text = models.TextField()
+    expression = models.JSONField()
+    # None means the criterion applies to every patient and scan.
+    applies_to = models.JSONField(null=True, blank=True)
+    gate = models.CharField(max_length=20, choices=Gate)
+    provenance = models.CharField(max_length=20, choices=Provenance)
+    note = models.TextField(blank=True)
+    source = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["version", "position"]
+        constraints = [
+            models.UniqueConstraint(name="criterion_once", fields=["version", "identifier"])
+        ]
+        verbose_name_plural = "eligibility criteria"
+
+    def __str__(self) -> str:
+        return f"{self.identifier} {self.text}"

@@ -1,0 +1,52 @@
+"""What the database itself guards: which tables are audited, and what the runtime role may do.
+
+Everything is audited and nothing may be deleted, unless this page says otherwise and why.
+The names are tables; the SQL is made from them by `trials.services.database`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+# Tables of ours without an audit trigger.
+NOT_AUDITED = {
+    "trials_auditevent": "is the trail",
+    "trials_job": "heartbeats many times a minute; what a job changes is audited itself",
+}
+
+# Columns whose values must not be copied into the trail.
+HIDDEN_COLUMNS = {
+    "trials_user": ("password", "last_login"),
+    "trials_apitoken": ("digest",),
+    "trials_trial": ("uid_key",),
+    "trials_patient": ("date_shift_days",),
+}
+
+# The application's role reads these and no more.
+READ_ONLY = ("trials_auditevent", "django_migrations")
+
+# Tables that hold no trial data, where the framework deletes rows of its own.
+DELETABLE_PREFIXES = ("axes_", "django_session")
+
+
+def audited_tables(tables: Iterable[str]) -> list[str]:
+    """The tables among `tables` that carry the audit trigger.
+
+    >>> audited_tables(["trials_patient", "trials_job", "axes_accesslog"])
+    ['trials_patient']
+    """
+    ours = ("trials_", "imaging_", "reporting_")
+    return sorted(t for t in tables if t.startswith(ours) and t not in NOT_AUDITED)
+
+
+def privileges(table: str) -> str:
+    """What the application's role may do with `table`.
+
+    >>> privileges("trials_patient")
+    'select, insert, update'
+    """
+    if table in READ_ONLY:
+        return "select"
+    if table.startswith(DELETABLE_PREFIXES):
+        return "select, insert, update, delete"
+    return "select, insert, update"

@@ -1,0 +1,76 @@
+"""Who may do what: the one table.
+
+A role is held by a user in a trial, at one site or at all of them, from a day until a
+day. Everything that is not granted here is denied; code can't grant what this table does
+not say. The matrix test reads the same table.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A role a user holds in a trial, in the words of ICH E6."""
+
+    COORDINATOR = "coordinator"
+    INVESTIGATOR = "investigator"
+    TECHNOLOGIST = "technologist"
+    MONITOR = "monitor"
+    READER = "reader"
+    DATA_MANAGER = "data_manager"
+    STATISTICIAN = "statistician"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+
+_C, _I, _T, _M = Role.COORDINATOR, Role.INVESTIGATOR, Role.TECHNOLOGIST, Role.MONITOR
+_R, _D, _S, _A = Role.READER, Role.DATA_MANAGER, Role.STATISTICIAN, Role.AUDITOR
+_O = Role.ADMINISTRATOR
+
+# The blinded reader holds no permission that names a patient; the administrator none that
+# shows clinical data.
+PERMISSIONS: dict[str, frozenset[Role]] = {
+    "trial.view": frozenset({_C, _I, _T, _M, _D, _S, _A}),
+    "trial.load": frozenset({_D}),
+    "patient.view": frozenset({_C, _I, _T, _M, _D, _A}),
+    "patient.screen": frozenset({_C, _I}),
+    "consent.record": frozenset({_C, _I}),
+    "evidence.record": frozenset({_C, _I}),
+    "eligibility.view": frozenset({_C, _I, _M, _D, _A}),
+    "eligibility.assess": frozenset({_C, _I}),
+    "patient.enrol": frozenset({_C, _I}),
+    "scan.schedule": frozenset({_C, _I}),
+    "injection.record": frozenset({_C, _I, _T}),
+    "images.upload": frozenset({_C, _I, _T}),
+    "images.view": frozenset({_C, _I, _T, _M, _D, _A}),
+    "images.decide": frozenset({_D}),
+    "quantification.view": frozenset({_C, _I, _M, _R, _D, _S, _A}),
+    "reading.view": frozenset({_R}),
+    "region.place": frozenset({_R}),
+    "query.view": frozenset({_C, _I, _T, _M, _D, _A}),
+    "query.open": frozenset({_M, _D}),
+    "query.answer": frozenset({_C, _I, _T}),
+    "query.close": frozenset({_M, _D}),
+    "deviation.view": frozenset({_C, _I, _T, _M, _D, _A}),
+    "deviation.record": frozenset({_C, _I, _T, _M, _D}),
+    "deviation.acknowledge": frozenset({_I}),
+    "deviation.close": frozenset({_M, _D}),
+    "audit.view": frozenset({_I, _M, _D, _A}),
+    "export.view": frozenset({_D, _S, _A}),
+    "export.create": frozenset({_D, _S}),
+    "jobs.view": frozenset({_D, _O}),
+}
+
+
+def granted(role: str, permission: str) -> bool:
+    """Whether `role` holds `permission`; an unknown permission is an error, not a no."""
+    return role in PERMISSIONS[permission]
+
+
+def roles_with(permission: str) -> frozenset[Role]:
+    return PERMISSIONS[permission]

@@ -1,0 +1,68 @@
+"""Accounts, roles and tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import date, timedelta
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from trials.models import ApiToken, Membership, Site, Trial, User
+from trials.roles import Role
+from trials.services import audit
+from trials.services.errors import Invalid
+
+TOKEN_LIFE = timedelta(hours=12)
+
+
+def create_user(*, username: str, password: str, full_name: str, by: User) -> User:
+    """A named account; the password has to pass the rules."""
+    if User.objects.filter(username=username).exists():
+        raise Invalid("username", "This user name was given out before; names are never reused.")
+    first, _, last = full_name.partition(" ")
+    user = User(username=username, first_name=first, last_name=last)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid("password", " ".join(error.messages)) from error
+    user.set_password(password)
+    with audit.action("user.created", actor=by, reason="new account"):
+        user.save()
+    return user
+
+
+def grant(user: User, role: Role, *, trial: Trial, site: Site | None, by: User, starts_on: date) -> Membership:
+    """Give `user` a role in a trial, at one site or at all of them."""
+    with audit.action("membership.granted", actor=by, reason="role granted", trial=trial.pk):
+        membership, _ = Membership.objects.get_or_create(
+            user=user, trial=trial, site=site, role=role, defaults={"starts_on": starts_on}
+        )
+    return membership
+
+
+def issue_token(user: User, *, label: str) -> tuple[str, ApiToken]:
+    """A token, shown this once; only its digest is kept."""
+    token = secrets.token_urlsafe(32)
+    with audit.action("token.issued", actor=user, reason="log-in of a script"):
+        row = ApiToken.objects.create(
+            user=user, label=label, digest=_digest(token), expires_at=timezone.now() + TOKEN_LIFE
+        )
+    return token, row
+
+
+def user_of_token(token: str) -> User | None:
+    """Whose token this is, if it is in force and the account is active."""
+    row = ApiToken.objects.filter(
+        digest=_digest(token),
+        revoked_at__isnull=True,
+        expires_at__gt=timezone.now(),
+        user__is_active=True,
+    ).select_related("user").first()
+    return row.user if row else None
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,52 @@
+"""Puts the database's own guards in place. Runs as the role that owns the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psycopg import sql
+
+from trials import protection
+
+AUDIT_SQL = Path(__file__).resolve().parents[1] / "sql" / "audit.sql"
+
+
+def protect(connection, *, runtime_role: str) -> None:
+    """Install the audit trail and grant `runtime_role` what the application needs.
+
+    Idempotent, so it follows every migrate and no table is ever without its guard.
+    """
+    tables = connection.introspection.table_names()
+    if "trials_auditevent" not in tables:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(AUDIT_SQL.read_text().replace("%", "%%"), ())
+        for table in protection.audited_tables(tables):
+            _audit(cursor, table)
+        _grant(cursor, tables, runtime_role)
+
+
+def _audit(cursor, table: str) -> None:
+    hidden = "{" + ",".join(protection.HIDDEN_COLUMNS.get(table, ())) + "}"
+    name = sql.Identifier(table)
+    cursor.execute(sql.SQL("drop trigger if exists audit on {}").format(name))
+    cursor.execute(
+        sql.SQL(
+            "create trigger audit after insert or update or delete on {} "
+            "for each row execute function trials_audit_row({})"
+        ).format(name, sql.Literal(hidden))
+    )
+    cursor.execute(sql.SQL("alter table {} enable always trigger audit").format(name))
+
+
+def _grant(cursor, tables: list[str], runtime_role: str) -> None:
+    role = sql.Identifier(runtime_role)
+    cursor.execute(sql.SQL("grant usage on schema public to {}").format(role))
+    for table in tables:
+        name = sql.Identifier(table)
+        cursor.execute(sql.SQL("revoke all on {} from {}").format(name, role))
+        rights = sql.SQL(protection.privileges(table))
+        cursor.execute(sql.SQL("grant {} on {} to {}").format(rights, name, role))
+    cursor.execute(
+        sql.SQL("grant usage on all sequences in schema public to {}").format(role)
+    )

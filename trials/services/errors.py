@@ -1,0 +1,33 @@
+"""What a service raises when it will not do what it was asked."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """An act that the rules or the state of the record do not allow.
+
+    `code` is stable, for programs and tests; `message` tells the user what was found, what
+    is expected and what to do. `status` is the HTTP status the edge answers with.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int = 409) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class Invalid(Refused):
+    """Input that cannot be what it says it is; `field` names where."""
+
+    def __init__(self, field: str, message: str, *, code: str = "invalid") -> None:
+        super().__init__(code, message, status=422)
+        self.field = field
+
+
+class Forbidden(Refused):
+    """The user has no role that grants this."""
+
+    def __init__(self, permission: str) -> None:
+        message = f"Your role in this trial does not include {permission}."
+        super().__init__("forbidden", message, status=403)
