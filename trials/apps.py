@@ -17,4 +17,4 @@ class TrialsConfig(AppConfig):
     name = "trials"
 
     def ready(self) -> None:
-        post_migrate.connect(protect_database, dispatch_uid="trials.protect_database")
+        post_migrate.connect(protect_database, sender=self)
