@@ -1,0 +1,58 @@
+"""Enrolment: only on an eligible verdict that still stands."""
+
+from __future__ import annotations
+
+from trials import permissions
+from trials.models import EligibilityAssessment, EligibilityCriterion, Patient, User
+from trials.services import audit
+from trials.services.errors import Refused
+
+ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
+ELIGIBLE = EligibilityAssessment.Verdict.ELIGIBLE
+
+
+def enrol(patient: Patient, *, by: User) -> Patient:
+    """Enrol `patient` on the newest enrolment verdict, or refuse and say what is missing."""
+    permissions.require(by, "patient.enrol", patient)
+    reason = "eligible by the assessment in force"
+    with audit.action("patient.enrolled", actor=by, reason=reason, trial=patient.trial_id):
+        locked = Patient.objects.select_for_update().get(pk=patient.pk)
+        if locked.state != Patient.State.SCREENING:
+            raise Refused("not-in-screening", f"{patient} is {locked.get_state_display().lower()}.")
+        _require_eligible(locked)
+        locked.state = Patient.State.ENROLLED
+        locked.save(update_fields=["state"])
+    return locked
+
+
+def verdict_in_force(patient: Patient) -> EligibilityAssessment | None:
+    """The newest enrolment assessment, if nothing it was made on has changed since."""
+    newest = patient.assessments.filter(gate=ENROLMENT).first()
+    if newest is None or newest.version_id != patient.trial.current_version.pk:
+        return None
+    after = newest.assessed_at
+    if patient.evidence.filter(recorded_at__gt=after, scheduled_scan=None).exists():
+        return None
+    if patient.consents.filter(recorded_at__gt=after).exists():
+        return None
+    if patient.consents.filter(withdrawn_at__gt=after).exists():
+        return None
+    return newest
+
+
+def _require_eligible(patient: Patient) -> None:
+    verdict = verdict_in_force(patient)
+    if verdict is None:
+        raise Refused(
+            "assess-first",
+            "Assess eligibility first: there is no assessment of the evidence as it stands now.",
+        )
+    if verdict.verdict != ELIGIBLE:
+        open_criteria = ", ".join(
+            f"{result.criterion.identifier} ({result.word})"
+            for result in verdict.results.select_related("criterion")
+            if result.word in {"excludes", "cannot tell"}
+        )
+        raise Refused(
+            "not-eligible", f"{patient} can't be enrolled. Criteria not satisfied: {open_criteria}."
+        )

@@ -1,0 +1,44 @@
+"""Moments as a person wrote them: only as precise as they are."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+
+from trials.services.errors import Invalid
+
+PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+
+
+def partial_date(value: str, *, field: str) -> str:
+    """`2026`, `2026-03` or `2026-03-02`, if there is such a day; raises Invalid otherwise."""
+    match = PARTIAL_DATE.fullmatch(value.strip())
+    try:
+        date(*(int(part or 1) for part in match.groups()) if match else ())
+    except (TypeError, ValueError):
+        raise Invalid(
+            field, f"Give a date as 2026-03-02, 2026-03 or 2026; got {value!r}."
+        ) from None
+    return value.strip()
+
+
+def partial_moment(value: str, *, field: str) -> str:
+    """A partial date, or a date and time with its zone; raises Invalid otherwise."""
+    if "T" not in value:
+        return partial_date(value, field=field)
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Invalid(
+            field, f"Give a time with its zone, as 2026-03-02T08:15+01:00; got {value!r}."
+        )
+    return moment.isoformat()
+
+
+def aware(value: datetime, *, field: str) -> datetime:
+    """`value` if it names its zone; raises Invalid otherwise."""
+    if value.tzinfo is None:
+        raise Invalid(field, "Give the time with its zone.")
+    return value

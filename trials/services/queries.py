@@ -1,0 +1,76 @@
+"""Queries: open, answered, closed. The site answers, whoever asked closes."""
+
+from __future__ import annotations
+
+from trials import permissions
+from trials.models import Query, QueryMessage, ScopedModel, User
+from trials.services import audit, jobs, subjects
+from trials.services.errors import Invalid, Refused
+
+State = Query.State
+
+
+def open_query(about: ScopedModel, *, text: str, by: User) -> Query:
+    """Ask the site about a record."""
+    permissions.require(by, "query.open", about)
+    _require_text(text)
+    trial = subjects.patient_of(about).trial_id
+    with audit.action("query.opened", actor=by, reason="question to the site", trial=trial):
+        return _create(about, text=text, by=by, rule="")
+
+
+def raise_by_rule(about: ScopedModel, *, rule: str, text: str) -> Query:
+    """A rule asks, once, however often it fails. Inside the action that found it."""
+    query = Query.objects.filter(rule=rule, **subjects.reference(about)).exclude(
+        state=State.CLOSED
+    ).first()
+    return query or _create(about, text=text, by=jobs.system_user(), rule=rule)
+
+
+def answer(query: Query, *, text: str, by: User) -> Query:
+    permissions.require(by, "query.answer", query)
+    return _move(query, State.ANSWERED, text=text, by=by, allowed={State.OPEN})
+
+
+def reopen(query: Query, *, text: str, by: User) -> Query:
+    permissions.require(by, "query.close", query)
+    return _move(query, State.OPEN, text=text, by=by, allowed={State.ANSWERED})
+
+
+def close(query: Query, *, text: str, by: User) -> Query:
+    permissions.require(by, "query.close", query)
+    return _move(query, State.CLOSED, text=text, by=by, allowed={State.ANSWERED, State.OPEN})
+
+
+def _create(about: ScopedModel, *, text: str, by: User, rule: str) -> Query:
+    patient = subjects.patient_of(about)
+    query = Query.objects.create(
+        trial_id=patient.trial_id,
+        site_id=patient.site_id,
+        patient=patient,
+        rule=rule,
+        text=text,
+        opened_by=by,
+        **subjects.reference(about),
+    )
+    QueryMessage.objects.create(query=query, state=State.OPEN, text=text, author=by)
+    return query
+
+
+def _move(query: Query, state: Query.State, *, text: str, by: User, allowed: set) -> Query:
+    _require_text(text)
+    with audit.action(
+        f"query.{state}", actor=by, reason=text, trial=query.trial_id, patient=query.patient_id
+    ):
+        locked = Query.objects.select_for_update().get(pk=query.pk)
+        if locked.state not in allowed:
+            raise Refused("wrong-state", f"This query is {locked.state}: it can't become {state}.")
+        locked.state = state
+        locked.save(update_fields=["state"])
+        QueryMessage.objects.create(query=locked, state=state, text=text, author=by)
+    return locked
+
+
+def _require_text(text: str) -> None:
+    if not text.strip():
+        raise Invalid("text", "Write what is asked or answered.")

@@ -1,0 +1,133 @@
+"""Scheduling scans and recording what was injected."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError
+
+from trials import decay, permissions
+from trials.models import Injection, Patient, PlannedScan, ScheduledScan, User
+from trials.services import audit, deviations, moments, patients, queries
+from trials.services.errors import Invalid, Refused
+
+
+def schedule(
+    patient: Patient, *, planned_scan: PlannedScan, planned_at: datetime, by: User
+) -> ScheduledScan:
+    """Give a planned scan of the protocol a time for this patient."""
+    permissions.require(by, "scan.schedule", patient)
+    patients.require_participation(patient)
+    if planned_scan.version.trial_id != patient.trial_id:
+        raise Invalid("planned_scan", "This scan is planned in another trial.")
+    if patient.state != Patient.State.ENROLLED:
+        raise Refused("not-enrolled", f"{patient} is not enrolled: enrol before scheduling a scan.")
+    planned_at = moments.aware(planned_at, field="planned_at")
+    try:
+        with audit.action("scan.scheduled", actor=by, reason="planned", trial=patient.trial_id):
+            return ScheduledScan.objects.create(
+                patient=patient, planned_scan=planned_scan, planned_at=planned_at
+            )
+    except IntegrityError as error:
+        raise Refused(
+            "already-scheduled", f"{planned_scan} is scheduled for {patient} already."
+        ) from error
+
+
+def record_injection(
+    scan: ScheduledScan,
+    *,
+    assayed_activity_mbq: float,
+    assayed_at: datetime,
+    residual_activity_mbq: float | None,
+    residual_at: datetime | None,
+    injected_at: datetime,
+    route: str,
+    weight_kg: float,
+    height_cm: float | None,
+    by: User,
+) -> Injection:
+    """Record the injection as it happened; what is outside the protocol becomes a deviation."""
+    permissions.require(by, "injection.record", scan)
+    patients.require_participation(scan.patient)
+    _check_injection(assayed_activity_mbq, residual_activity_mbq, residual_at, weight_kg, height_cm)
+    tracer = scan.planned_scan.tracer
+    half_life = decay.HALF_LIFE[tracer.radionuclide]
+    net = _net_activity(
+        half_life, assayed_activity_mbq, assayed_at, residual_activity_mbq, residual_at, injected_at
+    )
+    trial = scan.patient.trial_id
+    with audit.action(
+        "injection.recorded", actor=by, reason="scan day", trial=trial, patient=scan.patient_id
+    ):
+        locked = ScheduledScan.objects.select_for_update().get(pk=scan.pk)
+        if Injection.objects.filter(scheduled_scan=locked).exists():
+            raise Refused("already-injected", "The injection of this scan is recorded already.")
+        injection = Injection.objects.create(
+            scheduled_scan=locked,
+            assayed_activity_mbq=assayed_activity_mbq,
+            assayed_at=assayed_at,
+            residual_activity_mbq=residual_activity_mbq,
+            residual_at=residual_at,
+            injected_at=injected_at,
+            route=route,
+            weight_kg=weight_kg,
+            height_cm=height_cm,
+            net_activity_mbq=net.value,
+            half_life_s=half_life,
+            recorded_by=by,
+        )
+        if locked.state == ScheduledScan.State.SCHEDULED:
+            locked.state = ScheduledScan.State.INJECTED
+            locked.save(update_fields=["state"])
+        _judge(injection, residual_known=net.residual_known)
+    return injection
+
+
+def _check_injection(assayed, residual, residual_at, weight, height) -> None:
+    if not assayed > 0:
+        raise Invalid("assayed_activity_mbq", f"Must be positive, got {assayed:g} MBq.")
+    if (residual is None) != (residual_at is None):
+        raise Invalid("residual_at", "A measured residual needs its time, and a time its residual.")
+    if residual is not None and residual < 0:
+        raise Invalid("residual_activity_mbq", f"Can't be negative, got {residual:g} MBq.")
+    if not 1 <= weight <= 400:
+        raise Invalid("weight_kg", f"Expected 1 to 400 kg, got {weight:g} kg.")
+    if height is not None and not 30 <= height <= 250:
+        raise Invalid("height_cm", f"Expected 30 to 250 cm, got {height:g} cm.")
+
+
+def _net_activity(half_life, assayed, assayed_at, residual, residual_at, injected_at):
+    try:
+        return decay.net_activity(
+            assayed=assayed,
+            assay_to_injection=(injected_at - assayed_at).total_seconds(),
+            residual=residual,
+            injection_to_residual=(
+                (residual_at - injected_at).total_seconds() if residual_at else None
+            ),
+            half_life=half_life,
+        )
+    except decay.DecayError as error:
+        raise Invalid("residual_activity_mbq", str(error)) from error
+
+
+def _judge(injection: Injection, *, residual_known: bool) -> None:
+    """Compare with the protocol. Inside the action that recorded the injection."""
+    tracer = injection.scheduled_scan.planned_scan.tracer
+    low, high = tracer.activity_low_mbq, tracer.activity_high_mbq
+    net = injection.net_activity_mbq
+    if (low is not None and net < low) or (high is not None and net > high):
+        deviations.draft_by_rule(
+            injection,
+            rule="injected-activity-out-of-range",
+            text=f"Net injected activity {net:.1f} MBq is outside {low:g} to {high:g} MBq.",
+            values={"found": net, "low": low, "high": high, "unit": "MBq"},
+        )
+    if not residual_known:
+        queries.raise_by_rule(
+            injection,
+            rule="residual-not-measured",
+            text="The residual activity was not measured: the net activity leaves it out. "
+            "Record it, or confirm that it was not measured.",
+        )
