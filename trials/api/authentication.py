@@ -18,7 +18,9 @@ class TokenAuthentication(BaseAuthentication):
         parts = get_authorization_header(request).split()
         if not parts or parts[0].lower() != self.keyword:
             return None
-        user = accounts.user_of_token(parts[1].decode("ascii", "replace")) if len(parts) == 2 else None
+        user = (
+            accounts.user_of_token(parts[1].decode("ascii", "replace")) if len(parts) == 2 else None
+        )
         if user is None:
             raise AuthenticationFailed("This token is unknown, expired or revoked.")
         return user, None

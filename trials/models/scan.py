@@ -70,7 +70,8 @@ class Injection(ScopedModel):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="injection_activity_positive", condition=Q(assayed_activity_mbq__gt=0)
+                name="injection_activity_positive",
+                condition=Q(assayed_activity_mbq__gt=0),
             ),
             models.CheckConstraint(
                 name="injection_residual_has_time",

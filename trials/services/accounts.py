@@ -34,11 +34,23 @@ def create_user(*, username: str, password: str, full_name: str, by: User) -> Us
     return user
 
 
-def grant(user: User, role: Role, *, trial: Trial, site: Site | None, by: User, starts_on: date) -> Membership:
+def grant(
+    user: User,
+    role: Role,
+    *,
+    trial: Trial,
+    site: Site | None,
+    by: User,
+    starts_on: date,
+) -> Membership:
     """Give `user` a role in a trial, at one site or at all of them."""
     with audit.action("membership.granted", actor=by, reason="role granted", trial=trial.pk):
         membership, _ = Membership.objects.get_or_create(
-            user=user, trial=trial, site=site, role=role, defaults={"starts_on": starts_on}
+            user=user,
+            trial=trial,
+            site=site,
+            role=role,
+            defaults={"starts_on": starts_on},
         )
     return membership
 
@@ -48,19 +60,26 @@ def issue_token(user: User, *, label: str) -> tuple[str, ApiToken]:
     token = secrets.token_urlsafe(32)
     with audit.action("token.issued", actor=user, reason="log-in of a script"):
         row = ApiToken.objects.create(
-            user=user, label=label, digest=_digest(token), expires_at=timezone.now() + TOKEN_LIFE
+            user=user,
+            label=label,
+            digest=_digest(token),
+            expires_at=timezone.now() + TOKEN_LIFE,
         )
     return token, row
 
 
 def user_of_token(token: str) -> User | None:
     """Whose token this is, if it is in force and the account is active."""
-    row = ApiToken.objects.filter(
-        digest=_digest(token),
-        revoked_at__isnull=True,
-        expires_at__gt=timezone.now(),
-        user__is_active=True,
-    ).select_related("user").first()
+    row = (
+        ApiToken.objects.filter(
+            digest=_digest(token),
+            revoked_at__isnull=True,
+            expires_at__gt=timezone.now(),
+            user__is_active=True,
+        )
+        .select_related("user")
+        .first()
+    )
     return row.user if row else None
 
 

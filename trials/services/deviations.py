@@ -17,7 +17,10 @@ def record(about: ScopedModel, *, text: str, by: User) -> Deviation:
         raise Invalid("text", "Say what happened.")
     patient = subjects.patient_of(about)
     with audit.action(
-        "deviation.recorded", actor=by, reason="seen by a person", trial=patient.trial_id
+        "deviation.recorded",
+        actor=by,
+        reason="seen by a person",
+        trial=patient.trial_id,
     ):
         return Deviation.objects.create(
             patient=patient, text=text, recorded_by=by, **subjects.reference(about)

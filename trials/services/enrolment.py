@@ -18,7 +18,10 @@ def enrol(patient: Patient, *, by: User) -> Patient:
     with audit.action("patient.enrolled", actor=by, reason=reason, trial=patient.trial_id):
         locked = Patient.objects.select_for_update().get(pk=patient.pk)
         if locked.state != Patient.State.SCREENING:
-            raise Refused("not-in-screening", f"{patient} is {locked.get_state_display().lower()}.")
+            raise Refused(
+                "not-in-screening",
+                f"{patient} is {locked.get_state_display().lower()}.",
+            )
         _require_eligible(locked)
         locked.state = Patient.State.ENROLLED
         locked.save(update_fields=["state"])
@@ -54,5 +57,6 @@ def _require_eligible(patient: Patient) -> None:
             if result.word in {"excludes", "cannot tell"}
         )
         raise Refused(
-            "not-eligible", f"{patient} can't be enrolled. Criteria not satisfied: {open_criteria}."
+            "not-eligible",
+            f"{patient} can't be enrolled. Criteria not satisfied: {open_criteria}.",
         )

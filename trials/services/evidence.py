@@ -40,13 +40,23 @@ def record(
 
 
 def correct(
-    evidence: Evidence, *, value, unit: str, observed_at: str, source: str, reason: str, by: User
+    evidence: Evidence,
+    *,
+    value,
+    unit: str,
+    observed_at: str,
+    source: str,
+    reason: str,
+    by: User,
 ) -> Evidence:
     """Replace a fact by a better one; the old one stays in the record beside it."""
     permissions.require(by, "evidence.record", evidence)
     _require_reason(reason)
     if evidence.superseded_by_id:
-        raise Refused("already-corrected", "This value was corrected before: correct the newer one.")
+        raise Refused(
+            "already-corrected",
+            "This value was corrected before: correct the newer one.",
+        )
     trial = evidence.patient.trial_id
     with audit.action("evidence.corrected", actor=by, reason=reason, trial=trial):
         better = _create(

@@ -141,9 +141,13 @@ def sweep() -> list[int]:
     waiting = Q(state=Job.State.QUEUED, not_before__lt=now - PATIENCE)
     abandoned = Q(state=Job.State.RUNNING, heartbeat_at__lt=now - LEASE)
     Job.objects.filter(abandoned, attempts__gte=MAXIMUM_ATTEMPTS).update(
-        state=Job.State.PARKED, finished_at=now, error="The worker died each time it tried this."
+        state=Job.State.PARKED,
+        finished_at=now,
+        error="The worker died each time it tried this.",
     )
-    return list(Job.objects.filter(waiting | abandoned).order_by("pk").values_list("pk", flat=True)[:500])
+    return list(
+        Job.objects.filter(waiting | abandoned).order_by("pk").values_list("pk", flat=True)[:500]
+    )
 
 
 def _failed(claim: Claim, error: Exception) -> None:

@@ -32,7 +32,8 @@ def partial_moment(value: str, *, field: str) -> str:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise Invalid(
-            field, f"Give a time with its zone, as 2026-03-02T08:15+01:00; got {value!r}."
+            field,
+            f"Give a time with its zone, as 2026-03-02T08:15+01:00; got {value!r}.",
         )
     return moment.isoformat()
 

@@ -20,11 +20,12 @@ def register(site: Site, *, sex_at_birth: str, birth: str, by: User) -> Patient:
     """Give a person a number in the trial. Names and hospital numbers stay at the site."""
     permissions.require(by, "patient.screen", site)
     if sex_at_birth not in Patient.Sex.values:
-        raise Invalid("sex_at_birth", f"Sex at birth is F, M or U (unknown); got {sex_at_birth!r}.")
+        raise Invalid(
+            "sex_at_birth",
+            f"Sex at birth is F, M or U (unknown); got {sex_at_birth!r}.",
+        )
     birth = moments.partial_date(birth, field="birth")
-    with audit.action(
-        "patient.registered", actor=by, reason="screening", trial=site.trial_id
-    ):
+    with audit.action("patient.registered", actor=by, reason="screening", trial=site.trial_id):
         # Two registrations at one site wait for each other, so that numbers have no doubles.
         Site.objects.select_for_update().get(pk=site.pk)
         last = site.patients.aggregate(last=Max("number"))["last"] or 0
@@ -87,5 +88,6 @@ def require_participation(patient: Patient) -> None:
     """Raise unless new data may still be collected of this patient."""
     if patient.state == Patient.State.WITHDRAWN:
         raise Refused(
-            "withdrawn", f"{patient} withdrew consent: nothing new may be collected or uploaded."
+            "withdrawn",
+            f"{patient} withdrew consent: nothing new may be collected or uploaded.",
         )

@@ -21,9 +21,11 @@ def open_query(about: ScopedModel, *, text: str, by: User) -> Query:
 
 def raise_by_rule(about: ScopedModel, *, rule: str, text: str) -> Query:
     """A rule asks, once, however often it fails. Inside the action that found it."""
-    query = Query.objects.filter(rule=rule, **subjects.reference(about)).exclude(
-        state=State.CLOSED
-    ).first()
+    query = (
+        Query.objects.filter(rule=rule, **subjects.reference(about))
+        .exclude(state=State.CLOSED)
+        .first()
+    )
     return query or _create(about, text=text, by=jobs.system_user(), rule=rule)
 
 
@@ -60,7 +62,11 @@ def _create(about: ScopedModel, *, text: str, by: User, rule: str) -> Query:
 def _move(query: Query, state: Query.State, *, text: str, by: User, allowed: set) -> Query:
     _require_text(text)
     with audit.action(
-        f"query.{state}", actor=by, reason=text, trial=query.trial_id, patient=query.patient_id
+        f"query.{state}",
+        actor=by,
+        reason=text,
+        trial=query.trial_id,
+        patient=query.patient_id,
     ):
         locked = Query.objects.select_for_update().get(pk=query.pk)
         if locked.state not in allowed:

@@ -21,7 +21,10 @@ def schedule(
     if planned_scan.version.trial_id != patient.trial_id:
         raise Invalid("planned_scan", "This scan is planned in another trial.")
     if patient.state != Patient.State.ENROLLED:
-        raise Refused("not-enrolled", f"{patient} is not enrolled: enrol before scheduling a scan.")
+        raise Refused(
+            "not-enrolled",
+            f"{patient} is not enrolled: enrol before scheduling a scan.",
+        )
     planned_at = moments.aware(planned_at, field="planned_at")
     try:
         with audit.action("scan.scheduled", actor=by, reason="planned", trial=patient.trial_id):
@@ -54,11 +57,20 @@ def record_injection(
     tracer = scan.planned_scan.tracer
     half_life = decay.HALF_LIFE[tracer.radionuclide]
     net = _net_activity(
-        half_life, assayed_activity_mbq, assayed_at, residual_activity_mbq, residual_at, injected_at
+        half_life,
+        assayed_activity_mbq,
+        assayed_at,
+        residual_activity_mbq,
+        residual_at,
+        injected_at,
     )
     trial = scan.patient.trial_id
     with audit.action(
-        "injection.recorded", actor=by, reason="scan day", trial=trial, patient=scan.patient_id
+        "injection.recorded",
+        actor=by,
+        reason="scan day",
+        trial=trial,
+        patient=scan.patient_id,
     ):
         locked = ScheduledScan.objects.select_for_update().get(pk=scan.pk)
         if Injection.objects.filter(scheduled_scan=locked).exists():
@@ -88,7 +100,10 @@ def _check_injection(assayed, residual, residual_at, weight, height) -> None:
     if not assayed > 0:
         raise Invalid("assayed_activity_mbq", f"Must be positive, got {assayed:g} MBq.")
     if (residual is None) != (residual_at is None):
-        raise Invalid("residual_at", "A measured residual needs its time, and a time its residual.")
+        raise Invalid(
+            "residual_at",
+            "A measured residual needs its time, and a time its residual.",
+        )
     if residual is not None and residual < 0:
         raise Invalid("residual_activity_mbq", f"Can't be negative, got {residual:g} MBq.")
     if not 1 <= weight <= 400:

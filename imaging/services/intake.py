@@ -1,0 +1,307 @@
+"""Intake: receive what a site sends, inspect it, release it de-identified or say why not.
+
+Each step is one job with one transaction at its end; a step done twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Max
+from django.utils import timezone
+
+from imaging import storage
+from imaging.deidentification import keyed_digest
+from imaging.models import ReceivedFile, Transmittal
+from imaging.services.parser import Inspection, Parser
+from trials import permissions
+from trials.models import Job, Patient, ScheduledScan, User
+from trials.services import audit, jobs, patients
+from trials.services.errors import Invalid, Refused
+
+MAXIMUM_FILES = 10_000
+MAXIMUM_FILE_BYTES = 64 * 2**20
+
+State = Transmittal.State
+FileState = ReceivedFile.State
+
+
+def open_transmittal(scan: ScheduledScan, *, by: User) -> Transmittal:
+    """The transmittal now being received for `scan`; a second call finds the same one."""
+    permissions.require(by, "images.upload", scan)
+    patients.require_participation(scan.patient)
+    with audit.action("transmittal.opened", actor=by, reason="upload", **_about_scan(scan)):
+        ScheduledScan.objects.select_for_update().get(pk=scan.pk)
+        transmittal, _ = Transmittal.objects.get_or_create(
+            scheduled_scan=scan, state=State.RECEIVING, defaults={"sent_by": by}
+        )
+    return transmittal
+
+
+def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[str]:
+    """Which of these files the transmittal does not hold yet, in the order asked."""
+    permissions.require(by, "images.upload", transmittal)
+    held = set(transmittal.files.values_list("sha256", flat=True))
+    return [digest for digest in dict.fromkeys(sha256s) if digest not in held]
+
+
+def receive(
+    transmittal: Transmittal, *, files: Iterable[UploadedFile], by: User
+) -> list[ReceivedFile]:
+    """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
+    permissions.require(by, "images.upload", transmittal)
+    _require_receiving(transmittal)
+    stored = [_store(file) for file in files]
+    with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
+        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
+        _require_receiving(locked)
+        return _enter(locked, dict(stored))
+
+
+def complete(transmittal: Transmittal, *, by: User) -> Transmittal:
+    """All files were sent: begin to inspect them. Said twice, it is done once."""
+    permissions.require(by, "images.upload", transmittal)
+    with audit.action(
+        "transmittal.received", actor=by, reason="all files sent", **about(transmittal)
+    ):
+        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
+        if locked.state != State.RECEIVING:
+            return locked
+        if not locked.files.exists():
+            raise Refused("no-files", "No file has arrived yet: send the image files first.")
+        locked.completed_at = timezone.now()
+        move(locked, State.RECEIVED)
+        jobs.enqueue("imaging.inspect", actor=by, transmittal=locked.pk)
+    return locked
+
+
+def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) -> Transmittal:
+    """A person settles what the rules would not: let quarantined images through, or refuse them."""
+    permissions.require(by, "images.decide", transmittal)
+    if len(reason.strip(" .-")) < 3:
+        raise Invalid("reason", "Say why, in a few words.")
+    with audit.action("transmittal.decided", actor=by, reason=reason, **about(transmittal)):
+        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
+        if locked.state != State.QUARANTINED:
+            raise Refused("not-quarantined", f"This transmittal is {locked.get_state_display()}.")
+        waiting = locked.files.filter(state=FileState.QUARANTINED)
+        if release:
+            waiting.update(state=FileState.ACCEPTED)
+            move(locked, State.INSPECTED)
+            jobs.enqueue("imaging.release", actor=by, transmittal=locked.pk)
+        else:
+            message = f"Refused by a person: {reason}"
+            waiting.update(state=FileState.REJECTED, code="refused-by-person", message=message)
+            move(locked, State.REJECTED, code="refused-by-person", message=message)
+    return locked
+
+
+def inspect(claim: jobs.Claim) -> None:
+    """Look into each file in the parsing process, then say what becomes of the transmittal."""
+    transmittal = load(claim)
+    if transmittal.state != State.RECEIVED:
+        return nothing_to_do(claim)
+    files = list(transmittal.files.filter(state=FileState.RECEIVED))
+    key = bytes(transmittal.scheduled_scan.patient.trial.uid_key)
+    found: dict[int, Inspection] = {}
+    with Parser() as parser:
+        for number, file in enumerate(files, start=1):
+            found[file.pk] = parser.inspect(storage.quarantine.read(file.sha256))
+            _apply(file, found[file.pk], key)
+            say(claim, "Inspecting", number, len(files))
+    with (
+        jobs.fenced(claim),
+        audit.action(
+            "transmittal.inspected",
+            actor=jobs.system_user(),
+            reason="rules of acceptance",
+            **about(transmittal),
+        ),
+    ):
+        _note_duplicates(transmittal, files)
+        _judge(transmittal, files, found, actor=claim.actor)
+        ReceivedFile.objects.bulk_update(
+            files,
+            [
+                "state",
+                "code",
+                "message",
+                "source_instance",
+                "source_series",
+                "source_study",
+                "source_patient",
+            ],
+            batch_size=500,
+        )
+
+
+def _apply(file: ReceivedFile, inspection: Inspection, key: bytes) -> None:
+    """Put the verdict on the ledger; identified UIDs only as keyed digests."""
+    file.state = FileState(inspection.verdict)
+    file.code, file.message = inspection.code, inspection.message
+    facts = inspection.facts
+    file.source_instance = keyed_digest(facts.get("sop_instance_uid", ""), key=key)
+    file.source_series = keyed_digest(facts.get("series_instance_uid", ""), key=key)
+    file.source_study = keyed_digest(facts.get("study_instance_uid", ""), key=key)
+    file.source_patient = keyed_digest(facts.get("patient_id", ""), key=key)
+
+
+def _note_duplicates(transmittal: Transmittal, files: list[ReceivedFile]) -> None:
+    """An image that is in the archive already, byte for byte, is stored once and noted."""
+    known = dict(
+        ReceivedFile.objects.filter(
+            state=FileState.RELEASED,
+            transmittal__scheduled_scan=transmittal.scheduled_scan_id,
+            source_instance__in=[file.source_instance for file in files if file.source_instance],
+        ).values_list("source_instance", "sha256")
+    )
+    for file in files:
+        if file.source_instance and known.get(file.source_instance) == file.sha256:
+            file.state, file.code = FileState.REJECTED, "already-released"
+            file.message = "The archive holds this image of this scan already; nothing changed."
+
+
+def _judge(
+    transmittal: Transmittal,
+    files: list[ReceivedFile],
+    found: dict[int, Inspection],
+    *,
+    actor: User,
+) -> None:
+    """What becomes of the transmittal as a whole."""
+    accepted = [file for file in files if file.state == FileState.ACCEPTED]
+    held = [file for file in files if file.state == FileState.QUARANTINED]
+    doubt = _doubt(transmittal, accepted + held, found)
+    if doubt or held:
+        code, message = doubt or (held[0].code, held[0].message)
+        for file in accepted:
+            file.state, file.code, file.message = FileState.QUARANTINED, code, message
+        move(transmittal, State.QUARANTINED, code=code, message=message)
+    elif accepted:
+        move(transmittal, State.INSPECTED)
+        jobs.enqueue("imaging.release", actor=actor, transmittal=transmittal.pk)
+    else:
+        code, message = _why_nothing(files)
+        move(transmittal, State.REJECTED, code=code, message=message)
+
+
+def _doubt(
+    transmittal: Transmittal, files: list[ReceivedFile], found: dict[int, Inspection]
+) -> tuple[str, str] | None:
+    """Why a person has to look before these images may pass, or None."""
+    if len({file.source_patient for file in files}) > 1:
+        return "several-patients", (
+            "The files carry more than one patient ID. Check that each image belongs to "
+            "this patient, and send them again without the others."
+        )
+    if len({file.source_study for file in files}) > 1:
+        return "several-studies", (
+            "The files belong to more than one DICOM study. Send the studies one by one, "
+            "or have a data manager confirm that they are one scan."
+        )
+    doubled = Counter(file.source_instance for file in files)
+    if any(count > 1 for count in doubled.values()) or _belongs_elsewhere(transmittal, doubled):
+        return "image-known-otherwise", (
+            "An image with the same SOP Instance UID is known with other content or for "
+            "another scan. Nothing was replaced; check which patient the images are of."
+        )
+    sexes = {found[file.pk].facts.get("patient_sex") for file in files}
+    declared = transmittal.scheduled_scan.patient.sex_at_birth
+    if sexes & {"F", "M"} and declared != Patient.Sex.UNKNOWN and declared not in sexes:
+        return "sex-differs", (
+            "Patient's Sex in the images differs from the patient's record. Check that the "
+            "images are of this patient."
+        )
+    return None
+
+
+def _belongs_elsewhere(transmittal: Transmittal, instances: Iterable[str]) -> bool:
+    return (
+        ReceivedFile.objects.filter(
+            source_instance__in=list(instances),
+            state__in=[FileState.RELEASED, FileState.ACCEPTED],
+            transmittal__scheduled_scan__patient__trial=transmittal.scheduled_scan.patient.trial_id,
+        )
+        .exclude(transmittal=transmittal)
+        .exists()
+    )
+
+
+def _why_nothing(files: list[ReceivedFile]) -> tuple[str, str]:
+    codes = Counter((file.code, file.message) for file in files)
+    (code, message), count = codes.most_common(1)[0]
+    if code == "already-released" and count == len(files):
+        return (
+            "nothing-new",
+            f"Nothing new: the archive holds all {count} images already.",
+        )
+    return (
+        code,
+        f"No file could be accepted. Most often ({count} of {len(files)}): {message}",
+    )
+
+
+def _store(file: UploadedFile) -> tuple[str, int]:
+    if file.size is not None and file.size > MAXIMUM_FILE_BYTES:
+        raise Invalid(
+            "files",
+            f"A file has {file.size:,} bytes; {MAXIMUM_FILE_BYTES:,} are the most.",
+        )
+    return storage.quarantine.write(file.chunks())
+
+
+def _enter(transmittal: Transmittal, stored: dict[str, int]) -> list[ReceivedFile]:
+    held = set(transmittal.files.filter(sha256__in=stored).values_list("sha256", flat=True))
+    last = transmittal.files.aggregate(last=Max("position"))["last"] or 0
+    new = [digest for digest in stored if digest not in held]
+    if last + len(new) > MAXIMUM_FILES:
+        raise Refused("too-many-files", f"A transmittal holds {MAXIMUM_FILES:,} files at most.")
+    ReceivedFile.objects.bulk_create(
+        ReceivedFile(
+            transmittal=transmittal,
+            position=last + n,
+            sha256=digest,
+            size=stored[digest],
+        )
+        for n, digest in enumerate(new, start=1)
+    )
+    return list(transmittal.files.filter(sha256__in=stored))
+
+
+def _require_receiving(transmittal: Transmittal) -> None:
+    if transmittal.state != State.RECEIVING:
+        raise Refused(
+            "not-receiving",
+            f"This transmittal is {transmittal.get_state_display().lower()}: open a new one.",
+        )
+
+
+def move(transmittal: Transmittal, state: State, *, code: str = "", message: str = "") -> None:
+    transmittal.state, transmittal.code, transmittal.message = state, code, message
+    transmittal.save(update_fields=["state", "code", "message", "completed_at"])
+
+
+def load(claim: jobs.Claim) -> Transmittal:
+    return Transmittal.objects.select_related(
+        "scheduled_scan__patient__trial", "scheduled_scan__patient__site"
+    ).get(pk=claim.arguments["transmittal"])
+
+
+def nothing_to_do(claim: jobs.Claim) -> None:
+    with jobs.fenced(claim):
+        pass
+
+
+def say(claim: jobs.Claim, what: str, number: int, total: int) -> None:
+    if number % 50 == 0 or number == total:
+        jobs.report(claim, f"{what} {number} of {total}")
+
+
+def _about_scan(scan: ScheduledScan) -> dict[str, int]:
+    return {"trial": scan.patient.trial_id, "patient": scan.patient_id}
+
+
+def about(transmittal: Transmittal) -> dict[str, int]:
+    return _about_scan(transmittal.scheduled_scan)

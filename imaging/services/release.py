@@ -1,0 +1,153 @@
+"""Release: de-identify what was accepted, write the archive, clear the quarantine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from imaging import storage
+from imaging.deidentification import DeidentificationPolicy
+from imaging.models import ImagingStudy, Instance, ReceivedFile, Series, Transmittal
+from imaging.services import intake
+from imaging.services.parser import Parser, ParserError
+from trials.models import ScheduledScan
+from trials.services import audit, jobs
+
+FileState = ReceivedFile.State
+State = Transmittal.State
+
+
+@dataclass(frozen=True)
+class Released:
+    """A de-identified file in the archive, before the record knows it."""
+
+    file: ReceivedFile
+    sha256: str
+    size: int
+    header: dict
+    report: dict
+
+
+def release(claim: jobs.Claim) -> None:
+    """De-identify each accepted file into the archive; any failure releases nothing."""
+    transmittal = intake.load(claim)
+    if transmittal.state != State.INSPECTED:
+        return intake.nothing_to_do(claim)
+    policy = policy_for(transmittal.scheduled_scan)
+    files = list(transmittal.files.filter(state=FileState.ACCEPTED))
+    try:
+        released = _deidentify(claim, files, policy)
+    except ParserError as error:
+        return _hold(claim, transmittal, error)
+    with (
+        jobs.fenced(claim),
+        audit.action(
+            "transmittal.released",
+            actor=jobs.system_user(),
+            reason="de-identified",
+            **intake.about(transmittal),
+        ),
+    ):
+        _record(transmittal, released)
+        transmittal.files.filter(pk__in=[file.pk for file in files]).update(
+            state=FileState.RELEASED
+        )
+        intake.move(transmittal, State.RELEASED)
+        jobs.enqueue("imaging.assemble", actor=claim.actor, transmittal=transmittal.pk)
+        transaction.on_commit(lambda: clear_quarantine(transmittal))
+
+
+def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
+    """How this patient's images lose their identity: one key a trial, one offset a patient."""
+    patient = scan.patient
+    return DeidentificationPolicy(
+        uid_key=bytes(patient.trial.uid_key),
+        date_shift_days=patient.date_shift_days,
+        trial=patient.trial.identifier,
+        site=patient.site.code,
+        subject=patient.identifier,
+    )
+
+
+def clear_quarantine(transmittal: Transmittal) -> None:
+    """Remove the identified originals that no transmittal is waiting for any more."""
+    for digest in transmittal.files.values_list("sha256", flat=True):
+        waiting = ReceivedFile.objects.filter(
+            sha256=digest,
+            state__in=[FileState.RECEIVED, FileState.ACCEPTED, FileState.QUARANTINED],
+        )
+        if not waiting.exists():
+            storage.quarantine.remove(digest)
+
+
+def _deidentify(
+    claim: jobs.Claim, files: list[ReceivedFile], policy: DeidentificationPolicy
+) -> list[Released]:
+    released = []
+    with Parser() as parser:
+        for number, file in enumerate(files, start=1):
+            result = parser.deidentify(storage.quarantine.read(file.sha256), policy)
+            digest, size = storage.archive.write([result.dicom])
+            released.append(Released(file, digest, size, result.header, result.report))
+            intake.say(claim, "De-identifying", number, len(files))
+    return released
+
+
+def _hold(claim: jobs.Claim, transmittal: Transmittal, error: ParserError) -> None:
+    """What can't be de-identified is not released: a person looks."""
+    message = f"De-identification stopped, nothing was released: {error}"
+    with (
+        jobs.fenced(claim),
+        audit.action(
+            "transmittal.held",
+            actor=jobs.system_user(),
+            reason="de-identification failed",
+            **intake.about(transmittal),
+        ),
+    ):
+        transmittal.files.filter(state=FileState.ACCEPTED).update(
+            state=FileState.QUARANTINED, code="deidentification-failed", message=message
+        )
+        intake.move(
+            transmittal,
+            State.QUARANTINED,
+            code="deidentification-failed",
+            message=message,
+        )
+
+
+def _record(transmittal: Transmittal, released: list[Released]) -> None:
+    series: dict[str, Series] = {}
+    for item in released:
+        uid = item.header["series_instance_uid"]
+        if uid not in series:
+            series[uid] = _series(transmittal, item.header)
+    Instance.objects.bulk_create(
+        [
+            Instance(
+                series=series[item.header["series_instance_uid"]],
+                received_file=item.file,
+                sop_instance_uid=item.header["sop_instance_uid"],
+                sha256=item.sha256,
+                size=item.size,
+                header=item.header,
+                deidentification=item.report,
+            )
+            for item in released
+        ],
+        batch_size=500,
+    )
+
+
+def _series(transmittal: Transmittal, header: dict) -> Series:
+    study, _ = ImagingStudy.objects.get_or_create(
+        scheduled_scan=transmittal.scheduled_scan,
+        study_instance_uid=header["study_instance_uid"],
+    )
+    series, _ = Series.objects.get_or_create(
+        imaging_study=study,
+        series_instance_uid=header["series_instance_uid"],
+        defaults={"transmittal": transmittal, "modality": header["modality"]},
+    )
+    return series

@@ -1,0 +1,80 @@
+"""Two stores of files: quarantine, identified and short-lived; archive, de-identified.
+
+A file's name is the digest of its bytes, so that the same bytes are stored once, a path is
+never made from what someone sent, and `fsck` can tell whether a file is still what it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class StorageError(Exception):
+    """A stored file is missing, or is not what it was."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Files by SHA-256 below one folder."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return Path(settings.STORAGE) / self.name
+
+    def path(self, sha256: str) -> Path:
+        if not DIGEST.fullmatch(sha256):
+            raise StorageError("a stored file is named by its SHA-256")
+        return self.folder / sha256[:2] / sha256
+
+    def has(self, sha256: str) -> bool:
+        return self.path(sha256).exists()
+
+    def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
+        """Keep the bytes; they are on disk when this returns. Gives digest and size."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix="incoming-")
+        digest, size = hashlib.sha256(), 0
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            path = self.path(digest.hexdigest())
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return digest.hexdigest(), size
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes, if they still have this digest."""
+        try:
+            data = self.path(sha256).read_bytes()
+        except FileNotFoundError as error:
+            raise StorageError(f"{self.name} has lost {sha256[:12]}") from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StorageError(f"{self.name}: {sha256[:12]} is not what it was")
+        return data
+
+    def remove(self, sha256: str) -> None:
+        self.path(sha256).unlink(missing_ok=True)
+
+
+quarantine = Store("quarantine")
+archive = Store("archive")
