@@ -17,7 +17,7 @@ from imaging.deidentification import keyed_digest
 from imaging.models import ReceivedFile, Transmittal
 from imaging.services.parser import Inspection, Parser
 from trials import permissions
-from trials.models import Job, Patient, ScheduledScan, User
+from trials.models import Patient, ScheduledScan, User
 from trials.services import audit, jobs, patients
 from trials.services.errors import Invalid, Refused
 

@@ -1,0 +1,195 @@
+"""How a number came about: from the lesion back to the voxel, the file and the syringe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import Http404
+
+from imaging.models import Instance, Lesion, Quantification
+from imaging.selectors import volumes
+from trials.models import Injection
+
+QUANTITIES = {
+    "suvmax": ("SUVmax", "g/mL", "Highest SUVbw of the lesion's voxels."),
+    "suvmean": ("SUVmean", "g/mL", "Mean SUVbw of the lesion's voxels."),
+    "suvpeak": (
+        "SUVpeak",
+        "g/mL",
+        "Highest mean over a 1 cm³ sphere (radius 6.2035 mm) centred on a voxel of the lesion.",
+    ),
+    "volume_ml": ("Volume", "mL", "Number of voxels times the volume of a voxel."),
+    "total_uptake": ("Total uptake", "g", "SUVmean times volume."),
+    "tbr": ("TBR", "", "SUVmax of the lesion over SUVmean of the reference region."),
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value in a derivation, where it comes from, and what it was computed from."""
+
+    label: str
+    value: Any = None
+    unit: str = ""
+    source: str = ""
+    inputs: tuple[Node, ...] = field(default=())
+
+    def to_json(self) -> dict:
+        return {
+            "label": self.label,
+            "value": self.value,
+            "unit": self.unit,
+            "source": self.source,
+            "inputs": [node.to_json() for node in self.inputs],
+        }
+
+
+def derivation_of(lesion: Lesion, quantity: str) -> Node:
+    """How one number of a lesion came about, back to the voxel, the syringe and the file."""
+    if quantity not in QUANTITIES:
+        raise Http404
+    label, unit, definition = QUANTITIES[quantity]
+    run = lesion.quantification
+    if quantity == "tbr":
+        return Node(label, source=definition, inputs=tuple(_ratios(lesion)))
+    source = f"{definition} {lesion.suvpeak_definition}" if quantity == "suvpeak" else definition
+    return Node(
+        f"{label} of lesion {lesion.number}",
+        getattr(lesion, quantity),
+        unit,
+        source,
+        (*_voxels(lesion, quantity), _segmentation(run), _scale(run), _origin(run)),
+    )
+
+
+def _ratios(lesion: Lesion):
+    for ratio in lesion.ratios.select_related("region"):
+        region = ratio.region
+        yield Node(
+            f"TBR to {region.get_kind_display().lower()}",
+            ratio.tbr,
+            "",
+            region.get_status_display(),
+            (
+                derivation_of(lesion, "suvmax"),
+                Node(
+                    f"SUVmean of {region.get_kind_display().lower()}",
+                    region.suvmean,
+                    "g/mL",
+                    f"{region.voxel_count} voxels in a sphere of {region.radius_mm:g} mm radius "
+                    f"at {_millimetres(region.centre_mm)}, SD {region.suv_sd:.3g} g/mL",
+                ),
+            ),
+        )
+
+
+def _voxels(lesion: Lesion, quantity: str):
+    yield Node("Voxels in the lesion", lesion.voxel_count)
+    if quantity != "suvmax":
+        return
+    plane, row, column = lesion.suvmax_voxel
+    yield Node(
+        "Hottest voxel",
+        f"plane {plane}, row {row}, column {column}",
+        source="stored value × Rescale Slope + Rescale Intercept, times the factor",
+        inputs=tuple(_pixel(lesion)),
+    )
+
+
+def _pixel(lesion: Lesion):
+    """The one stored number the maximum was read from, read again from the archive."""
+    pixel = volumes.pixel(lesion.quantification.series, tuple(lesion.suvmax_voxel))
+    yield Node("Stored value", pixel.stored, source="Pixel Data (7FE0,0010)")
+    yield Node("Rescale Slope", pixel.slope, "Bq/mL", "(0028,1053) of this slice")
+    yield Node("Rescale Intercept", pixel.intercept, "Bq/mL", "(0028,1052) of this slice")
+    yield Node("Image file", pixel.sha256, source="SHA-256 of the de-identified instance")
+
+
+def _segmentation(run: Quantification) -> Node:
+    parameters = run.parameters
+    return Node(
+        "Segmentation",
+        f"SUV ≥ {parameters['suv']:g} g/mL, 26-connected, at least "
+        f"{parameters['minimum_volume_ml']:g} mL",
+        source="protocol version of the trial",
+    )
+
+
+def _scale(run: Quantification) -> Node:
+    derivation = run.derivation
+    given = tuple(
+        Node(one["name"], one["value"], one["unit"], f"DICOM {one['tag']}")
+        for one in derivation["inputs"]
+    )
+    witnesses = tuple(
+        Node(one["name"], one["offset"], "s from Series Time", f"{one['says']} {one['note']}")
+        for one in derivation["witnesses"]
+    )
+    return Node(
+        "SUVbw factor",
+        run.suvbw_factor,
+        derivation["factor_unit"],
+        derivation["policy"],
+        (
+            Node("Decayed activity", derivation["decayed_activity"], "Bq"),
+            Node("Injection to reference", derivation["decay_seconds"], "s"),
+            *given,
+            Node("Witnesses of the reference time", inputs=witnesses),
+        ),
+    )
+
+
+def _origin(run: Quantification) -> Node:
+    series = run.series
+    transmittal = series.transmittal
+    count = Instance.objects.filter(series=series).count()
+    parts = [
+        Node(
+            "Run",
+            run.run,
+            source=f"TrialTrace {run.software_version}, {run.computed_at:%Y-%m-%d %H:%M} UTC",
+        ),
+        Node("Image series", series.reading_identifier, source=f"{count} de-identified instances"),
+        Node("Digest of the inputs", run.input_sha256, source="SHA-256 over the instances"),
+        Node(
+            "Transmittal",
+            transmittal.pk,
+            source=f"received {transmittal.completed_at:%Y-%m-%d %H:%M} UTC",
+        ),
+    ]
+    injection = Injection.objects.filter(scheduled_scan=transmittal.scheduled_scan_id).first()
+    if injection:
+        parts.append(_syringe(injection))
+    return Node("Where it comes from", inputs=tuple(parts))
+
+
+def _syringe(injection: Injection) -> Node:
+    return Node(
+        "Net injected activity recorded by the site",
+        injection.net_activity_mbq,
+        "MBq",
+        "assayed less residual, both decay-corrected to the injection",
+        (
+            Node(
+                "Assayed activity",
+                injection.assayed_activity_mbq,
+                "MBq",
+                f"{injection.assayed_at:%Y-%m-%d %H:%M} UTC",
+            ),
+            Node(
+                "Residual activity",
+                injection.residual_activity_mbq,
+                "MBq",
+                f"{injection.residual_at:%Y-%m-%d %H:%M} UTC"
+                if injection.residual_at
+                else "not measured",
+            ),
+            Node("Injection", f"{injection.injected_at:%Y-%m-%d %H:%M:%S} UTC"),
+            Node("Half-life", injection.half_life_s, "s", "ICRP Publication 107"),
+        ),
+    )
+
+
+def _millimetres(point: list[float]) -> str:
+    return "({:.1f}, {:.1f}, {:.1f}) mm".format(*point)

@@ -1,0 +1,65 @@
+"""Reading archived instances back as headers, volumes and single pixels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pydicom
+
+from imaging import geometry, storage, suv, volume
+from imaging.headers import PetHeader, SliceHeader
+from imaging.models import Instance, Series
+
+
+def headers_of(series: Series) -> list[SliceHeader]:
+    """The headers of a series' instances, as they were read at release."""
+    reader = PetHeader if series.modality == "PT" else SliceHeader
+    return [reader.from_json(instance.header) for instance in series.instances.all()]
+
+
+def suv_volume(
+    series: Series, headers: Sequence[PetHeader]
+) -> tuple[np.ndarray, geometry.Grid, suv.SuvScale]:
+    """SUVbw of a series in g/mL as a volume (planes, rows, columns), its grid and scale."""
+    scale = suv.suvbw_scale(headers)
+    stack = geometry.stack_from_headers(headers)
+    instances = list(series.instances.all())
+    ordered = [instances[i] for i in stack.order]
+    values = volume.rescaled(
+        (headers[i] for i in stack.order), (_stored_values(one) for one in ordered)
+    )
+    values *= np.float32(scale.factor)
+    return values, stack.grid, scale
+
+
+def _stored_values(instance: Instance) -> np.ndarray:
+    """Pixel values of one archived, de-identified instance, as stored."""
+    data = io.BytesIO(storage.archive.read(instance.sha256))
+    return pydicom.dcmread(data).pixel_array
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """One stored value and what turns it into an activity concentration."""
+
+    stored: int
+    slope: float
+    intercept: float
+    sha256: str
+
+
+def pixel(series: Series, voxel: tuple[int, int, int]) -> Pixel:
+    """The pixel behind a voxel (plane, row, column), read again from the archive."""
+    headers = headers_of(series)
+    plane, row, column = voxel
+    place = geometry.stack_from_headers(headers).order[plane]
+    instance, header = list(series.instances.all())[place], headers[place]
+    return Pixel(
+        stored=int(_stored_values(instance)[row, column]),
+        slope=header.rescale_slope,
+        intercept=header.rescale_intercept,
+        sha256=instance.sha256,
+    )

@@ -1,0 +1,258 @@
+"""Quantification: SUV, lesions, reference regions and pictures of one PET series.
+
+Nothing is overwritten: a new run supersedes the one before. Each stores its version, its
+parameters and the digest of what it was computed from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db.models import Max
+
+from imaging import (
+    conformance,
+    geometry,
+    lesions,
+    pictures,
+    reference_regions,
+    segmentation,
+    storage,
+    suv,
+)
+from imaging.headers import PetHeader
+from imaging.models import (
+    Lesion,
+    LesionRatio,
+    Picture,
+    Quantification,
+    ReferenceRegion,
+    Series,
+    Transmittal,
+)
+from imaging.selectors import volumes
+from imaging.services import assembly
+from trials.models import ScheduledScan
+from trials.services import audit, jobs, queries
+from trials.version import VERSION
+
+LIVER_RADIUS_MM = 15.0
+MAXIMUM_COMPONENTS = 500
+PICTURE_UPPER_SUV = 10.0
+
+Status = Quantification.Status
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything one run found, before the record knows it."""
+
+    scale: suv.SuvScale
+    suvmax: float
+    uptake_minutes: float | None
+    lesions: tuple[lesions.LesionMeasurement, ...]
+    liver: reference_regions.RegionStatistics | None
+    flags: tuple[str, ...]
+    picture: tuple[str, int]
+
+
+def run(claim: jobs.Claim) -> None:
+    """Measure the series; a series that gives no SUV gets a run that says why."""
+    series = _load(claim.arguments["series"])
+    headers = volumes.headers_of(series)
+    jobs.report(claim, "Computing SUV")
+    try:
+        measured: Measured | Exception = _measure(claim, series, headers)
+    except (suv.SuvRefused, segmentation.SegmentationError) as refusal:
+        measured = refusal
+    scan = series.imaging_study.scheduled_scan
+    with (
+        jobs.fenced(claim),
+        audit.action(
+            "series.quantified",
+            actor=jobs.system_user(),
+            reason="measurement",
+            trial=scan.patient.trial_id,
+            patient=scan.patient_id,
+        ),
+    ):
+        quantification = _new_run(series, measured)
+        if isinstance(measured, Measured):
+            _record(quantification, measured)
+        else:
+            _refuse(series, quantification)
+        _finish(series, scan)
+
+
+def _load(pk: int) -> Series:
+    return Series.objects.select_related(
+        "imaging_study__scheduled_scan__patient__site",
+        "imaging_study__scheduled_scan__planned_scan__tracer",
+        "transmittal",
+    ).get(pk=pk)
+
+
+def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) -> Measured:
+    values, grid, scale = volumes.suv_volume(series, headers)
+    jobs.report(claim, "Measuring lesions")
+    parameters = _parameters(series)
+    components = segmentation.fixed_threshold(
+        values,
+        threshold=parameters["suv"],
+        spacing=grid.spacing,
+        minimum_volume_ml=parameters["minimum_volume_ml"],
+        max_components=MAXIMUM_COMPONENTS,
+    )
+    found = lesions.measure(values, components, grid=grid)
+    jobs.report(claim, "Reference regions and pictures")
+    picture = pictures.mip_png(values, grid=grid, lesions=found, upper_suv=PICTURE_UPPER_SUV)
+    return Measured(
+        scale=scale,
+        suvmax=float(values.max()),
+        uptake_minutes=_uptake(series, headers),
+        lesions=found,
+        liver=_liver(values, grid),
+        flags=tuple(scale.flags),
+        picture=storage.archive.write([picture]),
+    )
+
+
+def _parameters(series: Series) -> dict:
+    return series.imaging_study.scheduled_scan.planned_scan.segmentation
+
+
+def _uptake(series: Series, headers: Sequence[PetHeader]) -> float | None:
+    scan = series.imaging_study.scheduled_scan
+    seen = assembly.observed(scan, headers, has_ct=False)
+    return conformance.uptake_minutes(seen, assembly.recorded_injection(scan))
+
+
+def _liver(values: np.ndarray, grid: geometry.Grid) -> reference_regions.RegionStatistics | None:
+    centre = reference_regions.propose_liver(values, grid=grid)
+    if centre is None:
+        return None
+    return reference_regions.sphere(values, grid=grid, centre_mm=centre, radius_mm=LIVER_RADIUS_MM)
+
+
+def _new_run(series: Series, measured: Measured | Exception) -> Quantification:
+    Series.objects.select_for_update().get(pk=series.pk)
+    series.quantifications.filter(is_current=True).update(is_current=False)
+    last = series.quantifications.aggregate(last=Max("run"))["last"] or 0
+    common = {
+        "series": series,
+        "run": last + 1,
+        "parameters": _parameters(series),
+        "input_sha256": input_digest(series),
+        "software_version": VERSION,
+    }
+    if isinstance(measured, Measured):
+        return Quantification.objects.create(
+            status=Status.FLAGGED if measured.flags else Status.COMPUTED,
+            flags=list(measured.flags),
+            suvbw_factor=measured.scale.factor,
+            suvmax=measured.suvmax,
+            uptake_minutes=measured.uptake_minutes,
+            derivation=measured.scale.derivation(),
+            **common,
+        )
+    return Quantification.objects.create(
+        status=Status.REFUSED, code=measured.code, message=str(measured), **common
+    )
+
+
+def _record(quantification: Quantification, measured: Measured) -> None:
+    Lesion.objects.bulk_create(
+        Lesion(
+            quantification=quantification,
+            number=one.number,
+            suvmax=one.suvmax,
+            suvmean=one.suvmean,
+            suvpeak=one.suvpeak,
+            suvpeak_definition=one.suvpeak_definition,
+            volume_ml=one.volume_ml,
+            total_uptake=one.total_uptake,
+            voxel_count=one.voxel_count,
+            suvmax_voxel=list(one.suvmax_voxel),
+            centroid_mm=list(one.centroid_mm),
+            has_partial_volume=one.partial_volume,
+        )
+        for one in measured.lesions
+    )
+    if measured.liver is not None:
+        add_region(
+            quantification,
+            kind=ReferenceRegion.Kind.LIVER,
+            status=ReferenceRegion.Status.PROPOSED,
+            statistics=measured.liver,
+            by=jobs.system_user(),
+        )
+    sha256, size = measured.picture
+    Picture.objects.create(
+        quantification=quantification, kind=Picture.Kind.MIP, sha256=sha256, size=size
+    )
+    quantification.series.state = Series.State.QUANTIFIED
+    quantification.series.save(update_fields=["state"])
+
+
+def add_region(
+    quantification: Quantification,
+    *,
+    kind: str,
+    status: str,
+    statistics: reference_regions.RegionStatistics,
+    by,
+) -> ReferenceRegion:
+    """Store a reference region and the ratio of every lesion to it. Inside an action."""
+    region = ReferenceRegion.objects.create(
+        quantification=quantification,
+        kind=kind,
+        status=status,
+        centre_mm=list(statistics.centre_mm),
+        radius_mm=statistics.radius_mm,
+        voxel_count=statistics.n,
+        suvmean=statistics.mean,
+        suv_sd=statistics.sd,
+        placed_by=by,
+    )
+    LesionRatio.objects.bulk_create(
+        LesionRatio(
+            lesion=lesion, region=region, tbr=reference_regions.tbr(lesion.suvmax, region.suvmean)
+        )
+        for lesion in quantification.lesions.all()
+    )
+    return region
+
+
+def input_digest(series: Series) -> str:
+    """SHA-256 over the sorted digests of the instances a run is computed from."""
+    digests = sorted(series.instances.values_list("sha256", flat=True))
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _refuse(series: Series, quantification: Quantification) -> None:
+    series.state = Series.State.REFUSED
+    series.code, series.message = quantification.code, quantification.message
+    series.save(update_fields=["state", "code", "message"])
+    queries.raise_by_rule(
+        series,
+        rule=quantification.code,
+        text=f"No SUV could be given for the PET images: {quantification.message}",
+    )
+
+
+def _finish(series: Series, scan: ScheduledScan) -> None:
+    """Move transmittal and scan on when this was the last PET series to be measured."""
+    transmittal = Transmittal.objects.select_for_update().get(pk=series.transmittal_id)
+    pet = transmittal.series.filter(modality="PT")
+    if pet.filter(state=Series.State.ASSEMBLED).exists():
+        return
+    if pet.filter(state=Series.State.QUANTIFIED).exists():
+        transmittal.state = Transmittal.State.QUANTIFIED
+        scan.state = ScheduledScan.State.QUANTIFIED
+        scan.save(update_fields=["state"])
+    else:
+        transmittal.code, transmittal.message = series.code, series.message
+    transmittal.save(update_fields=["state", "code", "message"])
