@@ -1,0 +1,544 @@
+"""What one slice of an image series says about itself.
+
+A header is read once, into a frozen record that survives JSON, and everything after works on
+records: geometry, standardized uptake values and pixels never see a DICOM data set again.
+
+The mistake to fear is the silent default. A value that is missing, empty, zero where zero
+means "not entered", or unreadable stays None here, and the keyword of an unreadable one is
+listed; who needs it must refuse.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from typing import Any, Self, TypeVar
+
+from pydicom.dataset import Dataset
+
+from trials.decay import HALF_LIFE
+
+Json = Any
+T = TypeVar("T")
+
+# Radionuclides of DICOM CID 4020 by SNOMED CT and by the older SRT codes; 99SDM is an older
+# name of SRT that real files still carry.
+_NUCLIDE_BY_CODE = {
+    "C-105A1": "C-11",
+    "40565003": "C-11",
+    "C-107A1": "N-13",
+    "21576001": "N-13",
+    "C-B1038": "O-15",
+    "129504001": "O-15",
+    "C-111A1": "F-18",
+    "77004003": "F-18",
+    "C-127A2": "Cu-64",
+    "3932008": "Cu-64",
+    "C-131A3": "Ga-68",
+    "35337001": "Ga-68",
+    "C-159A2": "Rb-82",
+    "79197006": "Rb-82",
+    "14691008": "Y-90",
+    "C-168A4": "Zr-89",
+    "63360001": "Zr-89",
+    "C-114A5": "I-124",
+    "40937006": "I-124",
+}
+_SYMBOL_BY_NAME = {
+    "carbon": "C",
+    "nitrogen": "N",
+    "oxygen": "O",
+    "fluorine": "F",
+    "sodium": "Na",
+    "scandium": "Sc",
+    "manganese": "Mn",
+    "cobalt": "Co",
+    "copper": "Cu",
+    "gallium": "Ga",
+    "germanium": "Ge",
+    "bromine": "Br",
+    "rubidium": "Rb",
+    "yttrium": "Y",
+    "zirconium": "Zr",
+    "technetium": "Tc",
+    "indium": "In",
+    "iodine": "I",
+    "terbium": "Tb",
+    "lutetium": "Lu",
+}
+
+
+class HeaderError(ValueError):
+    """A data set that lacks what every image of its kind must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A DICOM date-time: local clock, and its offset from UTC when the file gives one."""
+
+    local: datetime
+    utc_offset: int | None = None
+
+    def in_zone(self, utc_offset: int | None) -> datetime:
+        """Clock reading in a zone, in seconds from UTC; unchanged unless both zones are known."""
+        if self.utc_offset is None or utc_offset is None:
+            return self.local
+        return self.local + timedelta(seconds=utc_offset - self.utc_offset)
+
+    def to_json(self) -> dict[str, Json]:
+        return {"local": self.local.isoformat(), "utc_offset": self.utc_offset}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Self:
+        return cls(datetime.fromisoformat(value["local"]), value["utc_offset"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radiopharmaceutical:
+    """One item of the Radiopharmaceutical Information Sequence (0054,0016).
+
+    `total_dose` is Radionuclide Total Dose (0018,1074) as written: Bq in the PET IOD.
+    `half_life` is Radionuclide Half Life (0018,1075) in s.
+    """
+
+    name: str
+    code_value: str
+    code_scheme: str
+    code_meaning: str
+    total_dose: float | None
+    half_life: float | None
+    start_time: time | None
+    start_datetime: Instant | None
+
+    @property
+    def nuclide(self) -> str | None:
+        """Nuclide as "F-18": from the code, else from the spelling of its meaning."""
+        return _NUCLIDE_BY_CODE.get(self.code_value) or nuclide_from_text(self.code_meaning)
+
+    def to_json(self) -> dict[str, Json]:
+        return {f.name: _encoded(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Self:
+        return cls(**_decoded(value, _RADIOPHARMACEUTICAL_READERS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceHeader:
+    """One single-frame slice: identity, place and how its stored values become numbers.
+
+    `position` is Image Position (Patient) in mm, `orientation` the direction cosines of a
+    row and of a column, `pixel_spacing` in mm between rows and between columns.
+    `unreadable` names the keywords whose value was present and could not be understood.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    frame_of_reference_uid: str
+    transfer_syntax_uid: str
+    modality: str
+    manufacturer: str
+    model: str
+    image_type: tuple[str, ...]
+    instance_number: int | None
+    number_of_frames: int
+    position: tuple[float, float, float] | None
+    orientation: tuple[float, float, float, float, float, float] | None
+    pixel_spacing: tuple[float, float] | None
+    slice_thickness: float | None
+    rows: int
+    columns: int
+    samples_per_pixel: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    pixel_representation: int
+    photometric_interpretation: str
+    rescale_slope: float | None
+    rescale_intercept: float | None
+    series_date: date | None
+    series_time: time | None
+    acquisition_date: date | None
+    acquisition_time: time | None
+    utc_offset: int | None
+    unreadable: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Json]:
+        """The record as JSON values; numbers keep every digit."""
+        return {f.name: _encoded(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Self:
+        """The record that `to_json` wrote."""
+        return cls(**_decoded(value, _SLICE_READERS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetHeader(SliceHeader):
+    """One PET slice: what its pixel values mean, and when.
+
+    Times and factors are as written, in the unit of the standard: `frame_reference_time`
+    and `actual_frame_duration` in ms, `patient_weight` in kg, `patient_size` in m.
+    `vendor_scan_time` is the private start of scan (GE, Siemens), the two `philips_` values
+    are g/mL per count and Bq/mL per count; all found through their private creator.
+    """
+
+    units: str
+    suv_type: str
+    corrected_image: tuple[str, ...]
+    decay_correction: str
+    series_type: tuple[str, ...]
+    number_of_slices: int | None
+    frame_reference_time: float | None
+    actual_frame_duration: float | None
+    decay_factor: float | None
+    decay_correction_datetime: Instant | None
+    vendor_scan_time: Instant | None
+    philips_suv_factor: float | None
+    philips_activity_factor: float | None
+    patient_weight: float | None
+    patient_size: float | None
+    patient_sex: str
+    radiopharmaceuticals: tuple[Radiopharmaceutical, ...]
+
+
+def slice_header(ds: Dataset) -> SliceHeader:
+    """Record of one slice of any modality with a position, such as CT.
+
+    Raises
+    ------
+    HeaderError
+        If the data set has no identity or no pixel matrix.
+    """
+    reader = _Reader(ds)
+    return SliceHeader(**_slice_fields(reader), unreadable=tuple(reader.unreadable))
+
+
+def pet_header(ds: Dataset) -> PetHeader:
+    """Record of one PET slice.
+
+    Parameters
+    ----------
+    ds : Dataset
+        A data set of the PET Image IOD; its pixel data are not touched.
+
+    Raises
+    ------
+    HeaderError
+        If the data set is not of modality PT, or as `slice_header`.
+    """
+    reader = _Reader(ds)
+    if reader.text("Modality") != "PT":
+        raise HeaderError(f"Modality (0008,0060) must be PT, got {reader.text('Modality')!r}")
+    values = _slice_fields(reader) | _pet_fields(reader)
+    return PetHeader(**values, unreadable=tuple(reader.unreadable))
+
+
+def nuclide_from_text(text: str) -> str | None:
+    """Nuclide from any spelling that names element and mass number, else None.
+
+    >>> [nuclide_from_text(t) for t in ("^18^Fluorine", "F^18^[^18^Fluorine]", "68Ga", "FDG")]
+    ['F-18', 'F-18', 'Ga-68', None]
+    """
+    plain = re.sub(r"[\^-]", "", text)
+    found = {
+        nuclide
+        for pattern in (
+            r"(?P<mass>\d+m?)(?P<name>[A-Za-z]+)",
+            r"(?P<name>[A-Za-z]+)(?P<mass>\d+m?)",
+        )
+        for match in re.finditer(pattern, plain)
+        if (nuclide := _nuclide(match["name"], match["mass"])) is not None
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _nuclide(name: str, mass: str) -> str | None:
+    candidate = f"{_SYMBOL_BY_NAME.get(name.lower(), name)}-{mass}"
+    return candidate if candidate in HALF_LIFE else None
+
+
+class _Reader:
+    """Typed access to a data set that remembers what it could not understand."""
+
+    def __init__(self, ds: Dataset, unreadable: list[str] | None = None) -> None:
+        self.ds = ds
+        self.unreadable: list[str] = [] if unreadable is None else unreadable
+
+    def text(self, keyword: str) -> str:
+        return _plain(self._value(keyword))
+
+    def texts(self, keyword: str) -> tuple[str, ...]:
+        return tuple(part for value in _values(self._value(keyword)) for part in value.split("\\"))
+
+    def number(self, keyword: str) -> float | None:
+        return self._read(keyword, self.text(keyword), _number)
+
+    def whole(self, keyword: str) -> int | None:
+        value = self.number(keyword)
+        return None if value is None else int(value)
+
+    def numbers(self, keyword: str, count: int) -> tuple[float, ...] | None:
+        parts = self.texts(keyword)
+        if len(parts) != count:
+            if parts:
+                self.unreadable.append(keyword)
+            return None
+        values = [self._read(keyword, part, _number) for part in parts]
+        return None if None in values else tuple(v for v in values if v is not None)
+
+    def date(self, keyword: str) -> date | None:
+        text = self.text(keyword)
+        # Real exports write an unknown date as zeros.
+        return None if text == "00000000" else self._read(keyword, text, _date)
+
+    def time(self, keyword: str) -> time | None:
+        return self._read(keyword, self.text(keyword), _time)
+
+    def instant(self, keyword: str) -> Instant | None:
+        return self._read(keyword, self.text(keyword), _instant)
+
+    def zone(self, keyword: str) -> int | None:
+        return self._read(keyword, self.text(keyword), _zone)
+
+    def items(self, keyword: str) -> list[_Reader]:
+        return [_Reader(item, self.unreadable) for item in self._value(keyword) or []]
+
+    def private(self, group: int, creator: str, element: int) -> str:
+        """Text of a private element, in whichever block its creator reserved."""
+        for reserved in self.ds.group_dataset(group):
+            if reserved.tag.element <= 0xFF and _plain(reserved.value).strip() == creator:
+                tag = (group, (reserved.tag.element << 8) | element)
+                return _plain(self.ds[tag].value) if tag in self.ds else ""
+        return ""
+
+    def private_number(self, group: int, creator: str, element: int) -> float | None:
+        keyword = f"({group:04x},xx{element:02x})"
+        return self._read(keyword, self.private(group, creator, element), _number)
+
+    def private_instant(self, group: int, creator: str, element: int) -> Instant | None:
+        keyword = f"({group:04x},xx{element:02x})"
+        return self._read(keyword, self.private(group, creator, element), _instant)
+
+    def _value(self, keyword: str) -> Any:
+        # pydicom converts at first access, and raises these for text that is no number.
+        try:
+            return self.ds.get(keyword)
+        except (ValueError, TypeError, OverflowError, NotImplementedError):
+            self.unreadable.append(keyword)
+            return None
+
+    def _read(self, keyword: str, text: str, convert: Callable[[str], T]) -> T | None:
+        if not text:
+            return None
+        try:
+            return convert(text)
+        except (ValueError, OverflowError):
+            self.unreadable.append(keyword)
+            return None
+
+
+def _slice_fields(reader: _Reader) -> dict[str, Any]:
+    return {
+        "sop_class_uid": _required(reader, "SOPClassUID"),
+        "sop_instance_uid": _required(reader, "SOPInstanceUID"),
+        "series_instance_uid": _required(reader, "SeriesInstanceUID"),
+        "study_instance_uid": _required(reader, "StudyInstanceUID"),
+        "frame_of_reference_uid": reader.text("FrameOfReferenceUID"),
+        "transfer_syntax_uid": _transfer_syntax(reader.ds),
+        "modality": reader.text("Modality"),
+        "manufacturer": reader.text("Manufacturer"),
+        "model": reader.text("ManufacturerModelName"),
+        "image_type": reader.texts("ImageType"),
+        "instance_number": reader.whole("InstanceNumber"),
+        "number_of_frames": reader.whole("NumberOfFrames") or 1,
+        "position": reader.numbers("ImagePositionPatient", 3),
+        "orientation": reader.numbers("ImageOrientationPatient", 6),
+        "pixel_spacing": reader.numbers("PixelSpacing", 2),
+        "slice_thickness": reader.number("SliceThickness"),
+        **{name: _count(reader, keyword) for name, keyword in _PIXEL_COUNTS.items()},
+        "photometric_interpretation": reader.text("PhotometricInterpretation"),
+        "rescale_slope": reader.number("RescaleSlope"),
+        "rescale_intercept": reader.number("RescaleIntercept"),
+        "series_date": reader.date("SeriesDate"),
+        "series_time": reader.time("SeriesTime"),
+        "acquisition_date": reader.date("AcquisitionDate"),
+        "acquisition_time": reader.time("AcquisitionTime"),
+        "utc_offset": reader.zone("TimezoneOffsetFromUTC"),
+    }
+
+
+_PIXEL_COUNTS = {
+    "rows": "Rows",
+    "columns": "Columns",
+    "samples_per_pixel": "SamplesPerPixel",
+    "bits_allocated": "BitsAllocated",
+    "bits_stored": "BitsStored",
+    "high_bit": "HighBit",
+    "pixel_representation": "PixelRepresentation",
+}
+
+
+def _pet_fields(reader: _Reader) -> dict[str, Any]:
+    return {
+        "units": reader.text("Units"),
+        "suv_type": reader.text("SUVType"),
+        "corrected_image": reader.texts("CorrectedImage"),
+        "decay_correction": reader.text("DecayCorrection"),
+        "series_type": reader.texts("SeriesType"),
+        "number_of_slices": reader.whole("NumberOfSlices"),
+        "frame_reference_time": reader.number("FrameReferenceTime"),
+        "actual_frame_duration": reader.number("ActualFrameDuration"),
+        "decay_factor": reader.number("DecayFactor"),
+        "decay_correction_datetime": reader.instant("DecayCorrectionDateTime"),
+        "vendor_scan_time": reader.private_instant(0x0009, "GEMS_PETD_01", 0x0D)
+        or reader.private_instant(0x0071, "SIEMENS MED PT", 0x22),
+        "philips_suv_factor": reader.private_number(0x7053, "Philips PET Private Group", 0x00),
+        "philips_activity_factor": reader.private_number(0x7053, "Philips PET Private Group", 0x09),
+        "patient_weight": reader.number("PatientWeight"),
+        "patient_size": reader.number("PatientSize"),
+        "patient_sex": reader.text("PatientSex"),
+        "radiopharmaceuticals": tuple(
+            map(_radiopharmaceutical, reader.items("RadiopharmaceuticalInformationSequence"))
+        ),
+    }
+
+
+def _radiopharmaceutical(item: _Reader) -> Radiopharmaceutical:
+    codes = item.items("RadionuclideCodeSequence")
+    code = codes[0] if len(codes) == 1 else _Reader(Dataset())
+    return Radiopharmaceutical(
+        name=item.text("Radiopharmaceutical"),
+        code_value=code.text("CodeValue"),
+        code_scheme=code.text("CodingSchemeDesignator"),
+        code_meaning=code.text("CodeMeaning"),
+        total_dose=item.number("RadionuclideTotalDose"),
+        half_life=item.number("RadionuclideHalfLife"),
+        start_time=item.time("RadiopharmaceuticalStartTime"),
+        start_datetime=item.instant("RadiopharmaceuticalStartDateTime"),
+    )
+
+
+def _required(reader: _Reader, keyword: str) -> str:
+    text = reader.text(keyword)
+    if not text:
+        raise HeaderError(f"{keyword} is missing or empty")
+    return text
+
+
+def _count(reader: _Reader, keyword: str) -> int:
+    value = reader.whole(keyword)
+    if value is None or value < 0:
+        raise HeaderError(f"{keyword} must be a whole number, got {reader.text(keyword)!r}")
+    return value
+
+
+def _transfer_syntax(ds: Dataset) -> str:
+    return str(getattr(getattr(ds, "file_meta", None), "TransferSyntaxUID", ""))
+
+
+def _plain(value: Any) -> str:
+    """Text of an element's value; private ones may arrive as bytes padded with NUL."""
+    if value is None:
+        return ""
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip(" \0\t\r\n")
+
+
+def _values(value: Any) -> list[str]:
+    many = value if isinstance(value, (list, tuple)) or hasattr(value, "__iter__") else [value]
+    if isinstance(value, (str, bytes)):
+        many = [value]
+    return [text for text in map(_plain, many) if text]
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _date(text: str) -> date:
+    # Before 1993 the ACR-NEMA form had dots.
+    return datetime.strptime(text.replace(".", ""), "%Y%m%d").date()
+
+
+_TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")
+_INSTANT = re.compile(r"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?)([+-]\d{4})?")
+
+
+def _time(text: str) -> time:
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    hour, minute, second, fraction = match.groups()
+    micro = round(float(fraction or 0) * 1e6)
+    return time(int(hour), int(minute or 0), int(second or 0), min(micro, 999999))
+
+
+def _instant(text: str) -> Instant:
+    """A DT value with at least an hour; a coarser one is no instant."""
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    day, clock, zone = match.groups()
+    return Instant(datetime.combine(_date(day), _time(clock)), _zone(zone) if zone else None)
+
+
+def _zone(text: str) -> int:
+    """Seconds from UTC of "+0200".
+
+    >>> _zone("-0330")
+    -12600
+    """
+    match = re.fullmatch(r"([+-])(\d{2})(\d{2})", text)
+    if match is None or int(match[2]) > 14 or int(match[3]) > 59:
+        raise ValueError(text)
+    seconds = int(match[2]) * 3600 + int(match[3]) * 60
+    return -seconds if match[1] == "-" else seconds
+
+
+def _encoded(value: Any) -> Json:
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [_encoded(part) for part in value]
+    return value.to_json() if isinstance(value, (Instant, Radiopharmaceutical)) else value
+
+
+def _decoded(
+    value: Mapping[str, Json], readers: Mapping[str, Callable[[Json], Any]]
+) -> dict[str, Any]:
+    """Keyword arguments of a record; `None` needs no reader."""
+    return {
+        name: readers[name](part) if name in readers and part is not None else part
+        for name, part in value.items()
+    }
+
+
+_RADIOPHARMACEUTICAL_READERS: Mapping[str, Callable[[Json], Any]] = {
+    "start_time": time.fromisoformat,
+    "start_datetime": Instant.from_json,
+}
+_SLICE_READERS: Mapping[str, Callable[[Json], Any]] = {
+    "image_type": tuple,
+    "position": tuple,
+    "orientation": tuple,
+    "pixel_spacing": tuple,
+    "unreadable": tuple,
+    "series_date": date.fromisoformat,
+    "series_time": time.fromisoformat,
+    "acquisition_date": date.fromisoformat,
+    "acquisition_time": time.fromisoformat,
+    "corrected_image": tuple,
+    "series_type": tuple,
+    "decay_correction_datetime": Instant.from_json,
+    "vendor_scan_time": Instant.from_json,
+    "radiopharmaceuticals": lambda items: tuple(map(Radiopharmaceutical.from_json, items)),
+}
