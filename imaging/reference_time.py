@@ -1,0 +1,367 @@
+"""The instant that decay-corrected pixel values of a PET series refer to.
+
+With Decay Correction START the standard says "acquisition start time", the vendors mean the
+start of the series, workstations rewrite Series Time, and Acquisition Time is that of one
+bed. Five places in the headers can be asked, and none alone is believed:
+
+    S  Series Time
+    A  earliest Acquisition Time
+    P  private start of scan (GE, Siemens)
+    F  Frame Reference Time, worked back to its zero
+    D  Decay Factor, worked back to where it would be 1
+
+The decay factor of a frame of duration d that starts a time t after the reference is
+
+    DF = exp(lambda t) * lambda d / (1 - exp(-lambda d)) = exp(lambda (t + T_ave))
+
+so t = ln(DF) / lambda - T_ave, T_ave being when the activity equals its average over the
+frame. Measured on 45 real GE and Siemens headers: 44 agree with Series Time within 1 s, one
+within 2 s. Dates are ignored, because de-identification shifts them one by one; the time of
+day survives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from statistics import median
+from typing import Literal
+
+from imaging.headers import PetHeader
+
+DAY = 86400.0
+SAME_INSTANT = 1.0
+# Slices of one series that disagree by more have no common zero.
+SPREAD = 2.0
+# Half a percent of SUV: 47 s for fluorine-18, 29 s for gallium-68.
+SUV_TOLERANCE = 0.005
+# From 11.5 h on a whole day is no longer told apart by the upper bound of two half-lives.
+LONG_LIVED = 41400.0
+
+Says = Literal["reference", "agrees", "contradicts", "void", "absent"]
+Vendor = Literal["GE", "Siemens", "Philips", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What one part of the headers says about the reference instant.
+
+    `offset` is in s from Series Time modulo whole days, None when there is nothing to say.
+    """
+
+    key: str
+    name: str
+    offset: float | None
+    says: Says
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The verdict: an instant, or why there is none.
+
+    Exactly one of `instant` and `refusal` (a stable code and a sentence) is given.
+    """
+
+    instant: datetime | None
+    refusal: tuple[str, str] | None
+    witnesses: tuple[Witness, ...]
+    flags: tuple[str, ...] = ()
+    adaptations: tuple[str, ...] = ()
+
+
+def reference_time(headers: Sequence[PetHeader], *, half_life: float) -> Reference:
+    """Reference instant of a series with Decay Correction START.
+
+    Parameters
+    ----------
+    headers : sequence of PetHeader
+        Slices of one series, in any order.
+    half_life : float
+        Radionuclide Half Life (0018,1075) in s.
+
+    Returns
+    -------
+    Reference
+        Series Time where the witnesses confirm it or are silent (flagged), the private
+        start of scan where Series Time was rewritten and a second witness confirms.
+    """
+    header = headers[0]
+    if header.series_time is None:
+        return _refused("series-time-missing", "Series Time (0008,0031) is missing.", ())
+    if any(h.acquisition_time is None for h in headers):
+        message = "Acquisition Time (0008,0032) is missing."
+        return _refused("acquisition-time-missing", message, ())
+    if half_life >= LONG_LIVED and len({header.series_date, header.acquisition_date}) > 1:
+        message = "Series and Acquisition Date differ, which matters for so long a half-life."
+        return _refused("reference-date-disputed", message, ())
+    witnesses = _testimony(headers, half_life)
+    return _verdict(headers, witnesses, tolerance=tolerance_of(half_life))
+
+
+def tolerance_of(half_life: float) -> float:
+    """Seconds that change an SUV by half a percent, at least two.
+
+    >>> round(tolerance_of(6586.2), 1)
+    47.4
+    """
+    return max(SPREAD, half_life * math.log2(1 + SUV_TOLERANCE))
+
+
+def average_time(duration: float, half_life: float) -> float:
+    """Seconds into a frame at which the activity equals the frame's average.
+
+    A little before the middle, because the tracer decays (DICOM PS3.3 C.8.9.4): for three
+    minutes of fluorine-18 by 0.142 s.
+
+    >>> round(average_time(180.0, 6586.2), 3)
+    89.858
+    """
+    decay = math.log(2) / half_life
+    x = decay * duration
+    return math.log(x / -math.expm1(-x)) / decay
+
+
+def vendor_of(manufacturer: str) -> Vendor:
+    """Vendor by the start of Manufacturer; "iMAGEing" is not GE.
+
+    >>> [vendor_of(m) for m in ("GE MEDICAL SYSTEMS", "SIEMENS", "VoxelGEnius")]
+    ['GE', 'Siemens', 'other']
+    """
+    name = manufacturer.upper()
+    if name == "GE" or name.startswith(("GE MEDICAL", "GE HEALTHCARE")):
+        return "GE"
+    if name.startswith(("SIEMENS", "CPS")):
+        return "Siemens"
+    return "Philips" if name.startswith("PHILIPS") else "other"
+
+
+def seconds_between(later: time, earlier: time) -> float:
+    """Difference of two times of day in s, to the nearest whole day: [-12 h, +12 h).
+
+    >>> from datetime import time
+    >>> seconds_between(time(0, 10), time(23, 50))
+    1200.0
+    """
+    return (_seconds(later) - _seconds(earlier) + DAY / 2) % DAY - DAY / 2
+
+
+def _seconds(value: time) -> float:
+    return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
+
+
+def _starts(headers: Iterable[PetHeader]) -> list[float]:
+    """Start of each slice's frame, in s after Series Time."""
+    return [
+        seconds_between(h.acquisition_time, h.series_time)
+        for h in headers
+        if h.acquisition_time is not None and h.series_time is not None
+    ]
+
+
+def _testimony(headers: Sequence[PetHeader], half_life: float) -> tuple[Witness, ...]:
+    first = min(_starts(headers))
+    count = f"{len(headers)} of {headers[0].number_of_slices or 'an unknown number of'} slices"
+    frozen = _is_frozen(headers)
+    return (
+        Witness("S", "Series Time", 0.0, "agrees"),
+        Witness("A", "earliest Acquisition Time", first, "agrees", count),
+        _private_start(headers[0]),
+        _frozen_frame_reference() if frozen else _frame_reference(headers, half_life),
+        _frozen_decay_factor(headers, half_life) if frozen else _decay_factor(headers, half_life),
+        _decay_correction_instant(headers[0]),
+    )
+
+
+def _is_frozen(headers: Sequence[PetHeader]) -> bool:
+    """Whether Acquisition Time repeats Series Time although the frames start later.
+
+    Old GE and Philips exports do; there, acquisition minus Frame Reference Time is wrong by
+    up to 20 minutes.
+    """
+    vendor = vendor_of(headers[0].manufacturer)
+    if vendor not in {"GE", "Philips"} or any(abs(s) > SAME_INSTANT for s in _starts(headers)):
+        return False
+    return any(_frame_start(h, vendor) > SAME_INSTANT for h in headers)
+
+
+def _frame_start(header: PetHeader, vendor: Vendor) -> float:
+    """Start of a frame after the reference in s by Frame Reference Time; GE writes just that."""
+    reference = (header.frame_reference_time or 0.0) / 1000
+    middle = (header.actual_frame_duration or 0.0) / 2000
+    return reference - (middle if vendor == "Philips" else 0.0)
+
+
+def _private_start(header: PetHeader) -> Witness:
+    name = "private start of scan"
+    if header.vendor_scan_time is None or header.series_time is None:
+        return Witness("P", name, None, "absent")
+    clock = header.vendor_scan_time.in_zone(header.utc_offset).time()
+    return Witness("P", name, seconds_between(clock, header.series_time), "agrees")
+
+
+def _decay_correction_instant(header: PetHeader) -> Witness:
+    name = "Decay Correction DateTime"
+    if header.decay_correction_datetime is None or header.series_time is None:
+        return Witness("Z", name, None, "absent")
+    clock = header.decay_correction_datetime.in_zone(header.utc_offset).time()
+    return Witness("Z", name, seconds_between(clock, header.series_time), "agrees")
+
+
+def _frozen_frame_reference() -> Witness:
+    note = "Acquisition Time stands still while the frames move on"
+    return Witness("F", "Frame Reference Time", None, "void", note)
+
+
+def _frame_reference(headers: Sequence[PetHeader], half_life: float) -> Witness:
+    name = "Frame Reference Time"
+    zero = _ZERO_OF_FRAME_REFERENCE.get(vendor_of(headers[0].manufacturer))
+    if any(h.frame_reference_time is None for h in headers):
+        return Witness("F", name, None, "absent")
+    if zero is None:
+        return Witness("F", name, None, "void", "what this vendor writes there is not known")
+    offsets = [zero(h, start, half_life) for h, start in zip(headers, _starts(headers))]
+    if any(offset is None for offset in offsets):
+        return Witness("F", name, None, "void", "a placeholder, or no frame duration")
+    return _agreed("F", name, [offset for offset in offsets if offset is not None])
+
+
+def _zero_ge(header: PetHeader, start: float, half_life: float) -> float | None:
+    return start - (header.frame_reference_time or 0.0) / 1000
+
+
+def _zero_siemens(header: PetHeader, start: float, half_life: float) -> float | None:
+    if not header.frame_reference_time or not header.actual_frame_duration:
+        return None
+    average = average_time(header.actual_frame_duration / 1000, half_life)
+    return start + average - header.frame_reference_time / 1000
+
+
+def _zero_philips(header: PetHeader, start: float, half_life: float) -> float | None:
+    # GEMINI TF refers to the middle of the frame, not to T_ave: 13.8 s apart for 30 minutes.
+    if not header.frame_reference_time or not header.actual_frame_duration:
+        return None
+    return start + header.actual_frame_duration / 2000 - header.frame_reference_time / 1000
+
+
+_ZERO_OF_FRAME_REFERENCE: dict[Vendor, Callable[[PetHeader, float, float], float | None]] = {
+    "GE": _zero_ge,
+    "Siemens": _zero_siemens,
+    "Philips": _zero_philips,
+}
+
+
+def _decay_elapsed(header: PetHeader, half_life: float) -> float | None:
+    """Start of a frame after the reference in s by its Decay Factor; None if it says nothing."""
+    if header.decay_factor is None or header.decay_factor <= 1.00001:
+        return None
+    if not header.actual_frame_duration:
+        return None
+    average = average_time(header.actual_frame_duration / 1000, half_life)
+    return math.log2(header.decay_factor) * half_life - average
+
+
+def _decay_factors(headers: Sequence[PetHeader], half_life: float) -> list[float] | None:
+    if vendor_of(headers[0].manufacturer) not in {"GE", "Siemens"}:
+        return None
+    elapsed = [_decay_elapsed(header, half_life) for header in headers]
+    return None if None in elapsed else [e for e in elapsed if e is not None]
+
+
+def _decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
+    elapsed = _decay_factors(headers, half_life)
+    if elapsed is None:
+        return Witness("D", "Decay Factor", None, "absent")
+    return _agreed("D", "Decay Factor", [s - e for s, e in zip(_starts(headers), elapsed)])
+
+
+def _frozen_decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
+    """Where the frames really start by Decay Factor, against Frame Reference Time."""
+    name = "Decay Factor against Frame Reference Time"
+    elapsed = _decay_factors(headers, half_life)
+    if elapsed is None:
+        return Witness("D'", name, None, "absent")
+    worst = max((_frame_start(h, "GE") - e for h, e in zip(headers, elapsed)), key=abs)
+    return Witness("D'", name, worst, "agrees", "largest difference over the slices")
+
+
+def _agreed(key: str, name: str, offsets: list[float]) -> Witness:
+    spread = max(offsets) - min(offsets)
+    if spread > SPREAD:
+        return Witness(key, name, None, "void", f"the slices differ by {spread:.1f} s")
+    return Witness(key, name, median(offsets), "agrees", f"spread {spread:.2f} s")
+
+
+def _verdict(
+    headers: Sequence[PetHeader], witnesses: tuple[Witness, ...], *, tolerance: float
+) -> Reference:
+    series, acquisition, private = witnesses[0], witnesses[1], witnesses[2]
+    assert acquisition.offset is not None
+    if acquisition.offset >= -SAME_INSTANT:
+        return _from_series_time(headers, series, witnesses, tolerance)
+    return _from_private_start(headers, private, witnesses, tolerance)
+
+
+def _judged(
+    witnesses: tuple[Witness, ...], chosen: Witness, tolerance: float
+) -> tuple[Witness, ...]:
+    """The table with each witness compared with the chosen one."""
+
+    def judge(witness: Witness) -> Witness:
+        if witness is chosen:
+            return replace(witness, says="reference")
+        if witness.offset is None:
+            return witness
+        if witness.key == "A":
+            # Beds later than the first start later; that is no contradiction.
+            return replace(witness, says="agrees" if witness.offset >= -SAME_INSTANT else "void")
+        against = 0.0 if witness.key == "D'" else chosen.offset or 0.0
+        limit = SPREAD if witness.key == "D'" else tolerance
+        far = abs(witness.offset - against) > limit
+        return replace(witness, says="contradicts" if far else "agrees")
+
+    return tuple(map(judge, witnesses))
+
+
+def _from_series_time(
+    headers: Sequence[PetHeader], series: Witness, witnesses: tuple[Witness, ...], tolerance: float
+) -> Reference:
+    table = _judged(witnesses, series, tolerance)
+    against = [w.name for w in table if w.says == "contradicts"]
+    if against:
+        message = f"{' and '.join(against)} contradict(s) Series Time as reference instant."
+        return _refused("reference-time-disputed", message, table)
+    confirmed = any(w.says == "agrees" for w in table[2:])
+    flags = () if confirmed else ("reference-time-uncorroborated",)
+    return _accepted(headers[0], 0.0, table, flags)
+
+
+def _from_private_start(
+    headers: Sequence[PetHeader], private: Witness, witnesses: tuple[Witness, ...], tolerance: float
+) -> Reference:
+    table = _judged(witnesses, private, tolerance)
+    others = [w.says for w in table[3:]]
+    if private.offset is None or "agrees" not in others or "contradicts" in others:
+        message = (
+            "Series Time is later than the earliest acquisition, so a workstation rewrote it, "
+            "and the private start of scan with a second witness is not there to replace it."
+        )
+        return _refused("series-time-rewritten", message, witnesses)
+    return _accepted(headers[0], private.offset, table, ("series-time-rewritten",))
+
+
+def _accepted(
+    header: PetHeader, offset: float, witnesses: tuple[Witness, ...], flags: tuple[str, ...]
+) -> Reference:
+    day = header.series_date or header.acquisition_date
+    if day is None or header.series_time is None:
+        return _refused("series-date-missing", "Series Date (0008,0021) is missing.", witnesses)
+    adaptations = () if header.series_date else ("series-date-from-acquisition",)
+    instant = datetime.combine(day, header.series_time) + timedelta(seconds=offset)
+    return Reference(instant, None, witnesses, flags, adaptations)
+
+
+def _refused(code: str, message: str, witnesses: tuple[Witness, ...]) -> Reference:
+    return Reference(None, (code, message), witnesses)
