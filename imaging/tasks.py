@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from imaging.services import assembly, intake, quantification, release
-from trials.services import jobs
+from trials.services.jobs import handled_by
 
-jobs.handles("imaging.inspect")(intake.inspect)
-jobs.handles("imaging.release")(release.release)
-jobs.handles("imaging.assemble")(assembly.build)
-jobs.handles("imaging.quantify")(quantification.run)
+handled_by("imaging.inspect", "imaging.services.intake.inspect")
+handled_by("imaging.release", "imaging.services.release.release")
+handled_by("imaging.assemble", "imaging.services.assembly.build")
+handled_by("imaging.quantify", "imaging.services.quantification.run")

@@ -18,6 +18,7 @@ from datetime import timedelta
 from django.db import connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from trials.models import Job, User
 from trials.services import audit
@@ -49,17 +50,21 @@ class StaleClaim(Exception):
 
 
 Handler = Callable[[Claim], None]
-_handlers: dict[str, Handler] = {}
+_handlers: dict[str, str | Handler] = {}
 
 
-def handles(kind: str) -> Callable[[Handler], Handler]:
-    """Register the function that does jobs of `kind`."""
+def handled_by(kind: str, handler: str | Handler) -> None:
+    """Say which function does jobs of `kind`.
 
-    def register(handler: Handler) -> Handler:
-        _handlers[kind] = handler
-        return handler
+    A dotted path is imported by the worker that needs it, so that web processes start
+    without the libraries of image arithmetic.
+    """
+    _handlers[kind] = handler
 
-    return register
+
+def _handler(kind: str) -> Handler:
+    handler = _handlers[kind]
+    return import_string(handler) if isinstance(handler, str) else handler
 
 
 def enqueue(kind: str, *, actor: User, **arguments) -> Job:
@@ -104,7 +109,7 @@ def run(pk: int) -> None:
     request = audit.current_request.set(f"job:{claimed.job}")
     try:
         with _heartbeat(claimed):
-            _handlers[claimed.kind](claimed)
+            _handler(claimed.kind)(claimed)
     except StaleClaim:
         logger.warning("job %s: lease lost, work discarded", claimed.job)
     except Exception as error:
