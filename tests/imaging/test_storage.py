@@ -1,0 +1,51 @@
+"""A stored file is named by its bytes and stays what it was."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from imaging.storage import StorageError, Store
+
+
+@pytest.fixture
+def store(settings, tmp_path):
+    settings.STORAGE = tmp_path
+    return Store("archive")
+
+
+def test_what_is_written_is_read_back_by_its_digest(store):
+    digest, size = store.write([b"PET", b"/CT"])
+    assert (digest, size) == (hashlib.sha256(b"PET/CT").hexdigest(), 6)
+    assert store.read(digest) == b"PET/CT"
+
+
+def test_the_same_bytes_are_stored_once(store):
+    assert store.write([b"a"]) == store.write([b"a"])
+    assert len([path for path in store.folder.rglob("*") if path.is_file()]) == 1
+
+
+@pytest.mark.requirement("R85")
+def test_a_changed_file_is_not_served(store):
+    digest, _ = store.write([b"voxel"])
+    store.path(digest).write_bytes(b"pixel")
+    with pytest.raises(StorageError, match="not what it was"):
+        store.read(digest)
+
+
+@pytest.mark.requirement("R41")
+@pytest.mark.parametrize("name", ["../../etc/passwd", "", "A" * 64, "0" * 63])
+def test_a_name_that_is_no_digest_is_never_a_path(store, name):
+    with pytest.raises(StorageError):
+        store.path(name)
+
+
+def test_an_interrupted_write_leaves_nothing(store):
+    def broken():
+        yield b"half"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        store.write(broken())
+    assert [path for path in store.folder.rglob("*") if path.is_file()] == []

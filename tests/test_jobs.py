@@ -1,0 +1,153 @@
+"""A job is done once, whoever dies; the row is the truth and the broker a hint."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from trials.models import Job
+from trials.services import jobs
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def handled(monkeypatch):
+    """Handlers of test jobs, by kind."""
+    handlers = {}
+    monkeypatch.setattr(jobs, "_handlers", handlers)
+    return handlers
+
+
+def order(kind="test.kind", **arguments):
+    return jobs.enqueue(kind, actor=jobs.system_user(), **arguments)
+
+
+def lapse(job, **changes):
+    """Let time pass for a job: its lease, its patience."""
+    past = timezone.now() - timedelta(minutes=1)
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=past, not_before=past, **changes)
+
+
+def finish(claim):
+    with jobs.fenced(claim):
+        pass
+
+
+def test_a_job_is_done_by_its_handler(handled):
+    handled["test.kind"] = finish
+    job = order()
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (Job.State.DONE, 1)
+
+
+def test_a_second_message_does_nothing(handled):
+    done = []
+    handled["test.kind"] = lambda claim: (done.append(claim.token), finish(claim))
+    job = order()
+    jobs.run(job.pk)
+    jobs.run(job.pk)
+    assert done == [1]
+
+
+def test_a_rolled_back_transaction_orders_nothing(django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as callbacks:
+        order()
+    assert len(callbacks) == 1
+
+
+def test_a_running_job_with_a_fresh_heartbeat_is_not_claimed_again():
+    job = order()
+    assert jobs.claim(job.pk)
+    assert jobs.claim(job.pk) is None
+
+
+@pytest.mark.requirement("R134")
+def test_a_stale_worker_is_refused_in_its_final_transaction():
+    job = order()
+    first = jobs.claim(job.pk)
+    lapse(job)
+    second = jobs.claim(job.pk)
+    assert (first.token, second.token) == (1, 2)
+    with pytest.raises(jobs.StaleClaim):
+        finish(first)
+    finish(second)
+    job.refresh_from_db()
+    assert job.state == Job.State.DONE
+
+
+def test_the_effects_of_a_stale_worker_are_rolled_back(handled):
+    job, other = order(), order()
+
+    def work(claim):
+        lapse(job)
+        jobs.claim(job.pk)
+        with jobs.fenced(claim):
+            Job.objects.filter(pk=other.pk).update(progress="leaked")
+
+    handled["test.kind"] = work
+    jobs.run(job.pk)
+    other.refresh_from_db()
+    assert other.progress == ""
+
+
+def test_a_failure_is_tried_again_then_parked_with_its_reason(handled):
+    def fail(claim):
+        raise ValueError("the disk is full")
+
+    handled["test.kind"] = fail
+    job = order()
+    for _ in range(jobs.MAXIMUM_ATTEMPTS):
+        lapse(job)
+        jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (Job.State.PARKED, 3)
+    assert job.error == "ValueError: the disk is full"
+
+
+@pytest.mark.requirement("R141")
+def test_a_job_that_kills_its_worker_each_time_is_parked():
+    job = order()
+    for _ in range(jobs.MAXIMUM_ATTEMPTS):
+        assert jobs.claim(job.pk)
+        lapse(job)
+    assert jobs.sweep() == []
+    job.refresh_from_db()
+    assert job.state == Job.State.PARKED
+
+
+def test_the_sweeper_finds_what_was_never_taken_and_what_was_left():
+    lost, left, fresh = order(), order(), order()
+    lapse(lost)
+    jobs.claim(left.pk)
+    lapse(left)
+    found = jobs.sweep()
+    assert {lost.pk, left.pk} <= set(found)
+    assert fresh.pk not in found
+
+
+@pytest.mark.requirement("R43")
+def test_a_failure_message_is_cut_and_never_logged(handled, caplog):
+    def fail(claim):
+        raise ValueError("ZZCANARY" + "x" * 10_000)
+
+    handled["test.kind"] = fail
+    job = order()
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert len(job.error) == 500
+    assert "ZZCANARY" not in caplog.text
+
+
+@pytest.mark.requirement("R136")
+def test_an_order_stands_when_the_broker_is_away(settings, django_capture_on_commit_callbacks):
+    from config.celery import app
+
+    app.conf.broker_url = "redis://127.0.0.1:1/0"
+    with django_capture_on_commit_callbacks(execute=True):
+        job = order()
+    lapse(job)
+    assert job.pk in jobs.sweep()

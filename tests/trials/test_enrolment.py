@@ -1,0 +1,153 @@
+"""Enrolment stands on an assessment of the evidence as it is now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests import factories
+from trials.models import EligibilityAssessment, EligibilityCriterion, Patient
+from trials.roles import Role
+from trials.services import enrolment, evidence, patients
+from trials.services.errors import Forbidden, Refused
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+def assessed(patient, by, verdict="eligible"):
+    with factories.framed():
+        return EligibilityAssessment.objects.create(
+            patient=patient,
+            version=patient.trial.current_version,
+            gate=EligibilityCriterion.Gate.ENROLMENT,
+            verdict=verdict,
+            assessed_at=datetime.now(UTC),
+            assessed_by=by,
+            software_version="test",
+        )
+
+
+def add_evidence(patient, by):
+    return evidence.record(
+        patient,
+        variable="creatinine",
+        value=1.0,
+        unit="mg/dL",
+        observed_at="2026-03-01",
+        is_study_specific=False,
+        source="laboratory report",
+        by=by,
+    )
+
+
+def test_an_eligible_patient_is_enrolled(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    assessed(patient, coordinator)
+    assert enrolment.enrol(patient, by=coordinator).state == Patient.State.ENROLLED
+
+
+@pytest.mark.parametrize("verdict", ["ineligible", "not_evaluable"])
+def test_any_other_verdict_refuses(site, coordinator, verdict):
+    patient = factories.make_patient(site, by=coordinator)
+    assessed(patient, coordinator, verdict)
+    with pytest.raises(Refused) as refusal:
+        enrolment.enrol(patient, by=coordinator)
+    assert refusal.value.code == "not-eligible"
+
+
+def test_evidence_after_the_assessment_asks_for_another(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    assessed(patient, coordinator)
+    add_evidence(patient, coordinator)
+    with pytest.raises(Refused) as refusal:
+        enrolment.enrol(patient, by=coordinator)
+    assert refusal.value.code == "assess-first"
+
+
+def test_enrolling_twice_is_refused(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    assessed(patient, coordinator)
+    enrolment.enrol(patient, by=coordinator)
+    with pytest.raises(Refused) as refusal:
+        enrolment.enrol(patient, by=coordinator)
+    assert refusal.value.code == "not-in-screening"
+
+
+def test_a_monitor_may_not_enrol(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    assessed(patient, coordinator)
+    monitor = factories.make_user(Role.MONITOR, trial=site.trial)
+    with pytest.raises(Forbidden):
+        enrolment.enrol(patient, by=monitor)
+
+
+@pytest.mark.requirement("R61")
+def test_identifiers_count_up_and_hold_nothing_of_the_patient(site, coordinator):
+    identifiers = [factories.make_patient(site, by=coordinator).identifier for _ in range(3)]
+    assert identifiers == [f"{site.code}-{n:03d}" for n in (1, 2, 3)]
+
+
+@pytest.mark.requirement("R121")
+def test_withdrawal_stops_new_evidence_and_keeps_the_old(site, coordinator):
+    patient = factories.make_enrolled(site, by=coordinator)
+    add_evidence(patient, coordinator)
+    consent = patients.record_consent(
+        patient,
+        version="1.0",
+        language="en",
+        signed_at="2026-03-01T08:00:00+00:00",
+        signatory="patient",
+        obtained_by="I. Investigator",
+        copy_given=True,
+        by=coordinator,
+    )
+    patients.withdraw_consent(consent, reason="patient's wish", by=coordinator)
+    patient.refresh_from_db()
+    with pytest.raises(Refused) as refusal:
+        add_evidence(patient, coordinator)
+    assert refusal.value.code == "withdrawn"
+    assert patient.evidence.count() == 1
+
+
+def test_a_corrected_value_stays_beside_the_new_one(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    old = add_evidence(patient, coordinator)
+    new = evidence.correct(
+        old,
+        value=1.1,
+        unit="mg/dL",
+        observed_at="2026-03-01",
+        source="laboratory report",
+        reason="typing error",
+        by=coordinator,
+    )
+    old.refresh_from_db()
+    assert (old.superseded_by, old.value, new.value) == (new, 1.0, 1.1)
+
+
+@pytest.mark.requirement("R3")
+@pytest.mark.parametrize("reason", ["", "  ", ".", "--"])
+def test_a_correction_without_a_reason_is_refused(site, coordinator, reason):
+    old = add_evidence(factories.make_patient(site, by=coordinator), coordinator)
+    with pytest.raises(Refused) as refusal:
+        evidence.correct(
+            old,
+            value=2.0,
+            unit="mg/dL",
+            observed_at="2026-03-01",
+            source="x",
+            reason=reason,
+            by=coordinator,
+        )
+    assert refusal.value.field == "reason"

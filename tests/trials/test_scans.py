@@ -1,0 +1,118 @@
+"""Scheduling scans, and injections as they happened."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests import factories
+from tests.factories import NOON
+from trials.models import Deviation, Query, ScheduledScan
+from trials.roles import Role
+from trials.services import scans
+from trials.services.errors import Invalid, Refused
+
+pytestmark = pytest.mark.django_db
+
+HALF_LIFE_GA68 = 4062.6  # s, ICRP Publication 107
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def scan(site, coordinator):
+    patient = factories.make_enrolled(site, by=coordinator)
+    return factories.make_scan(patient, by=coordinator)
+
+
+def inject(scan, by, **changes):
+    values = {
+        "assayed_activity_mbq": 200.0,
+        "assayed_at": NOON - timedelta(seconds=HALF_LIFE_GA68),
+        "residual_activity_mbq": 1.0,
+        "residual_at": NOON + timedelta(seconds=HALF_LIFE_GA68),
+        "injected_at": NOON,
+        "route": "intravenous",
+        "weight_kg": 70.0,
+        "height_cm": 170.0,
+    }
+    return scans.record_injection(scan, **values | changes, by=by)
+
+
+@pytest.mark.requirement("R67")
+def test_net_activity_corrects_assay_and_residual_to_the_injection(scan, coordinator):
+    # One half-life before: 200 -> 100. One half-life after: 1 was 2. Net 98 MBq.
+    assert inject(scan, coordinator).net_activity_mbq == pytest.approx(98.0, rel=1e-12)
+
+
+@pytest.mark.requirement("R68")
+def test_activity_below_the_range_becomes_a_deviation_with_its_numbers(scan, coordinator):
+    inject(scan, coordinator)
+    deviation = Deviation.objects.get(patient=scan.patient)
+    assert deviation.rule == "injected-activity-out-of-range"
+    assert (deviation.values["low"], deviation.values["high"]) == (100, 200)
+
+
+@pytest.mark.parametrize("edge", [100.0, 200.0])
+@pytest.mark.requirement("R68")
+def test_activity_on_the_edge_is_within_the_range(scan, coordinator, edge):
+    inject(
+        scan,
+        coordinator,
+        assayed_activity_mbq=edge,
+        assayed_at=NOON,
+        residual_activity_mbq=0.0,
+        residual_at=NOON,
+    )
+    assert not Deviation.objects.filter(patient=scan.patient).exists()
+
+
+def test_a_residual_not_measured_is_asked_about_and_not_zero(scan, coordinator):
+    injection = inject(scan, coordinator, residual_activity_mbq=None, residual_at=None)
+    assert injection.residual_activity_mbq is None
+    assert Query.objects.get(patient=scan.patient).rule == "residual-not-measured"
+
+
+def test_an_injection_is_recorded_once(scan, coordinator):
+    inject(scan, coordinator)
+    with pytest.raises(Refused) as refusal:
+        inject(scan, coordinator)
+    assert refusal.value.code == "already-injected"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("assayed_activity_mbq", 0.0), ("weight_kg", 0.0), ("height_cm", 1.7)],
+)
+def test_impossible_input_is_refused_at_its_field(scan, coordinator, field, value):
+    with pytest.raises(Invalid) as refusal:
+        inject(scan, coordinator, **{field: value})
+    assert refusal.value.field == field
+
+
+def test_the_scan_moves_on_with_the_injection(scan, coordinator):
+    inject(scan, coordinator)
+    scan.refresh_from_db()
+    assert scan.state == ScheduledScan.State.INJECTED
+
+
+def test_a_scan_is_scheduled_once(scan, coordinator):
+    with pytest.raises(Refused) as refusal:
+        factories.make_scan(scan.patient, by=coordinator)
+    assert refusal.value.code == "already-scheduled"
+
+
+def test_a_patient_in_screening_gets_no_scan(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    with pytest.raises(Refused) as refusal:
+        factories.make_scan(patient, by=coordinator)
+    assert refusal.value.code == "not-enrolled"
