@@ -1,0 +1,71 @@
+"""Stored values become one volume, each slice by its own slope."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from imaging.volume import VolumeError, rescaled
+
+
+def test_each_slice_has_its_own_slope_and_intercept(header):
+    headers = [
+        replace(header, rescale_slope=slope, rescale_intercept=intercept)
+        for slope, intercept in ((2.0, 0.0), (0.5, -1.0))
+    ]
+    stored = [np.full((4, 5), 10, np.int16)] * 2
+    volume = rescaled(headers, stored, factor=3.0)
+    assert volume.dtype == np.float32
+    assert volume[:, 0, 0].tolist() == [60.0, 12.0]
+
+
+def test_negative_values_are_kept(header):
+    stored = np.full((4, 5), -4, np.int16)
+    assert rescaled([header], [stored])[0, 0, 0] == -10.0
+
+
+def test_unsigned_values_above_the_signed_range_are_kept(header):
+    unsigned = replace(header, pixel_representation=0)
+    stored = np.full((4, 5), 40000, np.uint16)
+    assert rescaled([unsigned], [stored])[0, 0, 0] == 100000.0
+
+
+def test_bits_above_the_high_bit_do_not_count(header):
+    twelve = replace(header, bits_stored=12, high_bit=11, rescale_slope=1.0)
+    # 0x1FFF: an overlay bit over -1 in twelve bits.
+    assert rescaled([twelve], [np.full((4, 5), 0x1FFF, np.int16)])[0, 0, 0] == -1.0
+
+
+def test_arrays_are_read_one_at_a_time(header):
+    stored = (np.full((4, 5), value, np.int16) for value in (1, 2))
+    assert rescaled([header, header], stored)[:, 0, 0].tolist() == [2.5, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (np.zeros((5, 4), np.int16), "shape"),
+        (np.zeros((4, 5), np.uint16), "Pixel Representation"),
+        (np.zeros((4, 5), np.int8), "not supported"),
+    ],
+)
+def test_pixels_that_do_not_fit_their_header_are_refused(header, stored, message):
+    with pytest.raises(VolumeError, match=message):
+        rescaled([header], [stored])
+
+
+def test_slice_without_a_slope_is_refused(header):
+    with pytest.raises(VolumeError, match="Rescale Slope"):
+        rescaled([replace(header, rescale_slope=None)], [np.zeros((4, 5), np.int16)])
+
+
+def test_fewer_arrays_than_headers_are_refused(header):
+    with pytest.raises(VolumeError, match="as many"):
+        rescaled([header, header], [np.zeros((4, 5), np.int16)])
+
+
+def test_no_slices_are_refused():
+    with pytest.raises(VolumeError, match="no slice"):
+        rescaled([], [])
