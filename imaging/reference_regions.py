@@ -1,0 +1,164 @@
+"""Normal tissue to compare lesions with: spheres, a proposal for the liver, ratios.
+
+A proposed place is a proposal: it is shown as one until a reader accepts it, and where
+nothing looks like a liver there is none. Guessing would put a number behind every ratio.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from imaging.geometry import Grid
+
+Floats = NDArray[np.float64]
+Volume = NDArray[np.float32]
+
+LIVER_RADIUS_MM = 15.0
+# Parenchyma in FDG and CXCR4 PET; brain, heart, bladder are above, muscle and lung below.
+LIVER_SUV = (1.0, 5.0)
+# Parenchyma varies by 5 to 15 % from voxel to voxel; more is an edge or another organ.
+LIVER_VARIATION = 0.25
+# Liver takes up more than the soft tissue around it.
+LIVER_ABOVE_BODY = 1.25
+# Part of the scanned length, from its lower end, that can hold the liver between thigh and head.
+LIVER_HEIGHT = (0.3, 0.85)
+BODY_SUV = 0.1
+
+
+class RegionError(ValueError):
+    """A place that gives no reference value."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionStatistics:
+    """SUV in a sphere: number of voxels, mean, sample standard deviation, both in g/mL."""
+
+    n: int
+    mean: float
+    sd: float
+    centre_mm: tuple[float, float, float]
+    radius_mm: float
+
+    @property
+    def cv(self) -> float:
+        """Coefficient of variation."""
+        return self.sd / self.mean
+
+
+def sphere(
+    suv: Volume, *, grid: Grid, centre_mm: tuple[float, float, float], radius_mm: float
+) -> RegionStatistics:
+    """Statistics of the voxels whose centres lie in a sphere.
+
+    Parameters
+    ----------
+    suv : ndarray, shape (K, M, N)
+        SUVbw in g/mL.
+    grid : Grid
+        Of the volume.
+    centre_mm : (float, float, float)
+        In mm in the patient's system (LPS).
+    radius_mm : float
+        In mm.
+
+    Raises
+    ------
+    RegionError
+        If the sphere leaves the image, holds fewer than two voxels, or its mean is not
+        positive, so that no ratio to it has a meaning.
+    """
+    centre = grid.patient_to_voxel(centre_mm)
+    reach = radius_mm / np.asarray(grid.spacing)
+    low, high = np.ceil(centre - reach).astype(int), np.floor(centre + reach).astype(int)
+    if np.any(low < 0) or np.any(high >= grid.shape):
+        raise RegionError("The sphere leaves the image.")
+    axes = np.ogrid[tuple(slice(a, b + 1) for a, b in zip(low, high))]
+    squares = [((a - c) * s) ** 2 for a, c, s in zip(axes, centre, grid.spacing)]
+    inside = sum(squares) <= radius_mm**2
+    values = suv[tuple(slice(a, b + 1) for a, b in zip(low, high))][inside].astype(np.float64)
+    if values.size < 2:
+        raise RegionError(f"The sphere holds {values.size} voxel centre(s); two are needed.")
+    mean = float(values.mean())
+    if not mean > 0:
+        raise RegionError(f"The mean SUV in the sphere is {mean:.3g}, not positive.")
+    x, y, z = (float(c) for c in centre_mm)
+    return RegionStatistics(
+        int(values.size), mean, float(values.std(ddof=1)), (x, y, z), float(radius_mm)
+    )
+
+
+def tbr(suvmax: float, mean: float) -> float:
+    """Tumour-to-background ratio: SUVmax of a lesion over the mean SUV of a region.
+
+    Raises
+    ------
+    RegionError
+        If the mean is not positive.
+
+    >>> tbr(9.0, 1.5)
+    6.0
+    """
+    if not mean > 0:
+        raise RegionError(f"the mean SUV of the region must be positive, got {mean}")
+    return suvmax / mean
+
+
+def propose_liver(suv: Volume, *, grid: Grid) -> tuple[float, float, float] | None:
+    """Centre in mm for a 30 mm sphere in the liver, or None if nothing is plausible.
+
+    The place of least local variation on the patient's right, in the middle of the scanned
+    length, where the mean is that of liver and above that of the body.
+
+    References
+    ----------
+    Hirata et al., PLoS One 2014;9:e105682.
+    """
+    mean, variation = _local(suv, grid)
+    body = suv[suv > BODY_SUV]
+    if body.size == 0:
+        return None
+    low = max(LIVER_SUV[0], LIVER_ABOVE_BODY * float(np.median(body)))
+    candidates = (mean >= low) & (mean <= LIVER_SUV[1]) & _right_and_middle(suv, grid)
+    variation[~candidates] = np.inf
+    best = np.unravel_index(int(variation.argmin()), suv.shape)
+    if not variation[best] <= LIVER_VARIATION:
+        return None
+    x, y, z = (float(c) for c in grid.voxel_to_patient(best))
+    return (x, y, z) if _is_uniform(suv, grid, (x, y, z)) else None
+
+
+def _local(suv: Volume, grid: Grid) -> tuple[Volume, Volume]:
+    """Mean and coefficient of variation in a cube of the sphere's size around each voxel."""
+    side = [max(3, 2 * round(LIVER_RADIUS_MM / step) + 1) for step in grid.spacing]
+    mean = ndimage.uniform_filter(suv, side, mode="constant")
+    square = ndimage.uniform_filter(np.square(suv), side, mode="constant")
+    spread = np.sqrt(np.maximum(square - np.square(mean), 0))
+    variation = np.divide(
+        spread, mean, out=np.full_like(suv, np.inf), where=mean > LIVER_SUV[0] / 2
+    )
+    return mean, variation
+
+
+def _right_and_middle(suv: Volume, grid: Grid) -> NDArray[np.bool_]:
+    """Where the liver can be: patient's right of the body's middle, not near either end."""
+    steps = grid.steps
+    axes = np.ogrid[tuple(slice(n) for n in suv.shape)]
+    x, z = (grid.origin[i] + sum(a * step for a, step in zip(axes, steps[i])) for i in (0, 2))
+    warm = suv > BODY_SUV
+    middle = float((x * warm).sum(dtype=np.float64) / warm.sum())
+    bottom, top = float(z.min()), float(z.max())
+    height = (z - bottom) / max(top - bottom, 1.0)
+    return np.asarray((x < middle) & (height > LIVER_HEIGHT[0]) & (height < LIVER_HEIGHT[1]))
+
+
+def _is_uniform(suv: Volume, grid: Grid, centre_mm: tuple[float, float, float]) -> bool:
+    try:
+        found = sphere(suv, grid=grid, centre_mm=centre_mm, radius_mm=LIVER_RADIUS_MM)
+    except RegionError:
+        return False
+    return math.isfinite(found.cv) and found.cv <= LIVER_VARIATION
