@@ -1,0 +1,17 @@
+"""Addresses of the imaging pages."""
+
+from django.urls import path
+
+from imaging import views
+
+urlpatterns = [
+    path("scans/<int:pk>/upload/", views.upload, name="upload"),
+    path("transmittals/", views.transmittals, name="transmittals"),
+    path("transmittals/<int:pk>/", views.transmittal, name="transmittal"),
+    path("transmittals/<int:pk>/decide/", views.transmittal_decide, name="transmittal_decide"),
+    path("series/<int:pk>/", views.series, name="series"),
+    path("reading/", views.reading_list, name="reading_list"),
+    path("reading/<str:reading_identifier>/", views.reading, name="reading"),
+    path("pictures/<int:pk>.png", views.picture, name="picture"),
+    path("derivations/lesion/<int:pk>/<str:quantity>/", views.derivation, name="derivation"),
+]

@@ -1,0 +1,195 @@
+"""Imaging pages: upload, ledger, series, blinded reading, derivations."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from imaging import selectors, storage
+from imaging.forms import DecisionForm, RegionForm
+from imaging.models import Lesion, Picture, Quantification, Series, Transmittal
+from imaging.selectors import derivations
+from imaging.services import intake, regions
+from trials import permissions
+from trials.models import ScheduledScan
+from trials.services.errors import Invalid
+
+MOVING = {"received", "inspected", "released"}
+
+
+@require_safe
+def upload(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page on which a site drops the folder of a scan."""
+    scan = permissions.fetched(
+        ScheduledScan.objects.select_related("patient__site", "patient__trial", "planned_scan"),
+        request.user,
+        "images.upload",
+        pk=pk,
+    )
+    context = {"scan": scan, "transmittals": scan.transmittals.all()[:10]}
+    return render(request, "imaging/upload.html", context)
+
+
+@require_safe
+def transmittals(request: HttpRequest) -> HttpResponse:
+    """The ledger: what was sent, and how far it has come."""
+    rows = permissions.listed(Transmittal.objects, request.user, "images.view").select_related(
+        "scheduled_scan__patient__site", "scheduled_scan__planned_scan", "sent_by"
+    )
+    state = request.GET.get("state", "")
+    if state in Transmittal.State.values:
+        rows = rows.filter(state=state)
+    page = Paginator(rows, 25).get_page(request.GET.get("page"))
+    context = {"page": page, "state": state, "states": Transmittal.State.choices}
+    return render(request, "imaging/transmittals.html", context)
+
+
+@require_safe
+def transmittal(request: HttpRequest, pk: int) -> HttpResponse:
+    """One transmittal: its way, its files, what was refused and what to do."""
+    row = _transmittal(request, pk)
+    context = _ledger(request, row) | {"form": DecisionForm()}
+    partial = request.htmx and not request.htmx.boosted
+    name = "imaging/_transmittal.html" if partial else "imaging/transmittal.html"
+    return render(request, name, context)
+
+
+@require_POST
+def transmittal_decide(request: HttpRequest, pk: int) -> HttpResponse:
+    row = _transmittal(request, pk)
+    form = DecisionForm(request.POST)
+    if form.is_valid():
+        try:
+            intake.decide(row, by=request.user, **form.cleaned_data)
+        except Invalid as refusal:
+            form.add_error(refusal.field, refusal.message)
+        else:
+            return redirect("transmittal", pk=row.pk)
+    permissions.require(request.user, "images.decide", row)
+    context = _ledger(request, row) | {"form": form}
+    return render(request, "imaging/transmittal.html", context, status=422)
+
+
+@require_safe
+def series(request: HttpRequest, pk: int) -> HttpResponse:
+    """One image series: what its headers say, how its SUV was computed, its lesions."""
+    row = permissions.fetched(
+        Series.objects.select_related(
+            "imaging_study__scheduled_scan__patient__site",
+            "imaging_study__scheduled_scan__planned_scan",
+            "transmittal",
+        ),
+        request.user,
+        "images.view",
+        pk=pk,
+    )
+    context = {"series": row, "scan": row.imaging_study.scheduled_scan, **_measured(row)}
+    return render(request, "imaging/series.html", context)
+
+
+@require_safe
+def reading_list(request: HttpRequest) -> HttpResponse:
+    """What a reader may read, by reading identifiers alone."""
+    rows = permissions.listed(Series.objects, request.user, "reading.view").filter(
+        modality="PT", state=Series.State.QUANTIFIED
+    )
+    rows = rows.order_by("reading_identifier")
+    page = Paginator(rows, 25).get_page(request.GET.get("page"))
+    return render(request, "imaging/reading_list.html", {"page": page})
+
+
+def reading(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    """A blinded read: picture, lesions, reference regions; nothing that names a patient."""
+    row = permissions.fetched(
+        Series.objects, request.user, "reading.view", reading_identifier=reading_identifier
+    )
+    form = RegionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and _place(request, row, form):
+        return redirect("reading", reading_identifier=reading_identifier)
+    status = 422 if form.errors else 200
+    context = {"series": row, "form": form, **_measured(row)}
+    return render(request, "imaging/reading.html", context, status=status)
+
+
+@require_GET
+def picture(request: HttpRequest, pk: int) -> HttpResponse:
+    row = permissions.fetched(Picture.objects, request.user, "quantification.view", pk=pk)
+    response = HttpResponse(storage.archive.read(row.sha256), content_type="image/png")
+    response["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
+
+
+@require_safe
+def derivation(request: HttpRequest, pk: int, quantity: str) -> HttpResponse:
+    """How one number came about, from the page back to the voxel and the syringe."""
+    lesion = permissions.fetched(
+        Lesion.objects.select_related("quantification__series__transmittal"),
+        request.user,
+        "quantification.view",
+        pk=pk,
+    )
+    node = derivations.derivation_of(lesion, quantity)
+    context = {"node": node, "lesion": lesion, "series": lesion.quantification.series}
+    return render(request, "imaging/derivation.html", context)
+
+
+def _transmittal(request: HttpRequest, pk: int) -> Transmittal:
+    return permissions.fetched(
+        Transmittal.objects.select_related(
+            "scheduled_scan__patient__site", "scheduled_scan__planned_scan", "sent_by"
+        ),
+        request.user,
+        "images.view",
+        pk=pk,
+    )
+
+
+def _ledger(request: HttpRequest, row: Transmittal) -> dict:
+    return {
+        "transmittal": row,
+        "scan": row.scheduled_scan,
+        "counts": selectors.file_counts(row),
+        "refused": selectors.refused_files(row)[:200],
+        "job": selectors.newest_job(row),
+        "series_list": row.series.all(),
+        "is_moving": row.state in MOVING or _measuring(row),
+        "may_decide": row.state == Transmittal.State.QUARANTINED
+        and request.user.may_for("images.decide", row.scope()),
+    }
+
+
+def _measuring(row: Transmittal) -> bool:
+    return row.series.filter(modality="PT", state=Series.State.ASSEMBLED).exists()
+
+
+def _measured(row: Series) -> dict:
+    run = selectors.current_quantification(row)
+    if run is None:
+        return {"run": None}
+    lesions = selectors.lesions_of(run)
+    return {
+        "run": run,
+        "lesions": lesions,
+        "regions": run.reference_regions.select_related("placed_by"),
+        "picture": run.pictures.filter(kind=Picture.Kind.MIP).first(),
+        "refused": run.status == Quantification.Status.REFUSED,
+    }
+
+
+def _place(request: HttpRequest, row: Series, form: RegionForm) -> bool:
+    run = get_object_or_404(Quantification, series=row, is_current=True)
+    try:
+        regions.place(
+            run,
+            kind=form.cleaned_data["kind"],
+            centre_mm=form.centre_mm(),
+            radius_mm=form.cleaned_data["radius_mm"],
+            by=request.user,
+        )
+    except Invalid as refusal:
+        field = "x_mm" if refusal.field == "centre_mm" else refusal.field
+        form.add_error(field, refusal.message)
+        return False
+    return True
