@@ -40,6 +40,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Every page asks who you are unless its view says that it need not.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "trials.middleware.RequestContext",
     "trials.middleware.RefusalPages",
     "django.contrib.messages.middleware.MessageMiddleware",
