@@ -33,6 +33,8 @@ DUPLICATE_MM = 0.01
 EVEN = 0.01
 UNEVEN = 0.05
 GAP = 1.5
+LARGEST_STEP_MM = 100.0
+FARTHEST_MM = 1e5
 
 
 class GeometryError(ValueError):
@@ -170,15 +172,12 @@ def grid_from_positions(
     Raises
     ------
     GeometryError
-        "orientation-invalid", "duplicate-positions", "missing-slices", "uneven-spacing",
+        "orientation-invalid", "spacing-invalid", "place-invalid", "duplicate-positions", "missing-slices", "uneven-spacing",
         "sheared", "single-slice-without-thickness".
     """
     row, column = _axes(orientation)
-    if not min(pixel_spacing) > 0:
-        raise GeometryError(
-            "spacing-invalid", f"Pixel Spacing must be positive, got {pixel_spacing} mm."
-        )
     points = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
+    _require_human_size(points, (*pixel_spacing, slice_thickness or 1.0))
     along = points @ np.cross(row, column)
     order = np.argsort(along, kind="stable")
     step, flags = _step(along[order], slice_thickness)
@@ -216,10 +215,23 @@ def _axes(orientation: ArrayLike) -> tuple[Floats, Floats]:
     return row / lengths[0], column / lengths[1]
 
 
+def _require_human_size(points: Floats, sizes: tuple[float, ...]) -> None:
+    if not (0 < min(sizes) and max(sizes) <= LARGEST_STEP_MM):
+        raise GeometryError(
+            "spacing-invalid",
+            f"Pixel Spacing and Slice Thickness must be above 0 and at most {LARGEST_STEP_MM:g} "
+            f"mm, got {', '.join(f'{size:g}' for size in sizes)}.",
+        )
+    if not np.all(np.abs(points) <= FARTHEST_MM):
+        raise GeometryError(
+            "place-invalid", f"Image Position is more than {FARTHEST_MM / 1000:g} m away."
+        )
+
+
 def _step(along: Floats, slice_thickness: float | None) -> tuple[float, tuple[str, ...]]:
     """Mean distance of sorted planes in mm, and flags."""
     if along.size == 1:
-        if not slice_thickness or slice_thickness <= 0:
+        if not slice_thickness:
             raise GeometryError(
                 "single-slice-without-thickness", "A single slice without Slice Thickness."
             )

@@ -466,7 +466,10 @@ def _number(text: str) -> float:
 
 def _date(text: str) -> date:
     # Before 1993 the ACR-NEMA form had dots.
-    return datetime.strptime(text.replace(".", ""), "%Y%m%d").date()
+    day = datetime.strptime(text.replace(".", ""), "%Y%m%d").date()
+    if not 1850 <= day.year <= 2200:
+        raise ValueError(text)
+    return day
 
 
 _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")

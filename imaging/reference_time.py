@@ -318,7 +318,8 @@ def _judged(
             # Beds later than the first start later; that is no contradiction.
             return replace(witness, says="agrees" if witness.offset >= -SAME_INSTANT else "void")
         against = 0.0 if witness.key == "D'" else chosen.offset or 0.0
-        limit = SPREAD if witness.key == "D'" else tolerance
+        # P is a clock and D' a difference: neither is smeared by the decay.
+        limit = SPREAD if witness.key in {"P", "D'"} else tolerance
         far = abs(witness.offset - against) > limit
         return replace(witness, says="contradicts" if far else "agrees")
 

@@ -46,6 +46,9 @@ EARLIEST_UPTAKE = -3600.0
 PHILIPS_FACTOR_TOLERANCE = 0.02
 HALF_LIFE_TOLERANCE = 0.01
 WEIGHT_KG = (1.0, 400.0)
+# From rubidium-82 to sodium-22; beyond, nothing is injected for PET.
+HALF_LIFE_S = (60.0, 1e8)
+ACTIVITY_BQ = (1e4, 1e11)
 BQ_PER_MBQ = 1e6
 # A dose below this in Bq can only have been written in MBq.
 SMALLEST_DOSE_BQ = 1e4
@@ -416,6 +419,12 @@ def _half_life(item: Radiopharmaceutical) -> tuple[float, tuple[str, ...]]:
             "half-life-missing",
             f"Radionuclide Half Life (0018,1075) must be positive, got {item.half_life}.",
         )
+    low, high = HALF_LIFE_S
+    if not low <= item.half_life <= high:
+        raise SuvRefused(
+            "half-life-implausible",
+            f"Radionuclide Half Life (0018,1075) is {item.half_life:g} s.",
+        )
     if item.nuclide is None:
         return item.half_life, ("nuclide-unverified",)
     if abs(item.half_life / HALF_LIFE[item.nuclide] - 1) > HALF_LIFE_TOLERANCE:
@@ -435,6 +444,8 @@ def _injected_activity(item: Radiopharmaceutical) -> tuple[float, tuple[str, ...
         )
     in_mbq = dose < SMALLEST_DOSE_BQ
     activity = dose * BQ_PER_MBQ if in_mbq else dose
+    if not ACTIVITY_BQ[0] <= activity <= ACTIVITY_BQ[1]:
+        raise SuvRefused("dose-implausible", f"Radionuclide Total Dose (0018,1074) is {dose:g}.")
     low, high = PLAUSIBLE_MBQ.get(item.nuclide or "", (0.0, float("inf")))
     implausible = not low <= activity / BQ_PER_MBQ <= high
     return activity, ("dose-in-megabecquerel",) * in_mbq + ("activity-implausible",) * implausible

@@ -19,9 +19,14 @@ from numpy.typing import NDArray
 
 from imaging.headers import SliceHeader
 
+# Far above any activity concentration, far below what float32 holds.
+LARGEST = 1e15
+
 
 class VolumeError(ValueError):
-    """Pixel values that do not fit their header."""
+    """Pixel values that do not fit their header; `code` is stable."""
+
+    code = "pixels-invalid"
 
 
 def rescaled(
@@ -73,6 +78,8 @@ def _slice(header: SliceHeader, stored: NDArray[np.integer], factor: float) -> N
     values *= header.rescale_slope
     values += header.rescale_intercept
     values *= factor
+    if not np.abs(values).max() <= LARGEST:
+        raise VolumeError(f"values beyond {LARGEST:g} on {header.sop_instance_uid}")
     return values
 
 

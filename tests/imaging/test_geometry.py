@@ -98,6 +98,7 @@ def test_single_slice_needs_a_thickness(header):
         ({"rows": 5}, "mixed-matrix"),
         ({"pixel_spacing": (4.0, 5.0)}, "mixed-spacing"),
         ({"position": None}, "place-missing"),
+        ({"position": (0.0, 0.0, 1e300)}, "place-invalid"),
     ],
 )
 def test_slices_that_do_not_match_are_refused_by_name(header, change, code):
@@ -105,6 +106,15 @@ def test_slices_that_do_not_match_are_refused_by_name(header, change, code):
     with pytest.raises(GeometryError) as caught:
         stack_from_headers([header, replace(other, **change)])
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "change", [{"pixel_spacing": (0.0, 4.0)}, {"slice_thickness": -3.0}, {"slice_thickness": 1e6}]
+)
+def test_spacing_that_no_scanner_has_is_refused(header, change):
+    with pytest.raises(GeometryError) as caught:
+        stack_from_headers([replace(header, **change)])
+    assert caught.value.code == "spacing-invalid"
 
 
 def test_fewer_slices_than_the_series_announces_are_flagged(header):

@@ -51,6 +51,12 @@ def test_unknown_date_written_as_zeros_is_missing(dataset):
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_year_in_which_nobody_was_scanned_is_unreadable(dataset):
+    dataset.SeriesDate = "00010101"
+    assert pet_header(dataset).unreadable == ("SeriesDate",)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_unreadable_time_is_missing_and_named(dataset):
     dataset.SeriesTime = "eleven"
     header = pet_header(dataset)

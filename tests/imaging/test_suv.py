@@ -163,6 +163,9 @@ def test_what_is_not_understood_is_refused_by_name(header, change, code):
         ({"total_dose": -1.0}, "dose-missing"),
         ({"half_life": None}, "half-life-missing"),
         ({"half_life": 109.8}, "half-life-disputed"),
+        ({"half_life": 1e-9}, "half-life-implausible"),
+        ({"total_dose": 1e-9}, "dose-implausible"),
+        ({"total_dose": 1e12}, "dose-implausible"),
         ({"half_life": 4062.6}, "half-life-disputed"),
         ({"start_time": None, "start_datetime": None}, "injection-time-missing"),
         ({"start_time": time(7), "start_datetime": None}, "uptake-implausible"),
@@ -236,6 +239,14 @@ def test_decay_factor_against_series_time_is_refused_with_the_table(header):
 def test_private_start_of_scan_against_series_time_is_refused(header):
     late = replace(header, vendor_scan_time=Instant(datetime(2026, 3, 1, 10, 58)))
     assert refusal(late) == "reference-time-disputed"
+
+
+def test_private_start_of_scan_is_a_clock_and_must_agree_to_two_seconds(header):
+    # Half a percent of SUV would be 47 s; then a part of the slices could give another number.
+    near = replace(header, vendor_scan_time=Instant(datetime(2026, 3, 1, 10, 59, 58)))
+    off = replace(header, vendor_scan_time=Instant(datetime(2026, 3, 1, 10, 59, 50)))
+    assert suvbw_scale([near]).status == "COMPUTED"
+    assert refusal(off) == "reference-time-disputed"
 
 
 def test_decay_correction_datetime_against_series_time_is_refused(header):

@@ -69,3 +69,8 @@ def test_fewer_arrays_than_headers_are_refused(header):
 def test_no_slices_are_refused():
     with pytest.raises(VolumeError, match="no slice"):
         rescaled([], [])
+
+
+def test_slope_that_no_scanner_writes_is_refused(header):
+    with pytest.raises(VolumeError, match="beyond"):
+        rescaled([replace(header, rescale_slope=1e300)], [np.ones((4, 5), np.int16)])
