@@ -1,0 +1,74 @@
+# TrialTrace. Everything works on a fresh clone with Python 3.11, make and package access.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+UV := uv==0.13.9
+PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PY) -m pytest -p config.pytest_stack \
+	-p pytest_django.plugin -p pytest_playwright.pytest_playwright -p _hypothesis_pytestplugin
+
+.PHONY: help setup setup-dev demo serve stop test check static-check faults faults-short bench fuzz lock schema
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed.")'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; }
+
+$(RUNTIME): requirements.txt | $(VENV)/bin/python
+	@config/install "$(PY)" "$(UV)" requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	@config/install "$(PY)" "$(UV)" requirements.txt requirements-dev.txt
+	@touch $@ $(RUNTIME)
+
+setup: $(RUNTIME) ## make .venv with the pinned, hashed requirements
+
+setup-dev: $(DEVELOPMENT)
+
+demo: setup ## the main job end to end: phantoms, or SERIES=folder of DICOM files
+	@$(PY) -m config.stack run -- $(PY) manage.py demo $(if $(SERIES),--series "$(SERIES)")
+
+serve: setup ## the site with the demo trial, until Ctrl-C or make stop
+	@$(PY) -m config.stack serve --then "demo --if-missing"
+
+stop: setup ## end what make serve started
+	@$(PY) -m config.stack stop
+
+test: setup-dev ## the tests, against a real PostgreSQL, broker and worker
+	@$(PYTEST) -m "not faults" tests
+
+static-check: setup-dev
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(PY) -m config.check
+
+check: static-check test ## format, lint, types, migrations, schema, architecture, then the tests
+
+faults: setup-dev ## kill workers, brokers and databases in mid-work
+	@$(PYTEST) -m faults tests
+
+faults-short: setup-dev ## the fault tests that take less than a minute each
+	@$(PYTEST) -m "faults and not slow" tests
+
+bench: setup-dev ## what it costs, side by side with what one would use instead
+	@$(PY) -m config.bench
+
+fuzz: setup-dev ## throw broken and hostile files at the intake
+	@$(PYTEST) -m fuzz tests
+
+schema: setup ## write config/openapi.yaml anew
+	@$(PY) -m config.check --write-schema
+
+lock: setup-dev ## redo the hashed locks from requirements.in and requirements-dev.in
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		requirements.in -o requirements.txt
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		requirements-dev.in -o requirements-dev.txt

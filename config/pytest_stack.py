@@ -1,0 +1,74 @@
+"""Real servers for the tests, started before Django's settings are read (`-p` on the call).
+
+One PostgreSQL and one broker for the run, without fsync, in a folder of their own; or the
+servers that DATABASE_URL, OWNER_DATABASE_URL and CELERY_BROKER_URL name. The test database
+is made anew, migrated by its owner; tests connect as the application's role alone.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+DATABASE = "test_trialtrace"
+
+
+class Servers:
+    """Database and broker of this run, as the environment names them."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="tt-", ignore_cleanup_errors=True)
+        os.chmod(self.folder.name, 0o755)  # noqa: PTH101, S103  the server runs as nobody
+        os.environ["TRIALTRACE_VAR"] = self.folder.name
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
+        self.postgres = self.valkey = None
+        if not os.environ.get("DATABASE_URL"):
+            self._start_postgres()
+        if not os.environ.get("CELERY_BROKER_URL"):
+            self._start_valkey()
+        for name in ("DATABASE_URL", "OWNER_DATABASE_URL"):
+            os.environ[name] = _renamed(os.environ[name], DATABASE)
+
+    def _start_postgres(self) -> None:
+        from config.embedded import postgres
+
+        self.postgres = postgres.EmbeddedPostgres(Path(self.folder.name) / "pg", durable=False)
+        self.postgres.start()
+        self.postgres.prepare(DATABASE)
+        os.environ["DATABASE_URL"] = self.postgres.url(postgres.RUNTIME)
+        os.environ["OWNER_DATABASE_URL"] = self.postgres.url(postgres.OWNER)
+
+    def _start_valkey(self) -> None:
+        from config.embedded.valkey import EmbeddedValkey
+
+        self.valkey = EmbeddedValkey(Path(self.folder.name) / "vk").start()
+        os.environ["CELERY_BROKER_URL"] = self.valkey.url
+
+    def stop(self) -> None:
+        for server in (self.valkey, self.postgres):
+            if server:
+                server.stop()
+        self.folder.cleanup()
+
+
+def _renamed(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before pytest-django reads the settings."""
+    early_config._servers = Servers()
+
+
+# Ours first: pytest-django's hook of the same name sets Django up.
+pytest_load_initial_conftests = pytest.hookimpl(tryfirst=True)(pytest_load_initial_conftests)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    servers = getattr(config, "_servers", None)
+    if servers:
+        servers.stop()

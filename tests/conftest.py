@@ -1,0 +1,68 @@
+"""Fixtures of every test: the database as the application sees it, the running site, the data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE_DATA = Path(
+    os.environ.get("TRIALTRACE_REFERENCE_DATA", ROOT.parent / "shared" / "data")
+).absolute()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker):
+    """Migrate as the owner, connect as the application: nothing is created or flushed by it."""
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0"],
+        cwd=ROOT,
+        check=True,
+    )
+    yield
+    from django.db import connections
+
+    with django_db_blocker.unblock():
+        connections.close_all()
+
+
+@pytest.fixture
+def committed_db(django_db_setup, django_db_blocker):
+    """The database with real commits. What is written stays: use trials of your own."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """The folder of reference data, or a skip that says how to get at it."""
+    return _required(
+        REFERENCE_DATA.is_dir() and REFERENCE_DATA,
+        "REFERENCE",
+        "reference data not found: set TRIALTRACE_REFERENCE_DATA to their folder",
+    )
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    """Debian's Chromium instead of a downloaded one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    program = _required(found, "BROWSER", "no Chromium: apt-get install chromium fonts-dejavu-core")
+    quiet = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic"]
+    offline = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    return {**browser_type_launch_args, "executable_path": program, "args": quiet + offline}
+
+
+def _required(found, name: str, sentence: str):
+    """`found`, or a skip; a failure where the run says that it must be there."""
+    if found:
+        return found
+    if os.environ.get(f"TRIALTRACE_REQUIRE_{name}") == "1":
+        pytest.fail(sentence)
+    return pytest.skip(sentence)
