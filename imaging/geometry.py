@@ -172,8 +172,8 @@ def grid_from_positions(
     Raises
     ------
     GeometryError
-        "orientation-invalid", "spacing-invalid", "place-invalid", "duplicate-positions", "missing-slices", "uneven-spacing",
-        "sheared", "single-slice-without-thickness".
+        "orientation-invalid", "spacing-invalid", "place-invalid", "duplicate-positions",
+        "missing-slices", "uneven-spacing", "sheared", "single-slice-without-thickness".
     """
     row, column = _axes(orientation)
     points = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
@@ -216,7 +216,7 @@ def _axes(orientation: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _require_human_size(points: Floats, sizes: tuple[float, ...]) -> None:
-    if not (0 < min(sizes) and max(sizes) <= LARGEST_STEP_MM):
+    if min(sizes) <= 0 or max(sizes) > LARGEST_STEP_MM:
         raise GeometryError(
             "spacing-invalid",
             f"Pixel Spacing and Slice Thickness must be above 0 and at most {LARGEST_STEP_MM:g} "

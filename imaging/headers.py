@@ -466,7 +466,10 @@ def _number(text: str) -> float:
 
 def _date(text: str) -> date:
     # Before 1993 the ACR-NEMA form had dots.
-    day = datetime.strptime(text.replace(".", ""), "%Y%m%d").date()
+    digits = text.replace(".", "")
+    if not re.fullmatch(r"\d{8}", digits):
+        raise ValueError(text)
+    day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     if not 1850 <= day.year <= 2200:
         raise ValueError(text)
     return day

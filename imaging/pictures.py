@@ -307,7 +307,11 @@ def _overlaps(
 ) -> bool:
     left, top, right, bottom = place
     return any(
-        left < r + 3 and l < right + 3 and top < b + 3 and t < bottom + 3 for l, t, r, b in taken
+        left < other[2] + 3
+        and other[0] < right + 3
+        and top < other[3] + 3
+        and other[1] < bottom + 3
+        for other in taken
     )
 
 

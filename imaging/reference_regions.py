@@ -78,10 +78,10 @@ def sphere(
     low, high = np.ceil(centre - reach).astype(int), np.floor(centre + reach).astype(int)
     if np.any(low < 0) or np.any(high >= grid.shape):
         raise RegionError("The sphere leaves the image.")
-    axes = np.ogrid[tuple(slice(a, b + 1) for a, b in zip(low, high))]
-    squares = [((a - c) * s) ** 2 for a, c, s in zip(axes, centre, grid.spacing)]
-    inside = sum(squares) <= radius_mm**2
-    values = suv[tuple(slice(a, b + 1) for a, b in zip(low, high))][inside].astype(np.float64)
+    box = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
+    axes = zip(np.ogrid[box], centre, grid.spacing, strict=True)
+    inside = sum(((places - middle) * step) ** 2 for places, middle, step in axes) <= radius_mm**2
+    values = suv[box][inside].astype(np.float64)
     if values.size < 2:
         raise RegionError(f"The sphere holds {values.size} voxel centre(s); two are needed.")
     mean = float(values.mean())
@@ -156,9 +156,11 @@ def _local(suv: Volume, grid: Grid) -> tuple[Volume, Volume]:
 
 def _right_and_middle(suv: Volume, grid: Grid) -> NDArray[np.bool_]:
     """Where the liver can be: patient's right of the body's middle, not near either end."""
-    steps = grid.steps
-    axes = np.ogrid[tuple(slice(n) for n in suv.shape)]
-    x, z = (grid.origin[i] + sum(a * step for a, step in zip(axes, steps[i])) for i in (0, 2))
+    k, m, n = np.ogrid[tuple(slice(size) for size in suv.shape)]
+    x, z = (
+        grid.origin[axis] + k * step[0] + m * step[1] + n * step[2]
+        for axis, step in ((0, grid.steps[0]), (2, grid.steps[2]))
+    )
     warm = suv > BODY_SUV
     middle = float((x * warm).sum(dtype=np.float64) / warm.sum())
     bottom, top = float(z.min()), float(z.max())

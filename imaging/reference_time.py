@@ -23,7 +23,7 @@ day survives.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from statistics import median
@@ -216,41 +216,33 @@ def _frozen_frame_reference() -> Witness:
 
 
 def _frame_reference(headers: Sequence[PetHeader], half_life: float) -> Witness:
-    name = "Frame Reference Time"
-    zero = _ZERO_OF_FRAME_REFERENCE.get(vendor_of(headers[0].manufacturer))
+    name, vendor = "Frame Reference Time", vendor_of(headers[0].manufacturer)
     if any(h.frame_reference_time is None for h in headers):
         return Witness("F", name, None, "absent")
-    if zero is None:
+    if vendor == "other":
         return Witness("F", name, None, "void", "what this vendor writes there is not known")
-    offsets = [zero(h, start, half_life) for h, start in zip(headers, _starts(headers))]
-    if any(offset is None for offset in offsets):
+    pairs = zip(headers, _starts(headers), strict=True)
+    offsets = [_frame_zero(header, start, vendor, half_life) for header, start in pairs]
+    known = [offset for offset in offsets if offset is not None]
+    if len(known) < len(headers):
         return Witness("F", name, None, "void", "a placeholder, or no frame duration")
-    return _agreed("F", name, [offset for offset in offsets if offset is not None])
+    return _agreed("F", name, known)
 
 
-def _zero_ge(header: PetHeader, start: float, half_life: float) -> float | None:
-    return start - (header.frame_reference_time or 0.0) / 1000
+def _frame_zero(header: PetHeader, start: float, vendor: Vendor, half_life: float) -> float | None:
+    """Where Frame Reference Time is zero, in s after Series Time.
 
-
-def _zero_siemens(header: PetHeader, start: float, half_life: float) -> float | None:
-    if not header.frame_reference_time or not header.actual_frame_duration:
+    It is the start of the frame (GE), its average time (Siemens, as the standard says) or its
+    middle (Philips GEMINI TF: 13.8 s from the average for 30 minutes of fluorine-18).
+    """
+    reference = (header.frame_reference_time or 0.0) / 1000
+    if vendor == "GE":
+        return start - reference
+    if not reference or not header.actual_frame_duration:
         return None
-    average = average_time(header.actual_frame_duration / 1000, half_life)
-    return start + average - header.frame_reference_time / 1000
-
-
-def _zero_philips(header: PetHeader, start: float, half_life: float) -> float | None:
-    # GEMINI TF refers to the middle of the frame, not to T_ave: 13.8 s apart for 30 minutes.
-    if not header.frame_reference_time or not header.actual_frame_duration:
-        return None
-    return start + header.actual_frame_duration / 2000 - header.frame_reference_time / 1000
-
-
-_ZERO_OF_FRAME_REFERENCE: dict[Vendor, Callable[[PetHeader, float, float], float | None]] = {
-    "GE": _zero_ge,
-    "Siemens": _zero_siemens,
-    "Philips": _zero_philips,
-}
+    duration = header.actual_frame_duration / 1000
+    inside = duration / 2 if vendor == "Philips" else average_time(duration, half_life)
+    return start + inside - reference
 
 
 def _decay_elapsed(header: PetHeader, half_life: float) -> float | None:
@@ -274,7 +266,8 @@ def _decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
     elapsed = _decay_factors(headers, half_life)
     if elapsed is None:
         return Witness("D", "Decay Factor", None, "absent")
-    return _agreed("D", "Decay Factor", [s - e for s, e in zip(_starts(headers), elapsed)])
+    pairs = zip(_starts(headers), elapsed, strict=True)
+    return _agreed("D", "Decay Factor", [start - since for start, since in pairs])
 
 
 def _frozen_decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
@@ -283,7 +276,8 @@ def _frozen_decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witn
     elapsed = _decay_factors(headers, half_life)
     if elapsed is None:
         return Witness("D'", name, None, "absent")
-    worst = max((_frame_start(h, "GE") - e for h, e in zip(headers, elapsed)), key=abs)
+    pairs = zip(headers, elapsed, strict=True)
+    worst = max((_frame_start(header, "GE") - since for header, since in pairs), key=abs)
     return Witness("D'", name, worst, "agrees", "largest difference over the slices")
 
 
@@ -297,9 +291,8 @@ def _agreed(key: str, name: str, offsets: list[float]) -> Witness:
 def _verdict(
     headers: Sequence[PetHeader], witnesses: tuple[Witness, ...], *, tolerance: float
 ) -> Reference:
-    series, acquisition, private = witnesses[0], witnesses[1], witnesses[2]
-    assert acquisition.offset is not None
-    if acquisition.offset >= -SAME_INSTANT:
+    series, _, private = witnesses[:3]
+    if min(_starts(headers)) >= -SAME_INSTANT:
         return _from_series_time(headers, series, witnesses, tolerance)
     return _from_private_start(headers, private, witnesses, tolerance)
 

@@ -113,7 +113,7 @@ def connected(flat: Indices, shape: tuple[int, int, int]) -> Indices:
         return flat.copy()
     first, last = _runs(flat, shape[2])
     pairs = [_touching(flat[first], flat[last], shape, step) for step in _EARLIER_ROWS]
-    ones, others = (np.concatenate(side) for side in zip(*pairs))
+    ones, others = (np.concatenate(side) for side in zip(*pairs, strict=True))
     graph = sparse.coo_matrix(
         (np.ones(ones.size, np.int8), (ones, others)), shape=(first.size,) * 2
     )

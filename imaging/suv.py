@@ -90,7 +90,7 @@ ADAPTATIONS: Mapping[str, str] = MappingProxyType(
 Status = Literal["COMPUTED", "FLAGGED"]
 
 
-class SuvRefused(ValueError):
+class SuvRefused(ValueError):  # noqa: N818  a refusal is an answer, not a fault
     """No SUV can be given; `code` is stable, the message says what was found.
 
     `witnesses` is the table of reference instants as far as it was worked out.

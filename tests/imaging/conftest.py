@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage
 
 from imaging.headers import PetHeader, pet_header
-
-
-@pytest.fixture(scope="session")
-def reference_data():
-    """Folder of reference files."""
-    default = Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("TRIALTRACE_REFERENCE_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no reference data in {folder}")
-    return folder
 
 
 def pet_dataset() -> Dataset:

@@ -17,6 +17,11 @@ from imaging.suv import ADAPTATIONS, FLAGS, SuvRefused, suvbw_scale
 FACTOR = 0.000276336681717643
 
 
+def at(*parts: int) -> datetime:
+    """A clock reading; DICOM times have no zone unless they say so."""
+    return datetime(*parts)  # noqa: DTZ001
+
+
 def with_item(header, **changes):
     item = replace(header.radiopharmaceuticals[0], **changes)
     return replace(header, radiopharmaceuticals=(item,))
@@ -29,7 +34,7 @@ def series(header, beds=4):
             header,
             sop_instance_uid=f"1.2.3.{bed}",
             position=(0.0, 0.0, 3.0 * bed),
-            acquisition_time=(datetime(2026, 3, 1, 11) + timedelta(seconds=180 * bed)).time(),
+            acquisition_time=(at(2026, 3, 1, 11) + timedelta(seconds=180 * bed)).time(),
             frame_reference_time=180000.0 * bed + 89857.923,
             decay_factor=2 ** ((180 * bed + 89.857923) / 6586.2),
             rescale_slope=1.0 + bed,
@@ -52,7 +57,7 @@ def test_factor_is_weight_over_activity_decayed_to_the_series_time(header):
     scale = suvbw_scale([header])
     assert scale.factor == pytest.approx(FACTOR, rel=1e-8)
     assert (scale.factor_unit, scale.status, scale.decay_seconds) == ("g/Bq", "COMPUTED", 3600.0)
-    assert scale.reference == datetime(2026, 3, 1, 11)
+    assert scale.reference == at(2026, 3, 1, 11)
     assert scale.decayed_activity == pytest.approx(370e6 * 0.684632919573, rel=1e-9)
 
 
@@ -237,20 +242,20 @@ def test_decay_factor_against_series_time_is_refused_with_the_table(header):
 
 
 def test_private_start_of_scan_against_series_time_is_refused(header):
-    late = replace(header, vendor_scan_time=Instant(datetime(2026, 3, 1, 10, 58)))
+    late = replace(header, vendor_scan_time=Instant(at(2026, 3, 1, 10, 58)))
     assert refusal(late) == "reference-time-disputed"
 
 
 def test_private_start_of_scan_is_a_clock_and_must_agree_to_two_seconds(header):
     # Half a percent of SUV would be 47 s; then a part of the slices could give another number.
-    near = replace(header, vendor_scan_time=Instant(datetime(2026, 3, 1, 10, 59, 58)))
-    off = replace(header, vendor_scan_time=Instant(datetime(2026, 3, 1, 10, 59, 50)))
+    near = replace(header, vendor_scan_time=Instant(at(2026, 3, 1, 10, 59, 58)))
+    off = replace(header, vendor_scan_time=Instant(at(2026, 3, 1, 10, 59, 50)))
     assert suvbw_scale([near]).status == "COMPUTED"
     assert refusal(off) == "reference-time-disputed"
 
 
 def test_decay_correction_datetime_against_series_time_is_refused(header):
-    other = replace(header, decay_correction_datetime=Instant(datetime(2026, 3, 1, 10)))
+    other = replace(header, decay_correction_datetime=Instant(at(2026, 3, 1, 10)))
     assert refusal(other) == "reference-time-disputed"
 
 
@@ -262,12 +267,12 @@ def test_rewritten_series_time_yields_to_two_witnesses_and_is_flagged(header):
     rewritten = replace(
         header,
         series_time=time(11, 40),
-        vendor_scan_time=Instant(datetime(2026, 3, 1, 11)),
+        vendor_scan_time=Instant(at(2026, 3, 1, 11)),
     )
     scale = suvbw_scale([rewritten])
     assert scale.factor == pytest.approx(FACTOR, rel=1e-8)
     assert scale.flags == ("series-time-rewritten",)
-    assert scale.reference == datetime(2026, 3, 1, 11)
+    assert scale.reference == at(2026, 3, 1, 11)
 
 
 def test_series_time_ten_microseconds_after_acquisition_is_rounding(header):
@@ -301,11 +306,11 @@ def test_time_of_day_alone_takes_the_date_of_the_scan(header):
     scale = suvbw_scale([with_item(header, start_datetime=None)])
     assert scale.factor == pytest.approx(FACTOR, rel=1e-8)
     assert scale.adaptations == ("injection-date-from-reference",)
-    assert scale.injection == datetime(2026, 3, 1, 10)
+    assert scale.injection == at(2026, 3, 1, 10)
 
 
 def test_impossible_date_of_injection_is_replaced_and_said(header):
-    item = with_item(header, start_datetime=Instant(datetime(2024, 1, 1, 10)))
+    item = with_item(header, start_datetime=Instant(at(2024, 1, 1, 10)))
     scale = suvbw_scale([item])
     assert scale.factor == pytest.approx(FACTOR, rel=1e-8)
     assert scale.adaptations == ("injection-date-replaced",)
@@ -320,7 +325,7 @@ def test_long_lived_nuclide_needs_the_date_of_injection(header):
         start_datetime=None,
     )
     assert refusal(replace(zirconium, decay_factor=None)) == "injection-date-missing"
-    dated = with_item(zirconium, start_datetime=Instant(datetime(2026, 2, 26, 11)))
+    dated = with_item(zirconium, start_datetime=Instant(at(2026, 2, 26, 11)))
     # Three days: bc 70000 / (70000000 * e(-l(2) * 259200 / 282276)) = 0.001889821827
     scale = suvbw_scale([replace(dated, decay_factor=None, frame_reference_time=449999.0)])
     assert scale.factor == pytest.approx(0.001889821827, rel=1e-9)
@@ -339,15 +344,13 @@ def test_injection_just_before_midnight_and_scan_after(header):
         acquisition_time=time(23, 56),
     )
     assert suvbw_scale([night]).factor == suvbw_scale([evening]).factor
-    assert suvbw_scale([night]).injection == datetime(2026, 3, 1, 23, 50)
+    assert suvbw_scale([night]).injection == at(2026, 3, 1, 23, 50)
 
 
 def test_zones_on_both_sides_of_a_clock_change_are_honoured(header):
     # 29 March 2026, Berlin: 01:30+0100 to 03:30+0200 is one hour.
     spring = replace(
-        with_item(
-            header, start_datetime=Instant(datetime(2026, 3, 29, 1, 30), 3600), start_time=None
-        ),
+        with_item(header, start_datetime=Instant(at(2026, 3, 29, 1, 30), 3600), start_time=None),
         series_date=date(2026, 3, 29),
         acquisition_date=date(2026, 3, 29),
         series_time=time(3, 30),
@@ -361,7 +364,7 @@ def test_zones_on_both_sides_of_a_clock_change_are_honoured(header):
 
 def test_dynamic_series_may_begin_before_the_injection(header):
     dynamic = replace(
-        with_item(header, start_datetime=Instant(datetime(2026, 3, 1, 11, 0, 41)), start_time=None),
+        with_item(header, start_datetime=Instant(at(2026, 3, 1, 11, 0, 41)), start_time=None),
         series_type=("DYNAMIC", "IMAGE"),
     )
     scale = suvbw_scale([dynamic])
@@ -385,7 +388,7 @@ def test_shifting_all_dates_changes_nothing(header, days):
 
 @given(st.integers(-3000, 3000))
 def test_shifting_the_private_date_alone_changes_nothing(header, days):
-    scan = Instant(datetime(2026, 3, 1, 11) + timedelta(days=days))
+    scan = Instant(at(2026, 3, 1, 11) + timedelta(days=days))
     scale = suvbw_scale([replace(header, vendor_scan_time=scan)])
     assert (scale.factor, says(scale)["P"]) == (suvbw_scale([header]).factor, "agrees")
 
@@ -413,7 +416,7 @@ def test_dropping_slices_never_changes_the_factor(header, kept):
 @given(st.floats(-3500, 13000))
 def test_activity_moved_to_the_reference_makes_start_and_admin_equal(header, elapsed):
     dynamic = replace(header, series_type=("DYNAMIC", "IMAGE"))
-    start = datetime(2026, 3, 1, 11) - timedelta(seconds=elapsed)
+    start = at(2026, 3, 1, 11) - timedelta(seconds=elapsed)
     started = suvbw_scale([with_item(dynamic, start_datetime=Instant(start))])
     admin = replace(dynamic, decay_correction="ADMIN")
     moved = suvbw_scale([with_item(admin, total_dose=started.decayed_activity)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -49,8 +49,11 @@ def test_net_activity_of_gallium_68_by_hand():
 
 
 def test_net_activity_of_fluorine_18_over_midnight():
-    assay, injection = datetime(2026, 3, 1, 23, 50), datetime(2026, 3, 2, 0, 10)
-    residual = datetime(2026, 3, 2, 0, 20)
+    assay, injection = (
+        datetime(2026, 3, 1, 23, 50, tzinfo=UTC),
+        datetime(2026, 3, 2, 0, 10, tzinfo=UTC),
+    )
+    residual = datetime(2026, 3, 2, 0, 20, tzinfo=UTC)
     net = net_activity(
         assayed=400e6,
         assay_to_injection=(injection - assay).total_seconds(),
