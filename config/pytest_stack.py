@@ -1,17 +1,20 @@
 """Real servers for the tests, started before Django's settings are read (`-p` on the call).
 
 One PostgreSQL and one broker for the run, without fsync, in a folder of their own; or the
-servers that DATABASE_URL, OWNER_DATABASE_URL and CELERY_BROKER_URL name. The test database
-is made anew, migrated by its owner; tests connect as the application's role alone.
+servers that DATABASE_URL, OWNER_DATABASE_URL and CELERY_BROKER_URL name, where an empty
+database test_trialtrace of the owner is expected, or one that may be emptied. The test
+database is migrated by its owner; tests connect as the application's role alone.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 
 DATABASE = "test_trialtrace"
@@ -32,6 +35,8 @@ class Servers:
             self._start_valkey()
         for name in ("DATABASE_URL", "OWNER_DATABASE_URL"):
             os.environ[name] = _renamed(os.environ[name], DATABASE)
+        if self.postgres is None:
+            _empty(os.environ["OWNER_DATABASE_URL"])
 
     def _start_postgres(self) -> None:
         from config.embedded import postgres
@@ -52,6 +57,9 @@ class Servers:
         for server in (self.valkey, self.postgres):
             if server:
                 server.stop()
+        if self.postgres:
+            # It may lie elsewhere, where the folder for temporary files is closed to nobody.
+            shutil.rmtree(self.postgres.folder, ignore_errors=True)
         self.folder.cleanup()
 
 
@@ -59,13 +67,17 @@ def _renamed(url: str, database: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
+def _empty(url: str) -> None:
+    """Remove what an earlier run left in a test database of one's own."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("drop schema if exists public cascade")
+        connection.execute("create schema public")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Before pytest-django reads the settings."""
+    """First of its name: pytest-django's reads the settings."""
     early_config._servers = Servers()
-
-
-# Ours first: pytest-django's hook of the same name sets Django up.
-pytest_load_initial_conftests = pytest.hookimpl(tryfirst=True)(pytest_load_initial_conftests)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

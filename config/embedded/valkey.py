@@ -11,12 +11,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
+from typing import TextIO
 
-from config.embedded.postgres import LONGEST_SOCKET_FOLDER, folder_mark
+from config.embedded.folders import held, make_private, socket_folder
 from config.embedded.processes import ending_with
+
+# A predecessor whose supervisor was killed is given this long to write its file and end.
+PATIENCE_SECONDS = 10
 
 
 class ValkeyError(SystemExit):
@@ -45,20 +48,31 @@ def program() -> Path:
 class EmbeddedValkey:
     """A broker that belongs to one folder and ends with the process that started it."""
 
+    name = "broker"
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-        self.socket = self.folder / "valkey.sock"
-        if len(str(self.socket)) > LONGEST_SOCKET_FOLDER:
-            self.socket = Path(tempfile.gettempdir()) / f"trialtrace-{folder_mark(folder)}.sock"
+        self.socket = socket_folder(self.folder) / "valkey.sock"
         self.log = self.folder / "valkey.log"
+        self.lock: TextIO | None = None
         self.process: subprocess.Popen | None = None
 
     @property
     def url(self) -> str:
         return f"redis+socket://{self.socket}"
 
-    def start(self, *, timeout: float = 20) -> EmbeddedValkey:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def start(self) -> EmbeddedValkey:
+        """Start the broker with what its append-only file holds; returns when it answers."""
+        for folder in (self.folder, self.socket.parent):
+            make_private(folder)
+        self.lock = held(self.folder / "lock", wait=PATIENCE_SECONDS)
+        if self.lock is None:
+            raise ValkeyError(f"Another broker runs in {self.folder}: make stop ends it.")
+        self.start_again()
+        return self
+
+    def start_again(self, *, timeout: float = 20) -> None:
+        """Start the broker on its folder, which we hold, after it has ended."""
         self.socket.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603  our own binary
@@ -71,16 +85,19 @@ class EmbeddedValkey:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # It shares our lock: nobody starts on this file while it lives, even without us.
+                pass_fds=(self.lock.fileno(),),
                 preexec_fn=ending_with(signal.SIGTERM),
                 start_new_session=True,
             )  # fmt: skip
         self._wait_until_ready(timeout)
-        return self
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(10)
+        if self.lock:
+            self.lock.close()
 
     def _wait_until_ready(self, timeout: float) -> None:
         end = time.monotonic() + timeout
