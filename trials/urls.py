@@ -1,0 +1,5 @@
+"""Addresses of the trials pages."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
