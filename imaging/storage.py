@@ -56,7 +56,7 @@ class Store:
                 os.fsync(file.fileno())
             path = self.path(digest.hexdigest())
             path.parent.mkdir(exist_ok=True, mode=0o700)
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise

@@ -72,7 +72,9 @@ def make_user(role: Role | None = None, *, trial: Trial | None = None, site: Sit
     """A user who holds `role` in `trial`, at `site` or at all sites."""
     with framed():
         number = next(_numbers)
-        user = User.objects.create(username=f"user{number}", first_name="User", last_name=f"{number}")
+        user = User.objects.create(
+            username=f"user{number}", first_name="User", last_name=f"{number}"
+        )
         if role and trial:
             Membership.objects.create(
                 user=user, trial=trial, site=site, role=role, starts_on=date(2026, 1, 1)

@@ -62,8 +62,10 @@ def modules(app: str) -> list[Path]:
 def is_pure(path: Path) -> bool:
     relative = path.relative_to(ROOT)
     app, *rest = relative.with_suffix("").parts
-    return app != "config" and rest[0] not in DJANGO_NAMES | {"__init__"} and (
-        relative.as_posix() not in OUTSIDE
+    return (
+        app != "config"
+        and rest[0] not in DJANGO_NAMES | {"__init__"}
+        and (relative.as_posix() not in OUTSIDE)
     )
 
 

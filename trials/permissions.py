@@ -27,7 +27,7 @@ def listed(rows: ScopedQuerySet, user: User, permission: str) -> ScopedQuerySet:
 
 
 def fetched(rows: ScopedQuerySet, user: User, permission: str, **lookup) -> ScopedModel:
-    """One row: 404 when it is out of the user's scope, Forbidden when in scope without the right."""
+    """One row: 404 when out of the user's scope, Forbidden when in scope without the right."""
     row = rows.visible_to(user).filter(**lookup).first()
     if row is None:
         raise Http404

@@ -11,7 +11,7 @@ from trials.services import accounts, audit, jobs
 
 DEMO_TRIAL = "DEMO"
 # For loopback and invented patients only; production settings refuse to run the demo.
-PASSWORD = "gallium-68-on-loopback"
+PASSWORD = "gallium-68-on-loopback"  # noqa: S105  shown on the page it opens
 PEOPLE = {
     Role.COORDINATOR: "Clara Coordinator",
     Role.INVESTIGATOR: "Ines Investigator",

@@ -119,10 +119,8 @@ def inject(site: Client, *, scan: int, person: Person, given: Injected) -> dict:
 
 def send(site: Client, *, scan: int, files: Iterable[tuple[str, bytes]]) -> int:
     """Upload a folder and say that it is complete; the transmittal's primary key."""
-    held = 0
-    for held in site.upload(scan, files):
-        pass
-    return held
+    *_, transmittal = site.upload(scan, files)
+    return transmittal
 
 
 def arrived(site: Client, transmittal: int) -> dict:

@@ -126,7 +126,7 @@ class Stack:
 
     folder: Path
     durable: bool = True
-    say: Callable[[str], None] = partial(print, flush=True)
+    say: Callable[[str], None] = field(default=partial(print, flush=True))
     address: str = ""
 
     def __post_init__(self) -> None:

@@ -75,7 +75,9 @@ class ReceivedFile(ScopedModel):
     class Meta:
         ordering = ["transmittal", "position"]
         constraints = [
-            models.UniqueConstraint(name="file_once_a_transmittal", fields=["transmittal", "sha256"])
+            models.UniqueConstraint(
+                name="file_once_a_transmittal", fields=["transmittal", "sha256"]
+            )
         ]
 
     def __str__(self) -> str:

@@ -21,7 +21,8 @@ def build(claim: jobs.Claim) -> None:
     """Give each released series its geometry, or the reason why it has none."""
     transmittal = intake.load(claim)
     if transmittal.state != Transmittal.State.RELEASED:
-        return intake.nothing_to_do(claim)
+        intake.nothing_to_do(claim)
+        return
     series = list(transmittal.series.prefetch_related("instances"))
     headers = {one.pk: volumes.headers_of(one) for one in series}
     with (

@@ -102,7 +102,8 @@ def inspect(claim: jobs.Claim) -> None:
     """Look into each file in the parsing process, then say what becomes of the transmittal."""
     transmittal = load(claim)
     if transmittal.state != State.RECEIVED:
-        return nothing_to_do(claim)
+        nothing_to_do(claim)
+        return
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
     key = bytes(transmittal.scheduled_scan.patient.trial.uid_key)
     found: dict[int, Inspection] = {}

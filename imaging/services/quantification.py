@@ -22,6 +22,7 @@ from imaging import (
     segmentation,
     storage,
     suv,
+    volume,
 )
 from imaging.headers import PetHeader
 from imaging.models import (
@@ -56,7 +57,16 @@ class Measured:
     lesions: tuple[lesions.LesionMeasurement, ...]
     liver: reference_regions.RegionStatistics | None
     flags: tuple[str, ...]
-    picture: tuple[str, int]
+    picture: tuple[str, int] | None
+
+
+# What a series itself can lack: its run says so. Anything else is a fault of ours.
+REFUSALS = (
+    suv.SuvRefused,
+    geometry.GeometryError,
+    volume.VolumeError,
+    segmentation.SegmentationError,
+)
 
 
 def run(claim: jobs.Claim) -> None:
@@ -66,7 +76,7 @@ def run(claim: jobs.Claim) -> None:
     jobs.report(claim, "Computing SUV")
     try:
         measured: Measured | Exception = _measure(claim, series, headers)
-    except (suv.SuvRefused, segmentation.SegmentationError) as refusal:
+    except REFUSALS as refusal:
         measured = refusal
     scan = series.imaging_study.scheduled_scan
     with (
@@ -108,15 +118,16 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
     )
     found = lesions.measure(values, components, grid=grid)
     jobs.report(claim, "Reference regions and pictures")
-    picture = pictures.mip_png(values, grid=grid, lesions=found, upper_suv=PICTURE_UPPER_SUV)
+    picture = _picture(values, grid, found)
+    flags = scale.flags if picture else (*scale.flags, "no-picture")
     return Measured(
         scale=scale,
         suvmax=float(values.max()),
         uptake_minutes=_uptake(series, headers),
         lesions=found,
         liver=_liver(values, grid),
-        flags=tuple(scale.flags),
-        picture=storage.archive.write([picture]),
+        flags=tuple(flags),
+        picture=picture,
     )
 
 
@@ -128,6 +139,15 @@ def _uptake(series: Series, headers: Sequence[PetHeader]) -> float | None:
     scan = series.imaging_study.scheduled_scan
     seen = assembly.observed(scan, headers, has_ct=False)
     return conformance.uptake_minutes(seen, assembly.recorded_injection(scan))
+
+
+def _picture(values: np.ndarray, grid: geometry.Grid, found) -> tuple[str, int] | None:
+    """The projection in the archive; a volume that lies askew is measured without one."""
+    try:
+        png = pictures.mip_png(values, grid=grid, lesions=found, upper_suv=PICTURE_UPPER_SUV)
+    except pictures.PictureError:
+        return None
+    return storage.archive.write([png])
 
 
 def _liver(values: np.ndarray, grid: geometry.Grid) -> reference_regions.RegionStatistics | None:
@@ -189,10 +209,11 @@ def _record(quantification: Quantification, measured: Measured) -> None:
             statistics=measured.liver,
             by=jobs.system_user(),
         )
-    sha256, size = measured.picture
-    Picture.objects.create(
-        quantification=quantification, kind=Picture.Kind.MIP, sha256=sha256, size=size
-    )
+    if measured.picture:
+        sha256, size = measured.picture
+        Picture.objects.create(
+            quantification=quantification, kind=Picture.Kind.MIP, sha256=sha256, size=size
+        )
     quantification.series.state = Series.State.QUANTIFIED
     quantification.series.save(update_fields=["state"])
 

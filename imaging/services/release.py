@@ -33,13 +33,15 @@ def release(claim: jobs.Claim) -> None:
     """De-identify each accepted file into the archive; any failure releases nothing."""
     transmittal = intake.load(claim)
     if transmittal.state != State.INSPECTED:
-        return intake.nothing_to_do(claim)
+        intake.nothing_to_do(claim)
+        return
     policy = policy_for(transmittal.scheduled_scan)
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
     try:
         released = _deidentify(claim, files, policy)
     except ParserError as error:
-        return _hold(claim, transmittal, error)
+        _hold(claim, transmittal, error)
+        return
     with (
         jobs.fenced(claim),
         audit.action(

@@ -25,7 +25,7 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This token is unknown, expired or revoked.")
         return user, None
 
-    def authenticate_header(self, request) -> str:
+    def authenticate_header(self, request) -> str:  # noqa: ARG002  DRF's signature
         return "Bearer"
 
 
@@ -33,5 +33,5 @@ class TokenScheme(OpenApiAuthenticationExtension):
     target_class = TokenAuthentication
     name = "token"
 
-    def get_security_definition(self, auto_schema):
+    def get_security_definition(self, auto_schema):  # noqa: ARG002  the extension's signature
         return {"type": "http", "scheme": "bearer"}

@@ -22,7 +22,7 @@ SETTING = "trialtrace.audit"
 current_request: contextvars.ContextVar[str] = contextvars.ContextVar("request", default="")
 
 
-class NestedAction(RuntimeError):
+class NestedActionError(RuntimeError):
     """An action inside another would give the outer one's changes the inner one's name."""
 
 
@@ -51,7 +51,7 @@ def action(
     }
     with transaction.atomic():
         if _frame():
-            raise NestedAction(f"{name} begins inside another action")
+            raise NestedActionError(f"{name} begins inside another action")
         _set(json.dumps({k: v for k, v in frame.items() if v is not None}))
         # An exception rolls the transaction back, and the setting with it.
         yield

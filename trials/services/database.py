@@ -47,6 +47,4 @@ def _grant(cursor, tables: list[str], runtime_role: str) -> None:
         cursor.execute(sql.SQL("revoke all on {} from {}").format(name, role))
         rights = sql.SQL(protection.privileges(table))
         cursor.execute(sql.SQL("grant {} on {} to {}").format(rights, name, role))
-    cursor.execute(
-        sql.SQL("grant usage on all sequences in schema public to {}").format(role)
-    )
+    cursor.execute(sql.SQL("grant usage on all sequences in schema public to {}").format(role))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  a refusal is an answer, not a fault
     """An act that the rules or the state of the record do not allow.
 
     `code` is stable, for programs and tests; `message` tells the user what was found, what

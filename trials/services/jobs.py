@@ -45,7 +45,7 @@ class Claim:
     actor: User
 
 
-class StaleClaim(Exception):
+class StaleClaim(Exception):  # noqa: N818  an answer, not a fault
     """The lease was lost and another worker has the job: this work must not count."""
 
 
