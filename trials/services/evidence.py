@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trials import permissions
+from django.db.models import JSONField, Value
+
+from trials import permissions, variables
 from trials.models import Evidence, Patient, ScheduledScan, User
 from trials.services import audit, moments, patients
 from trials.services.errors import Invalid, Refused
@@ -76,14 +78,26 @@ def correct(
     return better
 
 
-def _create(*, observed_at: str, source: str, **fields) -> Evidence:
+def _create(
+    *, variable: str, value, unit: str, observed_at: str, source: str, **fields
+) -> Evidence:
     if not source.strip():
         raise Invalid("source", "Say where this stands: the document, device or person.")
-    return Evidence.objects.create(
+    try:
+        value, unit = variables.checked(variable, value, unit)
+    except variables.VariableError as error:
+        raise Invalid(error.field, error.message) from error
+    row = Evidence.objects.create(
+        variable=variable,
+        # "Asked, not known" is kept as JSON's null; None alone would be no value at all.
+        value=Value(None, JSONField()) if value is None else value,
+        unit=unit,
         observed_at=moments.partial_moment(observed_at, field="observed_at"),
         source=source.strip(),
         **fields,
     )
+    row.value = value
+    return row
 
 
 def _require_reason(reason: str) -> None:
