@@ -22,11 +22,20 @@ HIDDEN_COLUMNS = {
     "trials_patient": ("date_shift_days",),
 }
 
-# The application's role reads these and no more.
-READ_ONLY = ("trials_auditevent", "django_migrations")
+# The application's role reads these and no more. The framework's groups and permissions give
+# nobody a right here, and its content types are written by migrate.
+READ_ONLY = (
+    "auth_group",
+    "auth_group_permissions",
+    "auth_permission",
+    "django_content_type",
+    "django_migrations",
+    "trials_auditevent",
+)
 
-# Tables that hold no trial data, where the framework deletes rows of its own.
-DELETABLE_PREFIXES = ("axes_", "django_session")
+# Tables that hold no trial data, where the framework deletes rows of its own: counts of failed
+# log-ins and sessions. Its log of log-ins is not among them.
+DELETABLE_PREFIXES = ("axes_accessattempt", "django_session")
 
 
 def audited_tables(tables: Iterable[str]) -> list[str]:

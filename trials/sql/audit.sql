@@ -14,11 +14,11 @@ declare
   new_row jsonb;
   whole jsonb;
 begin
-  if frame is null or (frame->>'actor') is null or coalesce(frame->>'action', '') = '' then
+  if frame is null or (frame->>'actor') is null or coalesce(frame->>'action', '') !~ '\S' then
     raise exception 'audit: % on % without an actor and an action', tg_op, tg_table_name
       using errcode = 'insufficient_privilege';
   end if;
-  if tg_op <> 'INSERT' and coalesce(btrim(frame->>'reason'), '') = '' then
+  if tg_op <> 'INSERT' and coalesce(frame->>'reason', '') !~ '\S' then
     raise exception 'audit: % on % without a reason', tg_op, tg_table_name
       using errcode = 'insufficient_privilege';
   end if;
