@@ -27,6 +27,8 @@ class Servers:
         self.folder = tempfile.TemporaryDirectory(prefix="tt-", ignore_cleanup_errors=True)
         os.chmod(self.folder.name, 0o755)  # noqa: PTH101, S103  the server runs as nobody
         os.environ["TRIALTRACE_VAR"] = self.folder.name
+        # The site warns of a missing folder of style sheets, and a warning is an error here.
+        (Path(self.folder.name) / "static").mkdir()
         os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
         self.postgres = self.valkey = None
         if not os.environ.get("DATABASE_URL"):

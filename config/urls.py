@@ -20,6 +20,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("login/", views.LoginPage.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("password/", views.password_change, name="password_change"),
     path("", include("trials.urls")),
     path("", include("imaging.urls")),
     path("", include("reporting.urls")),

@@ -1,17 +1,60 @@
-"""The shell's own pages: home and log-in."""
+"""The shell's own pages: home, log-in, password."""
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+
+from config import dashboard
+from config.demo import accounts as demo
+from trials.services import accounts
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Where a user begins."""
-    return render(request, "config/home.html")
+    """Where a user begins: what waits for each of their roles."""
+    user = request.user
+    context = {
+        "cards": dashboard.cards_for(user),
+        "ahead": dashboard.scans_ahead(user) if user.may("injection.record") else [],
+        "waiting": dashboard.scans_without_images(user) if user.may("images.upload") else [],
+        "may_screen": user.may("patient.screen"),
+        "may_export": user.may("export.create"),
+        "may_audit": user.may("audit.view"),
+        "may_see_eligibility": user.may("eligibility.view"),
+    }
+    return render(request, "config/home.html", context)
 
 
 class LoginPage(LoginView):
     template_name = "config/login.html"
     redirect_authenticated_user = True
+
+    def get_context_data(self, **more) -> dict:
+        context = super().get_context_data(**more)
+        if settings.DEMO:
+            context |= {"demo_people": demo.PEOPLE.items(), "demo_password": demo.PASSWORD}
+        return context
+
+
+@sensitive_post_parameters()
+def password_change(request: HttpRequest) -> HttpResponse:
+    form = PasswordChangeForm(request.user, request.POST or None)
+    if form.is_valid():
+        accounts.change_password(request.user, form.cleaned_data["new_password1"])
+        # The other sessions of this account end; this one stays.
+        update_session_auth_hash(request, request.user)
+        messages.success(request, "Your password is changed. Other sessions have ended.")
+        return redirect("home")
+    status = 422 if form.errors else 200
+    return render(request, "config/password_change.html", {"form": form}, status=status)
+
+
+def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
+    """A form from a session that has ended, or from somewhere else."""
+    return render(request, "config/csrf_failure.html", status=403)

@@ -96,6 +96,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "config.views.csrf_failure"
 
 # Five wrong passwords lock the account from that address for a quarter of an hour.
 AXES_FAILURE_LIMIT = 5

@@ -55,6 +55,23 @@ def grant(
     return membership
 
 
+def change_password(user: User, password: str) -> None:
+    """A new password, checked by the caller's form; what the old one opened ends."""
+    user.set_password(password)
+    with audit.action("user.password_changed", actor=user, reason="chosen by its user"):
+        user.save(update_fields=["password"])
+        ApiToken.objects.filter(user=user, revoked_at__isnull=True).update(
+            revoked_at=timezone.now()
+        )
+
+
+def note_log_in(user: User) -> None:
+    """Put the log-in on the record, with the account as its own actor."""
+    user.last_login = timezone.now()
+    with audit.action("user.logged_in", actor=user, reason="password accepted"):
+        user.save(update_fields=["last_login"])
+
+
 def issue_token(user: User, *, label: str) -> tuple[str, ApiToken]:
     """A token, shown this once; only its digest is kept."""
     token = secrets.token_urlsafe(32)
@@ -66,6 +83,14 @@ def issue_token(user: User, *, label: str) -> tuple[str, ApiToken]:
             expires_at=timezone.now() + TOKEN_LIFE,
         )
     return token, row
+
+
+def revoke_token(token: str, *, by: User) -> None:
+    """End a token of one's own now."""
+    with audit.action("token.revoked", actor=by, reason="log-out of a script"):
+        ApiToken.objects.filter(user=by, digest=_digest(token), revoked_at__isnull=True).update(
+            revoked_at=timezone.now()
+        )
 
 
 def user_of_token(token: str) -> User | None:
