@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from django.contrib.auth import views as auth_views
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from config import views
+from config.api import ApiDocs, UnknownAddress
 
 api = [
     path("", include("trials.api.urls")),
     path("", include("imaging.api.urls")),
     path("", include("reporting.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs/", ApiDocs.as_view(url_name="schema"), name="docs"),
 ]
 
 urlpatterns = [
@@ -25,4 +26,7 @@ urlpatterns = [
     path("", include("imaging.urls")),
     path("", include("reporting.urls")),
     path("api/v1/", include(api)),
+    path("api/<path:rest>", UnknownAddress.as_view(), name="api_unknown"),
 ]
+
+handler500 = "config.api.server_error"

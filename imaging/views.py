@@ -130,7 +130,8 @@ def derivation(request: HttpRequest, pk: int, quantity: str) -> HttpResponse:
         "quantification.view",
         pk=pk,
     )
-    node = derivations.derivation_of(lesion, quantity)
+    with_origin = request.user.may_for("images.view", lesion.scope())
+    node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
     context = {"node": node, "lesion": lesion, "series": lesion.quantification.series}
     return render(request, "imaging/derivation.html", context)
 

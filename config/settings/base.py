@@ -156,7 +156,10 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["trials.api.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    # OPTIONS would describe a view by its class; the schema says more.
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_PAGINATION_CLASS": "trials.api.pagination.Pages",
     "PAGE_SIZE": 50,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -172,7 +175,28 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": None,
     "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.api.with_errors",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "PatientState": "trials.models.Patient.State",
+        "ScanState": "trials.models.ScheduledScan.State",
+        "QueryState": "trials.models.Query.State",
+        "DeviationState": "trials.models.Deviation.State",
+        "JobState": "trials.models.Job.State",
+        "TransmittalState": "imaging.models.Transmittal.State",
+        "FileState": "imaging.models.ReceivedFile.State",
+        "SeriesState": "imaging.models.Series.State",
+        "RunStatus": "imaging.models.Quantification.Status",
+        "RegionStatus": "imaging.models.ReferenceRegion.Status",
+        "RegionKind": "imaging.models.ReferenceRegion.Kind",
+        "PictureKind": "imaging.models.Picture.Kind",
+    },
 }
 
 LOGGING = {

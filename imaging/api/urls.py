@@ -1,5 +1,30 @@
 """Addresses of the imaging part of the API."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from imaging.api import views
+
+urlpatterns = [
+    path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
+    path("transmittals/", views.Transmittals.as_view(), name="api_transmittals"),
+    path("transmittals/<int:pk>/", views.OneTransmittal.as_view(), name="api_transmittal"),
+    path("transmittals/<int:pk>/missing/", views.MissingFiles.as_view(), name="api_missing"),
+    path("transmittals/<int:pk>/files/", views.Files.as_view(), name="api_files"),
+    path("transmittals/<int:pk>/complete/", views.Complete.as_view(), name="api_complete"),
+    path("transmittals/<int:pk>/decide/", views.Decide.as_view(), name="api_decide"),
+    path("series/", views.SeriesList.as_view(), name="api_series_list"),
+    path("series/<int:pk>/", views.OneSeries.as_view(), name="api_series"),
+    path(
+        "lesions/<int:pk>/derivation/<slug:quantity>/",
+        views.Derivation.as_view(),
+        name="api_derivation",
+    ),
+    path("pictures/<int:pk>/", views.Picture.as_view(), name="api_picture"),
+    path("readings/", views.Readings.as_view(), name="api_readings"),
+    path("readings/<slug:reading_identifier>/", views.Reading.as_view(), name="api_reading"),
+    path(
+        "readings/<slug:reading_identifier>/regions/",
+        views.Regions.as_view(),
+        name="api_regions",
+    ),
+]

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Prefetch
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from imaging.models import LesionRatio, Quantification, ReceivedFile, Series, Transmittal
+from django.db.models import Count, Prefetch, QuerySet
+
+from imaging.models import (
+    Lesion,
+    LesionRatio,
+    Quantification,
+    ReceivedFile,
+    Series,
+    Transmittal,
+)
 from trials.models import Job
 
 
@@ -37,3 +47,51 @@ def newest_job(transmittal: Transmittal) -> Job | None:
     mine = Job.objects.filter(kind__startswith="imaging.", arguments__transmittal=transmittal.pk)
     measuring = Job.objects.filter(kind="imaging.quantify", arguments__series__in=series)
     return (mine | measuring).order_by("-pk").first()
+
+
+@dataclass
+class Standing:
+    """How far a transmittal has come: its files by state, its series, the job at work."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    series: list[int] = field(default_factory=list)
+    job: Job | None = None
+
+
+def with_standing(transmittals: Sequence[Transmittal]) -> Sequence[Transmittal]:
+    """The same transmittals, each with its `standing`; three queries for any number."""
+    found = {row.pk: Standing() for row in transmittals}
+    files = ReceivedFile.objects.filter(transmittal__in=found)
+    for row in files.values("transmittal", "state").annotate(n=Count("pk")).order_by("state"):
+        found[row["transmittal"]].files[row["state"]] = row["n"]
+    sent_in = dict(
+        Series.objects.filter(transmittal__in=found).order_by("pk").values_list("pk", "transmittal")
+    )
+    for series, transmittal in sent_in.items():
+        found[transmittal].series.append(series)
+    # In the order of their keys, so that the newest remains.
+    for job in _jobs(found, sent_in).order_by("pk"):
+        arguments = job.arguments
+        found[arguments.get("transmittal") or sent_in[arguments["series"]]].job = job
+    for row in transmittals:
+        row.standing = found[row.pk]
+    return transmittals
+
+
+def _jobs(transmittals, series) -> QuerySet[Job]:
+    imaging = Job.objects.filter(kind__startswith="imaging.")
+    mine = imaging.filter(arguments__transmittal__in=list(transmittals))
+    measuring = imaging.filter(arguments__series__in=list(series))
+    return mine | measuring
+
+
+def measured_series():
+    """Series with their current measurement in `current`; a fixed number of queries."""
+    ratios = LesionRatio.objects.select_related("region")
+    lesions = Lesion.objects.prefetch_related(Prefetch("ratios", ratios))
+    runs = Quantification.objects.filter(is_current=True).prefetch_related(
+        Prefetch("lesions", lesions), "reference_regions", "pictures"
+    )
+    return Series.objects.select_related("imaging_study__scheduled_scan__patient").prefetch_related(
+        Prefetch("quantifications", runs, to_attr="current")
+    )

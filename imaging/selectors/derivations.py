@@ -45,25 +45,34 @@ class Node:
         }
 
 
-def derivation_of(lesion: Lesion, quantity: str) -> Node:
-    """How one number of a lesion came about, back to the voxel, the syringe and the file."""
+def derivation_of(lesion: Lesion, quantity: str, *, with_origin: bool) -> Node:
+    """How one number of a lesion came about, back to the voxel, the syringe and the file.
+
+    Without origin it leaves out transmittal and syringe: their times would tell a blinded
+    reader when the patient was scanned.
+    """
     if quantity not in QUANTITIES:
         raise Http404
     label, unit, definition = QUANTITIES[quantity]
     run = lesion.quantification
     if quantity == "tbr":
-        return Node(label, source=definition, inputs=tuple(_ratios(lesion)))
+        return Node(label, source=definition, inputs=tuple(_ratios(lesion, with_origin)))
     source = f"{definition} {lesion.suvpeak_definition}" if quantity == "suvpeak" else definition
     return Node(
         f"{label} of lesion {lesion.number}",
         getattr(lesion, quantity),
         unit,
         source,
-        (*_voxels(lesion, quantity), _segmentation(run), _scale(run), _origin(run)),
+        (
+            *_voxels(lesion, quantity),
+            _segmentation(run),
+            _scale(run),
+            _origin(run, with_origin),
+        ),
     )
 
 
-def _ratios(lesion: Lesion):
+def _ratios(lesion: Lesion, with_origin: bool):
     for ratio in lesion.ratios.select_related("region"):
         region = ratio.region
         yield Node(
@@ -72,7 +81,7 @@ def _ratios(lesion: Lesion):
             "",
             region.get_status_display(),
             (
-                derivation_of(lesion, "suvmax"),
+                derivation_of(lesion, "suvmax", with_origin=with_origin),
                 Node(
                     f"SUVmean of {region.get_kind_display().lower()}",
                     region.suvmean,
@@ -140,28 +149,31 @@ def _scale(run: Quantification) -> Node:
     )
 
 
-def _origin(run: Quantification) -> Node:
+def _origin(run: Quantification, with_origin: bool) -> Node:
     series = run.series
-    transmittal = series.transmittal
     count = Instance.objects.filter(series=series).count()
     parts = [
-        Node(
-            "Run",
-            run.run,
-            source=f"TrialTrace {run.software_version}, {run.computed_at:%Y-%m-%d %H:%M} UTC",
-        ),
+        Node("Run", run.run, source=f"TrialTrace {run.software_version}"),
         Node("Image series", series.reading_identifier, source=f"{count} de-identified instances"),
         Node("Digest of the inputs", run.input_sha256, source="SHA-256 over the instances"),
-        Node(
-            "Transmittal",
-            transmittal.pk,
-            source=f"received {transmittal.completed_at:%Y-%m-%d %H:%M} UTC",
-        ),
     ]
+    if with_origin:
+        parts += _dated(run)
+    return Node("Where it comes from", inputs=tuple(parts))
+
+
+def _dated(run: Quantification):
+    """What tells when and for which scan: not for blinded readers."""
+    transmittal = run.series.transmittal
+    yield Node("Computed", f"{run.computed_at:%Y-%m-%d %H:%M} UTC")
+    yield Node(
+        "Transmittal",
+        transmittal.pk,
+        source=f"received {transmittal.completed_at:%Y-%m-%d %H:%M} UTC",
+    )
     injection = Injection.objects.filter(scheduled_scan=transmittal.scheduled_scan_id).first()
     if injection:
-        parts.append(_syringe(injection))
-    return Node("Where it comes from", inputs=tuple(parts))
+        yield _syringe(injection)
 
 
 def _syringe(injection: Injection) -> Node:

@@ -18,12 +18,11 @@ class TokenAuthentication(BaseAuthentication):
         parts = get_authorization_header(request).split()
         if not parts or parts[0].lower() != self.keyword:
             return None
-        user = (
-            accounts.user_of_token(parts[1].decode("ascii", "replace")) if len(parts) == 2 else None
-        )
+        token = parts[1].decode("ascii", "replace") if len(parts) == 2 else ""
+        user = accounts.user_of_token(token)
         if user is None:
             raise AuthenticationFailed("This token is unknown, expired or revoked.")
-        return user, None
+        return user, token
 
     def authenticate_header(self, request) -> str:  # noqa: ARG002  DRF's signature
         return "Bearer"

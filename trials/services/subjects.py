@@ -7,7 +7,8 @@ from functools import reduce
 from django.apps import apps
 from django.db import models
 
-from trials.models import Patient, ScopedModel
+from trials.models import Patient, ScopedModel, ScopedQuerySet
+from trials.services.errors import Invalid
 
 
 def reference(row: models.Model) -> dict:
@@ -23,6 +24,22 @@ def patient_of(row: ScopedModel) -> Patient | None:
     if "patient" not in path:
         return getattr(row, "patient", None)
     return reduce(getattr, path[: path.index("patient") + 1], row)
+
+
+def rows_of(table: str) -> ScopedQuerySet:
+    """The rows of a table that belong to patients; raises Invalid for any other table."""
+    for model in apps.get_models():
+        if model._meta.db_table == table and _belongs_to_patients(model):
+            return model.objects.all()
+    raise Invalid(
+        "subject_table", f"Name a table of patients' records, as trials_patient; got {table!r}."
+    )
+
+
+def _belongs_to_patients(model: type[models.Model]) -> bool:
+    if not issubclass(model, ScopedModel):
+        return False
+    return model is Patient or "patient" in model.trial_path.split("__")
 
 
 def found(table: str, pk: int) -> models.Model | None:

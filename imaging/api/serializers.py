@@ -1,0 +1,265 @@
+"""The shapes of the imaging part of the API. A reading shows a measurement and nothing else."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from imaging import models
+from trials.api.fields import Key, Line
+
+Rows = serializers.ModelSerializer
+SHA256 = r"^[0-9a-f]{64}$"
+MAXIMUM_DIGESTS = 10_000
+
+
+class CurrentJob(serializers.Serializer):
+    """How far the work on a transmittal is."""
+
+    state = serializers.CharField()
+    progress = serializers.CharField()
+    error = serializers.CharField()
+
+
+class Transmittal(Rows):
+    scan = serializers.IntegerField(source="scheduled_scan_id")
+    patient_identifier = serializers.CharField(source="scheduled_scan.patient.identifier")
+    sent_by = serializers.StringRelatedField()
+    files = serializers.DictField(
+        source="standing.files",
+        child=serializers.IntegerField(),
+        help_text="How many files stand in which state.",
+    )
+    job = CurrentJob(source="standing.job", allow_null=True)
+    series = serializers.ListField(
+        source="standing.series",
+        child=serializers.IntegerField(),
+        help_text="Primary keys of what was released.",
+    )
+
+    class Meta:
+        model = models.Transmittal
+        fields = [
+            "id",
+            "scan",
+            "patient_identifier",
+            "state",
+            "code",
+            "message",
+            "sent_by",
+            "opened_at",
+            "completed_at",
+            "files",
+            "job",
+            "series",
+        ]
+
+
+class Digests(serializers.Serializer):
+    sha256s = serializers.ListField(
+        child=serializers.RegexField(SHA256),
+        max_length=MAXIMUM_DIGESTS,
+        help_text="SHA-256 of each file, lower-case hexadecimal.",
+    )
+
+
+class Missing(serializers.Serializer):
+    missing = serializers.ListField(
+        child=serializers.CharField(), help_text="Those the transmittal doesn't hold, in order."
+    )
+
+
+class Files(serializers.Serializer):
+    files = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True),
+        allow_empty=False,
+        help_text="Up to 200 files; their names are not kept.",
+    )
+
+
+class Received(serializers.Serializer):
+    received = serializers.IntegerField(help_text="How many of these files are held now.")
+
+
+class File(Rows):
+    """A file as the sender finds it again: by its digest."""
+
+    class Meta:
+        model = models.ReceivedFile
+        fields = ["position", "sha256", "size", "state", "code", "message"]
+
+
+class Decide(serializers.Serializer):
+    release = serializers.BooleanField(help_text="true: the images belong to this scan.")
+    reason = Line(max_length=200)
+
+
+class Ratio(Rows):
+    kind = serializers.CharField(source="region.kind")
+    tbr = serializers.FloatField(help_text="SUVmax of the lesion over SUVmean of the region.")
+
+    class Meta:
+        model = models.LesionRatio
+        fields = ["region", "kind", "tbr"]
+
+
+class Lesion(Rows):
+    suvmax = serializers.FloatField(help_text="g/mL")
+    suvmean = serializers.FloatField(help_text="g/mL")
+    suvpeak = serializers.FloatField(help_text="g/mL")
+    volume_ml = serializers.FloatField(help_text="mL")
+    total_uptake = serializers.FloatField(help_text="SUVmean times volume, g")
+    suvmax_voxel = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Plane, row, column of the hottest voxel."
+    )
+    centroid_mm = serializers.ListField(
+        child=serializers.FloatField(), help_text="In the patient's frame (LPS), mm."
+    )
+    ratios = Ratio(many=True)
+
+    class Meta:
+        model = models.Lesion
+        fields = [
+            "id",
+            "number",
+            "suvmax",
+            "suvmean",
+            "suvpeak",
+            "suvpeak_definition",
+            "volume_ml",
+            "total_uptake",
+            "voxel_count",
+            "suvmax_voxel",
+            "centroid_mm",
+            "has_partial_volume",
+            "ratios",
+        ]
+
+
+class Region(Rows):
+    centre_mm = serializers.ListField(
+        child=serializers.FloatField(), help_text="In the patient's frame (LPS), mm."
+    )
+    radius_mm = serializers.FloatField(help_text="mm")
+    suvmean = serializers.FloatField(help_text="g/mL")
+    suv_sd = serializers.FloatField(help_text="g/mL")
+
+    class Meta:
+        model = models.ReferenceRegion
+        fields = [
+            "id",
+            "kind",
+            "status",
+            "centre_mm",
+            "radius_mm",
+            "voxel_count",
+            "suvmean",
+            "suv_sd",
+        ]
+
+
+class PlaceRegion(serializers.Serializer):
+    kind = Line(max_length=20, help_text="blood_pool or liver.")
+    centre_mm = serializers.ListField(
+        child=serializers.FloatField(), min_length=3, max_length=3, help_text="x, y, z in mm (LPS)."
+    )
+    radius_mm = serializers.FloatField(help_text="3 to 30 mm.")
+
+
+class Picture(Rows):
+    class Meta:
+        model = models.Picture
+        fields = ["id", "kind"]
+
+
+class Quantification(Rows):
+    flags = serializers.ListField(child=serializers.CharField())
+    suvbw_factor = serializers.FloatField(
+        allow_null=True, help_text="SUVbw of a stored value of 1 Bq/mL, g/Bq."
+    )
+    suvmax = serializers.FloatField(allow_null=True, help_text="Of the whole series, g/mL.")
+    uptake_minutes = serializers.FloatField(allow_null=True, help_text="min")
+    lesions = Lesion(many=True)
+    reference_regions = Region(many=True)
+    pictures = Picture(many=True)
+
+    class Meta:
+        model = models.Quantification
+        fields = [
+            "id",
+            "run",
+            "status",
+            "code",
+            "message",
+            "flags",
+            "suvbw_factor",
+            "suvmax",
+            "uptake_minutes",
+            "parameters",
+            "input_sha256",
+            "software_version",
+            "lesions",
+            "reference_regions",
+            "pictures",
+        ]
+
+
+class Series(Rows):
+    scan = serializers.IntegerField(source="imaging_study.scheduled_scan_id")
+    quantification = serializers.SerializerMethodField()
+
+    class Meta:
+        model = models.Series
+        fields = [
+            "id",
+            "reading_identifier",
+            "scan",
+            "transmittal",
+            "modality",
+            "state",
+            "code",
+            "message",
+            "assembly",
+            "quantification",
+        ]
+
+    @extend_schema_field(Quantification(allow_null=True))
+    def get_quantification(self, row: models.Series) -> dict | None:
+        """The current run; null if there is none, or if the user's role shows no numbers."""
+        user = self.context["request"].user
+        if not row.current or not user.may_for("quantification.view", row.scope()):
+            return None
+        return Quantification(row.current[0]).data
+
+
+class Reading(Rows):
+    """A series as its blinded reader knows it."""
+
+    quantification = serializers.SerializerMethodField()
+
+    class Meta:
+        model = models.Series
+        fields = ["reading_identifier", "quantification"]
+
+    @extend_schema_field(Quantification(allow_null=True))
+    def get_quantification(self, row: models.Series) -> dict | None:
+        return Quantification(row.current[0]).data if row.current else None
+
+
+class Node(serializers.Serializer):
+    """One value in a derivation, where it comes from, and what it was computed from."""
+
+    label = serializers.CharField()
+    value = serializers.JSONField(allow_null=True)
+    unit = serializers.CharField()
+    source = serializers.CharField()
+    inputs = serializers.ListField(child=serializers.DictField(), help_text="Nodes again.")
+
+
+class TransmittalFilter(serializers.Serializer):
+    scan = Key(required=False)
+    state = serializers.ChoiceField(required=False, choices=models.Transmittal.State.choices)
+
+
+class SeriesFilter(serializers.Serializer):
+    scan = Key(required=False)

@@ -1,0 +1,212 @@
+"""Images over the API: upload, ledger, series, derivations, blinded reading."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from imaging import models, selectors, storage
+from imaging.api import serializers
+from imaging.selectors import derivations
+from imaging.services import intake, regions
+from trials import permissions
+from trials.api.base import Endpoint, asked, filtered, operation
+from trials.models import ScheduledScan
+
+TRANSMITTALS = models.Transmittal.objects.select_related("scheduled_scan__patient__site", "sent_by")
+PET = {"modality": "PT", "state": models.Series.State.QUANTIFIED}
+
+
+class Ledger(Endpoint):
+    """An address that shows a transmittal."""
+
+    def entry(self, row: models.Transmittal, *, status: int = 200) -> Response:
+        selectors.with_standing([row])
+        return self.show(row, serializers.Transmittal, status=status)
+
+
+class OpenTransmittal(Ledger):
+    @operation("openTransmittal", tag="images", answers=serializers.Transmittal, status=201)
+    def post(self, request: Request, pk: int) -> Response:
+        """The transmittal now being received for a scan; asked again, it is the same one."""
+        scan = permissions.fetched(
+            ScheduledScan.objects.select_related("patient"), request.user, "images.upload", pk=pk
+        )
+        return self.entry(intake.open_transmittal(scan, by=request.user), status=201)
+
+
+class Transmittals(Endpoint):
+    @operation(
+        "listTransmittals",
+        tag="images",
+        answers=serializers.Transmittal(many=True),
+        filters=serializers.TransmittalFilter,
+    )
+    def get(self, request: Request) -> Response:
+        """What was sent, newest first, and how far it has come."""
+        rows = permissions.listed(TRANSMITTALS, request.user, "images.view")
+        wanted = filtered(request, serializers.TransmittalFilter)
+        if scan := wanted.pop("scan", None):
+            wanted["scheduled_scan"] = scan
+        return self.page(
+            rows.filter(**wanted), serializers.Transmittal, prepared=selectors.with_standing
+        )
+
+
+class OneTransmittal(Ledger):
+    @operation("getTransmittal", tag="images", answers=serializers.Transmittal)
+    def get(self, request: Request, pk: int) -> Response:
+        """One transmittal: its state, files, the job at work and the series released."""
+        return self.entry(transmittal_for(request, "images.view", pk))
+
+
+class MissingFiles(Endpoint):
+    @operation("missingFiles", tag="images", asks=serializers.Digests, answers=serializers.Missing)
+    def post(self, request: Request, pk: int) -> Response:
+        """Which of these files still have to be sent."""
+        row = transmittal_for(request, "images.upload", pk)
+        given = asked(request, serializers.Digests)
+        missing = intake.missing(row, sha256s=given["sha256s"], by=request.user)
+        return Response({"missing": missing})
+
+
+class Files(Endpoint):
+    parser_classes = [MultiPartParser]
+
+    @operation("listFiles", tag="images", answers=serializers.File(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """The files of a transmittal by digest, and why one did not pass."""
+        return self.page(transmittal_for(request, "images.view", pk).files.all(), serializers.File)
+
+    @operation("sendFiles", tag="images", asks=serializers.Files, answers=serializers.Received)
+    def post(self, request: Request, pk: int) -> Response:
+        """Send files in any order. What is acknowledged is on disk; sent again, kept once."""
+        row = transmittal_for(request, "images.upload", pk)
+        files = asked(request, serializers.Files)["files"]
+        held = intake.receive(row, files=files, by=request.user)
+        return Response({"received": len(held)})
+
+
+class Complete(Ledger):
+    @operation("completeTransmittal", tag="images", answers=serializers.Transmittal)
+    def post(self, request: Request, pk: int) -> Response:
+        """All files were sent: begin to inspect them."""
+        row = transmittal_for(request, "images.upload", pk)
+        return self.entry(intake.complete(row, by=request.user))
+
+
+class Decide(Ledger):
+    @operation(
+        "decideTransmittal", tag="images", asks=serializers.Decide, answers=serializers.Transmittal
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Let quarantined images through, or refuse them, saying why."""
+        row = transmittal_for(request, "images.decide", pk)
+        given = asked(request, serializers.Decide)
+        return self.entry(intake.decide(row, **given, by=request.user))
+
+
+class SeriesList(Endpoint):
+    @operation(
+        "listSeries",
+        tag="images",
+        answers=serializers.Series(many=True),
+        filters=serializers.SeriesFilter,
+    )
+    def get(self, request: Request) -> Response:
+        """Released image series with their current measurement."""
+        rows = permissions.listed(selectors.measured_series(), request.user, "images.view")
+        if scan := filtered(request, serializers.SeriesFilter).get("scan"):
+            rows = rows.filter(imaging_study__scheduled_scan=scan)
+        return self.page(rows, serializers.Series)
+
+
+class OneSeries(Endpoint):
+    @operation("getSeries", tag="images", answers=serializers.Series)
+    def get(self, request: Request, pk: int) -> Response:
+        """One series: geometry, SUV, lesions, reference regions; or why there are none."""
+        row = permissions.fetched(selectors.measured_series(), request.user, "images.view", pk=pk)
+        return self.show(row, serializers.Series)
+
+
+class Derivation(Endpoint):
+    @operation("getDerivation", tag="images", answers=serializers.Node)
+    def get(self, request: Request, pk: int, quantity: str) -> Response:
+        """How one number came about, back to the voxel, the file and the syringe.
+
+        `quantity` is suvmax, suvmean, suvpeak, volume_ml, total_uptake or tbr. Who may not
+        see the images' origin gets the derivation without transmittal and syringe.
+        """
+        lesion = permissions.fetched(
+            models.Lesion.objects.select_related("quantification__series__transmittal"),
+            request.user,
+            "quantification.view",
+            pk=pk,
+        )
+        with_origin = request.user.may_for("images.view", lesion.scope())
+        node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
+        return Response(node.to_json())
+
+
+class Picture(Endpoint):
+    @extend_schema(
+        operation_id="getPicture",
+        tags=["images"],
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        """A rendered picture of a measurement, PNG."""
+        row = permissions.fetched(
+            models.Picture.objects, request.user, "quantification.view", pk=pk
+        )
+        return HttpResponse(storage.archive.read(row.sha256), content_type="image/png")
+
+
+class Readings(Endpoint):
+    @operation("listReadings", tag="reading", answers=serializers.Reading(many=True))
+    def get(self, request: Request) -> Response:
+        """What a reader may read, in the order of identifiers that say nothing else."""
+        rows = permissions.listed(selectors.measured_series(), request.user, "reading.view")
+        return self.page(rows.filter(**PET).order_by("reading_identifier"), serializers.Reading)
+
+
+class Reading(Endpoint):
+    @operation("getReading", tag="reading", answers=serializers.Reading)
+    def get(self, request: Request, reading_identifier: str) -> Response:
+        """A blinded read: nothing in it names a patient, a site or a date."""
+        return self.show(
+            reading_for(request, "reading.view", reading_identifier), serializers.Reading
+        )
+
+
+class Regions(Endpoint):
+    @operation(
+        "placeRegion",
+        tag="reading",
+        asks=serializers.PlaceRegion,
+        answers=serializers.Region,
+        status=201,
+    )
+    def post(self, request: Request, reading_identifier: str) -> Response:
+        """Place a reference sphere; each lesion gets its ratio to it."""
+        row = reading_for(request, "region.place", reading_identifier)
+        given = asked(request, serializers.PlaceRegion)
+        region = regions.place(row.current[0], **given, by=request.user)
+        return self.show(region, serializers.Region, status=201)
+
+
+def transmittal_for(request: Request, permission: str, pk: int) -> models.Transmittal:
+    return permissions.fetched(TRANSMITTALS, request.user, permission, pk=pk)
+
+
+def reading_for(request: Request, permission: str, identifier: str) -> models.Series:
+    return permissions.fetched(
+        selectors.measured_series().filter(**PET),
+        request.user,
+        permission,
+        reading_identifier=identifier,
+    )

@@ -1,0 +1,489 @@
+"""The shapes of the trials part of the API: what it shows, and what it is sent.
+
+What is shown ends in the name of the row; what is sent is named for the act. Only the shape
+is checked here; what the values may be is the services' business.
+"""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from trials import models
+from trials.api.fields import CleanJSONField, Key, Line, Moment, Text
+
+Rows = serializers.ModelSerializer
+
+
+class LogIn(serializers.Serializer):
+    username = Line(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+    label = Line(max_length=80, default="script", help_text="What the token is for.")
+
+
+class Token(serializers.Serializer):
+    token = serializers.CharField(help_text="Shown this once; send it as `Bearer`.")
+    expires_at = serializers.DateTimeField()
+
+
+class Held(Rows):
+    """A role held today."""
+
+    label = serializers.SerializerMethodField()
+    trial = serializers.CharField(source="trial.identifier")
+    site = serializers.CharField(
+        source="site.code", default=None, allow_null=True, help_text="Empty: all sites."
+    )
+
+    class Meta:
+        model = models.Membership
+        fields = ["role", "label", "trial", "site", "starts_on", "ends_on"]
+
+    def get_label(self, row: models.Membership) -> str:
+        return row.get_role_display()
+
+
+class Me(Rows):
+    full_name = serializers.CharField(source="get_full_name")
+    roles = Held(many=True, source="current_memberships")
+
+    class Meta:
+        model = models.User
+        fields = ["id", "username", "full_name", "roles"]
+
+
+class Site(Rows):
+    class Meta:
+        model = models.Site
+        fields = ["id", "code", "name", "time_zone"]
+
+
+class Version(Rows):
+    class Meta:
+        model = models.ProtocolVersion
+        fields = ["id", "label", "number", "definition_sha256", "loaded_at"]
+
+
+class TrialLine(Rows):
+    conditions = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = models.Trial
+        fields = [
+            "identifier",
+            "acronym",
+            "title",
+            "sponsor",
+            "phase",
+            "status",
+            "conditions",
+            "is_demo",
+        ]
+
+
+class Tracer(Rows):
+    class Meta:
+        model = models.Tracer
+        fields = [
+            "identifier",
+            "name",
+            "radionuclide",
+            "activity_target_mbq",
+            "activity_low_mbq",
+            "activity_high_mbq",
+        ]
+
+
+class PlannedScan(Rows):
+    tracer = Tracer()
+
+    class Meta:
+        model = models.PlannedScan
+        fields = [
+            "id",
+            "identifier",
+            "label",
+            "tracer",
+            "uptake_low_minutes",
+            "uptake_high_minutes",
+            "requires_ct",
+            "segmentation",
+            "source",
+        ]
+
+
+class Criterion(Rows):
+    class Meta:
+        model = models.EligibilityCriterion
+        fields = [
+            "identifier",
+            "category",
+            "text",
+            "expression",
+            "applies_to",
+            "gate",
+            "provenance",
+            "note",
+            "source",
+        ]
+
+
+class Trial(TrialLine):
+    """A trial with its newest protocol version and the sites the user sees."""
+
+    sites = Site(many=True, source="seen_sites")
+    version = Version(source="current_version", allow_null=True)
+    planned_scans = PlannedScan(many=True)
+    criteria = Criterion(many=True)
+
+    class Meta(TrialLine.Meta):
+        fields = [*TrialLine.Meta.fields, "sites", "version", "planned_scans", "criteria"]
+
+
+class Patient(Rows):
+    trial = serializers.CharField(source="trial.identifier")
+    site_code = serializers.CharField(source="site.code")
+    birth = serializers.CharField(help_text="As precise as known: 1961, 1961-04 or 1961-04-23.")
+
+    class Meta:
+        model = models.Patient
+        fields = [
+            "id",
+            "identifier",
+            "trial",
+            "site",
+            "site_code",
+            "sex_at_birth",
+            "birth",
+            "state",
+            "registered_at",
+        ]
+
+
+class Register(serializers.Serializer):
+    site = Key(help_text="Primary key of the site.")
+    sex_at_birth = Line(max_length=10, help_text="F, M or U (unknown).")
+    birth = Line(max_length=32, help_text="1961, 1961-04 or 1961-04-23.")
+
+
+class Consent(Rows):
+    class Meta:
+        model = models.Consent
+        fields = [
+            "id",
+            "patient",
+            "version",
+            "language",
+            "signed_at",
+            "signatory",
+            "obtained_by",
+            "copy_given",
+            "withdrawn_at",
+            "recorded_at",
+        ]
+
+
+class RecordConsent(serializers.Serializer):
+    version = Line(max_length=40)
+    language = Line(max_length=10)
+    signed_at = Line(max_length=40, help_text="A date, or a date and time with zone.")
+    signatory = Line(max_length=40, help_text="patient or representative.")
+    obtained_by = Line(max_length=120, help_text="Who explained the trial.")
+    copy_given = serializers.BooleanField(allow_null=True, default=None)
+
+
+class Reason(serializers.Serializer):
+    reason = Line(max_length=500)
+
+
+class Evidence(Rows):
+    value = CleanJSONField(help_text="In `unit`; null is unknown, [] is asserted none.")
+    recorded_by = serializers.StringRelatedField()
+
+    class Meta:
+        model = models.Evidence
+        fields = [
+            "id",
+            "patient",
+            "scheduled_scan",
+            "variable",
+            "value",
+            "unit",
+            "observed_at",
+            "is_study_specific",
+            "source",
+            "superseded_by",
+            "recorded_by",
+            "recorded_at",
+        ]
+
+
+class Fact(serializers.Serializer):
+    """What every entry of evidence says, the first as well as a correction."""
+
+    value = CleanJSONField(allow_null=True, help_text="In `unit`.")
+    unit = Line(max_length=30, allow_blank=True, default="")
+    observed_at = Line(max_length=40, help_text="2026, 2026-03, 2026-03-02 or with time and zone.")
+    source = Line(max_length=200, help_text="The document, device or person it is from.")
+
+
+class RecordEvidence(Fact):
+    variable = Line(max_length=60)
+    is_study_specific = serializers.BooleanField(
+        help_text="Study-specific procedures need consent first."
+    )
+    scheduled_scan = Key(allow_null=True, default=None)
+
+
+class CorrectEvidence(Fact):
+    reason = Line(max_length=500)
+
+
+class Result(Rows):
+    criterion = serializers.CharField(source="criterion.identifier")
+    category = serializers.CharField(source="criterion.category")
+    text = serializers.CharField(source="criterion.text")
+    evidence = serializers.SerializerMethodField(help_text="Primary keys of what it was judged on.")
+
+    class Meta:
+        model = models.CriterionResult
+        fields = [
+            "criterion",
+            "category",
+            "text",
+            "outcome",
+            "word",
+            "reason",
+            "is_provisional",
+            "evidence",
+            "workings",
+        ]
+
+    def get_evidence(self, row: models.CriterionResult) -> list[int]:
+        return [one.pk for one in row.evidence.all()]
+
+
+class Assessment(Rows):
+    version = serializers.CharField(source="version.label")
+    assessed_by = serializers.StringRelatedField()
+    results = Result(many=True)
+
+    class Meta:
+        model = models.EligibilityAssessment
+        fields = [
+            "id",
+            "patient",
+            "scheduled_scan",
+            "version",
+            "gate",
+            "verdict",
+            "assessed_at",
+            "assessed_by",
+            "software_version",
+            "results",
+        ]
+
+
+class Assess(serializers.Serializer):
+    gate = serializers.ChoiceField(choices=models.EligibilityCriterion.Gate.choices)
+    scheduled_scan = Key(allow_null=True, default=None)
+
+
+class Injection(Rows):
+    recorded_by = serializers.StringRelatedField()
+    net_activity_mbq = serializers.FloatField(
+        help_text="Assayed less residual, both decay-corrected to the injection, MBq."
+    )
+    half_life_s = serializers.FloatField(help_text="Of the radionuclide, s.")
+
+    class Meta:
+        model = models.Injection
+        fields = [
+            "assayed_activity_mbq",
+            "assayed_at",
+            "residual_activity_mbq",
+            "residual_at",
+            "injected_at",
+            "route",
+            "weight_kg",
+            "height_cm",
+            "net_activity_mbq",
+            "half_life_s",
+            "recorded_by",
+            "recorded_at",
+        ]
+
+
+class RecordInjection(serializers.Serializer):
+    assayed_activity_mbq = serializers.FloatField(help_text="MBq in the syringe before.")
+    assayed_at = Moment()
+    residual_activity_mbq = serializers.FloatField(
+        allow_null=True, default=None, help_text="MBq left after; null is not measured, not zero."
+    )
+    residual_at = Moment(allow_null=True, default=None)
+    injected_at = Moment()
+    route = Line(max_length=40, default="intravenous")
+    weight_kg = serializers.FloatField(help_text="kg on the day of the scan.")
+    height_cm = serializers.FloatField(allow_null=True, default=None, help_text="cm.")
+
+
+class Scan(Rows):
+    patient_identifier = serializers.CharField(source="patient.identifier")
+    plan = serializers.CharField(source="planned_scan.identifier")
+    label = serializers.CharField(source="planned_scan.label")
+    tracer = serializers.CharField(source="planned_scan.tracer.identifier")
+    injection = Injection(allow_null=True)
+
+    class Meta:
+        model = models.ScheduledScan
+        fields = [
+            "id",
+            "patient",
+            "patient_identifier",
+            "planned_scan",
+            "plan",
+            "label",
+            "tracer",
+            "planned_at",
+            "state",
+            "injection",
+        ]
+
+
+class Schedule(serializers.Serializer):
+    planned_scan = Key(help_text="Primary key of a planned scan of the protocol.")
+    planned_at = Moment()
+
+
+class Message(Rows):
+    author = serializers.StringRelatedField()
+
+    class Meta:
+        model = models.QueryMessage
+        fields = ["id", "state", "text", "author", "written_at"]
+
+
+class Query(Rows):
+    trial = serializers.CharField(source="trial.identifier")
+    opened_by = serializers.StringRelatedField()
+    messages = Message(many=True)
+
+    class Meta:
+        model = models.Query
+        fields = [
+            "id",
+            "trial",
+            "site",
+            "patient",
+            "subject_table",
+            "subject_pk",
+            "rule",
+            "text",
+            "state",
+            "opened_by",
+            "opened_at",
+            "messages",
+        ]
+
+
+class Subject(serializers.Serializer):
+    """Which row of the record is meant, and what is to be said of it."""
+
+    subject_table = Line(max_length=63, help_text="Its table, as trials_evidence.")
+    subject_pk = Key()
+    text = Text()
+
+
+class Turn(serializers.Serializer):
+    text = Text()
+
+
+class Deviation(Rows):
+    trial = serializers.CharField(source="patient.trial.identifier")
+    recorded_by = serializers.StringRelatedField()
+
+    class Meta:
+        model = models.Deviation
+        fields = [
+            "id",
+            "trial",
+            "patient",
+            "subject_table",
+            "subject_pk",
+            "rule",
+            "text",
+            "values",
+            "state",
+            "recorded_by",
+            "recorded_at",
+        ]
+
+
+class AuditEvent(Rows):
+    before = serializers.JSONField(help_text="The changed columns as they were; null if new.")
+    after = serializers.JSONField(help_text="The changed columns as they are since.")
+
+    class Meta:
+        model = models.AuditEvent
+        fields = [
+            "id",
+            "at",
+            "table",
+            "row",
+            "operation",
+            "before",
+            "after",
+            "action",
+            "reason",
+            "actor",
+            "actor_name",
+            "request",
+            "trial",
+            "patient",
+            "software_version",
+        ]
+
+
+class Job(Rows):
+    class Meta:
+        model = models.Job
+        fields = [
+            "id",
+            "kind",
+            "arguments",
+            "state",
+            "attempts",
+            "progress",
+            "error",
+            "queued_at",
+            "heartbeat_at",
+            "finished_at",
+        ]
+
+
+class TrialFilter(serializers.Serializer):
+    trial = Line(required=False, max_length=40, help_text="Identifier of a trial.")
+
+
+class PatientFilter(TrialFilter):
+    state = serializers.ChoiceField(required=False, choices=models.Patient.State.choices)
+
+
+class AuditFilter(TrialFilter):
+    patient = Key(required=False)
+    table = Line(required=False, max_length=63)
+    row = Line(required=False, max_length=63)
+
+
+class QueryFilter(TrialFilter):
+    patient = Key(required=False)
+    state = serializers.ChoiceField(required=False, choices=models.Query.State.choices)
+
+
+class DeviationFilter(TrialFilter):
+    patient = Key(required=False)
+    state = serializers.ChoiceField(required=False, choices=models.Deviation.State.choices)
+
+
+class JobFilter(serializers.Serializer):
+    kind = Line(required=False, max_length=60)
+    state = serializers.ChoiceField(required=False, choices=models.Job.State.choices)

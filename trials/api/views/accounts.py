@@ -1,0 +1,60 @@
+"""Logging in as a script, and who one is."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import ScopedRateThrottle
+
+from trials.api import serializers
+from trials.api.base import Endpoint, asked, operation
+from trials.services import accounts
+from trials.services.errors import Refused
+
+# Whoever guesses learns nothing of which half was wrong.
+REFUSED = "User name or password is wrong, or this account is not active."
+
+
+class Tokens(Endpoint):
+    permission_classes = [AllowAny]
+    throttle_classes = [ScopedRateThrottle]
+    throttle_scope = "login"
+
+    @operation(
+        "logIn", tag="accounts", asks=serializers.LogIn, answers=serializers.Token, status=201
+    )
+    def post(self, request: Request) -> Response:
+        """A token for a script, for the password of an account. It ends after twelve hours.
+
+        Five wrong passwords lock the account for the address they came from.
+        """
+        given = asked(request, serializers.LogIn)
+        user = authenticate(request, username=given["username"], password=given["password"])
+        if getattr(request, "axes_locked_out", False):
+            raise Throttled(wait=settings.AXES_COOLOFF_TIME * 3600)
+        if user is None:
+            raise AuthenticationFailed(REFUSED)
+        token, row = accounts.issue_token(user, label=given["label"])
+        body = {"token": token, "expires_at": row.expires_at}
+        return self.show(body, serializers.Token, status=201)
+
+
+class CurrentToken(Endpoint):
+    @operation("logOut", tag="accounts", answers=None, status=204)
+    def delete(self, request: Request) -> Response:
+        """End the token that this request carries."""
+        if not request.auth:
+            raise Refused("no-token", "This request carries no token to end.")
+        accounts.revoke_token(request.auth, by=request.user)
+        return Response(status=204)
+
+
+class Myself(Endpoint):
+    @operation("whoAmI", tag="accounts", answers=serializers.Me)
+    def get(self, request: Request) -> Response:
+        """The user, with the roles held today."""
+        return self.show(request.user, serializers.Me)

@@ -1,0 +1,78 @@
+"""Scheduled scans and their injections."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from trials import permissions
+from trials.api import serializers
+from trials.api.base import Endpoint, asked, operation
+from trials.api.views.patients import patient_for
+from trials.models import PlannedScan, ScheduledScan
+from trials.services import scans
+
+SCANS = ScheduledScan.objects.select_related(
+    "patient__trial",
+    "patient__site",
+    "planned_scan__tracer",
+    "planned_scan__version",
+    "injection__recorded_by",
+)
+
+
+class Scans(Endpoint):
+    @operation("listScans", tag="scans", answers=serializers.Scan(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """The scheduled scans of a patient, with their injections."""
+        patient = patient_for(request, "patient.view", pk)
+        return self.page(SCANS.filter(patient=patient), serializers.Scan)
+
+    @operation(
+        "scheduleScan",
+        tag="scans",
+        asks=serializers.Schedule,
+        answers=serializers.Scan,
+        status=201,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Give a planned scan of the protocol a time for this patient."""
+        patient = patient_for(request, "scan.schedule", pk)
+        given = asked(request, serializers.Schedule)
+        plan = permissions.fetched(
+            PlannedScan.objects.select_related("version", "tracer"),
+            request.user,
+            "scan.schedule",
+            pk=given["planned_scan"],
+        )
+        scan = scans.schedule(
+            patient, planned_scan=plan, planned_at=given["planned_at"], by=request.user
+        )
+        return self.show(scan, serializers.Scan, status=201)
+
+
+class OneScan(Endpoint):
+    @operation("getScan", tag="scans", answers=serializers.Scan)
+    def get(self, request: Request, pk: int) -> Response:
+        """One scheduled scan, with its injection."""
+        return self.show(scheduled_for(request, "patient.view", pk), serializers.Scan)
+
+
+class ScanInjection(Endpoint):
+    @operation(
+        "recordInjection",
+        tag="scans",
+        asks=serializers.RecordInjection,
+        answers=serializers.Injection,
+        status=201,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Record the injection as it happened; what is outside the protocol becomes a deviation."""
+        scan = scheduled_for(request, "injection.record", pk)
+        given = asked(request, serializers.RecordInjection)
+        injection = scans.record_injection(scan, **given, by=request.user)
+        return self.show(injection, serializers.Injection, status=201)
+
+
+def scheduled_for(request: Request, permission: str, pk: int) -> ScheduledScan:
+    return permissions.fetched(SCANS, request.user, permission, pk=pk)

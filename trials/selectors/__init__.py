@@ -1,0 +1,1 @@
+"""What the pages and the API of the trial show, each with a constant number of queries."""
