@@ -32,14 +32,29 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 class LoginPage(LoginView):
+    """Log-in; in the demonstration, with its accounts at hand."""
+
     template_name = "config/login.html"
     redirect_authenticated_user = True
 
+    def get_initial(self) -> dict:
+        return super().get_initial() | {"username": self._filled()}
+
     def get_context_data(self, **more) -> dict:
         context = super().get_context_data(**more)
-        if settings.DEMO:
-            context |= {"demo_people": demo.PEOPLE.items(), "demo_password": demo.PASSWORD}
-        return context
+        if not settings.DEMO:
+            return context
+        return context | {
+            "demo_people": demo.PEOPLE.items(),
+            "demo_password": demo.PASSWORD,
+            "filled_name": self._filled(),
+            "filled_password": demo.PASSWORD if self._filled() else "",
+        }
+
+    def _filled(self) -> str:
+        """The account of the demonstration that a link on the page chose."""
+        chosen = self.request.GET.get("as", "") if settings.DEMO else ""
+        return chosen if chosen in demo.PEOPLE else ""
 
 
 @sensitive_post_parameters()

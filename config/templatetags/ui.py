@@ -23,7 +23,7 @@ TONES = {
 }
 TONE_OF = {state: tone for tone, states in TONES.items() for state in states.split()}
 
-# The stations of a transmittal; the last entry of each is the word on the page.
+# The stations of a transmittal, where it can be stopped, and the words that differ.
 WAY = ("received", "inspected", "released", "assembled", "quantified")
 STOPPED = {"quarantined": "inspected", "rejected": "inspected"}
 WORDS = {"released": "De-identified", "quantified": "Measured"}
@@ -69,6 +69,12 @@ def moment(at: datetime | None) -> SafeString | str:
     )
 
 
+@register.filter
+def figure(value: object) -> object:
+    """A number with nine significant figures, what single precision can hold; else as it is."""
+    return f"{value:.9g}" if isinstance(value, float) else value
+
+
 @register.inclusion_tag("config/_empty_state.html")
 def empty_state(title: str, text: str = "", icon: str = "inbox") -> dict:
     """What a list shows when it is empty: why, and what would fill it."""
@@ -106,15 +112,17 @@ def way_of_images(state: str) -> list[dict]:
     A stop by a rule or for a person takes the place of the station it happened at.
     """
     last = STOPPED.get(state, state)
-    steps = []
-    for station in WAY:
-        stands = station == last
-        word = state if stands else station
-        steps.append(
-            {
-                "label": WORDS.get(word, word.capitalize()),
-                "is_current": stands,
-                "is_stopped": stands and state in STOPPED,
-            }
-        )
-    return steps
+    place = WAY.index(last) if last in WAY else -1
+    return [
+        {
+            "label": _word(state if index == place else station),
+            "is_current": index == place,
+            "is_done": index < place or index == place == len(WAY) - 1,
+            "is_stopped": index == place and state in STOPPED,
+        }
+        for index, station in enumerate(WAY)
+    ]
+
+
+def _word(station: str) -> str:
+    return WORDS.get(station, station.capitalize())
