@@ -1,1 +1,7 @@
-"""Handlers of export jobs."""
+"""Which service does which export job."""
+
+from __future__ import annotations
+
+from trials.services.jobs import handled_by
+
+handled_by("reporting.freeze", "reporting.services.exports.freeze")

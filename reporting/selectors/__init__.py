@@ -1,0 +1,26 @@
+"""What the pages and the API show of exports."""
+
+from __future__ import annotations
+
+from django.db.models import Case, CharField, Exists, F, OuterRef, Value, When
+
+from reporting.models import Export
+from trials.models import Job
+
+GIVEN_UP = "The work was given up after three attempts; an administrator sees it under Jobs."
+
+
+def exports():
+    """Exports with `standing`: their state, or failed when their job was given up."""
+    given_up = Exists(Job.objects.filter(pk=OuterRef("job"), state=Job.State.PARKED))
+    return (
+        Export.objects.select_related("trial", "requested_by")
+        .annotate(is_given_up=given_up)
+        .annotate(
+            standing=Case(
+                When(state=Export.State.REQUESTED, is_given_up=True, then=Value("failed")),
+                default=F("state"),
+                output_field=CharField(),
+            )
+        )
+    )

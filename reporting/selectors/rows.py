@@ -1,0 +1,383 @@
+"""The rows of each dataset: one query a dataset, however many rows there are.
+
+A dataset's source says where each of its columns is read. Rows are read through a cursor of
+the server, so that memory does not grow with the trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, F, FilteredRelation, Min, Q, Window
+from django.db.models.functions import RowNumber
+from django.urls import reverse
+
+from imaging.models import Lesion, LesionRatio, ReferenceRegion, Series
+from reporting import derived
+from reporting.datasets import Dataset
+from trials.models import (
+    Consent,
+    CriterionResult,
+    Deviation,
+    EligibilityAssessment,
+    Evidence,
+    Patient,
+    Query,
+    ScheduledScan,
+    Trial,
+)
+
+CHUNK = 2000
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A column made by a function of some look-ups."""
+
+    function: Callable[..., Any]
+    lookups: tuple[str, ...]
+
+
+def computed(function: Callable[..., Any], *lookups: str) -> Computed:
+    return Computed(function, lookups)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows of a dataset in their order, and for each column its look-up."""
+
+    rows: Callable[[Trial], Any]
+    columns: Mapping[str, str | Computed]
+
+
+def of(dataset: Dataset, trial: Trial) -> Iterator[list[Any]]:
+    """The rows of a dataset, each with its values in the order of the columns."""
+    source = SOURCES[dataset.name]
+    readers = [_reader(dataset, source, name) for name in dataset.column_names]
+    lookups = list(dict.fromkeys(lookup for reader in readers for lookup in reader.lookups))
+    places = [tuple(lookups.index(lookup) for lookup in reader.lookups) for reader in readers]
+    calls = [reader.function for reader in readers]
+    for row in source.rows(trial).values_list(*lookups).iterator(chunk_size=CHUNK):
+        yield [
+            call(*(row[place] for place in taken))
+            for call, taken in zip(calls, places, strict=True)
+        ]
+
+
+def _reader(dataset: Dataset, source: Source, name: str) -> Computed:
+    if name == "record_table":
+        return computed(lambda: dataset.table)
+    lookup = source.columns.get(name, "pk" if name == "record_pk" else name)
+    return lookup if isinstance(lookup, Computed) else computed(_same, lookup)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _text(value: str) -> str | None:
+    return value or None
+
+
+def _part(name: str | int) -> Callable[[Any], Any]:
+    """One item of a JSON value, None where there is none."""
+    take = itemgetter(name)
+    return lambda value: (
+        take(value) if value and (isinstance(value, list) or name in value) else None
+    )
+
+
+def _address(quantity: str) -> Computed:
+    return computed(lambda pk: reverse("derivation", args=[pk, quantity]), "lesion_pk")
+
+
+def _subject(path: str) -> dict[str, str | Computed]:
+    """Trial, site and patient, by the way from a row to its patient."""
+    return {
+        "trial": f"{path}trial__identifier",
+        "usubjid": computed(derived.usubjid, f"{path}trial__identifier", f"{path}identifier"),
+        "site": f"{path}site__code",
+        "patient": f"{path}identifier",
+    }
+
+
+def _patients(trial: Trial):
+    return (
+        Patient.objects.filter(trial=trial)
+        .annotate(consented_at=Min("consents__signed_at"))
+        .order_by("identifier")
+    )
+
+
+def _consents(trial: Trial):
+    return Consent.objects.filter(patient__trial=trial).order_by("patient__identifier", "pk")
+
+
+def _evidence(trial: Trial):
+    return Evidence.objects.filter(patient__trial=trial, superseded_by=None).order_by(
+        "patient__identifier", "variable", "pk"
+    )
+
+
+def _eligibility(trial: Trial):
+    """Results of the newest assessment of each patient, gate and scan."""
+    newest = (
+        EligibilityAssessment.objects.filter(patient__trial=trial)
+        .annotate(
+            age=Window(
+                RowNumber(),
+                partition_by=["patient", "gate", "scheduled_scan"],
+                order_by=["-assessed_at", "-pk"],
+            )
+        )
+        .filter(age=1)
+        .values("pk")
+    )
+    return (
+        CriterionResult.objects.filter(assessment__in=newest)
+        .annotate(evidence_pks=ArrayAgg("evidence", order_by="evidence", filter=~Q(evidence=None)))
+        .order_by(
+            "assessment__patient__identifier",
+            "assessment__gate",
+            "assessment__scheduled_scan",
+            "criterion__position",
+            "pk",
+        )
+    )
+
+
+def _scans(trial: Trial):
+    current = Q(imaging_studies__series__quantifications__is_current=True)
+    return (
+        ScheduledScan.objects.filter(patient__trial=trial)
+        .annotate(
+            uptake_minutes=Min(
+                "imaging_studies__series__quantifications__uptake_minutes", filter=current
+            )
+        )
+        .order_by("patient__identifier", "planned_at", "pk")
+    )
+
+
+def _series(trial: Trial):
+    return (
+        Series.objects.filter(imaging_study__scheduled_scan__patient__trial=trial)
+        .annotate(
+            current=FilteredRelation(
+                "quantifications", condition=Q(quantifications__is_current=True)
+            )
+        )
+        .order_by("imaging_study__scheduled_scan__patient__identifier", "pk")
+    )
+
+
+_SCAN_OF_RUN = "quantification__series__imaging_study__scheduled_scan__"
+
+
+def _of_current_runs(model, path: str, trial: Trial):
+    """Rows below the current runs of a trial's series."""
+    scan = f"{path}{_SCAN_OF_RUN}"
+    within = {f"{scan}patient__trial": trial, f"{path}quantification__is_current": True}
+    return model.objects.filter(**within).order_by(
+        f"{scan}patient__identifier", f"{path}quantification__series", "pk"
+    )
+
+
+def _lesions(trial: Trial):
+    return _of_current_runs(Lesion, "", trial).annotate(lesion_pk=F("pk"))
+
+
+def _regions(trial: Trial):
+    return _of_current_runs(ReferenceRegion, "", trial)
+
+
+def _ratios(trial: Trial):
+    return _of_current_runs(LesionRatio, "lesion__", trial).annotate(lesion_pk=F("lesion"))
+
+
+def _deviations(trial: Trial):
+    return Deviation.objects.filter(patient__trial=trial).order_by("patient__identifier", "pk")
+
+
+def _queries(trial: Trial):
+    return (
+        Query.objects.filter(trial=trial)
+        .annotate(message_count=Count("messages"))
+        .order_by("site__code", "pk")
+    )
+
+
+def _measured(path: str) -> dict[str, str | Computed]:
+    """Columns that say on which scan and series something was measured."""
+    return {
+        **_subject(f"{path}{_SCAN_OF_RUN}patient__"),
+        "scan": f"{path}{_SCAN_OF_RUN}pk",
+        "series": f"{path}quantification__series_id",
+    }
+
+
+def _point(name: str, lookup: str) -> dict[str, Computed]:
+    return {f"{name}_{axis}_mm": computed(_part(place), lookup) for place, axis in enumerate("xyz")}
+
+
+SOURCES: Mapping[str, Source] = MappingProxyType(
+    {
+        "patients": Source(
+            _patients,
+            {
+                **_subject(""),
+                "birth_year": computed(derived.birth_year, "birth"),
+                "age_at_consent": computed(derived.age_years, "birth", "consented_at"),
+                "site_time_zone": "site__time_zone",
+            },
+        ),
+        "consents": Source(_consents, {**_subject("patient__"), "consent": "pk"}),
+        "evidence": Source(
+            _evidence,
+            {
+                **_subject("patient__"),
+                "evidence": "pk",
+                "scan": "scheduled_scan_id",
+                "cdisc_code": computed(derived.cdisc_code, "variable"),
+                "value": computed(derived.evidence_text, "variable", "value"),
+                "value_number": computed(derived.evidence_number, "value"),
+            },
+        ),
+        "eligibility": Source(
+            _eligibility,
+            {
+                **_subject("assessment__patient__"),
+                "assessment": "assessment_id",
+                "gate": "assessment__gate",
+                "scan": "assessment__scheduled_scan_id",
+                "protocol_version": "assessment__version__label",
+                "assessed_at": "assessment__assessed_at",
+                "verdict": "assessment__verdict",
+                "criterion": "criterion__identifier",
+                "category": "criterion__category",
+                "text": "criterion__text",
+                "answer": computed(derived.checklist_answer, "criterion__category", "word"),
+                "evidence": computed(derived.words, "evidence_pks"),
+                "software_version": "assessment__software_version",
+            },
+        ),
+        "scans": Source(
+            _scans,
+            {
+                **_subject("patient__"),
+                "scan": "pk",
+                "planned_scan": "planned_scan__identifier",
+                "label": "planned_scan__label",
+                "tracer": "planned_scan__tracer__name",
+                "radionuclide": "planned_scan__tracer__radionuclide",
+                **{
+                    name: f"injection__{name}"
+                    for name in (
+                        "assayed_activity_mbq",
+                        "assayed_at",
+                        "residual_activity_mbq",
+                        "residual_at",
+                        "injected_at",
+                        "net_activity_mbq",
+                        "half_life_s",
+                        "route",
+                        "weight_kg",
+                        "height_cm",
+                    )
+                },
+                "uptake_low_minutes": "planned_scan__uptake_low_minutes",
+                "uptake_high_minutes": "planned_scan__uptake_high_minutes",
+                "activity_low_mbq": "planned_scan__tracer__activity_low_mbq",
+                "activity_high_mbq": "planned_scan__tracer__activity_high_mbq",
+            },
+        ),
+        "series": Source(
+            _series,
+            {
+                **_subject("imaging_study__scheduled_scan__patient__"),
+                "scan": "imaging_study__scheduled_scan_id",
+                "series": "pk",
+                "flags": computed(derived.words, "current__flags"),
+                "suvbw_factor_unit": computed(_part("factor_unit"), "current__derivation"),
+                "segmentation_method": computed(_part("method"), "current__parameters"),
+                "threshold_suv": computed(_part("suv"), "current__parameters"),
+                "minimum_volume_ml": computed(_part("minimum_volume_ml"), "current__parameters"),
+                **{
+                    name: f"current__{name}"
+                    for name in (
+                        "run",
+                        "status",
+                        "suvbw_factor",
+                        "suvmax",
+                        "uptake_minutes",
+                        "input_sha256",
+                        "software_version",
+                        "computed_at",
+                    )
+                },
+            },
+        ),
+        "lesions": Source(
+            _lesions,
+            {
+                **_measured(""),
+                "lesion": "pk",
+                **{
+                    f"{name}_derivation": _address(name)
+                    for name in ("suvmax", "suvmean", "suvpeak", "volume_ml", "total_uptake")
+                },
+                "suvmax_plane": computed(_part(0), "suvmax_voxel"),
+                "suvmax_row": computed(_part(1), "suvmax_voxel"),
+                "suvmax_column": computed(_part(2), "suvmax_voxel"),
+                **_point("centroid", "centroid_mm"),
+            },
+        ),
+        "regions": Source(
+            _regions,
+            {
+                **_measured(""),
+                "region": "pk",
+                "region_kind": "kind",
+                "region_status": "status",
+                **_point("centre", "centre_mm"),
+            },
+        ),
+        "ratios": Source(
+            _ratios,
+            {
+                **_measured("lesion__"),
+                "lesion": "lesion_id",
+                "region": "region_id",
+                "region_kind": "region__kind",
+                "region_status": "region__status",
+                "tbr_derivation": _address("tbr"),
+            },
+        ),
+        "deviations": Source(
+            _deviations,
+            {
+                **_subject("patient__"),
+                "deviation": "pk",
+                "values": computed(derived.json_text, "values"),
+                "about_table": "subject_table",
+                "about_pk": "subject_pk",
+            },
+        ),
+        "queries": Source(
+            _queries,
+            {
+                **_subject("patient__"),
+                "trial": "trial__identifier",
+                "site": "site__code",
+                "query": "pk",
+                "about_table": "subject_table",
+                "about_pk": "subject_pk",
+            },
+        ),
+    }
+)

@@ -1,0 +1,68 @@
+"""The bundle: datasets, codebook and manifest in one zip that comes out the same each time."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from reporting import codebook, csvtext, manifest
+from reporting.datasets import DATASETS, Dataset
+
+# The zip format begins here; a time of writing would make every bundle another file.
+NO_TIME = (1980, 1, 1, 0, 0, 0)
+UNIX = 3
+READABLE_BY_ALL = 0o644 << 16
+
+
+@dataclass
+class Bundle:
+    """A zip being written, and what the manifest says of the files in it so far."""
+
+    target: zipfile.ZipFile
+    files: list[manifest.File] = field(default_factory=list)
+
+    def add(
+        self, path: str, label: str, chunks: Iterable[bytes], *, has_rows: bool = False
+    ) -> None:
+        """Write a file; of a table each chunk is a line, the first of them the header."""
+        digest, size, count = hashlib.sha256(), 0, 0
+        with self.target.open(_entry(path), "w") as entry:
+            for chunk in chunks:
+                count += 1
+                digest.update(chunk)
+                size += len(chunk)
+                entry.write(chunk)
+        rows = count - 1 if has_rows else None
+        self.files.append(manifest.File(path, label, rows, size, digest.hexdigest()))
+
+
+def write(
+    target: IO[bytes],
+    *,
+    rows: Callable[[Dataset], Iterator[Any]],
+    described: Callable[[tuple[manifest.File, ...]], manifest.Manifest],
+) -> manifest.Manifest:
+    """Write the whole bundle, files in the order of their names, the manifest last."""
+    with zipfile.ZipFile(target, "w") as archive:
+        bundle = Bundle(archive)
+        bundle.add(codebook.PATH, "Codebook", codebook.table(), has_rows=True)
+        text = codebook.readable().encode()
+        bundle.add(codebook.READABLE_PATH, "Codebook, to read", [text])
+        for name in sorted(DATASETS):
+            dataset = DATASETS[name]
+            lines = csvtext.lines(dataset.columns, rows(dataset))
+            bundle.add(dataset.path, dataset.label, lines, has_rows=True)
+        result = described(tuple(bundle.files))
+        bundle.add(manifest.PATH, "Manifest", [result.text().encode()])
+    return result
+
+
+def _entry(path: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(path, NO_TIME)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = UNIX
+    entry.external_attr = READABLE_BY_ALL
+    return entry

@@ -1,0 +1,136 @@
+"""Exports: ordered with a reason, frozen at one instant, kept by digest, never changed."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+
+from imaging.storage import StorageError
+from reporting import storage
+from reporting.csvtext import CellError
+from reporting.manifest import File, Manifest
+from reporting.models import Export
+from reporting.selectors import rows
+from reporting.services import bundle, snapshots
+from trials import permissions
+from trials.models import Trial, User
+from trials.services import audit, jobs
+from trials.services.errors import Invalid, Refused
+from trials.version import VERSION
+
+CHUNK_BYTES = 2**20
+LONGEST_REASON = Export._meta.get_field("reason").max_length
+
+State = Export.State
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """An export on disk, before the record knows it."""
+
+    manifest: Manifest
+    sha256: str
+    size: int
+
+
+def request(trial: Trial, *, reason: str, by: User) -> Export:
+    """Order an export of the whole trial; the role must be held at all its sites."""
+    export = Export(trial=trial, reason=reason.strip(), requested_by=by)
+    permissions.require(by, "export.create", export)
+    _check_reason(reason)
+    with audit.action("export.requested", actor=by, reason=export.reason, trial=trial.pk):
+        export.save()
+        export.job = jobs.enqueue("reporting.freeze", actor=by, export=export.pk).pk
+        export.save(update_fields=["job"])
+    return export
+
+
+def freeze(claim: jobs.Claim) -> None:
+    """Read everything at one instant, keep it, and say so; done twice, it is frozen once."""
+    export = Export.objects.select_related("trial", "requested_by").get(
+        pk=claim.arguments["export"]
+    )
+    if export.state != State.REQUESTED:
+        return _nothing_to_do(claim)
+    try:
+        frozen = _frozen(export)
+    except CellError as error:
+        return _fail(claim, export, f"A value can't be written: {error}. Correct the record.")
+    with jobs.fenced(claim), _acting("export.frozen", export):
+        export.state = State.FROZEN
+        export.as_of = frozen.manifest.as_of
+        export.audit_event = frozen.manifest.audit_event
+        export.manifest = frozen.manifest.to_json()
+        export.sha256, export.size = frozen.sha256, frozen.size
+        export.save()
+    return None
+
+
+def content(export: Export, *, by: User) -> bytes:
+    """The bytes of a frozen export, if they still are what was frozen."""
+    permissions.require(by, "export.view", export)
+    if export.state != State.FROZEN:
+        raise Refused(
+            "not-frozen", f"This export is {export.get_state_display().lower()}: no file is there."
+        )
+    try:
+        return storage.exports.read(export.sha256)
+    except StorageError as error:
+        raise Refused(
+            "export-lost", f"The file of this export can't be given: {error}. Order a new one."
+        ) from error
+
+
+def _frozen(export: Export) -> Frozen:
+    """The bundle of this instant, in the store."""
+    with tempfile.TemporaryFile() as file, snapshots.taken() as instant:
+        manifest = bundle.write(
+            file,
+            rows=lambda dataset: rows.of(dataset, export.trial),
+            described=lambda files: _manifest(export, instant, files),
+        )
+        file.seek(0)
+        sha256, size = storage.exports.write(iter(lambda: file.read(CHUNK_BYTES), b""))
+    return Frozen(manifest, sha256, size)
+
+
+def _manifest(export: Export, instant: snapshots.Instant, files: tuple[File, ...]) -> Manifest:
+    version = export.trial.current_version
+    return Manifest(
+        export=export.pk,
+        trial=export.trial.identifier,
+        is_demo=export.trial.is_demo,
+        protocol_version=version.label if version else "",
+        protocol_sha256=version.definition_sha256 if version else "",
+        as_of=instant.as_of,
+        audit_event=instant.audit_event,
+        snapshot=instant.snapshot,
+        software_version=VERSION,
+        requested_by=export.requested_by.username,
+        requested_at=export.requested_at,
+        reason=export.reason,
+        files=files,
+    )
+
+
+def _fail(claim: jobs.Claim, export: Export, message: str) -> None:
+    with jobs.fenced(claim), _acting("export.failed", export):
+        export.state, export.message = State.FAILED, message
+        export.save(update_fields=["state", "message"])
+
+
+def _acting(name: str, export: Export):
+    """The frame in which the system says what became of an export."""
+    return audit.action(name, actor=jobs.system_user(), reason=export.reason, trial=export.trial_id)
+
+
+def _nothing_to_do(claim: jobs.Claim) -> None:
+    with jobs.fenced(claim):
+        pass
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason.strip(" .-")) < 3:
+        raise Invalid("reason", "Say what the export is for, in a few words.")
+    if len(reason.strip()) > LONGEST_REASON:
+        raise Invalid("reason", f"{LONGEST_REASON} characters at most.")

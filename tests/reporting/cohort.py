@@ -1,0 +1,204 @@
+"""A small cohort with every kind of row an export holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from imaging.models import (
+    ImagingStudy,
+    Lesion,
+    LesionRatio,
+    Quantification,
+    ReferenceRegion,
+    Series,
+    Transmittal,
+)
+from tests import factories
+from tests.factories import NOON
+from trials.models import (
+    CriterionResult,
+    EligibilityAssessment,
+    EligibilityCriterion,
+    Patient,
+    ScheduledScan,
+    Site,
+    Trial,
+    User,
+)
+from trials.roles import Role
+from trials.services import deviations, evidence, jobs, patients, queries, scans
+
+INPUT_SHA256 = "ab" * 32
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A trial with one site, its coordinator and its statistician."""
+
+    trial: Trial
+    site: Site
+    coordinator: User
+    statistician: User
+
+
+def make_cohort(size: int = 1) -> Cohort:
+    """A trial whose patients were each scanned and measured once."""
+    trial = factories.make_trial()
+    site = factories.make_site(trial)
+    coordinator = factories.make_user(Role.COORDINATOR, trial=trial, site=site)
+    cohort = Cohort(trial, site, coordinator, factories.make_user(Role.STATISTICIAN, trial=trial))
+    for _ in range(size):
+        add_patient(cohort)
+    return cohort
+
+
+def add_patient(cohort: Cohort) -> Patient:
+    """One more patient with a row in every dataset."""
+    by = cohort.coordinator
+    patient = factories.make_enrolled(cohort.site, by=by)
+    patients.record_consent(
+        patient,
+        version="1.0",
+        language="en",
+        signed_at="2026-02-01",
+        signatory="patient",
+        obtained_by="Dr Canary",
+        copy_given=None,
+        by=by,
+    )
+    fact = _record(patient, by, "creatinine", 0.9, "mg/dL")
+    _record(patient, by, "birth_date", "1961-04-23", "")
+    assess(patient, by, fact)
+    scan = factories.make_scan(patient, by=by)
+    scans.record_injection(
+        scan,
+        assayed_activity_mbq=190.1,
+        assayed_at=NOON - timedelta(minutes=10),
+        residual_activity_mbq=None,
+        residual_at=None,
+        injected_at=NOON,
+        route="intravenous",
+        weight_kg=70.5,
+        height_cm=None,
+        by=by,
+    )
+    measure(scan, by=by)
+    deviations.record(scan, text='=HYPERLINK("http://x")', by=by)
+    return patient
+
+
+def _record(patient: Patient, by: User, variable: str, value, unit: str):
+    return evidence.record(
+        patient,
+        variable=variable,
+        value=value,
+        unit=unit,
+        observed_at="2026-02-27",
+        is_study_specific=False,
+        source="letter of Dr Canary",
+        by=by,
+    )
+
+
+def assess(patient: Patient, by: User, fact) -> None:
+    """A newer assessment of the enrolment gate, judged on one fact."""
+    version = patient.trial.current_version
+    with factories.framed():
+        criterion, _ = EligibilityCriterion.objects.get_or_create(
+            version=version,
+            identifier="EX1",
+            defaults={
+                "position": 1,
+                "category": "exclusion",
+                "text": "eGFR below 30",
+                "expression": {},
+                "gate": "enrolment",
+                "provenance": "source",
+            },
+        )
+        assessment = EligibilityAssessment.objects.create(
+            patient=patient,
+            version=version,
+            gate="enrolment",
+            verdict="eligible",
+            assessed_at=factories.datetime.now(factories.UTC),
+            assessed_by=by,
+            software_version="test",
+        )
+        result = CriterionResult.objects.create(
+            assessment=assessment,
+            criterion=criterion,
+            outcome="not_met",
+            word="satisfied",
+            reason="born 1961-04-23",
+        )
+        result.evidence.add(fact)
+
+
+def measure(scan: ScheduledScan, *, by: User) -> Quantification:
+    """A current run with two lesions, a blood pool and their ratios, and one run before."""
+    with factories.framed():
+        transmittal = Transmittal.objects.create(
+            scheduled_scan=scan, state="quantified", sent_by=by, completed_at=NOON
+        )
+        study = ImagingStudy.objects.create(scheduled_scan=scan, study_instance_uid="2.25.1")
+        series = Series.objects.create(
+            imaging_study=study,
+            transmittal=transmittal,
+            series_instance_uid="2.25.2",
+            modality="PT",
+            state="quantified",
+        )
+        _run(series, number=1, is_current=False)
+        run = _run(series, number=2, is_current=True)
+        region = ReferenceRegion.objects.create(
+            quantification=run,
+            kind="blood_pool",
+            status="placed",
+            centre_mm=[0.0, -10.5, 300.0],
+            radius_mm=8.0,
+            voxel_count=65,
+            suvmean=1.5,
+            suv_sd=0.1,
+            placed_by=jobs.system_user(),
+        )
+        for lesion in run.lesions.all():
+            LesionRatio.objects.create(lesion=lesion, region=region, tbr=lesion.suvmax / 1.5)
+        queries.raise_by_rule(series, rule="weight-differs", text="Which weight is right?")
+    return run
+
+
+def _run(series: Series, *, number: int, is_current: bool) -> Quantification:
+    run = Quantification.objects.create(
+        series=series,
+        run=number,
+        is_current=is_current,
+        status="flagged",
+        flags=["derived-image"],
+        suvbw_factor=1 / 3,
+        suvmax=12.25,
+        uptake_minutes=61.5,
+        parameters={"method": "fixed_threshold", "suv": 4.0, "minimum_volume_ml": 0.5},
+        derivation={"factor_unit": "g/Bq", "reference": "1999-01-01T00:00:00"},
+        input_sha256=INPUT_SHA256,
+        software_version="test",
+    )
+    Lesion.objects.bulk_create(
+        Lesion(
+            quantification=run,
+            number=place,
+            suvmax=suvmax,
+            suvmean=0.1 + 0.2,
+            suvpeak=suvmax - 1,
+            suvpeak_definition="sphere_1ml",
+            volume_ml=2.5,
+            total_uptake=2.5 * (0.1 + 0.2),
+            voxel_count=40,
+            suvmax_voxel=[10, 20, 30],
+            centroid_mm=[-12.5, 3.0, 400.25],
+            has_partial_volume=False,
+        )
+        for place, suvmax in ((1, 12.25), (2, 6.0))
+    )
+    return run

@@ -1,0 +1,291 @@
+"""Exports: ordered, frozen at one instant, kept by digest, given to who may."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+import time
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.db import InternalError, connection, connections
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from imaging.models import Lesion
+from reporting import storage
+from reporting.datasets import DATASETS
+from reporting.models import Export
+from reporting.selectors import exports as export_rows
+from reporting.selectors import rows
+from reporting.services import exports, snapshots
+from tests import factories
+from tests.reporting import cohort
+from trials.models import AuditEvent, Deviation, Job
+from trials.roles import Role
+from trials.services import jobs
+from trials.services.errors import Forbidden, Invalid, Refused
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+@pytest.fixture
+def made():
+    return cohort.make_cohort(2)
+
+
+def order(made, reason="interim analysis") -> Export:
+    return exports.request(made.trial, reason=reason, by=made.statistician)
+
+
+def frozen(made) -> Export:
+    """An export that was ordered and frozen, here or by a worker that was faster."""
+    export = order(made)
+    jobs.run(export.job)
+    deadline = time.monotonic() + 30
+    while export.state == Export.State.REQUESTED and time.monotonic() < deadline:
+        export.refresh_from_db()
+        time.sleep(0.05)
+    assert export.state == Export.State.FROZEN, export.message
+    return export
+
+
+def held(export: Export) -> jobs.Claim:
+    """The claim of a worker that holds the job of an order, which no other worker can take."""
+    later = timezone.now() + timedelta(minutes=5)
+    job = Job.objects.create(
+        kind="reporting.freeze",
+        arguments={"export": export.pk},
+        actor=export.requested_by,
+        state=Job.State.RUNNING,
+        attempts=1,
+        token=1,
+        heartbeat_at=later,
+    )
+    return jobs.Claim(job.pk, 1, job.kind, job.arguments, job.actor)
+
+
+def unordered(made) -> Export:
+    """An export nobody works on yet."""
+    with factories.framed():
+        return Export.objects.create(
+            trial=made.trial, reason="a test", requested_by=made.statistician
+        )
+
+
+def opened(export: Export) -> dict[str, bytes]:
+    """The files of an export."""
+    with zipfile.ZipFile(io.BytesIO(storage.exports.read(export.sha256))) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.requirement("R113")
+def test_every_file_of_an_export_has_the_digest_size_and_rows_of_its_manifest(made):
+    files = opened(frozen(made))
+    manifest = json.loads(files.pop("manifest.json"))
+    said = {f["path"]: (f["sha256"], f["bytes"]) for f in manifest["files"]}
+    assert said == {
+        path: (hashlib.sha256(data).hexdigest(), len(data)) for path, data in files.items()
+    }
+    counts = {f["path"]: f["rows"] for f in manifest["files"]}
+    assert (counts["data/patients.csv"], counts["data/lesions.csv"]) == (2, 4)
+    assert counts["codebook.md"] is None
+
+
+@pytest.mark.requirement("R117")
+def test_the_manifest_says_who_asked_why_and_of_which_moment(made):
+    export = frozen(made)
+    manifest = json.loads(opened(export)["manifest.json"])
+    assert manifest == export.manifest
+    assert manifest["trial"] == made.trial.identifier
+    assert (manifest["requested_by"], manifest["reason"]) == (
+        made.statistician.username,
+        "interim analysis",
+    )
+    assert manifest["as_of"] == f"{export.as_of:%Y-%m-%dT%H:%M:%S.%f}Z"
+    assert AuditEvent.objects.get(pk=export.audit_event).at <= export.as_of
+
+
+@pytest.mark.requirement("R113")
+def test_the_same_data_give_the_same_bytes(made):
+    first, second = opened(frozen(made)), opened(frozen(made))
+    del first["manifest.json"], second["manifest.json"]
+    assert first == second
+    assert len(first) == len(DATASETS) + 2
+
+
+@pytest.mark.requirement("R113")
+def test_a_row_written_while_an_export_is_read_is_not_in_it(made):
+    with snapshots.taken() as instant:
+        in_thread(lambda: cohort.add_patient(made))
+        seen = list(rows.of(DATASETS["patients"], made.trial))
+    after = list(rows.of(DATASETS["patients"], made.trial))
+    assert (len(seen), len(after)) == (2, 3)
+    newest = AuditEvent.objects.filter(trial=made.trial.pk).first()
+    assert newest.pk > instant.audit_event
+    assert not visible(newest, instant)
+
+
+def test_the_snapshot_tells_a_transaction_that_was_under_way(made):
+    began, go_on = threading.Event(), threading.Event()
+    deviation = Deviation.objects.filter(patient__trial=made.trial).first()
+
+    def slow():
+        with factories.framed():
+            Deviation.objects.filter(pk=deviation.pk).update(text="slow")
+            began.set()
+            assert go_on.wait(10)
+
+    thread = threading.Thread(target=closing(slow))
+    thread.start()
+    assert began.wait(10)
+    factories.make_user()
+    with snapshots.taken() as instant:
+        pass
+    go_on.set()
+    thread.join()
+    late = AuditEvent.objects.get(table="trials_deviation", row=str(deviation.pk), operation="U")
+    # Its number is lower, for it was taken early; the snapshot still says that it was not in.
+    assert late.pk < instant.audit_event
+    assert not visible(late, instant)
+
+
+def visible(event: AuditEvent, instant: snapshots.Instant) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_visible_in_snapshot(%s::text::xid8, %s::pg_snapshot)",
+            [str(event.transaction), instant.snapshot],
+        )
+        return cursor.fetchone()[0]
+
+
+def in_thread(act) -> None:
+    thread = threading.Thread(target=closing(act))
+    thread.start()
+    thread.join()
+
+
+def closing(act):
+    """`act` for a thread, which has a connection of its own to close."""
+
+    def run():
+        try:
+            act()
+        finally:
+            connections.close_all()
+
+    return run
+
+
+def test_nothing_can_be_written_while_an_export_is_read(made):
+    with pytest.raises(InternalError, match="read-only"), snapshots.taken():
+        Job.objects.create(kind="x", actor=made.statistician)
+
+
+def test_freezing_takes_as_many_queries_for_one_patient_as_for_three():
+    counts = []
+    for size in (1, 3):
+        export = unordered(cohort.make_cohort(size))
+        claim = held(export)
+        with CaptureQueriesContext(connection) as queries:
+            exports.freeze(claim)
+        counts.append(len(queries))
+    assert counts == [counts[0], counts[0]]
+    # One for each dataset; the rest opens the snapshot, reads the version and says so.
+    assert counts[0] <= len(DATASETS) + 22
+
+
+@pytest.mark.requirement("R134")
+def test_a_worker_that_lost_its_lease_freezes_nothing(made):
+    export = unordered(made)
+    claim = held(export)
+    Job.objects.filter(pk=claim.job).update(token=2)
+    with pytest.raises(jobs.StaleClaim):
+        exports.freeze(claim)
+    export.refresh_from_db()
+    assert (export.state, export.sha256) == (Export.State.REQUESTED, "")
+
+
+@pytest.mark.requirement("R134")
+def test_a_freeze_begun_again_after_a_kill_gives_one_frozen_export(made):
+    export = unordered(made)
+    stale, fresh = held(export), held(export)
+    Job.objects.filter(pk=stale.job).update(token=2)
+    with pytest.raises(jobs.StaleClaim):
+        exports.freeze(stale)
+    exports.freeze(fresh)
+    export.refresh_from_db()
+    digest = export.sha256
+    exports.freeze(held(export))
+    export.refresh_from_db()
+    assert (export.state, export.sha256) == (Export.State.FROZEN, digest)
+    assert (
+        AuditEvent.objects.filter(table="reporting_export", row=str(export.pk))
+        .filter(action="export.frozen")
+        .count()
+        == 1
+    )
+
+
+def test_a_value_that_cannot_be_written_fails_the_export_and_says_which(made):
+    path = "quantification__series__imaging_study__scheduled_scan__patient__trial"
+    with factories.framed():
+        Lesion.objects.filter(**{path: made.trial}).update(suvmax=float("nan"))
+    export = unordered(made)
+    exports.freeze(held(export))
+    export.refresh_from_db()
+    assert export.state == Export.State.FAILED
+    assert export.message == (
+        "A value can't be written: column suvmax holds number, got float nan. Correct the record."
+    )
+
+
+def test_an_export_whose_job_was_given_up_stands_as_failed(made):
+    export = unordered(made)
+    claim = held(export)
+    Job.objects.filter(pk=claim.job).update(state=Job.State.PARKED)
+    with factories.framed():
+        Export.objects.filter(pk=export.pk).update(job=claim.job)
+    assert export_rows().get(pk=export.pk).standing == "failed"
+
+
+def test_a_file_that_changed_in_the_store_is_not_given(made):
+    export = frozen(made)
+    path = storage.exports.path(export.sha256)
+    path.write_bytes(path.read_bytes() + b"!")
+    with pytest.raises(Refused) as refusal:
+        exports.content(export, by=made.statistician)
+    assert refusal.value.code == "export-lost"
+
+
+def test_an_export_needs_a_reason(made):
+    with pytest.raises(Invalid) as refusal:
+        order(made, reason=" - ")
+    assert refusal.value.field == "reason"
+
+
+def test_a_coordinator_may_not_export(made):
+    with pytest.raises(Forbidden):
+        exports.request(made.trial, reason="curious", by=made.coordinator)
+
+
+def test_a_statistician_of_one_site_may_not_export_all_sites(made):
+    local = factories.make_user(Role.STATISTICIAN, trial=made.trial, site=made.site)
+    with pytest.raises(Forbidden):
+        exports.request(made.trial, reason="interim", by=local)
+    frozen(made)
+    assert not Export.objects.visible_to(local, "export.view").exists()
+
+
+@pytest.mark.requirement("R13")
+def test_the_order_is_in_the_audit_trail_with_its_reason(made):
+    export = order(made, reason="for the steering committee")
+    event = AuditEvent.objects.filter(table="reporting_export", row=str(export.pk)).last()
+    assert (event.action, event.reason, event.actor) == (
+        "export.requested",
+        "for the steering committee",
+        made.statistician.pk,
+    )

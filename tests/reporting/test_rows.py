@@ -1,0 +1,201 @@
+"""The rows of each dataset: read whole, in few queries, and nothing that must stay."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from imaging.models import Lesion, Quantification, Series
+from reporting import csvtext
+from reporting.datasets import DATASETS
+from reporting.selectors import rows
+from tests import factories
+from tests.reporting import cohort
+from trials.models import Evidence, Patient
+from trials.services import evidence
+
+pytestmark = pytest.mark.django_db
+
+
+def read(name: str, trial) -> list[dict[str, str]]:
+    """A dataset as someone reads it who has nothing of ours."""
+    dataset = DATASETS[name]
+    text = b"".join(csvtext.lines(dataset.columns, rows.of(dataset, trial))).decode()
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_dataset_is_one_query_however_many_rows(name, size, django_assert_num_queries):
+    trial = cohort.make_cohort(size).trial
+    with django_assert_num_queries(1):
+        found = list(rows.of(DATASETS[name], trial))
+    assert len(found) % size == 0
+    assert len(found) >= size
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_an_empty_trial_gives_the_header_alone(name):
+    dataset = DATASETS[name]
+    trial = factories.make_trial()
+    written = list(csvtext.lines(dataset.columns, rows.of(dataset, trial)))
+    assert written == [",".join(dataset.column_names).encode() + b"\r\n"]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_column_that_is_never_empty_is_never_empty(name):
+    trial = cohort.make_cohort(2).trial
+    never = {column.name for column in DATASETS[name].columns if not column.missing}
+    empty = {key for row in read(name, trial) for key, value in row.items() if not value}
+    assert empty & never == set()
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_keys_tell_rows_apart(name):
+    trial = cohort.make_cohort(2).trial
+    keys = [tuple(row[key] for key in DATASETS[name].keys) for row in read(name, trial)]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_rows_of_another_trial_are_left_out(name):
+    cohort.make_cohort()
+    other = cohort.make_cohort().trial
+    assert {row["trial"] for row in read(name, other)} == {other.identifier}
+
+
+@pytest.mark.requirement("R115")
+def test_numbers_are_written_in_full():
+    row = read("lesions", cohort.make_cohort().trial)[0]
+    # 0.1 + 0.2 in double precision, by IEEE 754.
+    assert row["suvmean"] == "0.30000000000000004"
+    assert row["centroid_x_mm"] == "-12.5"
+
+
+def test_each_quantity_of_a_lesion_opens_its_derivation():
+    made = cohort.make_cohort()
+    lesion = Lesion.objects.filter(
+        quantification__series__imaging_study__scheduled_scan__patient__trial=made.trial,
+        quantification__is_current=True,
+    ).first()
+    row = read("lesions", made.trial)[0]
+    assert row["suvmax_derivation"] == f"/derivations/lesion/{lesion.pk}/suvmax/"
+    assert row["total_uptake_derivation"] == f"/derivations/lesion/{lesion.pk}/total_uptake/"
+
+
+def test_only_the_current_run_leaves():
+    made = cohort.make_cohort()
+    assert [row["run"] for row in read("series", made.trial)] == ["2"]
+    assert [row["number"] for row in read("lesions", made.trial)] == ["1", "2"]
+
+
+def test_a_series_that_was_never_measured_is_a_row_without_numbers():
+    made = cohort.make_cohort()
+    measured = Series.objects.get(imaging_study__scheduled_scan__patient__trial=made.trial)
+    with factories.framed():
+        Series.objects.create(
+            imaging_study=measured.imaging_study,
+            transmittal=measured.transmittal,
+            series_instance_uid="2.25.9",
+            modality="CT",
+        )
+    row = read("series", made.trial)[1]
+    assert (row["modality"], row["run"], row["suvmax"], row["threshold_suv"]) == ("CT", "", "", "")
+
+
+def test_a_refused_run_tells_its_code_and_has_no_number():
+    made = cohort.make_cohort()
+    series = Series.objects.get(imaging_study__scheduled_scan__patient__trial=made.trial)
+    with factories.framed():
+        series.quantifications.update(is_current=False)
+        Quantification.objects.create(
+            series=series,
+            run=3,
+            status="refused",
+            code="weight-missing",
+            input_sha256=cohort.INPUT_SHA256,
+            software_version="test",
+        )
+        series.state, series.code = "refused", "weight-missing"
+        series.save(update_fields=["state", "code"])
+    row = read("series", made.trial)[0]
+    assert (row["status"], row["code"], row["suvmax"]) == ("refused", "weight-missing", "")
+    assert read("lesions", made.trial) == []
+
+
+def test_the_checklist_answer_of_a_satisfied_exclusion_is_no():
+    row = read("eligibility", cohort.make_cohort().trial)[0]
+    assert (row["word"], row["answer"]) == ("satisfied", "N")
+
+
+def test_only_the_newest_assessment_of_a_gate_leaves():
+    made = cohort.make_cohort()
+    patient = Patient.objects.get(trial=made.trial)
+    fact = Evidence.objects.get(patient=patient, variable="creatinine")
+    cohort.assess(patient, made.coordinator, fact)
+    newest = patient.assessments.first()
+    row = read("eligibility", made.trial)
+    assert [one["assessment"] for one in row] == [str(newest.pk)]
+    assert row[0]["evidence"] == str(fact.pk)
+
+
+def test_a_corrected_value_takes_the_place_of_the_first():
+    made = cohort.make_cohort()
+    fact = Evidence.objects.get(patient__trial=made.trial, variable="creatinine")
+    evidence.correct(
+        fact,
+        value=1.1,
+        unit="mg/dL",
+        observed_at="2026-02-27",
+        source="laboratory",
+        reason="typing error",
+        by=made.coordinator,
+    )
+    values = [
+        r["value_number"] for r in read("evidence", made.trial) if r["variable"] == "creatinine"
+    ]
+    assert values == ["1.1"]
+
+
+def test_a_residual_that_was_not_measured_is_empty_and_not_zero():
+    row = read("scans", cohort.make_cohort().trial)[0]
+    assert row["residual_activity_mbq"] == ""
+    # 190.1 MBq of Ga-68 (half-life 4062.6 s, ICRP 107) after ten minutes.
+    assert float(row["net_activity_mbq"]) == pytest.approx(190.1 * 2 ** (-600 / 4062.6), rel=1e-12)
+
+
+def test_the_age_is_completed_years_at_the_first_consent():
+    row = read("patients", cohort.make_cohort().trial)[0]
+    # Born 1961-04-23, consent 2026-02-01: the birthday of 2026 was still to come.
+    assert (row["birth_year"], row["age_at_consent"]) == ("1961", "64")
+
+
+@pytest.mark.requirement("R118")
+def test_a_formula_in_a_text_is_not_run_and_can_be_undone():
+    row = next(r for r in read("deviations", cohort.make_cohort().trial) if not r["rule"])
+    assert row["text"].startswith("'=HYPERLINK")
+    assert csvtext.unguarded(row["text"]) == '=HYPERLINK("http://x")'
+
+
+@pytest.mark.requirement("R127")
+def test_what_must_stay_appears_in_no_file():
+    made = cohort.make_cohort()
+    patient = Patient.objects.get(trial=made.trial)
+    series = Series.objects.get(imaging_study__scheduled_scan__patient=patient)
+    stays = [
+        "Canary",
+        "1961-04",
+        str(patient.date_shift_days),
+        "1999-01-01",
+        series.reading_identifier,
+        made.coordinator.username,
+        bytes(made.trial.uid_key).hex(),
+    ]
+    text = "\n".join(
+        line.decode()
+        for dataset in DATASETS.values()
+        for line in csvtext.lines(dataset.columns, rows.of(dataset, made.trial))
+    )
+    assert [secret for secret in stays if secret in text] == []
