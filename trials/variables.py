@@ -252,15 +252,21 @@ def converted(name: str, value: float, *, frm: str, to: str) -> float:
 def bounds(value: float | str) -> tuple[float, float]:
     """Lowest and highest number that a recorded number can stand for.
 
-    >>> bounds(">90"), bounds("<5"), bounds(1.2)
-    ((90.0, inf), (0.0, 5.0), (1.2, 1.2))
+    "<5" is less than 5, so its upper end is the last number before it.
+
+    >>> bounds(1.2), bounds("<5")[1] < 5, bounds(">90")[0] > 90
+    ((1.2, 1.2), True, True)
     """
     if isinstance(value, str):
         match = NUMBER.fullmatch(value)
         if match is None:
             raise VariableError("value", f"{value!r} is not a number.")
         number = float(match[2])
-        return {"<": (0.0, number), ">": (number, math.inf), "": (number, number)}[match[1]]
+        return {
+            "<": (0.0, math.nextafter(number, -math.inf)),
+            ">": (math.nextafter(number, math.inf), math.inf),
+            "": (number, number),
+        }[match[1]]
     return float(value), float(value)
 
 

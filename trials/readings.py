@@ -1,0 +1,304 @@
+"""What the record says of a variable: its values, and when they are from.
+
+A value is every value it may stand for: a birth month gives two ages, "<30" everything
+below, a creatinine of a patient whose sex is not known two eGFRs. The one mistake to fear
+is precision that no source gave; what is not known stays wide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from typing import Any, Literal
+
+from trials import renal_function, spans, variables
+from trials.kleene import Truth
+from trials.renal_function import CKD_EPI_2021, COCKCROFT_GAULT, Sex
+from trials.spans import Span, Window
+
+Basis = Literal["actual", "planned", "assessment"]
+Estimate = Callable[[float, int, Sex], float]
+SEX, BIRTH = "sex_at_birth", "birth_date"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One piece of evidence; `evidence` is its identity in the record."""
+
+    evidence: int
+    variable: str
+    value: Any
+    unit: str
+    observed_at: str
+    recorded_at: datetime
+    source: str
+    is_study_specific: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A signed consent; dates as far as the paper tells."""
+
+    version: str
+    signed_at: str
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The time of an event, and what it stands on."""
+
+    at: Span
+    basis: Basis = "actual"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All a criterion may look at.
+
+    `anchors` holds at least "gate", the time the gate is judged for. `zone` says what a day
+    is at the site. `tracer` is the identifier of the tracer of the scan judged, if any.
+    """
+
+    sex_at_birth: str
+    birth: str
+    facts: Sequence[Fact]
+    consents: Sequence[Consent]
+    anchors: Mapping[str, Anchor]
+    zone: tzinfo
+    tracer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value a variable may have, from evidence or computed from it.
+
+    `low` and `high` bound a number in the unit asked for; they are NaN for anything else.
+    `problem` says what to do about a value nothing can be concluded from.
+    """
+
+    value: Any
+    words: str
+    when: Span
+    is_in_window: Truth
+    evidence: tuple[int, ...]
+    low: float = math.nan
+    high: float = math.nan
+    problem: str = ""
+    workings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def readings(variable: str, *, unit: str, taken: Window, record: Record) -> list[Reading]:
+    """Everything the record says of `variable` that may be from within `taken`."""
+    own = [
+        _reading(fact, unit, taken, record) for fact in record.facts if fact.variable == variable
+    ]
+    if variable in _DERIVED:
+        derived = [
+            _DERIVED[variable](fact, taken, record)
+            for fact in record.facts
+            if fact.variable == "creatinine"
+        ]
+        # Of one day the laboratory's own figure counts, not ours.
+        own += [one for one in derived if not any(one.when.overlaps(o.when) for o in own)]
+    return [one for one in own if one.is_in_window is not Truth.NO]
+
+
+def newest(of: Sequence[Reading]) -> tuple[list[Reading], bool]:
+    """The readings that may be the newest, and whether the window surely holds one of them."""
+    possible = _latest(of)
+    if all(one.is_in_window is Truth.YES for one in possible):
+        return possible, bool(possible)
+    sure = _latest([one for one in of if one.is_in_window is Truth.YES])
+    return possible + [one for one in sure if one not in possible], bool(sure)
+
+
+def sexes(record: Record) -> tuple[list[Sex], str, tuple[int, ...]]:
+    """The sexes at birth the record leaves possible, in words, and the evidence for it."""
+    facts = [fact for fact in record.facts if fact.variable == SEX and fact.value in {"F", "M"}]
+    told = ({record.sex_at_birth} & {"F", "M"}) | {fact.value for fact in facts}
+    evidence = tuple(fact.evidence for fact in facts)
+    if len(told) == 1:
+        only: Sex = "F" if "F" in told else "M"
+        return [only], variables.shown(SEX, only), evidence
+    words = "registration and evidence contradict each other" if told else "unknown"
+    return ["F", "M"], words, evidence
+
+
+def born(record: Record) -> tuple[Span, str, tuple[int, ...]]:
+    """When the patient may have been born: what registration and evidence leave possible."""
+    facts = [fact for fact in record.facts if fact.variable == BIRTH and fact.value is not None]
+    texts = list(dict.fromkeys([record.birth, *(fact.value for fact in facts)]))
+    told = [spans.span(text, record.zone) for text in texts]
+    evidence = tuple(fact.evidence for fact in facts)
+    first, last = max(one.first for one in told), min(one.last for one in told)
+    if first <= last:
+        return Span(first, last), max(texts, key=len), evidence
+    # They contradict each other: any of them may be true.
+    widest = Span(min(one.first for one in told), max(one.last for one in told))
+    return widest, " or ".join(texts), evidence
+
+
+def first_consent(record: Record) -> Span | None:
+    """When consent was first given, withdrawn since or not."""
+    signed = [spans.span(one.signed_at, record.zone) for one in record.consents]
+    return min(signed, key=lambda when: (when.first, when.last), default=None)
+
+
+def observed(fact: Fact, record: Record) -> Span:
+    """When a fact may have been observed: not after it was written down."""
+    when = spans.span(fact.observed_at, record.zone)
+    if when.first > fact.recorded_at:
+        return when
+    return Span(when.first, min(when.last, fact.recorded_at))
+
+
+def between(low: float, high: float) -> str:
+    """One number, or the two it lies between."""
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def _reading(fact: Fact, unit: str, taken: Window, record: Record) -> Reading:
+    when = observed(fact, record)
+    low, high = _in_unit(fact, unit)
+    words = variables.shown(fact.variable, fact.value, fact.unit)
+    if unit and fact.unit != unit and not math.isnan(low):
+        words += f" = {between(low, high)} {unit}"
+    is_early = _is_before_consent(fact, record)
+    warning = ", study-specific and before consent" if is_early else ""
+    return Reading(
+        value=fact.value,
+        words=f"{words} ({fact.observed_at}, {fact.source}{warning})",
+        when=when,
+        is_in_window=spans.within(when, taken),
+        evidence=(fact.evidence,),
+        low=low,
+        high=high,
+        problem=_problem(fact, high),
+        workings={
+            "evidence": fact.evidence,
+            "value": fact.value,
+            "unit": fact.unit,
+            "compared": _range(low, high),
+            "observed_at": fact.observed_at,
+            "source": fact.source,
+            "before_consent": is_early,
+        },
+    )
+
+
+def _in_unit(fact: Fact, unit: str) -> tuple[float, float]:
+    if fact.value is None or variables.variable(fact.variable).kind != "number":
+        return math.nan, math.nan
+    low, high = (
+        variables.converted(fact.variable, bound, frm=fact.unit, to=unit or fact.unit)
+        for bound in variables.bounds(fact.value)
+    )
+    return low, high
+
+
+def _problem(fact: Fact, high: float) -> str:
+    if fact.value is None:
+        return "It was asked and is not known: ask again and record the answer."
+    if fact.unit and high <= 0:
+        return "There is no such value: check it against the source and correct it."
+    return ""
+
+
+def _egfr(fact: Fact, taken: Window, record: Record) -> Reading:
+    def estimate(creatinine: float, age: int, sex: Sex) -> float:
+        return renal_function.ckd_epi_2021(creatinine, age=age, sex=sex)
+
+    return _estimated(fact, taken, record, estimate, CKD_EPI_2021, "mL/min/1.73 m2")
+
+
+def _clearance(fact: Fact, taken: Window, record: Record) -> Reading:
+    """With the newest weight in the same window, which the words name."""
+    weights, is_sure = newest(readings("weight", unit="kg", taken=taken, record=record))
+    if not is_sure or len(weights) != 1 or weights[0].problem:
+        bare = _reading(fact, "mg/dL", taken, record)
+        return replace(bare, problem=f"{COCKCROFT_GAULT} needs the weight: record it.")
+    weight = weights[0]
+
+    def estimate(creatinine: float, age: int, sex: Sex) -> float:
+        return renal_function.cockcroft_gault(creatinine, age=age, sex=sex, weight=weight.low)
+
+    reading = _estimated(fact, taken, record, estimate, COCKCROFT_GAULT, "mL/min")
+    return replace(
+        reading,
+        words=f"{reading.words}, weight {weight.words}",
+        evidence=(*reading.evidence, *weight.evidence),
+        workings={**reading.workings, "weight": weight.workings},
+    )
+
+
+def _estimated(
+    fact: Fact, taken: Window, record: Record, estimate: Estimate, formula: str, unit: str
+) -> Reading:
+    """A formula on one creatinine, over every age and sex the patient may have had."""
+    reading = _reading(fact, "mg/dL", taken, record)
+    if reading.problem:
+        return reading
+    birth, _, birth_evidence = born(record)
+    possible, _, sex_evidence = sexes(record)
+    ages = spans.completed_years(birth, reading.when, record.zone)
+    try:
+        values = [
+            _at_the_ends(estimate, bound, age, sex)
+            for bound in (reading.low, reading.high)
+            for age in ages
+            for sex in possible
+        ]
+    except renal_function.RenalFunctionError as error:
+        return replace(reading, problem=f"{formula} can't be computed: {error}.")
+    low, high = min(values), max(values)
+    people = " or ".join(variables.shown(SEX, sex).lower() for sex in possible)
+    return replace(
+        reading,
+        words=f"{between(low, high)} {unit} by {formula} from creatinine {reading.words}, "
+        f"{between(*ages)} years, {people}",
+        evidence=(*reading.evidence, *birth_evidence, *sex_evidence),
+        low=low,
+        high=high,
+        workings={
+            **reading.workings,
+            "formula": formula,
+            "compared": _range(low, high),
+            "age_years": list(ages),
+            "sex_at_birth": possible,
+        },
+    )
+
+
+def _at_the_ends(estimate: Estimate, creatinine: float, age: int, sex: Sex) -> float:
+    # The open ends of "<0.2" and ">15": next to no creatinine, and ever more of it.
+    if creatinine == 0:
+        return math.inf
+    return 0.0 if math.isinf(creatinine) else estimate(creatinine, age, sex)
+
+
+def _latest(of: Sequence[Reading]) -> list[Reading]:
+    latest = max((one.when.first for one in of), default=spans.BEGINNING)
+    return [one for one in of if one.when.last >= latest]
+
+
+def _is_before_consent(fact: Fact, record: Record) -> bool:
+    first = first_consent(record)
+    if first is None or not fact.is_study_specific:
+        return False
+    return spans.before(spans.span(fact.observed_at, record.zone), first) is Truth.YES
+
+
+def _range(low: float, high: float) -> list[float | None] | None:
+    """Both ends for JSON, which has neither NaN nor infinity."""
+    if math.isnan(low):
+        return None
+    return [low, None if math.isinf(high) else high]
+
+
+_DERIVED: Mapping[str, Callable[[Fact, Window, Record], Reading]] = {
+    "egfr": _egfr,
+    "creatinine_clearance": _clearance,
+}
