@@ -22,7 +22,7 @@ DJANGO_NAMES = {
     "urls", "views",
 }  # fmt: skip
 # The child process program is the outside of the pure parser: it locks itself down.
-OUTSIDE = {"imaging/parser_child.py"}
+OUTSIDE = {"imaging/parser_child.py", "imaging/confinement.py"}
 TOP_LEVEL = {"trials", "imaging", "reporting", "config", "tests"}
 
 

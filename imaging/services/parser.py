@@ -1,12 +1,67 @@
-"""The parsing process: the only place where bytes that a site sent are parsed."""
+"""The parsing process: the only place where bytes that a site sent are parsed.
+
+One child serves many files. It is locked in (`imaging.confinement`), and killed from outside
+when a file takes too long or the answer is not what was agreed: a limit inside a process that
+hostile bytes may have taken over is no limit. A file that ends its child is rejected, and the
+next file gets a new child. Without the lock there is no child: `ParserError`.
+
+Use it from the main thread; the child is killed when the thread that started it ends.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import struct
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Timer
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pydicom
+
+from imaging import acceptance
+from imaging.deidentification import DeidentificationPolicy
+
+START_SECONDS = 60.0
+FILE_SECONDS = 10.0
+# A new child now and then gives back what memory and processor time the old one has used up.
+FILES_PER_CHILD = 500
+MAXIMUM_HEADER_BYTES = 2**20
+MAXIMUM_BODY_BYTES = 80 * 2**20
+
+_FRAME = struct.Struct(">II")
+_PROGRAM = """
+import os, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+sys.path[:0] = sys.argv[2:]
+from imaging.parser_child import main
+main()
+"""
+_VERDICTS = {acceptance.ACCEPTED, acceptance.QUARANTINED, acceptance.REJECTED}
 
 
 class ParserError(Exception):
     """The parsing process gave no answer; the sentence says why."""
+
+    code = "parser-failed"
+
+
+class ParserDiedError(ParserError):
+    """The file ended the process that read it."""
+
+    code = "parser-died"
+
+
+class ParserTimeoutError(ParserError):
+    """The file took longer than a file may take."""
+
+    code = "parser-timeout"
 
 
 @dataclass(frozen=True)
@@ -19,5 +74,169 @@ class Inspection:
     facts: dict = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class DeidentifiedFile:
+    """A file written anew: its bytes, its header (`to_json`), and what became of each tag."""
+
+    dicom: bytes
+    header: dict
+    report: dict
+
+
 class Parser:
-    """A running parsing process."""
+    """A running parsing process.
+
+    with Parser() as parser:
+        inspection = parser.inspect(data)
+    """
+
+    def __init__(self, *, file_seconds: float = FILE_SECONDS) -> None:
+        self._file_seconds = file_seconds
+        self._child: subprocess.Popen[bytes] | None = None
+        self._served = 0
+
+    def __enter__(self) -> Parser:
+        self._start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process that now serves, if one does."""
+        return self._child.pid if self._child else None
+
+    def inspect(self, data: bytes) -> Inspection:
+        """Verdict on one file. A file that breaks the process is rejected for it."""
+        try:
+            answer, _ = self._ask({"act": "inspect"}, data)
+        except (ParserDiedError, ParserTimeoutError) as error:
+            return Inspection(acceptance.REJECTED, error.code, str(error))
+        return _inspection(answer)
+
+    def deidentify(self, data: bytes, policy: DeidentificationPolicy) -> DeidentifiedFile:
+        """The file written anew under `policy`; ParserError, and nothing, if anything fails."""
+        told = vars(policy) | {"uid_key": policy.uid_key.hex()}
+        answer, written = self._ask({"act": "deidentify", "policy": told}, data)
+        if "error" in answer:
+            raise ParserError(f"De-identification failed: {str(answer['error'])[:200]}")
+        header, report = answer.get("header"), answer.get("report")
+        if not (isinstance(header, dict) and isinstance(report, dict) and written):
+            raise ParserDiedError(_DIED)
+        return DeidentifiedFile(written, header, report)
+
+    def _ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        if self._child is None or self._child.poll() is not None or self._served >= FILES_PER_CHILD:
+            self._end()
+            self._start()
+        self._served += 1
+        return self._exchange(request, data, seconds=self._file_seconds)
+
+    def _exchange(
+        self, request: dict[str, Any] | None, data: bytes, *, seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
+        """Send a request, if any, and read the answer; no later than `seconds` from now.
+
+        The kill ends whatever read or write waits for the child, so neither needs a limit.
+        """
+        child, too_late = self._child, Event()
+
+        def end() -> None:
+            too_late.set()
+            child.kill()
+
+        deadline = Timer(seconds, end)
+        deadline.start()
+        try:
+            if request is not None:
+                _write(child, request, data)
+            return _read(child)
+        except (OSError, ValueError, RecursionError, struct.error) as error:
+            failure = ParserTimeoutError(_TIMEOUT) if too_late.is_set() else ParserDiedError(_DIED)
+            self._end()
+            raise failure from error
+        finally:
+            deadline.cancel()
+            deadline.join()
+            if too_late.is_set():
+                self._end()
+
+    def _start(self) -> None:
+        self._served = 0
+        self._child = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, str(os.getpid()), *_paths()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # What a library prints about a file may be a name.
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+        )
+        try:
+            answer, _ = self._exchange(None, b"", seconds=START_SECONDS)
+        except ParserError as error:
+            raise ParserError("The parsing process did not start.") from error
+        if "ready" not in answer:
+            self._end()
+            raise ParserError(f"The parsing process refused to start: {answer.get('refused')}")
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            # What was not sent yet has nobody to read it any more.
+            with suppress(OSError):
+                pipe.close()
+
+
+_DIED = (
+    "Reading this file ended the parsing process. It is damaged or made to harm; export it "
+    "again from the scanner or archive."
+)
+_TIMEOUT = (
+    "Reading this file took too long. It is damaged or made to harm; export it again from the "
+    "scanner or archive."
+)
+
+
+def _paths() -> list[str]:
+    """Where the child finds our pure modules and the two libraries it needs."""
+    ours = Path(__file__).resolve().parents[2]
+    libraries = {Path(module.__file__).resolve().parents[1] for module in (np, pydicom)}
+    return [str(path) for path in (ours, *sorted(libraries))]
+
+
+def _write(child: subprocess.Popen[bytes], request: dict[str, Any], data: bytes) -> None:
+    encoded = json.dumps(request).encode()
+    for part in (_FRAME.pack(len(encoded), len(data)), encoded, data):
+        child.stdin.write(part)
+    child.stdin.flush()
+
+
+def _read(child: subprocess.Popen[bytes]) -> tuple[dict[str, Any], bytes]:
+    header, body = _FRAME.unpack(child.stdout.read(_FRAME.size))
+    if header > MAXIMUM_HEADER_BYTES or body > MAXIMUM_BODY_BYTES:
+        raise ValueError("the answer is longer than any we know")
+    encoded, written = child.stdout.read(header), child.stdout.read(body)
+    answer = json.loads(encoded)
+    if len(written) != body or not isinstance(answer, dict):
+        raise ValueError("the answer is not whole")
+    return answer, written
+
+
+def _inspection(answer: dict[str, Any]) -> Inspection:
+    """The verdict in an answer, held to its form: the child that gave it is not trusted."""
+    verdict, facts = answer.get("verdict"), answer.get("facts")
+    code, message = str(answer.get("code", ""))[:60], str(answer.get("message", ""))[:500]
+    if verdict not in _VERDICTS or not isinstance(facts, dict):
+        return Inspection(acceptance.REJECTED, ParserDiedError.code, _DIED)
+    return Inspection(verdict, code, message, {str(k): str(v) for k, v in facts.items()})

@@ -1,0 +1,174 @@
+"""The child process that parses what a site sent, locked in before it sees a byte of it.
+
+Started by `imaging.services.parser`. It reads requests from standard input and answers on
+standard output, each a frame: two lengths, a JSON object, bytes. Everything it will ever
+import is loaded by a rehearsal on an image of its own; then the doors close (see
+`imaging.confinement`), and only then does it say that it is ready.
+
+An exception's own text is never passed on: it may quote a name, and for nested sequences
+pydicom's grows to gigabytes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import os
+import struct
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from pydicom import charset, dcmread, dcmwrite
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
+from pydicom.uid import PositronEmissionTomographyImageStorage, RLELossless
+
+from imaging import acceptance, confinement
+from imaging.acceptance import Verdict
+from imaging.deidentification import (
+    DeidentificationError,
+    DeidentificationPolicy,
+    deidentify,
+    residue,
+)
+from imaging.headers import pet_header, slice_header
+
+FRAME = struct.Struct(">II")
+PREAMBLE = 128
+# What inspection tries de-identification with, so that what is accepted can be released.
+REHEARSAL = DeidentificationPolicy(b"rehearsal", -1, "TRIAL", "SITE", "SUBJECT")
+
+Json = dict[str, Any]
+
+
+def main() -> None:
+    """Serve the process whose number is the first argument until it closes the pipe."""
+    confinement.die_with(int(sys.argv[1]))
+    warnings.simplefilter("ignore")
+    rehearse()
+    try:
+        confinement.confine()
+    except confinement.ConfinementError as error:
+        send({"refused": str(error)})
+        return
+    send({"ready": True})
+    for request, data in requests():
+        send(*answer(request, data))
+
+
+def requests() -> Iterator[tuple[Json, bytes]]:
+    while len(lengths := sys.stdin.buffer.read(FRAME.size)) == FRAME.size:
+        header, body = FRAME.unpack(lengths)
+        yield json.loads(sys.stdin.buffer.read(header)), sys.stdin.buffer.read(body)
+
+
+def send(header: Json, body: bytes = b"") -> None:
+    encoded = json.dumps(header).encode()
+    for part in (FRAME.pack(len(encoded), len(body)), encoded, body):
+        sys.stdout.buffer.write(part)
+    sys.stdout.buffer.flush()
+
+
+def answer(request: Json, data: bytes) -> tuple[Json, bytes]:
+    """What was asked, or a refusal; whatever `data` makes the parser raise ends here."""
+    try:
+        if request["act"] == "inspect":
+            return as_json(inspect(data)), b""
+        policy = request["policy"] | {"uid_key": bytes.fromhex(request["policy"]["uid_key"])}
+        header, report, written = rewritten(data, DeidentificationPolicy(**policy))
+        return {"header": header, "report": report}, written
+    except DeidentificationError as error:
+        return {"error": str(error)}, b""
+    # pydicom raises nine kinds of exception on broken files, and more will come.
+    except Exception as error:
+        return {"error": f"the file could not be read ({type(error).__name__})."}, b""
+
+
+def inspect(data: bytes) -> Verdict:
+    """Verdict on the bytes of one file."""
+    if data[PREAMBLE : PREAMBLE + 4] != b"DICM":
+        return acceptance.NOT_DICOM
+    try:
+        refusal = acceptance.verdict_on_encoding(transfer_syntax(data))
+        if refusal:
+            return refusal
+        verdict = acceptance.verdict_on(dcmread(io.BytesIO(data)))
+        if verdict.verdict != acceptance.REJECTED:
+            rewritten(data, REHEARSAL)
+        return verdict
+    except Exception:
+        return acceptance.NOT_READABLE
+
+
+def transfer_syntax(data: bytes) -> str:
+    """Transfer Syntax UID, read without touching what follows the file meta information."""
+    meta = read_dataset(
+        io.BytesIO(data[PREAMBLE + 4 :]),
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, _representation, _length: tag.group != 2,
+    )
+    return str(meta.get("TransferSyntaxUID", ""))
+
+
+def rewritten(data: bytes, policy: DeidentificationPolicy) -> tuple[Json, Json, bytes]:
+    """Header and report of the de-identified image, and its bytes, none of them copied.
+
+    The header is read from what was written, so the record says what the archive holds.
+    """
+    if acceptance.verdict_on_encoding(transfer_syntax(data)):
+        raise DeidentificationError("the transfer syntax is not one that is read here.")
+    original = dcmread(io.BytesIO(data))
+    result = deidentify(original, policy)
+    written = encoded(result.dataset)
+    if residue(written[: -len(result.dataset.PixelData)], original, policy):
+        raise DeidentificationError("an identifier of the original was found in the result.")
+    again = dcmread(io.BytesIO(written), stop_before_pixels=True)
+    header = pet_header(again) if again.Modality == "PT" else slice_header(again)
+    return header.to_json(), result.report, written
+
+
+def encoded(ds: Dataset) -> bytes:
+    file = io.BytesIO()
+    dcmwrite(file, ds, enforce_file_format=True)
+    return file.getvalue()
+
+
+def as_json(verdict: Verdict) -> Json:
+    return {
+        "verdict": verdict.verdict,
+        "code": verdict.code,
+        "message": verdict.message,
+        "facts": dict(verdict.facts),
+    }
+
+
+def rehearse() -> None:
+    """Inspect an image of our own, compressed, so that nothing is left to be imported."""
+    for names in charset.python_encoding.values():
+        codecs.lookup(names)
+    verdict = inspect(encoded(_own_image()))
+    if verdict.verdict != acceptance.ACCEPTED:
+        os._exit(1)
+
+
+def _own_image() -> Dataset:
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.SOPClassUID, ds.Modality = PositronEmissionTomographyImageStorage, "PT"
+    ds.SOPInstanceUID, ds.SeriesInstanceUID, ds.StudyInstanceUID = "1.2.3.4", "1.2.3", "1.2"
+    ds.SpecificCharacterSet, ds.PatientName = "ISO_IR 192", "Müller"
+    ds.Rows = ds.Columns = 4
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
+    ds.SeriesDate, ds.PatientWeight = "20240301", "70.5"
+    ds.compress(RLELossless, np.zeros((4, 4), np.uint16), encoding_plugin="pydicom")
+    return ds
+
+
+if __name__ == "__main__":
+    main()
