@@ -1,0 +1,328 @@
+"""Forms of the trial's pages. They shape input; whether it may be recorded the services say."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.utils import from_current_timezone
+from django.utils import timezone
+
+from trials.models import Consent, Evidence, Patient, PlannedScan, ScheduledScan, Site
+from trials.services.errors import Invalid
+from trials.variables import VARIABLES, Variable
+
+# Rows for events in a form; a correction of a longer list shows all of it and two more.
+EVENT_ROWS = 5
+YES_NO_UNKNOWN = [("yes", "Yes"), ("no", "No"), ("unknown", "Asked, not known")]
+ANSWERS = {"yes": True, "no": False, "unknown": None}
+PARTIAL_HELP = "As precise as the source: 2026-03-02, 2026-03 or 2026."
+
+
+class SiteMoment(forms.DateTimeField):
+    """A date and time on the wall clock of a site, made a moment by the site's time zone."""
+
+    zone = ZoneInfo("UTC")
+
+    def __init__(self, **kwargs) -> None:
+        widget = forms.DateTimeInput(
+            attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"
+        )
+        super().__init__(widget=widget, **kwargs)
+
+    def to_python(self, value: Any) -> datetime | None:
+        with timezone.override(self.zone):
+            return super().to_python(value)
+
+    def prepare_value(self, value: Any) -> Any:
+        with timezone.override(self.zone):
+            return super().prepare_value(value)
+
+
+class PartialMoment(forms.CharField):
+    """A date as far as known, or a date and time on the wall clock of a site."""
+
+    zone = ZoneInfo("UTC")
+
+    def clean(self, value: Any) -> str:
+        text = super().clean(value).replace(" ", "T", 1)
+        if "T" not in text:
+            return text
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValidationError(
+                "Give a date and time as 2026-03-02 08:15, on the clock of the site."
+            ) from None
+        if moment.tzinfo is not None:
+            return text
+        with timezone.override(self.zone):
+            return from_current_timezone(moment).isoformat()
+
+
+class ActForm(forms.Form):
+    """Input of one act of a service; the site's time zone fixes what its clocks mean."""
+
+    # Fields of the service that go by another name here.
+    field_of: dict[str, str] = {}
+
+    def __init__(self, *args, zone: str = "UTC", **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, SiteMoment | PartialMoment):
+                field.zone = ZoneInfo(zone)
+                field.help_text = f"{field.help_text} Time of the site ({zone}).".strip()
+
+    def refuse(self, refusal: Invalid) -> None:
+        """Show what the service refused beside the field it is about."""
+        field = self.field_of.get(refusal.field, refusal.field)
+        self.add_error(field if field in self.fields else None, refusal.message)
+
+
+class TextForm(ActForm):
+    """A sentence or two: an answer, a reason, a question."""
+
+    text = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)
+
+    def __init__(self, *args, label: str = "Text", **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["text"].label = label
+
+
+class PatientForm(ActForm):
+    site = forms.ModelChoiceField(Site.objects.none())
+    sex_at_birth = forms.ChoiceField(
+        label="Sex at birth", choices=Patient.Sex.choices, widget=forms.RadioSelect
+    )
+    birth = forms.CharField(label="Date of birth", max_length=10, help_text=PARTIAL_HELP)
+
+    def __init__(self, *args, sites, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["site"]
+        field.queryset = sites
+        field.label_from_instance = lambda site: f"{site.trial}, {site}"
+
+
+class ConsentForm(ActForm):
+    version = forms.CharField(label="Version of the consent form", max_length=40)
+    language = forms.CharField(max_length=10, initial="en", help_text="Code, such as en or de.")
+    signed_at = PartialMoment(
+        label="Signed",
+        max_length=32,
+        help_text="2026-03-02, or with the time if the paper shows it: 2026-03-02 08:15.",
+    )
+    signatory = forms.ChoiceField(
+        label="Signed by",
+        choices=Consent.Signatory.choices,
+        initial=Consent.Signatory.PATIENT,
+        widget=forms.RadioSelect,
+    )
+    obtained_by = forms.CharField(
+        label="Obtained by", max_length=120, help_text="Who explained the trial and signed."
+    )
+    copy_given = forms.TypedChoiceField(
+        label="Copy given to the patient",
+        choices=YES_NO_UNKNOWN,
+        coerce=ANSWERS.get,
+        widget=forms.RadioSelect,
+    )
+
+
+class ReasonForm(ActForm):
+    reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
+
+
+class FactForm(ActForm):
+    """The value of one variable, its unit, when it was observed and where that stands."""
+
+    observed_at = PartialMoment(
+        label="Observed",
+        max_length=32,
+        help_text="2026-03-02, 2026-03 or 2026; with the time where it matters: 2026-03-02 08:15.",
+    )
+    source = forms.CharField(
+        max_length=200, help_text="The document, device or person that says so."
+    )
+
+    def __init__(self, *args, variable: Variable, evidence: Evidence | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.variable = variable
+        items = evidence.value if evidence and isinstance(evidence.value, list) else []
+        self.rows = range(1, max(EVENT_ROWS, len(items) + 2) + 1)
+        fields = _value_fields(variable, self.rows)
+        if variable.units:
+            fields["unit"] = forms.ChoiceField(choices=[(unit, unit) for unit in variable.units])
+        if evidence:
+            self.initial |= _as_typed(variable, evidence)
+        self.fields = fields | self.fields
+        if "value" not in self.fields:
+            self.field_of = {"value": "none"}
+
+    def clean(self) -> dict:
+        found = super().clean()
+        if self.variable.kind == "list":
+            found["value"] = self._list(found)
+        found.setdefault("unit", "")
+        return found
+
+    def fact(self) -> dict:
+        """What the service records: value, unit, time and source."""
+        found = self.cleaned_data
+        return {name: found[name] for name in ("value", "unit", "observed_at", "source")}
+
+    def _list(self, found: dict) -> list:
+        items = found.get("codes", []) if self.variable.choices else self._events(found)
+        if items and found.get("none"):
+            self.add_error("none", "Either there was none, or there are entries: not both.")
+        if not items and not found.get("none"):
+            self.add_error("none", "Enter what there was, or say that there was none.")
+        return items
+
+    def _events(self, found: dict) -> list[dict]:
+        events = []
+        for row in self.rows:
+            name, start, stop = (
+                found.get(f"{part}_{row}", "") for part in ("name", "started_on", "stopped_on")
+            )
+            if (start or stop) and not name:
+                self.add_error(f"name_{row}", "Name what these dates belong to.")
+            if name:
+                events.append({"name": name, "started_on": start, "stopped_on": stop})
+        return events
+
+
+class EvidenceForm(FactForm):
+    is_study_specific = forms.TypedChoiceField(
+        label="Done for",
+        choices=[("no", "Standard of care"), ("yes", "This study: needs consent before it")],
+        coerce=lambda value: value == "yes",
+        widget=forms.RadioSelect,
+    )
+
+    def __init__(self, *args, scans, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if self.variable.is_per_scan:
+            field = forms.ModelChoiceField(scans, label="For the scan", empty_label=None)
+            field.label_from_instance = _scan_label
+            self.fields = {"scheduled_scan": field} | self.fields
+
+
+class CorrectionForm(FactForm):
+    reason = forms.CharField(max_length=200, help_text="Why the value changes, in a few words.")
+
+
+class ScanForm(ActForm):
+    planned_scan = forms.ModelChoiceField(PlannedScan.objects.none(), label="Scan")
+    planned_at = SiteMoment(label="Planned for")
+
+    def __init__(self, *args, plans, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["planned_scan"].queryset = plans
+
+
+class InjectionForm(ActForm):
+    assayed_activity_mbq = forms.FloatField(label="Assayed activity (MBq)")
+    assayed_at = SiteMoment(label="Assayed at")
+    injected_at = SiteMoment(label="Injected at")
+    residual_activity_mbq = forms.FloatField(
+        label="Residual activity (MBq)",
+        required=False,
+        help_text="What stayed in syringe and line. Nothing left is 0.",
+    )
+    residual_at = SiteMoment(label="Residual measured at", required=False)
+    is_residual_unmeasured = forms.BooleanField(
+        label="The residual was not measured",
+        required=False,
+        help_text="It is then unknown, not zero, and a query asks about it.",
+    )
+    weight_kg = forms.FloatField(label="Weight on the day (kg)")
+    height_cm = forms.FloatField(label="Height (cm)", required=False)
+    route = forms.CharField(max_length=40, initial="intravenous")
+
+    def clean(self) -> dict:
+        found = super().clean()
+        is_measured = found.get("residual_activity_mbq") is not None
+        if is_measured == found.pop("is_residual_unmeasured", False):
+            self.add_error(
+                "residual_activity_mbq",
+                "Enter the residual and its time, or say that it was not measured: one of both.",
+            )
+        return found
+
+
+def _scan_label(scan: ScheduledScan) -> str:
+    return f"{scan.planned_scan}, {scan.planned_at:%Y-%m-%d}"
+
+
+def _value_fields(variable: Variable, rows: range) -> dict[str, forms.Field]:
+    label, hint = variable.label, variable.help
+    if variable.kind == "list":
+        return _list_fields(variable, rows)
+    if variable.kind == "boolean":
+        field: forms.Field = forms.TypedChoiceField(
+            label=label,
+            help_text=hint,
+            choices=YES_NO_UNKNOWN,
+            coerce=ANSWERS.get,
+            widget=forms.RadioSelect,
+        )
+    elif variable.kind == "choice":
+        field = forms.ChoiceField(label=label, help_text=hint, choices=variable.choices)
+    else:
+        is_number = variable.kind == "number"
+        widget = forms.TextInput(attrs={"inputmode": "decimal"} if is_number else {})
+        field = forms.CharField(label=label, help_text=hint, max_length=200, widget=widget)
+    return {"value": field}
+
+
+def _list_fields(variable: Variable, rows: range) -> dict[str, forms.Field]:
+    none = forms.BooleanField(label=f"{variable.label}: none", required=False)
+    if variable.choices:
+        codes = forms.MultipleChoiceField(
+            label=variable.label,
+            help_text=variable.help,
+            choices=variable.choices,
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+        )
+        return {"codes": codes, "none": none}
+    fields: dict[str, forms.Field] = {"none": none}
+    for row in rows:
+        fields[f"name_{row}"] = forms.CharField(label=f"Entry {row}", required=False)
+        for part, label in (("started_on", "started"), ("stopped_on", "stopped")):
+            hint = "Empty if it goes on." if part == "stopped_on" else "As far as known."
+            fields[f"{part}_{row}"] = forms.CharField(
+                label=f"Entry {row}, {label}", required=False, max_length=10, help_text=hint
+            )
+    return fields
+
+
+def _as_typed(variable: Variable, evidence: Evidence) -> dict:
+    """What the form shows of an earlier value, so that a correction starts from it."""
+    shown = {
+        "unit": evidence.unit,
+        "observed_at": evidence.observed_at,
+        "source": evidence.source,
+        "value": evidence.value,
+    }
+    if variable.kind == "boolean":
+        shown["value"] = {answer: key for key, answer in ANSWERS.items()}[evidence.value]
+    if variable.kind == "list":
+        items = evidence.value or []
+        shown |= {"none": evidence.value == [], "codes": items}
+        for row, item in enumerate(items, start=1):
+            if isinstance(item, dict):
+                shown |= {f"{key}_{row}": part for key, part in item.items()}
+    return shown
+
+
+def variable_choices() -> list[tuple[str, list[Variable]]]:
+    """Variables by the occasion they are recorded on, each group in the order of its labels."""
+    ordered = sorted(VARIABLES.values(), key=lambda one: one.label.lower())
+    return [
+        ("About the patient", [one for one in ordered if not one.is_per_scan]),
+        ("On the day of a scan", [one for one in ordered if one.is_per_scan]),
+    ]

@@ -1,0 +1,127 @@
+"""Patients with where they stand, for the list and the patient's own page."""
+
+from __future__ import annotations
+
+from django.db.models import (
+    CharField,
+    Count,
+    Exists,
+    IntegerField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.functions import Coalesce
+
+from trials.models import (
+    Consent,
+    EligibilityAssessment,
+    EligibilityCriterion,
+    Evidence,
+    Patient,
+    PlannedScan,
+    ProtocolVersion,
+    Query,
+    ScheduledScan,
+)
+from trials.patient_way import Scan, Standing
+
+ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
+
+
+def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
+    """Patients with what their way is computed from; a fixed number of queries for any number.
+
+    A verdict stands by the rule of `services.enrolment.verdict_in_force`.
+    """
+    newest = EligibilityAssessment.objects.filter(patient=OuterRef("pk"), gate=ENROLMENT).order_by(
+        "-assessed_at", "-pk"
+    )
+    current = ProtocolVersion.objects.filter(trial=OuterRef("trial_id")).order_by("-number")
+    consents = Consent.objects.filter(patient=OuterRef("pk"))
+    evidence = Evidence.objects.filter(patient=OuterRef("pk"))
+    scans = ScheduledScan.objects.exclude(state=ScheduledScan.State.CANCELLED)
+    return (
+        patients.select_related("trial", "site")
+        .order_by("identifier", "pk")
+        .annotate(
+            assessment_id=_of(newest, "pk", IntegerField()),
+            assessed_at=_of(newest, "assessed_at"),
+            assessed_version=_of(newest, "version_id", IntegerField()),
+            verdict=_of(newest, "verdict", CharField()),
+            current_version_id=_of(current, "pk", IntegerField()),
+            has_consent=Exists(consents.filter(withdrawn_at=None)),
+            has_evidence=Exists(evidence),
+            open_queries=_count(
+                Query.objects.filter(patient=OuterRef("pk"), state=Query.State.OPEN)
+            ),
+        )
+        .annotate(
+            has_newer_record=Exists(
+                evidence.filter(recorded_at__gt=OuterRef("assessed_at"), scheduled_scan=None)
+            )
+            | Exists(
+                consents.filter(
+                    Q(recorded_at__gt=OuterRef("assessed_at"))
+                    | Q(withdrawn_at__gt=OuterRef("assessed_at"))
+                )
+            )
+        )
+        .prefetch_related(
+            Prefetch(
+                "scheduled_scans", scans.select_related("planned_scan"), to_attr="current_scans"
+            )
+        )
+    )
+
+
+def verdict_stands(patient: Patient) -> bool:
+    """Whether the newest enrolment verdict of a patient from `with_standing` still counts."""
+    return (
+        patient.assessment_id is not None
+        and patient.assessed_version == patient.current_version_id
+        and not patient.has_newer_record
+    )
+
+
+def standings(patients: list[Patient]) -> list[tuple[Patient, Standing]]:
+    """Each patient from `with_standing` with where the patient stands; one query for all."""
+    versions = {patient.current_version_id for patient in patients}
+    planned: dict[int, list[PlannedScan]] = {}
+    for plan in PlannedScan.objects.filter(version__in=versions):
+        planned.setdefault(plan.version_id, []).append(plan)
+    return [
+        (patient, _standing(patient, planned.get(patient.current_version_id, [])))
+        for patient in patients
+    ]
+
+
+def standing_of(patient: Patient) -> Standing:
+    """Where one patient from `with_standing` stands."""
+    return standings([patient])[0][1]
+
+
+def _standing(patient: Patient, planned: list[PlannedScan]) -> Standing:
+    given = {scan.planned_scan.identifier for scan in patient.current_scans}
+    return Standing(
+        state=patient.state,
+        has_consent=patient.has_consent,
+        has_evidence=patient.has_evidence,
+        verdict=patient.verdict if verdict_stands(patient) else None,
+        scans=tuple(
+            Scan(scan.pk, scan.planned_scan.label, scan.state) for scan in patient.current_scans
+        ),
+        unscheduled=tuple(plan.label for plan in planned if plan.identifier not in given),
+    )
+
+
+def _count(rows: QuerySet) -> Coalesce:
+    """How many rows, without joining them to the patients."""
+    counted = rows.order_by().values("patient").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
+
+
+def _of(rows: QuerySet, column: str, output_field=None) -> Subquery:
+    return Subquery(rows.values(column)[:1], output_field=output_field)

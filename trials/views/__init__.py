@@ -1,0 +1,1 @@
+"""Pages of the trial, by what they are about."""

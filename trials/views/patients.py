@@ -1,0 +1,176 @@
+"""Patients: the list, one patient's way, registration and consent."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from trials import patient_way, permissions
+from trials.forms import ConsentForm, PatientForm, ReasonForm
+from trials.models import Consent, Patient, Query, Site, Trial
+from trials.selectors import eligibility, evidence
+from trials.selectors import patients as selectors
+from trials.services import patients as services
+from trials.views.acts import form_methods, form_page, fresh_submission, perform, rights, sent
+
+RIGHTS = (
+    "consent.record",
+    "evidence.record",
+    "eligibility.view",
+    "eligibility.assess",
+    "patient.enrol",
+    "scan.schedule",
+    "images.upload",
+    "query.view",
+    "query.open",
+    "deviation.view",
+    "deviation.record",
+    "audit.view",
+    "patient.view",
+)
+
+
+@require_safe
+def patients(request: HttpRequest) -> HttpResponse:
+    """The patients of the user's sites, each with what comes next."""
+    rows = permissions.listed(Patient.objects, request.user, "patient.view")
+    scope = request.user.scopes("patient.view")
+    chosen = {name: request.GET.get(name, "").strip() for name in ("q", "state", "trial", "site")}
+    page = Paginator(selectors.with_standing(_filtered(rows, chosen)), 25).get_page(
+        request.GET.get("page")
+    )
+    context = {
+        "page": page,
+        "rows": [
+            (patient, patient_way.next_act(standing))
+            for patient, standing in selectors.standings(page.object_list)
+        ],
+        "chosen": chosen,
+        "states": Patient.State.choices,
+        "trials": Trial.objects.filter(pk__in={trial for trial, _ in scope}),
+        "sites": Site.objects.visible_to(request.user, "patient.view").select_related("trial"),
+        "may_screen": request.user.may("patient.screen"),
+        "may_see_queries": request.user.may("query.view"),
+    }
+    return render(request, "trials/patients.html", context)
+
+
+@form_methods
+def patient_new(request: HttpRequest) -> HttpResponse:
+    """Give a person a number in the trial."""
+    permissions.require_somewhere(request.user, "patient.screen")
+    sites = Site.objects.visible_to(request.user, "patient.screen").select_related("trial")
+    form = PatientForm(sent(request), sites=sites)
+    done = perform(
+        request,
+        form,
+        lambda found: _page_of(
+            services.register(
+                found["site"],
+                sex_at_birth=found["sex_at_birth"],
+                birth=found["birth"],
+                by=request.user,
+            )
+        ),
+    )
+    return done or form_page(request, "trials/patient_new.html", {"form": form})
+
+
+@require_safe
+def patient(request: HttpRequest, pk: int) -> HttpResponse:
+    """A patient's way through the trial, with the next act and everything recorded so far."""
+    row = permissions.fetched(
+        selectors.with_standing(Patient.objects.all()), request.user, "patient.view", pk=pk
+    )
+    may = rights(request.user, row.scope(), *RIGHTS)
+    standing = selectors.standing_of(row)
+    act = patient_way.next_act(standing)
+    context = {
+        "patient": row,
+        "may": may,
+        "steps": patient_way.steps(standing),
+        "next_act": act,
+        "may_act": bool(act.page) and request.user.may_for(act.permission, row.scope()),
+        "is_open": row.state in {Patient.State.SCREENING, Patient.State.ENROLLED},
+        "has_unscheduled": bool(standing.unscheduled),
+        "submission": fresh_submission(),
+        **_recorded(row, may),
+    }
+    return render(request, "trials/patient.html", context)
+
+
+@form_methods
+def consent_new(request: HttpRequest, pk: int) -> HttpResponse:
+    """Record a signed consent as the paper says."""
+    row = _patient(request, pk, "consent.record")
+    form = ConsentForm(sent(request), zone=row.site.time_zone)
+
+    def record(found: dict) -> str:
+        services.record_consent(row, by=request.user, **found)
+        return _page_of(row)
+
+    done = perform(request, form, record)
+    return done or form_page(request, "trials/consent_new.html", {"form": form, "patient": row})
+
+
+@form_methods
+def consent_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    """Close a consent: the patient takes no further part."""
+    consent = permissions.fetched(
+        Consent.objects.select_related("patient__trial"), request.user, "consent.record", pk=pk
+    )
+    form = ReasonForm(sent(request))
+
+    def withdraw(found: dict) -> str:
+        services.withdraw_consent(consent, reason=found["reason"], by=request.user)
+        return _page_of(consent.patient)
+
+    done = perform(request, form, withdraw)
+    context = {"form": form, "consent": consent, "patient": consent.patient}
+    return done or form_page(request, "trials/consent_withdraw.html", context)
+
+
+def _patient(request: HttpRequest, pk: int, permission: str) -> Patient:
+    rows = Patient.objects.select_related("trial", "site")
+    return permissions.fetched(rows, request.user, permission, pk=pk)
+
+
+def _page_of(patient: Patient) -> str:
+    return reverse("patient", args=[patient.pk])
+
+
+def _filtered(rows, chosen: dict[str, str]):
+    if chosen["q"]:
+        rows = rows.filter(identifier__icontains=chosen["q"])
+    if chosen["state"] in Patient.State.values:
+        rows = rows.filter(state=chosen["state"])
+    if chosen["trial"]:
+        rows = rows.filter(trial__identifier=chosen["trial"])
+    if chosen["site"].isascii() and chosen["site"].isdigit():
+        rows = rows.filter(site=int(chosen["site"][:18]))
+    return rows
+
+
+def _recorded(row: Patient, may: dict[str, bool]) -> dict:
+    """What the page shows below the line of steps, as far as the user may see it."""
+    reasons = evidence.reasons_of(row, "consent.withdrawn", Consent)
+    found = {
+        "consents": [(consent, reasons.get(consent.pk, "")) for consent in row.consents.all()],
+        "facts": evidence.facts_of(row),
+        "scans": row.scheduled_scans.select_related("planned_scan__tracer", "injection"),
+    }
+    if may["eligibility_view"] and row.assessment_id:
+        newest = row.assessments.select_related("assessed_by").get(pk=row.assessment_id)
+        found |= {
+            "assessment": newest,
+            "results": eligibility.results_of(newest),
+            "verdict_stands": selectors.verdict_stands(row),
+        }
+    if may["query_view"]:
+        found["queries"] = row.queries.exclude(state=Query.State.CLOSED)
+    if may["deviation_view"]:
+        found["deviations"] = row.deviations.all()
+    return found

@@ -1,0 +1,63 @@
+"""The record about the record: the audit trail, and the jobs."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import urlencode
+from django.views.decorators.http import require_safe
+
+from trials import permissions, protection
+from trials.models import Job, Trial
+from trials.selectors import subjects, trail
+
+FILTERS = ("trial", "patient", "table", "row")
+
+
+@require_safe
+def audit(request: HttpRequest) -> HttpResponse:
+    """Who changed what, from which value to which, when and why."""
+    permissions.require_somewhere(request.user, "audit.view")
+    filters = {name: request.GET.get(name, "").strip() for name in FILTERS}
+    events = trail.chosen(trail.events_for(request.user), filters)
+    entries, older = trail.page_of(events, before=_key(request.GET.get("before", "")))
+    held = {trial for trial, _ in request.user.scopes("audit.view")}
+    context = {
+        "entries": entries,
+        "older": older,
+        "filters": filters,
+        "query": urlencode({name: value for name, value in filters.items() if value}),
+        "is_first": "before" not in request.GET,
+        "trials": Trial.objects.filter(pk__in=held),
+        "tables": _tables(),
+    }
+    return render(request, "trials/audit.html", context)
+
+
+@require_safe
+def jobs(request: HttpRequest) -> HttpResponse:
+    """Slow work: what waits, runs, is done, or was given up and why."""
+    permissions.require_somewhere(request.user, "jobs.view")
+    rows = Job.objects.select_related("actor")
+    state = request.GET.get("state", "")
+    if state in Job.State.values:
+        rows = rows.filter(state=state)
+    page = Paginator(rows, 50).get_page(request.GET.get("page"))
+    context = {"page": page, "state": state, "states": Job.State.choices}
+    return render(request, "trials/jobs.html", context)
+
+
+def _key(text: str) -> int | None:
+    return int(text[:18]) if text.isascii() and text.isdigit() else None
+
+
+def _tables() -> list[tuple[str, str]]:
+    """Audited tables by their names in words."""
+    found = subjects.tables()
+    names = (
+        (table, str(found[table]._meta.verbose_name)) for table in protection.audited_tables(found)
+    )
+    return sorted(
+        ((table, name[:1].upper() + name[1:]) for table, name in names), key=lambda t: t[1]
+    )

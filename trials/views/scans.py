@@ -1,0 +1,135 @@
+"""Scans: planned, prepared, injected, and what became of their images."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from trials import permissions
+from trials.forms import InjectionForm, ScanForm
+from trials.models import Deviation, EligibilityCriterion, Patient, Query, ScheduledScan
+from trials.selectors import eligibility as selectors
+from trials.selectors import evidence, subjects
+from trials.services import scans as services
+from trials.views.acts import (
+    form_methods,
+    form_page,
+    fresh_submission,
+    once,
+    perform,
+    rights,
+    sent,
+)
+
+Gate = EligibilityCriterion.Gate
+SCAN_GATES = (Gate.PRE_INJECTION, Gate.PER_SCAN)
+RIGHTS = (
+    "evidence.record",
+    "eligibility.view",
+    "eligibility.assess",
+    "injection.record",
+    "images.upload",
+    "images.view",
+    "query.view",
+    "query.open",
+    "deviation.view",
+    "deviation.record",
+    "audit.view",
+)
+
+
+@form_methods
+def scan_new(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a planned scan a time."""
+    patient = permissions.fetched(
+        Patient.objects.select_related("trial", "site"), request.user, "scan.schedule", pk=pk
+    )
+    form = ScanForm(
+        sent(request),
+        plans=patient.trial.current_version.planned_scans.select_related("tracer"),
+        zone=patient.site.time_zone,
+    )
+
+    def schedule(found: dict) -> str:
+        return _page_of(services.schedule(patient, by=request.user, **found))
+
+    done = perform(request, form, schedule)
+    return done or form_page(request, "trials/scan_new.html", {"form": form, "patient": patient})
+
+
+@require_safe
+def scan(request: HttpRequest, pk: int) -> HttpResponse:
+    """One scan: planned and actual, its gate, its syringe, its images, what was said of it."""
+    row = _scan(request, pk, "patient.view")
+    may = rights(request.user, row.scope(), *RIGHTS)
+    context = {
+        "scan": row,
+        "patient": row.patient,
+        "injection": getattr(row, "injection", None),
+        "may": may,
+        "gates": _gates(row),
+        "facts": evidence.facts_of(row.patient, scheduled_scan=row),
+        "submission": fresh_submission(),
+    }
+    if may["eligibility_view"]:
+        context["assessments"] = selectors.newest_of_scan(row)
+    if may["images_view"]:
+        context["transmittals"] = row.transmittals.all()
+    keys = subjects.keys_of_scan(row)
+    if may["query_view"]:
+        context["queries"] = subjects.about(Query.objects.all(), keys)
+    if may["deviation_view"]:
+        context["deviations"] = subjects.about(Deviation.objects.all(), keys)
+    return render(request, "trials/scan.html", context)
+
+
+@require_POST
+def scan_assess(request: HttpRequest, pk: int) -> HttpResponse:
+    """Judge the criteria of one of the scan's gates."""
+    row = _scan(request, pk, "eligibility.assess")
+    gate = request.POST.get("gate", Gate.PRE_INJECTION)
+    if gate not in SCAN_GATES:
+        raise Http404
+
+    def act() -> str:
+        from trials.services import assessments
+
+        found = assessments.assess(row.patient, gate=gate, by=request.user, scheduled_scan=row)
+        return reverse("assessment", args=[found.pk])
+
+    return redirect(once(request, act))
+
+
+@form_methods
+def injection_new(request: HttpRequest, pk: int) -> HttpResponse:
+    """Record the injection as it happened, on the clock of the site."""
+    row = _scan(request, pk, "injection.record")
+    form = InjectionForm(sent(request), zone=row.patient.site.time_zone)
+
+    def record(found: dict) -> str:
+        services.record_injection(row, by=request.user, **found)
+        return f"{_page_of(row)}#injection"
+
+    done = perform(request, form, record)
+    context = {"form": form, "scan": row, "patient": row.patient}
+    return done or form_page(request, "trials/injection_new.html", context)
+
+
+def _scan(request: HttpRequest, pk: int, permission: str) -> ScheduledScan:
+    rows = ScheduledScan.objects.select_related(
+        "patient__trial", "patient__site", "planned_scan__tracer", "injection__recorded_by"
+    ).prefetch_related("evidence", "transmittals__series")
+    return permissions.fetched(rows, request.user, permission, pk=pk)
+
+
+def _gates(row: ScheduledScan) -> list[tuple[str, str]]:
+    """The gates of the scan that the protocol has criteria for."""
+    version = row.patient.trial.current_version
+    found = set(version.criteria.values_list("gate", flat=True)) if version else set()
+    return [(gate.value, gate.label) for gate in SCAN_GATES if gate in found]
+
+
+def _page_of(row: ScheduledScan) -> str:
+    return reverse("scan", args=[row.pk])

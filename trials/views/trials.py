@@ -1,0 +1,30 @@
+"""Trials: what the protocol says, as far as a source states it."""
+
+from __future__ import annotations
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from trials import permissions
+from trials.models import Trial
+from trials.selectors import trials as selectors
+from trials.views.acts import rights
+
+
+@require_safe
+def trials(request: HttpRequest) -> HttpResponse:
+    rows = permissions.listed(Trial.objects, request.user, "trial.view").annotate(
+        site_count=Count("sites", distinct=True)
+    )
+    return render(request, "trials/trials.html", {"trials": rows})
+
+
+@require_safe
+def trial(request: HttpRequest, identifier: str) -> HttpResponse:
+    """One trial: known and unknown, tracers, scans, criteria and the sources of each."""
+    row = permissions.fetched(Trial.objects, request.user, "trial.view", identifier=identifier)
+    may = rights(request.user, row.scope(), "patient.view", "audit.view")
+    context = {"trial": row, "sites": row.sites.all(), "may": may, **selectors.protocol_of(row)}
+    return render(request, "trials/trial.html", context)
