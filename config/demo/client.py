@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -13,6 +13,10 @@ import requests
 BATCH_FILES = 100
 BATCH_BYTES = 16 * 2**20
 WAIT_SECONDS = 600
+ASK_AGAIN_SECONDS = 0.3
+
+# A file that is there, or one that is read when it is sent.
+Content = bytes | Path
 
 
 class DemoFailed(SystemExit):
@@ -33,10 +37,13 @@ class Client:
     def get(self, path: str, **parameters: Any) -> Any:
         return self._answer(self.session.get(self.root + path, params=parameters, timeout=60))
 
+    def find(self, path: str) -> Any | None:
+        """What is at an address, or None where nothing is that this user may see."""
+        response = self.session.get(self.root + path, timeout=60)
+        return None if response.status_code == 404 else self._answer(response)
+
     def post(self, path: str, body: dict | None = None, **options: Any) -> Any:
-        return self._answer(
-            self.session.post(self.root + path, json=body, timeout=120, **options)
-        )
+        return self._answer(self.session.post(self.root + path, json=body, timeout=120, **options))
 
     def download(self, path: str) -> bytes:
         response = self.session.get(self.root + path, timeout=120)
@@ -53,35 +60,35 @@ class Client:
             if not page["next"]:
                 return rows
 
-    def upload(self, scan: int, files: Iterable[tuple[str, bytes]]) -> Iterator[int]:
-        """Send the files the server lacks, in batches; yields how many it holds by then.
+    def upload(self, scan: int, files: Iterable[tuple[str, Content]]) -> Iterator[str | int]:
+        """Send the files the server lacks, in batches; says how far it is.
 
         The last item is the primary key of the transmittal.
         """
-        content = {hashlib.sha256(data).hexdigest(): data for _, data in files}
+        content = {hashlib.sha256(_bytes(data)).hexdigest(): data for _, data in files}
         transmittal = self.post(f"/scans/{scan}/transmittals/")["id"]
         path = f"/transmittals/{transmittal}"
         missing = self.post(f"{path}/missing/", {"sha256s": list(content)})["missing"]
         sent = len(content) - len(missing)
-        for batch in _batches((digest, content[digest]) for digest in missing):
+        for batch in batches((digest, content[digest]) for digest in missing):
             self.post(f"{path}/files/", files=[("files", (d[:12], data)) for d, data in batch])
             sent += len(batch)
-            yield sent
+            yield f"Uploaded {sent} of {len(content)}"
         self.post(f"{path}/complete/")
         yield transmittal
 
-    def wait(self, path: str, *, until: set[str], progress: str = "job") -> dict:
-        """Ask until the state is one of `until`; shows progress as it changes."""
+    def wait(self, path: str, *, done: Callable[[dict], bool], say: Callable[[str], None]) -> dict:
+        """Ask until `done`; says the progress of the job as it changes."""
         end, said = time.monotonic() + WAIT_SECONDS, ""
         while time.monotonic() < end:
             row = self.get(path)
-            if row["state"] in until:
+            if done(row):
                 return row
-            now = (row.get(progress) or {}).get("progress", "") if progress else ""
+            now = (row.get("job") or {}).get("progress", "")
             if now and now != said:
-                print(f"      {now}", flush=True)
+                say(now)
                 said = now
-            time.sleep(0.3)
+            time.sleep(ASK_AGAIN_SECONDS)
         raise DemoFailed(f"{path} did not get further than {row['state']} in {WAIT_SECONDS} s.")
 
     def _answer(self, response: requests.Response) -> Any:
@@ -93,6 +100,20 @@ class Client:
         )
 
 
-def _batches(files: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    while batch := list(islice(files, BATCH_FILES)):
+def _bytes(content: Content) -> bytes:
+    return content.read_bytes() if isinstance(content, Path) else content
+
+
+def batches(files: Iterable[tuple[str, Content]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Files in groups of limited number and size; one that is larger goes alone."""
+    batch: list[tuple[str, bytes]] = []
+    size = 0
+    for name, content in files:
+        data = _bytes(content)
+        if batch and (len(batch) == BATCH_FILES or size + len(data) > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((name, data))
+        size += len(data)
+    if batch:
         yield batch

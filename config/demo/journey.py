@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from config.demo.client import Client, DemoFailed
+from config.demo.client import Client, Content, DemoFailed
 
 FINAL_STATES = {"quantified", "quarantined", "rejected"}
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Injected:
-    """What goes into the injection record."""
+    """What goes into the injection record; a residual that nobody measured is None."""
 
     assayed_activity_mbq: float
     assayed_at: datetime
-    residual_activity_mbq: float
-    residual_at: datetime
+    residual_activity_mbq: float | None
+    residual_at: datetime | None
     injected_at: datetime
 
 
@@ -58,12 +59,15 @@ def register(site: Client, *, trial: str, person: Person) -> dict:
     )
     for row in _evidence(person, now):
         site.post(f"{path}/evidence/", row)
-    assessment = site.post(f"{path}/assessments/", {"gate": "enrolment"})
+    _require_eligible(site.post(f"{path}/assessments/", {"gate": "enrolment"}))
+    site.post(f"{path}/enrol/")
+    return patient
+
+
+def _require_eligible(assessment: dict) -> None:
     if assessment["verdict"] != "eligible":
         words = [f"{r['criterion']}: {r['reason']}" for r in assessment["results"]]
         raise DemoFailed("The demo patient should be eligible:\n" + "\n".join(words))
-    site.post(f"{path}/enrol/")
-    return patient
 
 
 def _evidence(person: Person, now: datetime) -> list[dict]:
@@ -101,6 +105,30 @@ def schedule(site: Client, *, patient: int, planned_scan: int, at: datetime) -> 
     )
 
 
+def clear_for_injection(
+    site: Client, *, patient: int, scan: int, at: datetime, glucose_mmol_l: float | None
+) -> None:
+    """Measure glucose where the tracer asks for it, and judge the gate before the injection."""
+    if glucose_mmol_l is not None:
+        site.post(
+            f"/patients/{patient}/evidence/",
+            {
+                "variable": "glucose",
+                "value": glucose_mmol_l,
+                "unit": "mmol/L",
+                "observed_at": at.isoformat(timespec="minutes"),
+                "is_study_specific": True,
+                "source": "glucose meter of the PET unit",
+                "scheduled_scan": scan,
+            },
+        )
+    _require_eligible(
+        site.post(
+            f"/patients/{patient}/assessments/", {"gate": "pre_injection", "scheduled_scan": scan}
+        )
+    )
+
+
 def inject(site: Client, *, scan: int, person: Person, given: Injected) -> dict:
     return site.post(
         f"/scans/{scan}/injection/",
@@ -108,7 +136,7 @@ def inject(site: Client, *, scan: int, person: Person, given: Injected) -> dict:
             "assayed_activity_mbq": given.assayed_activity_mbq,
             "assayed_at": given.assayed_at.isoformat(),
             "residual_activity_mbq": given.residual_activity_mbq,
-            "residual_at": given.residual_at.isoformat(),
+            "residual_at": given.residual_at and given.residual_at.isoformat(),
             "injected_at": given.injected_at.isoformat(),
             "route": "intravenous",
             "weight_kg": person.weight_kg,
@@ -117,19 +145,54 @@ def inject(site: Client, *, scan: int, person: Person, given: Injected) -> dict:
     )
 
 
-def send(site: Client, *, scan: int, files: Iterable[tuple[str, bytes]]) -> int:
-    """Upload a folder and say that it is complete; the transmittal's primary key."""
-    *_, transmittal = site.upload(scan, files)
-    return transmittal
+def send(site: Client, *, scan: int, files: Iterable[tuple[str, Content]], say: Say) -> int:
+    """Upload images and say that they are complete; the transmittal's primary key."""
+    for held in site.upload(scan, files):
+        if isinstance(held, int):
+            return held
+        say(held)
+    raise DemoFailed("There was nothing to send.")
 
 
-def arrived(site: Client, transmittal: int) -> dict:
+def arrived(site: Client, transmittal: int, *, say: Say) -> dict:
     """Wait until the worker is through with a transmittal; what it found."""
-    row = site.wait(f"/transmittals/{transmittal}/", until=FINAL_STATES)
+    row = site.wait(f"/transmittals/{transmittal}/", done=_is_settled, say=say)
     if row["state"] != "quantified" and row["code"] != "nothing-new":
-        raise DemoFailed(f"The images were {row['state']}: {row['message']}")
+        why = row["message"] or (row["job"] or {}).get("error") or "no reason is given"
+        raise DemoFailed(f"The images were {row['state']}, not measured: {why}")
     return row
 
 
-def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  invented patients need no secrecy
+def _is_settled(row: dict) -> bool:
+    """Nothing more will happen by itself: an end, a job that gave up, or a series refused."""
+    gave_up = (row["job"] or {}).get("state") == "parked"
+    refused = row["state"] == "assembled" and bool(row["message"])
+    return row["state"] in FINAL_STATES or gave_up or refused
+
+
+def measured(site: Client, scan: int) -> dict:
+    """The PET series of a scan that has a current measurement."""
+    for series in site.every("/series/", scan=scan):
+        if series["modality"] == "PT" and series["quantification"]:
+            return series
+    raise DemoFailed(f"Scan {scan} has no measured PET series.")
+
+
+def place_blood_pool(
+    reader: Client, *, reading: str, centre_mm: tuple[float, float, float], radius_mm: float
+) -> None:
+    """The blinded reader puts a sphere into the heart."""
+    reader.post(
+        f"/readings/{reading}/regions/",
+        {"kind": "blood_pool", "centre_mm": list(centre_mm), "radius_mm": radius_mm},
+    )
+
+
+def export(statistician: Client, *, trial: str, say: Say) -> tuple[dict, bytes]:
+    """Freeze an export and fetch it."""
+    order = statistician.post("/exports/", {"trial": trial, "reason": "demonstration"})
+    path = f"/exports/{order['id']}/"
+    row = statistician.wait(path, done=lambda row: row["state"] != "requested", say=say)
+    if row["state"] != "frozen":
+        raise DemoFailed(f"The export {row['state']}: {row['message']}")
+    return row, statistician.download(f"{path}download/")
