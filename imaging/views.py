@@ -85,7 +85,9 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
         "images.view",
         pk=pk,
     )
-    context = {"series": row, "scan": row.imaging_study.scheduled_scan, **_measured(row)}
+    context = {"series": row, "scan": row.imaging_study.scheduled_scan}
+    if request.user.may_for("quantification.view", row.scope()):
+        context |= {"may_see_numbers": True, **_measured(row)}
     return render(request, "imaging/series.html", context)
 
 
