@@ -138,6 +138,7 @@ class Stack:
         self.environment = dict(os.environ)
         self.owner_url = ""
         self.lock: TextIO | None = None
+        self.listener: socket.socket | None = None
         self.postgres: EmbeddedPostgres | None = None
         self.valkey: EmbeddedValkey | None = None
         self.programs: list[Program] = []
@@ -208,6 +209,8 @@ class Stack:
                 program.process.terminate()
         for program in self.programs:
             _wait_or_kill(program.process)
+        if self.listener:
+            self.listener.close()
         for server in (self.valkey, self.postgres):
             if server:
                 server.stop()

@@ -1,0 +1,269 @@
+"""A whole record to look at: a patient with everything that can be known of one.
+
+The images are a few small slices in the archive, assembled and measured by the services, so
+that a derivation finds its voxel and a reader can place a region.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import count
+
+import numpy as np
+from django.utils import timezone
+
+from imaging import storage
+from imaging.headers import pet_header
+from imaging.models import (
+    ImagingStudy,
+    Instance,
+    Quantification,
+    ReceivedFile,
+    Series,
+    Transmittal,
+)
+from imaging.services import assembly, quantification
+from tests import factories
+from tests.factories import NOON
+from tests.imaging.conftest import pet_dataset
+from trials.models import (
+    Consent,
+    CriterionResult,
+    Deviation,
+    EligibilityAssessment,
+    EligibilityCriterion,
+    Evidence,
+    Injection,
+    Job,
+    Membership,
+    Patient,
+    Query,
+    ScheduledScan,
+    Site,
+    Trial,
+    User,
+)
+from trials.roles import Role
+from trials.services import deviations, evidence, jobs, patients, queries, scans
+
+_uids = count(1)
+PLANES, ROWS, COLUMNS = 12, 24, 24
+
+
+@dataclass(frozen=True)
+class Record:
+    """One patient of a site, and one of everything that belongs to a patient."""
+
+    site: Site
+    patient: Patient
+    consent: Consent
+    evidence: Evidence
+    assessment: EligibilityAssessment
+    scan: ScheduledScan
+    injection: Injection
+    transmittal: Transmittal
+    run: Quantification
+    query: Query
+    deviation: Deviation
+
+    @property
+    def trial(self) -> Trial:
+        return self.site.trial
+
+    @property
+    def series(self) -> Series:
+        return self.run.series
+
+
+def everyone(trial: Trial, *, site: Site | None = None) -> User:
+    """A user who holds every role."""
+    user = factories.make_user()
+    grant_everything(user, trial=trial, site=site)
+    return user
+
+
+def grant_everything(user: User, *, trial: Trial, site: Site | None = None) -> None:
+    with factories.framed():
+        for role in Role:
+            Membership.objects.create(
+                user=user, trial=trial, site=site, role=role, starts_on=date(2026, 1, 1)
+            )
+
+
+def make_record(site: Site, *, by: User) -> Record:
+    patient = factories.make_enrolled(site, by=by)
+    scan = factories.make_scan(patient, by=by)
+    fact = _fact(patient, by=by)
+    run = make_measured(scan, by=by)
+    return Record(
+        site=site,
+        patient=patient,
+        consent=_consent(patient, by=by),
+        evidence=fact,
+        assessment=_assessment(patient, fact),
+        scan=scan,
+        injection=_injection(scan, by=by),
+        transmittal=run.series.transmittal,
+        run=run,
+        query=queries.open_query(patient, text="Which formula?", by=by),
+        deviation=deviations.record(patient, text="late", by=by),
+    )
+
+
+def _consent(patient: Patient, *, by: User) -> Consent:
+    return patients.record_consent(
+        patient,
+        version="1.0",
+        language="en",
+        signed_at="2026-03-01",
+        signatory="patient",
+        obtained_by="I. Investigator",
+        copy_given=True,
+        by=by,
+    )
+
+
+def _fact(patient: Patient, *, by: User) -> Evidence:
+    return evidence.record(
+        patient,
+        variable="height",
+        value=170,
+        unit="cm",
+        observed_at="2026-03-01",
+        is_study_specific=False,
+        source="medical record",
+        by=by,
+    )
+
+
+def _assessment(patient: Patient, fact: Evidence) -> EligibilityAssessment:
+    """The newest assessment, with a result of one criterion on one fact."""
+    made = patient.assessments.first()
+    with factories.framed():
+        criterion, _ = EligibilityCriterion.objects.get_or_create(
+            version=made.version,
+            identifier="I1",
+            defaults={
+                "position": 1,
+                "category": EligibilityCriterion.Category.INCLUSION,
+                "text": "Taller than a child",
+                "expression": {"variable": "height"},
+                "gate": EligibilityCriterion.Gate.ENROLMENT,
+                "provenance": EligibilityCriterion.Provenance.SOURCE,
+            },
+        )
+        result = CriterionResult.objects.create(
+            assessment=made,
+            criterion=criterion,
+            outcome=CriterionResult.Outcome.MET,
+            word="satisfied",
+            reason="170 cm",
+        )
+        result.evidence.add(fact)
+    return made
+
+
+def add_more(record: Record, *, by: User) -> None:
+    """One more of what a patient has several of."""
+    patient = record.patient
+    _consent(patient, by=by)
+    fact = _fact(patient, by=by)
+    with factories.framed():
+        made = patient.assessments.first()
+        made.pk, made._state.adding = None, True
+        made.assessed_at = timezone.now()
+        made.save()
+        plan = record.scan.planned_scan
+        plan.pk, plan._state.adding = None, True
+        plan.identifier = f"scan_{next(_uids)}"
+        plan.save()
+    _assessment(patient, fact)
+    scan = scans.schedule(patient, planned_scan=plan, planned_at=NOON, by=by)
+    _injection(scan, by=by)
+
+
+def _injection(scan: ScheduledScan, *, by: User) -> Injection:
+    return scans.record_injection(
+        scan,
+        assayed_activity_mbq=150.0,
+        assayed_at=NOON,
+        residual_activity_mbq=1.0,
+        residual_at=NOON + timedelta(minutes=5),
+        injected_at=NOON,
+        route="intravenous",
+        weight_kg=70.0,
+        height_cm=170.0,
+        by=by,
+    )
+
+
+def make_measured(scan: ScheduledScan, *, by: User) -> Quantification:
+    """A series of small slices with one hot block, released, assembled and measured."""
+    series = _released(scan, by=by)
+    with factories.framed():
+        job = jobs.enqueue("imaging.assemble", actor=by, transmittal=series.transmittal_id)
+    assembly.build(jobs.claim(job.pk))
+    measuring = Job.objects.get(kind="imaging.quantify", arguments__series=series.pk)
+    quantification.run(jobs.claim(measuring.pk))
+    return series.quantifications.get()
+
+
+def _released(scan: ScheduledScan, *, by: User) -> Series:
+    study_uid = f"1.2.{next(_uids)}"
+    with factories.framed():
+        transmittal = Transmittal.objects.create(
+            scheduled_scan=scan,
+            state=Transmittal.State.RELEASED,
+            sent_by=by,
+            completed_at=timezone.now(),
+        )
+        study = ImagingStudy.objects.create(scheduled_scan=scan, study_instance_uid=study_uid)
+        series = Series.objects.create(
+            imaging_study=study,
+            transmittal=transmittal,
+            series_instance_uid=f"{study_uid}.1",
+            modality="PT",
+        )
+        for plane in range(PLANES):
+            _instance(series, plane)
+    return series
+
+
+def _instance(series: Series, plane: int) -> None:
+    ds = _slice(series, plane)
+    data = io.BytesIO()
+    ds.save_as(data, enforce_file_format=True)
+    sha256, size = storage.archive.write([data.getvalue()])
+    file = ReceivedFile.objects.create(
+        transmittal=series.transmittal,
+        position=plane,
+        sha256=sha256,
+        size=size,
+        state=ReceivedFile.State.RELEASED,
+    )
+    Instance.objects.create(
+        series=series,
+        received_file=file,
+        sop_instance_uid=ds.SOPInstanceUID,
+        sha256=sha256,
+        size=size,
+        header=pet_header(ds).to_json(),
+        deidentification={},
+    )
+
+
+def _slice(series: Series, plane: int):
+    ds = pet_dataset()
+    ds.StudyInstanceUID = series.imaging_study.study_instance_uid
+    ds.SeriesInstanceUID = series.series_instance_uid
+    ds.SOPInstanceUID = f"{ds.SeriesInstanceUID}.{plane + 1}"
+    ds.InstanceNumber, ds.NumberOfSlices = plane + 1, PLANES
+    ds.ImagePositionPatient = [0, 0, 3 * plane]
+    ds.Rows, ds.Columns = ROWS, COLUMNS
+    pixels = np.full((ROWS, COLUMNS), 1000, dtype=np.int16)
+    if 4 <= plane < 8:
+        pixels[10:14, 10:14] = 20_000
+    ds.PixelData = pixels.tobytes()
+    return ds
