@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Case, CharField, Exists, F, OuterRef, Value, When
 
 from reporting.models import Export
-from trials.models import Job
+from trials.models import Job, Trial, User
 
 GIVEN_UP = "The work was given up after three attempts; an administrator sees it under Jobs."
 
@@ -24,3 +24,14 @@ def exports():
             )
         )
     )
+
+
+def exportable_trials(user: User):
+    """Trials the user may export: the whole trial or nothing."""
+    held = user.scopes("export.create")
+    return Trial.objects.filter(pk__in=[trial for trial, site in held if site is None])
+
+
+def message_of(export: Export) -> str:
+    """Why an export failed, for a person to act on."""
+    return GIVEN_UP if export.is_given_up and not export.message else export.message

@@ -81,6 +81,10 @@ def content(export: Export, *, by: User) -> bytes:
         ) from error
 
 
+def file_name(export: Export) -> str:
+    return f"{export.trial.identifier}-export-{export.pk}.zip"
+
+
 def _frozen(export: Export) -> Frozen:
     """The bundle of this instant, in the store."""
     with tempfile.TemporaryFile() as file, snapshots.taken() as instant:

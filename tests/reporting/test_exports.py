@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import threading
 import time
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from django.db import InternalError, connection, connections
+from django.db import InternalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -24,6 +27,7 @@ from reporting.selectors import rows
 from reporting.services import exports, snapshots
 from tests import factories
 from tests.reporting import cohort
+from tests.reporting.freezing import frozen, held, order, unordered
 from trials.models import AuditEvent, Deviation, Job
 from trials.roles import Role
 from trials.services import jobs
@@ -31,49 +35,7 @@ from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
-
-@pytest.fixture
-def made():
-    return cohort.make_cohort(2)
-
-
-def order(made, reason="interim analysis") -> Export:
-    return exports.request(made.trial, reason=reason, by=made.statistician)
-
-
-def frozen(made) -> Export:
-    """An export that was ordered and frozen, here or by a worker that was faster."""
-    export = order(made)
-    jobs.run(export.job)
-    deadline = time.monotonic() + 30
-    while export.state == Export.State.REQUESTED and time.monotonic() < deadline:
-        export.refresh_from_db()
-        time.sleep(0.05)
-    assert export.state == Export.State.FROZEN, export.message
-    return export
-
-
-def held(export: Export) -> jobs.Claim:
-    """The claim of a worker that holds the job of an order, which no other worker can take."""
-    later = timezone.now() + timedelta(minutes=5)
-    job = Job.objects.create(
-        kind="reporting.freeze",
-        arguments={"export": export.pk},
-        actor=export.requested_by,
-        state=Job.State.RUNNING,
-        attempts=1,
-        token=1,
-        heartbeat_at=later,
-    )
-    return jobs.Claim(job.pk, 1, job.kind, job.arguments, job.actor)
-
-
-def unordered(made) -> Export:
-    """An export nobody works on yet."""
-    with factories.framed():
-        return Export.objects.create(
-            trial=made.trial, reason="a test", requested_by=made.statistician
-        )
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def opened(export: Export) -> dict[str, bytes]:
@@ -228,6 +190,53 @@ def test_a_freeze_begun_again_after_a_kill_gives_one_frozen_export(made):
         .count()
         == 1
     )
+
+
+@pytest.mark.requirement("R134")
+def test_a_freeze_killed_in_the_middle_is_done_again_and_once(made):
+    export = unordered(made)
+    job = Job.objects.create(
+        kind="reporting.freeze", arguments={"export": export.pk}, actor=made.statistician
+    )
+    with transaction.atomic():
+        # The worker reads datasets in the order of their names and stops at this lock.
+        connection.cursor().execute("lock table imaging_lesion in access exclusive mode")
+        worker = subprocess.Popen([sys.executable, "-c", WORK, str(job.pk)], cwd=ROOT)
+        until(lambda: waiting_for_a_lock() == 1)
+        worker.kill()
+        worker.wait()
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (Job.State.RUNNING, 1)
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(minutes=1))
+    jobs.run(job.pk)
+    until(lambda: Export.objects.get(pk=export.pk).state == Export.State.FROZEN)
+    frozen_events = AuditEvent.objects.filter(
+        table="reporting_export", row=str(export.pk), action="export.frozen"
+    )
+    assert frozen_events.count() == 1
+
+
+# A worker's process, without a broker.
+WORK = """
+import sys, django
+django.setup()
+from trials.services import jobs
+jobs.run(int(sys.argv[1]))
+"""
+
+
+def waiting_for_a_lock() -> int:
+    """How many sessions wait for a lock on a table."""
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from pg_locks where not granted and locktype = 'relation'")
+        return cursor.fetchone()[0]
+
+
+def until(holds) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "waited half a minute in vain"
+        time.sleep(0.05)
 
 
 def test_a_value_that_cannot_be_written_fails_the_export_and_says_which(made):

@@ -1,0 +1,82 @@
+"""The shapes of the reporting part of the API."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from reporting import models, selectors
+from reporting.services.exports import LONGEST_REASON
+from trials.api.fields import Line
+
+
+class OrderExport(serializers.Serializer):
+    """What is to be exported, and what for."""
+
+    trial = Line(max_length=40, help_text="Identifier of the trial.")
+    reason = Line(
+        max_length=LONGEST_REASON, help_text="Stands in the manifest and in the audit trail."
+    )
+
+
+class ManifestFile(serializers.Serializer):
+    path = serializers.CharField()
+    label = serializers.CharField()
+    rows = serializers.IntegerField(
+        allow_null=True, help_text="Without the header; null for a file that has no rows."
+    )
+    bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+
+
+class Manifest(serializers.Serializer):
+    """The manifest, as it also lies in the export."""
+
+    format = serializers.CharField()
+    export = serializers.IntegerField()
+    trial = serializers.CharField()
+    is_demo = serializers.BooleanField()
+    protocol_version = serializers.CharField(allow_blank=True)
+    protocol_sha256 = serializers.CharField(allow_blank=True)
+    as_of = serializers.CharField(help_text="The database's clock at the instant read.")
+    audit_event = serializers.IntegerField(allow_null=True)
+    snapshot = serializers.CharField(help_text="PostgreSQL's name of the instant read.")
+    software_version = serializers.CharField()
+    requested_by = serializers.CharField()
+    requested_at = serializers.CharField()
+    reason = serializers.CharField()
+    files = ManifestFile(many=True)
+
+
+class Export(serializers.ModelSerializer):
+    """An export; `manifest` and `sha256` are there once it is frozen."""
+
+    trial = serializers.CharField(source="trial.identifier")
+    requested_by = serializers.CharField(source="requested_by.username")
+    state = serializers.ChoiceField(models.Export.State.choices, source="standing")
+    message = serializers.SerializerMethodField(help_text="Why it failed.")
+    manifest = serializers.SerializerMethodField()
+
+    class Meta:
+        model = models.Export
+        fields = [
+            "id",
+            "trial",
+            "state",
+            "message",
+            "reason",
+            "requested_by",
+            "requested_at",
+            "as_of",
+            "audit_event",
+            "manifest",
+            "sha256",
+            "size",
+        ]
+
+    def get_message(self, row: models.Export) -> str:
+        return selectors.message_of(row)
+
+    @extend_schema_field(Manifest(allow_null=True))
+    def get_manifest(self, row: models.Export) -> dict | None:
+        return row.manifest or None

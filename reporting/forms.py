@@ -1,0 +1,25 @@
+"""The form that orders an export."""
+
+from __future__ import annotations
+
+from django import forms
+
+from reporting import selectors
+from reporting.services.exports import LONGEST_REASON
+from trials.forms import ActForm
+from trials.models import Trial, User
+
+
+class ExportForm(ActForm):
+    """Of which trial, and what for."""
+
+    trial = forms.ModelChoiceField(queryset=Trial.objects.none(), empty_label=None)
+    reason = forms.CharField(
+        label="What the export is for",
+        max_length=LONGEST_REASON,
+        help_text="It stands in the manifest and in the audit trail.",
+    )
+
+    def __init__(self, *arguments, by: User, **options) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["trial"].queryset = selectors.exportable_trials(by)
