@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.uid import (
     CTImageStorage,
     ExplicitVRBigEndian,
@@ -144,6 +145,11 @@ NOT_READABLE = rejected(
     "The file is cut off or damaged and could not be read to its end. Export it again from "
     "the scanner or archive.",
 )
+NOT_DEIDENTIFIABLE = rejected(
+    "not-deidentifiable",
+    "The patient's name or ID stands in an attribute that describes the machine, so the image "
+    "can't be released without it. Have it removed there and export the image again.",
+)
 
 
 def facts_of(ds: Dataset) -> Facts:
@@ -192,7 +198,7 @@ def _text(ds: Dataset, keyword: str) -> str:
     value: Any = ds.get(keyword)
     if value is None:
         return ""
-    many = [value] if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__") else value
+    many = value if isinstance(value, MultiValue) else [value]
     return "\\".join(str(part) for part in many).strip(" \0")
 
 

@@ -32,6 +32,7 @@ from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
@@ -198,7 +199,7 @@ def residue(written: bytes, ds: Dataset, policy: DeidentificationPolicy) -> bool
     return any(
         re.search(rb"(?<![0-9.])" + re.escape(value.encode()) + rb"(?![0-9.])", written, re.I)
         for value in _identifiers(ds, _IDENTIFIERS | _UIDS)
-        if len(value) >= 6 and value not in ours and _words(value) - _VENDORS
+        if len(value) >= 6 and value not in ours and not _is_a_vendor(value)
     )
 
 
@@ -426,7 +427,11 @@ def _keep(
     report: _Report,
     path: str,
 ) -> None:
-    element = ds[keyword]
+    # pydicom converts at first access, and raises these for text that is no number.
+    try:
+        element = ds[keyword]
+    except (ValueError, TypeError, OverflowError, NotImplementedError):
+        return
     before = _parts(element.value)
     after = rule(before, context)
     if before and not any(after):
@@ -530,8 +535,7 @@ def _tags(ds: Dataset) -> list[BaseTag]:
 
 
 def _items(value: Any) -> list[Dataset]:
-    many = value if hasattr(value, "__iter__") else []
-    return [item for item in many if isinstance(item, Dataset)]
+    return [item for item in value if isinstance(item, Dataset)] if value else []
 
 
 def _parts(value: Any) -> Parts:
@@ -540,7 +544,10 @@ def _parts(value: Any) -> Parts:
         value = value.decode("ascii", "replace")
     if isinstance(value, str):
         value = value.split("\\")
-    many = value if hasattr(value, "__iter__") else [] if value is None else [value]
+    if value is None:
+        return []
+    # A PersonName iterates over its letters.
+    many = value if isinstance(value, (list, MultiValue)) else [value]
     return [text for part in many if (text := str(part).strip(" \0\t\r\n"))]
 
 
@@ -555,6 +562,12 @@ def _identifiers(ds: Dataset, keywords: frozenset[str]) -> Iterator[str]:
     for keyword in keywords:
         if keyword in ds:
             yield from _parts(ds[keyword].value)
+
+
+def _is_a_vendor(text: str) -> bool:
+    """Whether a "name" is that of the machine's maker, as phantoms have it."""
+    words = _words(text)
+    return bool(words) and words <= _VENDORS
 
 
 def _words(text: str) -> set[str]:

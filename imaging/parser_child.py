@@ -100,6 +100,8 @@ def inspect(data: bytes) -> Verdict:
         if verdict.verdict != acceptance.REJECTED:
             rewritten(data, REHEARSAL)
         return verdict
+    except DeidentificationError:
+        return acceptance.NOT_DEIDENTIFIABLE
     except Exception:
         return acceptance.NOT_READABLE
 
