@@ -236,6 +236,8 @@ def _evaluate(expression: Expression, record: Record) -> Answer:
         )
     if operator == "consent":
         return _consent(expression, record)
+    if operator == "unstated":
+        return _unstated(expression)
     return _SPECIAL.get(expression["var"], _on_readings)(expression, record)
 
 
@@ -369,6 +371,16 @@ def _tracer(expression: Expression, record: Record) -> Answer:
         found=(f"Tracer of the scan: {record.tracer or 'no scan'}.",),
         to_do=() if is_known else ("Assess this for a scheduled scan.",),
         workings={**_leaf(expression, truth, None, record), "found": [{"value": record.tracer}]},
+    )
+
+
+def _unstated(expression: Expression) -> Answer:
+    """Something the sources read do not tell: not known, whatever the evidence."""
+    return Answer(
+        Truth.UNKNOWN,
+        found=(f"Not stated in the sources read: {expression['text'].rstrip('.')}.",),
+        to_do=("Ask the sponsor, or confirm with the protocol.",),
+        workings={"op": "unstated", "truth": _named(Truth.UNKNOWN), "text": expression["text"]},
     )
 
 

@@ -491,6 +491,23 @@ def _record_fields():
     return {name: getattr(plain, name) for name in Record.__slots__}
 
 
+def test_a_list_cut_off_in_its_source_excludes_nobody_and_clears_whom_it_names():
+    cut_off = Criterion(
+        "I8",
+        "inclusion",
+        "Planned induction based on methotrexate, or …",
+        {
+            "op": "any",
+            "of": [
+                {"op": "in", "var": "therapy.planned_induction", "value": ["HD_MTX_based"]},
+                {"op": "unstated", "text": "the rest of the list"},
+            ],
+        },
+    )
+    assert word(cut_off, fact("therapy.planned_induction", "HD_MTX_based")) == "satisfied"
+    assert word(cut_off, fact("therapy.planned_induction", "other")) == "cannot tell"
+
+
 # The gate as a whole.
 
 
