@@ -50,10 +50,6 @@ _METHODS = (
 )
 
 
-class DeidentificationError(Exception):
-    """An image that must not be released; the sentence quotes no value."""
-
-
 @dataclass(frozen=True)
 class DeidentificationPolicy:
     """How the images of one patient lose their identity.
@@ -139,7 +135,7 @@ def shifted_date(text: str, days: int) -> str:
         return ""
     try:
         day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-        return (day + timedelta(days=days)).strftime("%Y%m%d")
+        return (day + timedelta(days=days)).isoformat().replace("-", "")
     except (ValueError, OverflowError):
         return ""
 
@@ -170,11 +166,6 @@ def deidentify(ds: Dataset, policy: DeidentificationPolicy) -> Deidentified:
     -------
     Deidentified
         Native Explicit VR Little Endian, with new file meta information.
-
-    Raises
-    ------
-    DeidentificationError
-        If something that identifies the patient is still there.
     """
     report = _Report()
     words = set[str]().union(*map(_words, _identifiers(ds, _IDENTIFIERS)))

@@ -30,7 +30,6 @@ from pydicom.uid import PositronEmissionTomographyImageStorage, RLELossless
 from imaging import acceptance, confinement
 from imaging.acceptance import Verdict
 from imaging.deidentification import (
-    DeidentificationError,
     DeidentificationPolicy,
     deidentify,
     residue,
@@ -43,6 +42,10 @@ PREAMBLE = 128
 REHEARSAL = DeidentificationPolicy(b"rehearsal", -1, "TRIAL", "SITE", "SUBJECT")
 
 Json = dict[str, Any]
+
+
+class DeidentificationError(Exception):
+    """An image that must not be released; the sentence quotes no value."""
 
 
 def main() -> None:
@@ -108,8 +111,10 @@ def inspect(data: bytes) -> Verdict:
 
 def transfer_syntax(data: bytes) -> str:
     """Transfer Syntax UID, read without touching what follows the file meta information."""
+    file = io.BytesIO(data)
+    file.seek(PREAMBLE + 4)
     meta = read_dataset(
-        io.BytesIO(data[PREAMBLE + 4 :]),
+        file,
         is_implicit_VR=False,
         is_little_endian=True,
         stop_when=lambda tag, _representation, _length: tag.group != 2,

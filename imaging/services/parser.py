@@ -15,6 +15,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,13 +26,13 @@ from typing import Any
 import numpy as np
 import pydicom
 
-from imaging import acceptance
+from imaging import acceptance, confinement
 from imaging.deidentification import DeidentificationPolicy
 
 START_SECONDS = 60.0
 FILE_SECONDS = 10.0
-# A new child now and then gives back what memory and processor time the old one has used up.
-FILES_PER_CHILD = 500
+# A child is replaced long before it can reach its limit of processor time by honest work.
+BUSY_SECONDS = confinement.CPU_SECONDS / 2
 MAXIMUM_HEADER_BYTES = 2**20
 MAXIMUM_BODY_BYTES = 80 * 2**20
 
@@ -93,7 +94,7 @@ class Parser:
     def __init__(self, *, file_seconds: float = FILE_SECONDS) -> None:
         self._file_seconds = file_seconds
         self._child: subprocess.Popen[bytes] | None = None
-        self._served = 0
+        self._busy = 0.0
 
     def __enter__(self) -> Parser:
         self._start()
@@ -132,11 +133,14 @@ class Parser:
         return DeidentifiedFile(written, header, report)
 
     def _ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-        if self._child is None or self._child.poll() is not None or self._served >= FILES_PER_CHILD:
+        if self._child is None or self._child.poll() is not None or self._busy > BUSY_SECONDS:
             self._end()
             self._start()
-        self._served += 1
-        return self._exchange(request, data, seconds=self._file_seconds)
+        begun = time.monotonic()
+        try:
+            return self._exchange(request, data, seconds=self._file_seconds)
+        finally:
+            self._busy += time.monotonic() - begun
 
     def _exchange(
         self, request: dict[str, Any] | None, data: bytes, *, seconds: float
@@ -168,7 +172,7 @@ class Parser:
                 self._end()
 
     def _start(self) -> None:
-        self._served = 0
+        self._busy = 0.0
         self._child = subprocess.Popen(  # noqa: S603
             [sys.executable, "-I", "-S", "-c", _PROGRAM, str(os.getpid()), *_paths()],
             stdin=subprocess.PIPE,

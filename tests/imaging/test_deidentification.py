@@ -20,7 +20,6 @@ from pydicom.sequence import Sequence
 from imaging import deidentification
 from imaging.deidentification import (
     IMAGE,
-    DeidentificationError,
     DeidentificationPolicy,
     deidentify,
     keyed_digest,
@@ -30,7 +29,7 @@ from imaging.deidentification import (
     shifted_instant,
 )
 from imaging.headers import pet_header
-from imaging.parser_child import encoded, rewritten
+from imaging.parser_child import DeidentificationError, encoded, rewritten
 from imaging.reference_time import vendor_of
 from imaging.suv import SuvRefused, suvbw_scale
 from tests.imaging.conftest import pet_dataset

@@ -1,0 +1,132 @@
+"""What becomes of files that a site sends, through the services and the real parsing process."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+
+import numpy as np
+import pydicom
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from imaging import storage
+from imaging.models import Instance, ReceivedFile, Transmittal
+from imaging.parser_child import encoded
+from imaging.services import intake
+from tests import factories
+from trials.models import Job
+from trials.roles import Role
+from trials.services import jobs
+
+pytestmark = pytest.mark.django_db
+
+State = Transmittal.State
+FileState = ReceivedFile.State
+
+
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def scan(site, coordinator):
+    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+
+
+def a_slice(dataset, number: int, **changes) -> bytes:
+    ds = copy.deepcopy(dataset)
+    ds.SOPInstanceUID, ds.InstanceNumber = f"1.2.3.{number}", str(number)
+    ds.ImagePositionPatient = [0, 0, 3 * number]
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate = "ZZCANARY^Anna", "MRN-0815", "19610423"
+    ds.PixelData = np.full(20, number, "<i2").tobytes()
+    for keyword, value in changes.items():
+        setattr(ds, keyword, value)
+    return encoded(ds)
+
+
+def sent(scan, files: list[bytes], by) -> Transmittal:
+    """The transmittal after every job that follows has run."""
+    transmittal = intake.open_transmittal(scan, by=by)
+    named = [SimpleUploadedFile("ZZCANARY.dcm", content) for content in files]
+    intake.receive(transmittal, files=named, by=by)
+    intake.complete(transmittal, by=by)
+    return worked(transmittal)
+
+
+def worked(transmittal) -> Transmittal:
+    waiting = Job.objects.filter(state=Job.State.QUEUED).exclude(kind="imaging.quantify")
+    while job := waiting.first():
+        jobs.run(job.pk)
+        job.refresh_from_db()
+        assert job.state == Job.State.DONE, job.error
+    transmittal.refresh_from_db()
+    return transmittal
+
+
+def test_series_is_released_without_its_patient_and_assembled(scan, coordinator, dataset):
+    slices = [a_slice(dataset, n) for n in (1, 2, 3)]
+    transmittal = sent(scan, slices, coordinator)
+    assert (transmittal.state, transmittal.message) == (State.ASSEMBLED, "")
+    instances = list(Instance.objects.filter(series__transmittal=transmittal))
+    assert len(instances) == 3
+    for instance in instances:
+        data = storage.archive.read(instance.sha256)
+        assert b"CANARY" not in data
+        assert b"MRN-0815" not in data
+        assert pydicom.dcmread(io.BytesIO(data)).PatientID == scan.patient.identifier
+        assert "CANARY" not in json.dumps([instance.header, instance.deidentification])
+
+
+def test_identified_originals_are_gone_after_release(
+    scan, coordinator, dataset, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        transmittal = sent(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+    digests = list(transmittal.files.values_list("sha256", flat=True))
+    assert len(digests) == 2
+    assert not any(storage.quarantine.has(digest) for digest in digests)
+
+
+def test_what_is_no_image_is_listed_and_the_images_go_on(scan, coordinator, dataset):
+    files = [a_slice(dataset, 1), a_slice(dataset, 2), b"a letter", a_slice(dataset, 3)[:900]]
+    transmittal = sent(scan, files, coordinator)
+    found = transmittal.files.order_by("position").values_list("state", "code")
+    assert transmittal.state == State.ASSEMBLED
+    assert list(found)[:3] == [("released", ""), ("released", ""), ("rejected", "not-dicom")]
+    assert found[3][0] == FileState.REJECTED
+
+
+def test_nothing_but_refused_files_is_a_rejected_transmittal(scan, coordinator):
+    transmittal = sent(scan, [b"one", b"two"], coordinator)
+    assert (transmittal.state, transmittal.code) == (State.REJECTED, "not-dicom")
+
+
+@pytest.mark.requirement("R81")
+def test_burned_in_text_holds_everything_until_a_person_decides(site, scan, coordinator, dataset):
+    files = [a_slice(dataset, 1), a_slice(dataset, 2, BurnedInAnnotation="YES")]
+    transmittal = sent(scan, files, coordinator)
+    assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "burned-in-annotation")
+    assert not Instance.objects.filter(series__transmittal=transmittal).exists()
+    manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
+    intake.decide(transmittal, release=True, reason="Only a scale bar is drawn.", by=manager)
+    assert worked(transmittal).state == State.ASSEMBLED
+
+
+@pytest.mark.requirement("R78")
+def test_slices_of_two_patients_are_held(scan, coordinator, dataset):
+    files = [a_slice(dataset, 1), a_slice(dataset, 2, PatientID="MRN-0816")]
+    transmittal = sent(scan, files, coordinator)
+    assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "several-patients")
