@@ -15,8 +15,13 @@ from trials.models import Consent, Evidence, Patient, PlannedScan, ScheduledScan
 from trials.services.errors import Invalid
 from trials.variables import VARIABLES, Variable
 
-# Rows for events in a form; a correction of a longer list shows all of it and two more.
-EVENT_ROWS = 5
+# Rows for events in a form; a correction of a longer list shows all of it and one more.
+EVENT_ROWS = 4
+EVENT_PARTS = {
+    "name": "Name",
+    "started_on": "Started, as far as known",
+    "stopped_on": "Stopped, empty if it goes on",
+}
 YES_NO_UNKNOWN = [("yes", "Yes"), ("no", "No"), ("unknown", "Asked, not known")]
 ANSWERS = {"yes": True, "no": False, "unknown": None}
 PARTIAL_HELP = "As precise as the source: 2026-03-02, 2026-03 or 2026."
@@ -61,6 +66,36 @@ class PartialMoment(forms.CharField):
             return text
         with timezone.override(self.zone):
             return from_current_timezone(moment).isoformat()
+
+
+class EventField(forms.MultiValueField):
+    """Something that began and ended, such as a therapy: one row of three inputs."""
+
+    def __init__(self, **kwargs) -> None:
+        inputs = {
+            part: forms.TextInput(
+                attrs={
+                    "class": "form-control d-inline-block w-auto me-2 mb-2",
+                    "aria-label": label,
+                    "placeholder": label,
+                }
+            )
+            for part, label in EVENT_PARTS.items()
+        }
+        parts = [forms.CharField(max_length=length) for length in (120, 10, 10)]
+        widget = EventInputs(inputs)
+        super().__init__(parts, widget=widget, required=False, **kwargs)
+
+    def compress(self, values: list[str]) -> dict[str, str]:
+        event = {part: text for part, text in zip(EVENT_PARTS, values, strict=False) if text}
+        if event and "name" not in event:
+            raise ValidationError("Name what these dates belong to.")
+        return event
+
+
+class EventInputs(forms.MultiWidget):
+    def decompress(self, event: dict[str, str] | None) -> list[str]:
+        return [(event or {}).get(part, "") for part in EVENT_PARTS]
 
 
 class ActForm(forms.Form):
@@ -151,7 +186,7 @@ class FactForm(ActForm):
         super().__init__(*args, **kwargs)
         self.variable = variable
         items = evidence.value if evidence and isinstance(evidence.value, list) else []
-        self.rows = range(1, max(EVENT_ROWS, len(items) + 2) + 1)
+        self.rows = range(1, max(EVENT_ROWS, len(items) + 1) + 1)
         fields = _value_fields(variable, self.rows)
         if variable.units:
             fields["unit"] = forms.ChoiceField(choices=[(unit, unit) for unit in variable.units])
@@ -174,24 +209,13 @@ class FactForm(ActForm):
         return {name: found[name] for name in ("value", "unit", "observed_at", "source")}
 
     def _list(self, found: dict) -> list:
-        items = found.get("codes", []) if self.variable.choices else self._events(found)
+        rows = (found.get(f"entry_{row}") for row in self.rows)
+        items = found.get("codes", []) if self.variable.choices else list(filter(None, rows))
         if items and found.get("none"):
             self.add_error("none", "Either there was none, or there are entries: not both.")
         if not items and not found.get("none"):
             self.add_error("none", "Enter what there was, or say that there was none.")
         return items
-
-    def _events(self, found: dict) -> list[dict]:
-        events = []
-        for row in self.rows:
-            name, start, stop = (
-                found.get(f"{part}_{row}", "") for part in ("name", "started_on", "stopped_on")
-            )
-            if (start or stop) and not name:
-                self.add_error(f"name_{row}", "Name what these dates belong to.")
-            if name:
-                events.append({"name": name, "started_on": start, "stopped_on": stop})
-        return events
 
 
 class EvidenceForm(FactForm):
@@ -291,12 +315,7 @@ def _list_fields(variable: Variable, rows: range) -> dict[str, forms.Field]:
         return {"codes": codes, "none": none}
     fields: dict[str, forms.Field] = {"none": none}
     for row in rows:
-        fields[f"name_{row}"] = forms.CharField(label=f"Entry {row}", required=False)
-        for part, label in (("started_on", "started"), ("stopped_on", "stopped")):
-            hint = "Empty if it goes on." if part == "stopped_on" else "As far as known."
-            fields[f"{part}_{row}"] = forms.CharField(
-                label=f"Entry {row}, {label}", required=False, max_length=10, help_text=hint
-            )
+        fields[f"entry_{row}"] = EventField(label=f"Entry {row}")
     return fields
 
 
@@ -314,8 +333,7 @@ def _as_typed(variable: Variable, evidence: Evidence) -> dict:
         items = evidence.value or []
         shown |= {"none": evidence.value == [], "codes": items}
         for row, item in enumerate(items, start=1):
-            if isinstance(item, dict):
-                shown |= {f"{key}_{row}": part for key, part in item.items()}
+            shown[f"entry_{row}"] = item
     return shown
 
 

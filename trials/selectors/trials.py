@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from trials.models import Trial
 
-UNSTATED = ("title", "acronym", "sponsor", "phase", "status")
+STATEMENTS = ("title", "acronym", "sponsor", "phase", "status")
 
 
-def protocol_of(trial: Trial) -> dict:
+def protocol_of(trial: Trial) -> dict[str, Any]:
     """What the page of a trial shows of the protocol; a fixed number of queries."""
-    known = [(name.capitalize(), getattr(trial, name)) for name in UNSTATED]
-    found = {"known": [*known, ("Conditions", ", ".join(map(str, trial.conditions)))]}
     version = trial.current_version
-    if version is None:
-        return found | {"version": None}
-    sources = version.definition.get("sources") or {}
-    return found | {
+    definition = version.definition if version else {}
+    sources = definition.get("sources") or {}
+    found = {
         "version": version,
+        "known": [
+            *((name.capitalize(), getattr(trial, name), _keys(definition, name)) for name in STATEMENTS),
+            ("Conditions", ", ".join(trial.conditions), _keys(definition, "conditions")),
+        ],
+        "facts": definition.get("facts") or [],
+        "sources": sources.items(),
+    }
+    if version is None:
+        return found
+    return found | {
         "versions": trial.versions.order_by("-number"),
         "tracers": _sourced(version.tracers.all(), sources),
         "planned_scans": _sourced(version.planned_scans.select_related("tracer"), sources),
         "criteria": _sourced(version.criteria.all(), sources),
-        "sources": sources.items(),
     }
 
 
-def _sourced(rows: Iterable, sources: dict) -> list[tuple]:
-    """Each row with the marks of its sources and what the marks stand for."""
-    return [(row, [(mark, sources.get(mark, "")) for mark in row.source]) for row in rows]
+def _keys(definition: dict, statement: str) -> list[str]:
+    """The keys of the sources that state something, those that say otherwise among them."""
+    stated = definition.get(statement) or {}
+    others = stated.get("conflict") or []
+    return [*stated.get("source", ()), *(key for one in others for key in one.get("source", ()))]
+
+
+def _sourced(rows: Iterable, sources: dict[str, str]) -> list[tuple[Any, list[str]]]:
+    """Each row with the keys of its sources, which the rows themselves hold in full."""
+    key_of = {text: key for key, text in sources.items()}
+    return [(row, [key_of.get(text, text) for text in row.source]) for row in rows]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 
 from trials import variables
+from trials.expression_words import expression_words
 from trials.models import Evidence
 from trials.selectors.evidence import label_of
 
@@ -32,8 +36,42 @@ def moment_as_known(text: str) -> str:
 
 
 @register.filter
+def on_clock(at: datetime, zone: str) -> str:
+    """A moment as the clock of a site showed it."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+
+
+@register.filter
 def compact(value: Any) -> str:
     """A small structure in one line."""
     if isinstance(value, str):
         return value
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
     return json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def in_words(expression: dict) -> str:
+    """A criterion's expression as a sentence; as it is stored where it speaks of what is gone."""
+    try:
+        return expression_words(expression)
+    except (KeyError, variables.VariableError):
+        return compact(expression)
+
+
+@register.filter
+def lines(workings: dict) -> list[tuple[str, str]]:
+    """A tree of what was computed as lines of a path and a value, without what is empty."""
+    return list(_lines(workings, ()))
+
+
+def _lines(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _lines(one, (*path, str(name).replace("_", " ")))
+    elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        for number, one in enumerate(value, start=1):
+            yield from _lines(one, (*path, str(number)))
+    elif value not in (None, "", []):
+        yield " › ".join(path), compact(value)

@@ -12,7 +12,7 @@ from trials import permissions
 from trials.models import EligibilityAssessment, EligibilityCriterion, Patient, Site, Trial
 from trials.selectors import eligibility as selectors
 from trials.selectors.patients import with_standing
-from trials.services import enrolment
+from trials.services import assessments, enrolment
 from trials.views.acts import once, rights
 
 
@@ -22,8 +22,6 @@ def patient_assess(request: HttpRequest, pk: int) -> HttpResponse:
     patient = _patient(request, pk, "eligibility.assess")
 
     def act() -> str:
-        from trials.services import assessments
-
         gate = EligibilityCriterion.Gate.ENROLMENT
         row = assessments.assess(patient, gate=gate, by=request.user)
         return reverse("assessment", args=[row.pk])
@@ -47,7 +45,11 @@ def assessment(request: HttpRequest, pk: int) -> HttpResponse:
     """One assessment: the verdict, and for each criterion word, reason, evidence, workings."""
     row = permissions.fetched(
         EligibilityAssessment.objects.select_related(
-            "patient__trial", "patient__site", "version", "scheduled_scan", "assessed_by"
+            "patient__trial",
+            "patient__site",
+            "version",
+            "scheduled_scan__planned_scan__version",
+            "assessed_by",
         ),
         request.user,
         "eligibility.view",
@@ -59,6 +61,8 @@ def assessment(request: HttpRequest, pk: int) -> HttpResponse:
         "patient": row.patient,
         "results": selectors.results_of(row),
         "newest": newer.first(),
+        "stands": row
+        == assessments.in_force(row.patient, gate=row.gate, scheduled_scan=row.scheduled_scan),
         "may": rights(request.user, row.scope(), "audit.view", "query.open"),
     }
     return render(request, "trials/assessment.html", context)

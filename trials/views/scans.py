@@ -9,9 +9,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from trials import permissions
 from trials.forms import InjectionForm, ScanForm
-from trials.models import Deviation, EligibilityCriterion, Patient, Query, ScheduledScan
+from trials.models import (
+    Deviation,
+    EligibilityAssessment,
+    EligibilityCriterion,
+    Patient,
+    Query,
+    ScheduledScan,
+)
 from trials.selectors import eligibility as selectors
 from trials.selectors import evidence, subjects
+from trials.services import assessments
 from trials.services import scans as services
 from trials.views.acts import (
     form_methods,
@@ -74,7 +82,7 @@ def scan(request: HttpRequest, pk: int) -> HttpResponse:
         "submission": fresh_submission(),
     }
     if may["eligibility_view"]:
-        context["assessments"] = selectors.newest_of_scan(row)
+        context["assessed"] = _assessed(row)
     if may["images_view"]:
         context["transmittals"] = row.transmittals.all()
     keys = subjects.keys_of_scan(row)
@@ -94,8 +102,6 @@ def scan_assess(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
 
     def act() -> str:
-        from trials.services import assessments
-
         found = assessments.assess(row.patient, gate=gate, by=request.user, scheduled_scan=row)
         return reverse("assessment", args=[found.pk])
 
@@ -119,16 +125,29 @@ def injection_new(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _scan(request: HttpRequest, pk: int, permission: str) -> ScheduledScan:
     rows = ScheduledScan.objects.select_related(
-        "patient__trial", "patient__site", "planned_scan__tracer", "injection__recorded_by"
+        "patient__trial",
+        "patient__site",
+        "planned_scan__tracer",
+        "planned_scan__version__trial",
+        "injection__recorded_by",
     ).prefetch_related("evidence", "transmittals__series")
     return permissions.fetched(rows, request.user, permission, pk=pk)
 
 
 def _gates(row: ScheduledScan) -> list[tuple[str, str]]:
-    """The gates of the scan that the protocol has criteria for."""
-    version = row.patient.trial.current_version
-    found = set(version.criteria.values_list("gate", flat=True)) if version else set()
-    return [(gate.value, gate.label) for gate in SCAN_GATES if gate in found]
+    """The gates of the scan that have criteria to judge."""
+    version = row.planned_scan.version
+    return [
+        (gate.value, gate.label) for gate in SCAN_GATES if assessments.criteria_of(version, gate)
+    ]
+
+
+def _assessed(row: ScheduledScan) -> list[tuple[EligibilityAssessment, bool]]:
+    """The newest assessment of each gate, and whether it still stands."""
+    return [
+        (one, one == assessments.in_force(row.patient, gate=one.gate, scheduled_scan=row))
+        for one in selectors.newest_of_scan(row)
+    ]
 
 
 def _page_of(row: ScheduledScan) -> str:
