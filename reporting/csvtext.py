@@ -48,7 +48,11 @@ def lines(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> Iterator[
     for row in rows:
         if len(row) != len(columns):
             raise CellError(f"expected {len(columns)} values in a row, got {len(row)}")
-        yield _line([cell(column, value) for column, value in zip(columns, row, strict=True)])
+        try:
+            yield _line([cell(column, value) for column, value in zip(columns, row, strict=True)])
+        except CellError as error:
+            # The number of the row in the record stands last.
+            raise CellError(f"row {row[-1]}: {error}") from error
 
 
 def _line(cells: Sequence[str]) -> bytes:
@@ -64,7 +68,7 @@ def cell(column: Column, value: Any) -> str:
     text = _WRITERS[column.type](value)
     if text is None:
         raise CellError(
-            f"column {column.name} holds {column.type}, got {type(value).__name__} {value!r}"
+            f"column {column.name} holds {column.type}, got {type(value).__name__} {value!r:.60}"
         )
     return text
 

@@ -317,8 +317,8 @@ ELIGIBILITY = Dataset(
     name="eligibility",
     label="Eligibility",
     domain="IE",
-    grain="one criterion in the newest assessment of a gate of a patient, and of a scan where "
-    "the gate is judged per scan; satisfied criteria too, which SDTM leaves out of IE",
+    grain="one criterion of the newest assessment per patient, gate and scan; satisfied "
+    "criteria too, which SDTM leaves out",
     table="trials_criterionresult",
     keys=("assessment", "criterion"),
     columns=(

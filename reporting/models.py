@@ -1,4 +1,4 @@
-"""What leaves: exports with their manifest."""
+"""What leaves: exports with their manifest, and who took them."""
 
 from __future__ import annotations
 
@@ -54,3 +54,17 @@ class Export(ScopedModel):
 
     def scope(self) -> tuple[int, int | None]:
         return self.trial_id, EVERY_SITE
+
+
+class ExportDownload(models.Model):
+    """An export's file handed to a user: who held the data of which patients, and since when."""
+
+    export = models.ForeignKey(Export, on_delete=models.PROTECT, related_name="downloads")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["export", "-pk"]
+
+    def __str__(self) -> str:
+        return f"download of {self.export} by {self.by}"

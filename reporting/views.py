@@ -53,6 +53,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
         "is_moving": row.standing == Export.State.REQUESTED,
         "is_frozen": row.standing == Export.State.FROZEN,
         "datasets": DATASETS.values(),
+        "downloads": row.downloads.select_related("by")[:50],
     }
     partial = request.htmx and not request.htmx.boosted
     name = "reporting/_export.html" if partial else "reporting/export.html"
@@ -62,7 +63,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def export_download(request: HttpRequest, pk: int) -> HttpResponse:
     row = _export(request, pk)
-    return as_file(row, services.content(row, by=request.user))
+    return as_file(row, services.download(row, by=request.user))
 
 
 def as_file(row: Export, content: bytes) -> HttpResponse:

@@ -12,6 +12,9 @@ import pytest
 
 from config.embedded.supervisor import Stack
 
+# Playwright leaves an event loop in the main thread; nothing of Django ever runs inside it.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE_DATA = Path(
     os.environ.get("TRIALTRACE_REFERENCE_DATA", ROOT.parent / "shared" / "data")

@@ -58,7 +58,7 @@ class Download(Endpoint):
     def get(self, request: Request, pk: int) -> HttpResponse:
         """The files of a frozen export, zipped; 409 as long as it is not frozen."""
         row = export_for(request, pk)
-        return as_file(row, exports.content(row, by=request.user))
+        return as_file(row, exports.download(row, by=request.user))
 
 
 def export_for(request: Request, pk: int) -> models.Export:

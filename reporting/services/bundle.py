@@ -53,11 +53,18 @@ def write(
         bundle.add(codebook.READABLE_PATH, "Codebook, to read", [text])
         for name in sorted(DATASETS):
             dataset = DATASETS[name]
-            lines = csvtext.lines(dataset.columns, rows(dataset))
-            bundle.add(dataset.path, dataset.label, lines, has_rows=True)
+            bundle.add(dataset.path, dataset.label, _lines(dataset, rows(dataset)), has_rows=True)
         result = described(tuple(bundle.files))
         bundle.add(manifest.PATH, "Manifest", [result.text().encode()])
     return result
+
+
+def _lines(dataset: Dataset, rows: Iterator[Any]) -> Iterator[bytes]:
+    """The lines of a dataset; a value that can't be written names the row of the record."""
+    try:
+        yield from csvtext.lines(dataset.columns, rows)
+    except csvtext.CellError as error:
+        raise csvtext.CellError(f"{dataset.table} {error}") from error
 
 
 def _entry(path: str) -> zipfile.ZipInfo:

@@ -9,7 +9,7 @@ from imaging.storage import StorageError
 from reporting import storage
 from reporting.csvtext import CellError
 from reporting.manifest import File, Manifest
-from reporting.models import Export
+from reporting.models import Export, ExportDownload
 from reporting.selectors import rows
 from reporting.services import bundle, snapshots
 from trials import permissions
@@ -55,7 +55,7 @@ def freeze(claim: jobs.Claim) -> None:
     try:
         frozen = _frozen(export)
     except CellError as error:
-        return _fail(claim, export, f"A value can't be written: {error}. Correct the record.")
+        return _fail(claim, export, f"A value can't be written: {error}. Correct it.")
     with jobs.fenced(claim), _acting("export.frozen", export):
         export.state = State.FROZEN
         export.as_of = frozen.manifest.as_of
@@ -66,19 +66,22 @@ def freeze(claim: jobs.Claim) -> None:
     return None
 
 
-def content(export: Export, *, by: User) -> bytes:
-    """The bytes of a frozen export, if they still are what was frozen."""
+def download(export: Export, *, by: User) -> bytes:
+    """The bytes of a frozen export, if they still are what was frozen. Who took them is kept."""
     permissions.require(by, "export.view", export)
     if export.state != State.FROZEN:
         raise Refused(
             "not-frozen", f"This export is {export.get_state_display().lower()}: no file is there."
         )
     try:
-        return storage.exports.read(export.sha256)
+        content = storage.exports.read(export.sha256)
     except StorageError as error:
         raise Refused(
             "export-lost", f"The file of this export can't be given: {error}. Order a new one."
         ) from error
+    with audit.action("export.downloaded", actor=by, reason=export.reason, trial=export.trial_id):
+        ExportDownload.objects.create(export=export, by=by)
+    return content
 
 
 def file_name(export: Export) -> str:
@@ -87,12 +90,13 @@ def file_name(export: Export) -> str:
 
 def _frozen(export: Export) -> Frozen:
     """The bundle of this instant, in the store."""
-    with tempfile.TemporaryFile() as file, snapshots.taken() as instant:
-        manifest = bundle.write(
-            file,
-            rows=lambda dataset: rows.of(dataset, export.trial),
-            described=lambda files: _manifest(export, instant, files),
-        )
+    with tempfile.TemporaryFile() as file:
+        with snapshots.taken() as instant:
+            manifest = bundle.write(
+                file,
+                rows=lambda dataset: rows.of(dataset, export.trial),
+                described=lambda files: _manifest(export, instant, files),
+            )
         file.seek(0)
         sha256, size = storage.exports.write(iter(lambda: file.read(CHUNK_BYTES), b""))
     return Frozen(manifest, sha256, size)

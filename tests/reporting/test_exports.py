@@ -240,15 +240,19 @@ def until(holds) -> None:
 
 
 def test_a_value_that_cannot_be_written_fails_the_export_and_says_which(made):
-    path = "quantification__series__imaging_study__scheduled_scan__patient__trial"
+    lesion = Lesion.objects.filter(
+        quantification__series__imaging_study__scheduled_scan__patient__trial=made.trial,
+        quantification__is_current=True,
+    ).last()
     with factories.framed():
-        Lesion.objects.filter(**{path: made.trial}).update(suvmax=float("nan"))
+        Lesion.objects.filter(pk=lesion.pk).update(suvmax=float("nan"))
     export = unordered(made)
     exports.freeze(held(export))
     export.refresh_from_db()
     assert export.state == Export.State.FAILED
     assert export.message == (
-        "A value can't be written: column suvmax holds number, got float nan. Correct the record."
+        f"A value can't be written: imaging_lesion row {lesion.pk}: column suvmax holds number, "
+        "got float nan. Correct it."
     )
 
 
@@ -266,7 +270,7 @@ def test_a_file_that_changed_in_the_store_is_not_given(made):
     path = storage.exports.path(export.sha256)
     path.write_bytes(path.read_bytes() + b"!")
     with pytest.raises(Refused) as refusal:
-        exports.content(export, by=made.statistician)
+        exports.download(export, by=made.statistician)
     assert refusal.value.code == "export-lost"
 
 
@@ -298,3 +302,12 @@ def test_the_order_is_in_the_audit_trail_with_its_reason(made):
         "for the steering committee",
         made.statistician.pk,
     )
+
+
+@pytest.mark.requirement("R13")
+def test_each_download_is_in_the_audit_trail(made):
+    export = frozen(made)
+    exports.download(export, by=made.statistician)
+    event = AuditEvent.objects.get(action="export.downloaded", trial=made.trial.pk)
+    assert (event.table, event.actor) == ("reporting_exportdownload", made.statistician.pk)
+    assert event.after["export_id"] == export.pk
