@@ -29,7 +29,7 @@ class Plan:
 
 
 PLANS = (
-    Plan("ptf", phantom.PENTIXAFOR, 172.0, 4.0, 60, 80),
+    Plan("ptf", phantom.PENTIXAFOR, 172.0, 4.0, 55, 80),
     Plan("fdg", phantom.FDG, 268.0, 6.0, 60, 20, glucose_mmol_l=5.4),
 )
 

@@ -66,6 +66,9 @@ def report(scans: list[Scan], team: Team, narration: Narration, folder: Path) ->
         narration.say(f"{len(pictures)} maximum intensity projections")
     wrong = sum(_compare(scan) for scan in scans)
     _derive(team, scans[0])
+    print(heading("Deviations from the protocol, queries to the sites"))
+    patients = dict.fromkeys(scan.patient["id"] for scan in scans)
+    print("\n".join(one for patient in patients for one in team.found_wanting(patient)) or "none")
     print(heading("Where things are"))
     print(f"export    {archive}", *(f"picture   {one}" for one in pictures), sep="\n")
     return wrong

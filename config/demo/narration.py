@@ -50,12 +50,12 @@ def heading(text: str) -> str:
     return f"\n{text}\n{RULE * len(text)}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they need: the first to the left, the others to the right."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> str:
+    """Columns as wide as they need: the first few are texts, the others numbers."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = [
         "   ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
+            cell.ljust(width) if i < texts else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in [head, *rows]
@@ -75,10 +75,20 @@ def tree(node: dict, *, lead: str = "", branch: str = "") -> str:
 
 
 def _line(node: dict) -> str:
-    value = node["value"]
-    shown = f"{value:.8g}" if isinstance(value, float) else str(value)
-    parts = [node["label"]]
-    if value is not None:
-        parts.append(f"{shown} {node['unit']}".strip())
-    line = ": ".join(parts)
-    return f"{line}  ({node['source'].strip()})" if node["source"].strip() else line
+    shown = _shown(node["value"])
+    parts = [node["label"], f"{shown} {node['unit']}".strip()] if shown else [node["label"]]
+    if not shown and not node["inputs"]:
+        parts.append("–")
+    line, source = ": ".join(parts), node["source"].strip()
+    return f"{line}  ({source})" if source else line
+
+
+def _shown(value: object) -> str:
+    """A value as a person writes it; of a list its members, of an object its fields in use."""
+    if isinstance(value, float):
+        return f"{value:.8g}"
+    if isinstance(value, dict):
+        value = [one for one in value.values() if one is not None]
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return "" if value is None else str(value)

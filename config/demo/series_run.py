@@ -157,7 +157,7 @@ def _syringe(found: Found, zone: ZoneInfo) -> Injected | None:
 def _say_files(team: Team, transmittal: dict, narration: Narration) -> None:
     counts = ", ".join(f"{n} {state}" for state, n in transmittal["files"].items())
     narration.say(f"files: {counts}")
-    if transmittal["code"] == "nothing-new":
+    if transmittal["code"] in journey.KNOWN_BEFORE:
         narration.say("sent before: the archive holds all of them, nothing changed")
         return
     path = f"/transmittals/{transmittal['id']}/files/"
@@ -182,11 +182,13 @@ def _report(team: Team, series: dict, scan: dict) -> None:
     print(heading("Measured"))
     print(f"SUVbw factor  {found['suvbw_factor']:.12f} g/Bq")
     print(f"SUVmax        {found['suvmax']:.2f} g/mL")
-    print(f"uptake time   {found['uptake_minutes']:.1f} min")
+    minutes = found["uptake_minutes"]
+    print("uptake time   " + ("unknown" if minutes is None else f"{minutes:.1f} min"))
     print(f"flags         {', '.join(found['flags']) or 'none'}\n")
     head = ["lesion", "SUVmax", "SUVmean", "SUVpeak", "mL", "TBR liver", "centre, mm (LPS)"]
     print(table(head, [_row(lesion) for lesion in found["lesions"]]))
-    _print_record(team, scan)
+    print(heading("Deviations from the protocol, queries to the site"))
+    print("\n".join(team.found_wanting(scan["patient"])) or "none")
 
 
 def _row(lesion: dict) -> list[str]:
@@ -197,12 +199,3 @@ def _row(lesion: dict) -> list[str]:
         f"{ratios[-1]:.2f}" if ratios else "–",
         "{:.0f} {:.0f} {:.0f}".format(*lesion["centroid_mm"]),
     ]
-
-
-def _print_record(team: Team, scan: dict) -> None:
-    """What the monitor now has to look at."""
-    monitor = team[Role.MONITOR]
-    print(heading("Deviations from the protocol and queries to the site"))
-    for kind, path in (("deviation", "/deviations/"), ("query", "/queries/")):
-        for row in monitor.every(path, patient=scan["patient"]):
-            print(f"{kind:10} {row['rule'] or 'by hand'}: {row['text']}")

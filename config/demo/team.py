@@ -23,6 +23,14 @@ class Team:
         """The demo trial as the coordinator sees it."""
         return self[Role.COORDINATOR].get(f"/trials/{DEMO_TRIAL}/")
 
+    def found_wanting(self, patient: int) -> list[str]:
+        """Deviations and queries of a patient, as the monitor sees them."""
+        return [
+            f"{kind:9}  {row['rule'] or 'by hand'}: {row['text']}"
+            for kind, path in (("deviation", "/deviations/"), ("query", "/queries/"))
+            for row in self[Role.MONITOR].every(path, patient=patient)
+        ]
+
 
 def planned(trial: dict, *, identifier: str = "", radionuclide: str = "") -> dict:
     """The planned scan with this identifier, or the one with this radionuclide."""
@@ -30,6 +38,5 @@ def planned(trial: dict, *, identifier: str = "", radionuclide: str = "") -> dic
         if identifier == scan["identifier"] or radionuclide == scan["tracer"]["radionuclide"]:
             return scan
     known = ", ".join(scan["tracer"]["radionuclide"] for scan in trial["planned_scans"])
-    raise DemoFailed(
-        f"The demo trial plans no scan {identifier or 'with ' + radionuclide}, only with {known}."
-    )
+    wanted = identifier or radionuclide or "without a radionuclide"
+    raise DemoFailed(f"The demo trial plans no scan {wanted}, only with {known}.")

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config import env
-from config.demo import accounts, cohort_run, series_run
+from config.demo import accounts
 from config.demo.narration import Narration, heading, table
 from config.demo.team import Team
 from trials.models import Patient
@@ -43,15 +43,21 @@ class Command(BaseCommand):
 def _furnish(address: str) -> None:
     """Leave a site with data behind; a site that has patients is left alone."""
     if not Patient.objects.filter(trial__identifier=accounts.DEMO_TRIAL).exists():
+        # Phantoms need half a second of imports, which a site that has patients does without.
+        from config.demo import cohort_run
+
         narration = Narration()
         _prepare(narration)
         cohort_run.build(Team(address), narration)
     print(heading(f"Demo accounts at {address}"))
-    print(table(["username", "name"], [[role, accounts.PEOPLE[role]] for role in Role]))
+    people = [[role, accounts.PEOPLE[role]] for role in Role]
+    print(table(["username", "name"], people, texts=2))
     print(f"\npassword of each: {accounts.PASSWORD}")
 
 
 def _show(address: str, folder: Path | None) -> None:
+    from config.demo import cohort_run, series_run
+
     narration, team = Narration(), Team(address)
     results = settings.VAR / "demo"
     results.mkdir(parents=True, exist_ok=True)
