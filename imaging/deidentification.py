@@ -27,7 +27,6 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
@@ -462,13 +461,12 @@ def _keep_pixels(ds: Dataset, result: Dataset, report: _Report) -> None:
     """Stored values as they were, native, and without foreign bits above the high bit."""
     syntax = ds.file_meta.TransferSyntaxUID
     is_little = syntax in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
-    spare = ds.BitsAllocated - ds.BitsStored
-    if is_little and not spare:
+    if is_little and ds.BitsAllocated == ds.BitsStored:
         pixels = ds.PixelData
     else:
+        # pydicom clears the bits above the high bit, where overlays may hide.
         stored = ds.pixel_array
-        clean = (stored << spare) >> spare if spare else stored
-        pixels = np.ascontiguousarray(clean, clean.dtype.newbyteorder("<")).tobytes()
+        pixels = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
     result.add(DataElement(Tag("PixelData"), "OW", pixels + b"\0" * (len(pixels) % 2)))
     report.kept.add("PixelData")
 

@@ -260,10 +260,12 @@ def test_no_process_is_left_behind(image):
 
 def test_the_process_dies_with_its_parent():
     program = (
-        "import os, sys; sys.path.insert(0, sys.argv[1]);"
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1]);"
         "from imaging.services.parser import Parser;"
         "parser = Parser().__enter__();"
-        "print(parser.pid, flush=True); os.kill(os.getpid(), 9)"
+        "print(parser.pid, flush=True);"
+        # Stopped, it can't see that its input has ended.
+        "os.kill(parser.pid, signal.SIGSTOP); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(ROOT)], capture_output=True, timeout=60
