@@ -18,7 +18,7 @@ from config.demo.client import DemoFailed
 from config.demo.journey import Injected, Person
 from config.demo.narration import Narration, heading, table
 from config.demo.team import Team, planned
-from imaging.headers import HeaderError, PetHeader, pet_header
+from imaging.headers import PetHeader, pet_header
 from imaging.suv import SuvRefused, suvbw_scale
 from trials.roles import Role
 
@@ -106,7 +106,7 @@ def run(folder: Path, team: Team, narration: Narration, results: Path) -> None:
 def _pet_header(file: Path) -> PetHeader | None:
     try:
         return pet_header(pydicom.dcmread(file, stop_before_pixels=True))
-    except (InvalidDicomError, HeaderError, OSError):
+    except (InvalidDicomError, OSError, EOFError, ValueError):
         return None
 
 
