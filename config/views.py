@@ -9,13 +9,17 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
 
 from config import dashboard
 from config.demo import accounts as demo
 from trials.services import accounts
 
 
+@require_safe
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Where a user begins: what waits for each of their roles."""
     user = request.user
@@ -31,6 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "config/home.html", context)
 
 
+@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
 class LoginPage(LoginView):
     """Log-in; in the demonstration, with its accounts at hand."""
 
@@ -57,6 +62,8 @@ class LoginPage(LoginView):
         return chosen if chosen in demo.PEOPLE else ""
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters()
 def password_change(request: HttpRequest) -> HttpResponse:
     form = PasswordChangeForm(request.user, request.POST or None)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from imaging import selectors, storage
 from imaging.forms import DecisionForm, RegionForm
@@ -102,6 +107,7 @@ def reading_list(request: HttpRequest) -> HttpResponse:
     return render(request, "imaging/reading_list.html", {"page": page})
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def reading(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     """A blinded read: picture, lesions, reference regions; nothing that names a patient."""
     row = permissions.fetched(
@@ -154,7 +160,7 @@ def _ledger(request: HttpRequest, row: Transmittal) -> dict:
         "transmittal": row,
         "scan": row.scheduled_scan,
         "counts": selectors.file_counts(row),
-        "refused": selectors.refused_files(row)[:200],
+        "refusals": selectors.refusals(row),
         "job": selectors.newest_job(row),
         "series_list": row.series.all(),
         "is_moving": row.state in MOVING or _measuring(row),

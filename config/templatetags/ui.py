@@ -71,8 +71,20 @@ def moment(at: datetime | None) -> SafeString | str:
 
 @register.filter
 def figure(value: object) -> object:
-    """A number with nine significant figures, what single precision can hold; else as it is."""
-    return f"{value:.9g}" if isinstance(value, float) else value
+    """A value to read: nine significant figures, what single precision can hold, of a number.
+
+    >>> figure(0.00024290297712)
+    '0.000242902977'
+    >>> figure(["ATTN", "DECY"])
+    'ATTN, DECY'
+    """
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if isinstance(value, dict):
+        value = [one for one in value.values() if one is not None]
+    if isinstance(value, list | tuple):
+        return ", ".join(str(figure(one)) for one in value)
+    return value
 
 
 @register.inclusion_tag("config/_empty_state.html")

@@ -34,11 +34,24 @@ def file_counts(transmittal: Transmittal) -> dict[str, int]:
     return {row["state"]: row["n"] for row in rows}
 
 
-def refused_files(transmittal: Transmittal):
-    """Files that did not pass, with problem and advice."""
-    return transmittal.files.filter(
-        state__in=[ReceivedFile.State.REJECTED, ReceivedFile.State.QUARANTINED]
-    )
+@dataclass(frozen=True)
+class Refusal:
+    """Files that did not pass for one reason: state, problem with advice, and their digests."""
+
+    state: ReceivedFile.State
+    message: str
+    digests: list[str]
+
+
+def refusals(transmittal: Transmittal) -> list[Refusal]:
+    """Why files did not pass, most files first."""
+    stopped = [ReceivedFile.State.REJECTED, ReceivedFile.State.QUARANTINED]
+    found: dict[tuple[str, str], list[str]] = {}
+    files = transmittal.files.filter(state__in=stopped)
+    for state, message, sha256 in files.values_list("state", "message", "sha256"):
+        found.setdefault((state, message), []).append(sha256)
+    rows = [Refusal(ReceivedFile.State(key[0]), key[1], found[key]) for key in found]
+    return sorted(rows, key=lambda row: -len(row.digests))
 
 
 def newest_job(transmittal: Transmittal) -> Job | None:

@@ -1,0 +1,132 @@
+"""The imaging pages: the ledger while it moves and when it stops, the series, the reading."""
+
+from __future__ import annotations
+
+import pytest
+
+from imaging.models import ReceivedFile, ReferenceRegion, Transmittal
+from tests import factories, records
+from tests.factories import framed
+from trials.roles import Role
+
+pytestmark = pytest.mark.django_db
+
+ADVICE = "This is not a DICOM file. Send the files as the scanner exports them."
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_trial())
+
+
+@pytest.fixture
+def record(site):
+    return records.make_record(site, by=records.everyone(site.trial))
+
+
+def as_role(client, role, site):
+    client.force_login(factories.make_user(role, trial=site.trial, site=site))
+    return client
+
+
+def make_transmittal(scan, *, state, refused=0):
+    """A transmittal with files that all failed for the same reason."""
+    sender = factories.make_user()
+    with framed():
+        made = Transmittal.objects.create(scheduled_scan=scan, state=state, sent_by=sender)
+        for position in range(refused):
+            ReceivedFile.objects.create(
+                transmittal=made,
+                position=position,
+                sha256=f"{position:064x}",
+                size=1,
+                state=ReceivedFile.State.REJECTED,
+                message=ADVICE,
+            )
+    return made
+
+
+def test_files_that_failed_alike_stand_in_one_line(client, site, record):
+    made = make_transmittal(record.scan, state="rejected", refused=3)
+    page = as_role(client, Role.COORDINATOR, site).get(f"/transmittals/{made.pk}/")
+    text = page.content.decode()
+    assert text.count(ADVICE) == 1
+    assert '<th scope="row">3</th>' in text
+    assert "hx-get" not in text
+
+
+def test_a_ledger_asks_again_while_the_images_move_and_answers_with_itself_alone(
+    client, site, record
+):
+    made = make_transmittal(record.scan, state="received")
+    as_role(client, Role.COORDINATOR, site)
+    answer = client.get(f"/transmittals/{made.pk}/", headers={"HX-Request": "true"})
+    text = answer.content.decode().strip()
+    assert text.startswith('<div id="ledger"')
+    assert f'hx-get="/transmittals/{made.pk}/" hx-trigger="every 1s"' in text
+
+
+@pytest.mark.parametrize(
+    ("state", "labels", "current"),
+    [
+        ("received", ["Received", "Inspected", "De-identified", "Assembled", "Measured"], 0),
+        ("quarantined", ["Received", "Quarantined", "De-identified", "Assembled", "Measured"], 1),
+        ("quantified", ["Received", "Inspected", "De-identified", "Assembled", "Measured"], 4),
+    ],
+)
+def test_the_way_of_images_shows_where_they_stand_and_where_they_stopped(state, labels, current):
+    from config.templatetags import ui
+
+    steps = ui.way_of_images(state)
+    assert [step["label"] for step in steps] == labels
+    assert [step["is_current"] for step in steps].index(True) == current
+    assert [step["is_stopped"] for step in steps].count(True) == (state == "quarantined")
+
+
+def test_a_technologist_sees_a_series_without_its_numbers(client, site, record):
+    address = f"/series/{record.run.series_id}/"
+    assert "SUVmax" in as_role(client, Role.COORDINATOR, site).get(address).content.decode()
+    text = as_role(client, Role.TECHNOLOGIST, site).get(address).content.decode()
+    assert record.run.series.reading_identifier in text
+    assert "SUVmax" not in text
+
+
+def test_a_reading_names_neither_patient_nor_scan_day(client, site, record):
+    reading = record.run.series.reading_identifier
+    as_role(client, Role.READER, site)
+    lesion = record.run.lesions.first()
+    for address in (f"/reading/{reading}/", f"/derivations/lesion/{lesion.pk}/suvmax/"):
+        text = client.get(address).content.decode()
+        assert reading in text
+        assert record.patient.identifier not in text
+        assert f"/patients/{record.patient.pk}/" not in text
+        assert f"{factories.NOON:%Y-%m-%d}" not in text
+
+
+def test_a_reader_places_a_region_and_a_place_outside_is_refused_at_its_field(client, site, record):
+    address = f"/reading/{record.run.series.reading_identifier}/"
+    as_role(client, Role.READER, site)
+    x, y, z = record.run.lesions.first().centroid_mm
+    words = {"kind": "blood_pool", "x_mm": x, "y_mm": y, "z_mm": z, "radius_mm": 8}
+    outside = client.post(address, words | {"x_mm": 9000})
+    assert outside.status_code == 422
+    assert outside.context["form"].errors.keys() == {"x_mm"}
+    assert client.post(address, words).status_code == 302
+    placed = ReferenceRegion.objects.filter(
+        quantification=record.run, status=ReferenceRegion.Status.PLACED
+    )
+    assert placed.count() == 1
+
+
+def test_a_decision_needs_a_reason_and_the_right(client, site, record):
+    made = make_transmittal(record.scan, state="quarantined")
+    address = f"/transmittals/{made.pk}/decide/"
+    answer = as_role(client, Role.COORDINATOR, site).post(address, {"release": "no", "reason": "x"})
+    assert answer.status_code == 403
+    as_role(client, Role.DATA_MANAGER, site)
+    answer = client.post(address, {"release": "no"})
+    assert answer.status_code == 422
+    assert answer.context["form"].errors.keys() == {"reason"}
+    assert client.post(address, {"release": "no", "reason": "another patient"}).status_code == 302
+    made.refresh_from_db()
+    assert made.state == Transmittal.State.REJECTED
