@@ -19,7 +19,6 @@ from trials.services import accounts
 
 
 @require_safe
-@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Where a user begins: what waits for each of their roles."""
     user = request.user
@@ -62,7 +61,6 @@ class LoginPage(LoginView):
         return chosen if chosen in demo.PEOPLE else ""
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters()
 def password_change(request: HttpRequest) -> HttpResponse:

@@ -428,7 +428,7 @@ def test_the_overview_says_each_word_and_marks_what_changed_since(
 ):
     assessment = assessed(patient, coordinator, word="cannot tell", verdict="not_evaluable")
     shown = look(monitor, "eligibility", trial=patient.trial.identifier)
-    assert 'aria-label="Cannot tell"' in shown
+    assert '<span class="visually-hidden"> cannot tell</span>' in shown
     assert reverse("assessment", args=[assessment.pk]) in shown
     assert "Changed since" not in shown
     record(patient, coordinator)
