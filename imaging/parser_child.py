@@ -44,8 +44,12 @@ REHEARSAL = DeidentificationPolicy(b"rehearsal", -1, "TRIAL", "SITE", "SUBJECT")
 Json = dict[str, Any]
 
 
-class DeidentificationError(Exception):
-    """An image that must not be released; the sentence quotes no value."""
+class RefusedError(Exception):
+    """A file that goes no further; its verdict says why and quotes no value."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
 
 
 def main() -> None:
@@ -82,31 +86,37 @@ def answer(request: Json, data: bytes) -> tuple[Json, bytes]:
         if request["act"] == "inspect":
             return as_json(inspect(data)), b""
         policy = request["policy"] | {"uid_key": bytes.fromhex(request["policy"]["uid_key"])}
-        header, report, written = rewritten(data, DeidentificationPolicy(**policy))
+        header, report, written = rewritten(parsed(data), DeidentificationPolicy(**policy))
         return {"header": header, "report": report}, written
-    except DeidentificationError as error:
-        return {"error": str(error)}, b""
+    except RefusedError as error:
+        return {"error": error.verdict.message}, b""
     # pydicom raises nine kinds of exception on broken files, and more will come.
     except Exception as error:
-        return {"error": f"the file could not be read ({type(error).__name__})."}, b""
+        return {"error": f"The file could not be read ({type(error).__name__})."}, b""
 
 
 def inspect(data: bytes) -> Verdict:
     """Verdict on the bytes of one file."""
-    if data[PREAMBLE : PREAMBLE + 4] != b"DICM":
-        return acceptance.NOT_DICOM
     try:
-        refusal = acceptance.verdict_on_encoding(transfer_syntax(data))
-        if refusal:
-            return refusal
-        verdict = acceptance.verdict_on(dcmread(io.BytesIO(data)))
+        image = parsed(data)
+        verdict = acceptance.verdict_on(image)
         if verdict.verdict != acceptance.REJECTED:
-            rewritten(data, REHEARSAL)
+            rewritten(image, REHEARSAL)
         return verdict
-    except DeidentificationError:
-        return acceptance.NOT_DEIDENTIFIABLE
+    except RefusedError as error:
+        return error.verdict
     except Exception:
         return acceptance.NOT_READABLE
+
+
+def parsed(data: bytes) -> Dataset:
+    """The image, unless its first bytes say that it is none or is packed in a strange way."""
+    if data[PREAMBLE : PREAMBLE + 4] != b"DICM":
+        raise RefusedError(acceptance.NOT_DICOM)
+    refusal = acceptance.verdict_on_encoding(transfer_syntax(data))
+    if refusal:
+        raise RefusedError(refusal)
+    return dcmread(io.BytesIO(data))
 
 
 def transfer_syntax(data: bytes) -> str:
@@ -122,18 +132,15 @@ def transfer_syntax(data: bytes) -> str:
     return str(meta.get("TransferSyntaxUID", ""))
 
 
-def rewritten(data: bytes, policy: DeidentificationPolicy) -> tuple[Json, Json, bytes]:
+def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, Json, bytes]:
     """Header and report of the de-identified image, and its bytes, none of them copied.
 
     The header is read from what was written, so the record says what the archive holds.
     """
-    if acceptance.verdict_on_encoding(transfer_syntax(data)):
-        raise DeidentificationError("the transfer syntax is not one that is read here.")
-    original = dcmread(io.BytesIO(data))
-    result = deidentify(original, policy)
+    result = deidentify(image, policy)
     written = encoded(result.dataset)
-    if residue(written[: -len(result.dataset.PixelData)], original, policy):
-        raise DeidentificationError("an identifier of the original was found in the result.")
+    if residue(written[: -len(result.dataset.PixelData)], image, policy):
+        raise RefusedError(acceptance.NOT_DEIDENTIFIABLE)
     again = dcmread(io.BytesIO(written), stop_before_pixels=True)
     header = pet_header(again) if again.Modality == "PT" else slice_header(again)
     return header.to_json(), result.report, written

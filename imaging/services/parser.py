@@ -126,7 +126,7 @@ class Parser:
         told = vars(policy) | {"uid_key": policy.uid_key.hex()}
         answer, written = self._ask({"act": "deidentify", "policy": told}, data)
         if "error" in answer:
-            raise ParserError(f"De-identification failed: {str(answer['error'])[:200]}")
+            raise ParserError(str(answer["error"])[:500])
         header, report = answer.get("header"), answer.get("report")
         if not (isinstance(header, dict) and isinstance(report, dict) and written):
             raise ParserDiedError(_DIED)

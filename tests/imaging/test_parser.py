@@ -92,7 +92,7 @@ def test_same_bytes_get_the_same_verdict_and_the_same_file(parser, image):
 
 @pytest.mark.requirement("R100")
 def test_file_that_can_not_be_deidentified_gives_an_error_and_no_bytes(parser, image):
-    with pytest.raises(ParserError, match="could not be read"):
+    with pytest.raises(ParserError, match="The file could not be read"):
         parser.deidentify(encoded(image)[:700], POLICY)
 
 
