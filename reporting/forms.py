@@ -15,9 +15,8 @@ class ExportForm(ActForm):
 
     trial = forms.ModelChoiceField(queryset=Trial.objects.none(), empty_label=None)
     reason = forms.CharField(
-        label="What the export is for",
         max_length=LONGEST_REASON,
-        help_text="It stands in the manifest and in the audit trail.",
+        help_text="What the export is for. It stands in the manifest and in the audit trail.",
     )
 
     def __init__(self, *arguments, by: User, **options) -> None:

@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
         "RegionStatus": "imaging.models.ReferenceRegion.Status",
         "RegionKind": "imaging.models.ReferenceRegion.Kind",
         "PictureKind": "imaging.models.Picture.Kind",
+        "ExportState": "reporting.models.Export.State",
     },
 }
 
