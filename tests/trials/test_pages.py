@@ -31,7 +31,8 @@ from trials.models import (
     Site,
 )
 from trials.roles import Role
-from trials.services import deviations, evidence, jobs, protocols, queries
+from trials.selectors.patients import verdict_stands, with_standing
+from trials.services import deviations, enrolment, evidence, jobs, patients, protocols, queries
 
 pytestmark = pytest.mark.django_db
 
@@ -401,6 +402,30 @@ def test_a_verdict_that_no_longer_stands_is_said_to_and_refused(look, send, coor
     assert "Assess eligibility first" in response.content.decode()
 
 
+@pytest.mark.parametrize("change", ["nothing", "evidence", "consent", "withdrawal", "protocol"])
+def test_a_verdict_stands_in_lists_as_it_stands_for_enrolment(coordinator, patient, change):
+    consent = patients.record_consent(
+        patient, by=coordinator, **CONSENT | {"signed_at": "2026-03-01", "copy_given": True}
+    )
+    assessed(patient, coordinator, record(patient, coordinator))
+    if change == "evidence":
+        record(patient, coordinator)
+    elif change == "consent":
+        patients.record_consent(
+            patient, by=coordinator, **CONSENT | {"signed_at": "2026-03-02", "copy_given": True}
+        )
+    elif change == "withdrawal":
+        patients.withdraw_consent(consent, reason="moved abroad", by=coordinator)
+    elif change == "protocol":
+        with framed():
+            patient.trial.versions.create(
+                number=2, label="2.0", definition={}, definition_sha256="1" * 64
+            )
+    row = with_standing(Patient.objects.filter(pk=patient.pk)).get()
+    assert verdict_stands(row) == (enrolment.verdict_in_force(patient) is not None)
+    assert verdict_stands(row) == (change == "nothing")
+
+
 def test_acts_are_offered_to_those_who_may(look, monitor, coordinator, patient):
     as_coordinator = look(coordinator, "patient", patient.pk)
     as_monitor = look(monitor, "patient", patient.pk)
@@ -574,6 +599,12 @@ def test_the_trail_of_a_site_shows_no_other_site(look, site, coordinator):
     shown = look(investigator, "audit")
     assert f"Patient {own.pk}" in shown
     assert f"Patient {other.pk}" not in shown
+
+
+def test_a_question_is_on_the_trail_of_its_patient(look, monitor, patient):
+    queries.open_query(patient, text="Really?", by=monitor)
+    shown = look(monitor, "audit", patient=patient.identifier, table="trials_querymessage")
+    assert "Text: Really?" in shown
 
 
 def test_the_trail_goes_by_key_and_leaves_nothing_out(look, client, monitor, coordinator, patient):

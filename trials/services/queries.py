@@ -14,8 +14,14 @@ def open_query(about: ScopedModel, *, text: str, by: User) -> Query:
     """Ask the site about a record."""
     permissions.require(by, "query.open", about)
     _require_text(text)
-    trial = subjects.patient_of(about).trial_id
-    with audit.action("query.opened", actor=by, reason="question to the site", trial=trial):
+    patient = subjects.patient_of(about)
+    with audit.action(
+        "query.opened",
+        actor=by,
+        reason="question to the site",
+        trial=patient.trial_id,
+        patient=patient.pk,
+    ):
         return _create(about, text=text, by=by, rule="")
 
 
