@@ -104,6 +104,9 @@ class EmbeddedPostgres:
     def start_again(self, *, timeout: float = 60) -> None:
         """Start the server on its folder, which we hold, after it has ended."""
         self._wait_for_dead_postmaster()
+        # To PostgreSQL a dead postmaster that nobody has reaped yet still holds its socket.
+        for left in self.socket.glob(".s.PGSQL.*"):
+            left.unlink()
         self._launch()
         self._wait_until_ready(timeout)
 

@@ -32,6 +32,8 @@ BACK_OFF = timedelta(seconds=5)
 SYSTEM_USERNAME = "system"
 
 logger = logging.getLogger(__name__)
+# Messages that may be on their way at once; beyond these the sweeper has to do.
+_on_the_way = threading.BoundedSemaphore(64)
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,19 @@ def enqueue(kind: str, *, actor: User, **arguments) -> Job:
 
 
 def _wake(task, job: int) -> None:
-    """Tell a worker; when the broker is away the sweeper will."""
+    """Tell a worker, from a thread: a broker that hangs for minutes holds up nobody's request."""
+    if _on_the_way.acquire(blocking=False):
+        threading.Thread(target=_send, args=(task, job), name="wake", daemon=True).start()
+
+
+def _send(task, job: int) -> None:
+    """Send the message; when the broker is away the sweeper will."""
     try:
         task.apply_async((job,), retry=False, ignore_result=True)
     except task.OperationalError:
         logger.warning("broker unreachable, job %s waits for the sweeper", job)
+    finally:
+        _on_the_way.release()
 
 
 def claim(pk: int) -> Claim | None:
