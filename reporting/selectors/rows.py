@@ -80,16 +80,9 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _text(value: str) -> str | None:
-    return value or None
-
-
-def _part(name: str | int) -> Callable[[Any], Any]:
-    """One item of a JSON value, None where there is none."""
-    take = itemgetter(name)
-    return lambda value: (
-        take(value) if value and (isinstance(value, list) or name in value) else None
-    )
+def _named(name: str) -> Callable[[dict | None], Any]:
+    """A value of a JSON object, None where there is none."""
+    return lambda value: (value or {}).get(name)
 
 
 def _address(quantity: str) -> Computed:
@@ -222,7 +215,9 @@ def _measured(path: str) -> dict[str, str | Computed]:
 
 
 def _point(name: str, lookup: str) -> dict[str, Computed]:
-    return {f"{name}_{axis}_mm": computed(_part(place), lookup) for place, axis in enumerate("xyz")}
+    return {
+        f"{name}_{axis}_mm": computed(itemgetter(place), lookup) for place, axis in enumerate("xyz")
+    }
 
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
@@ -303,10 +298,10 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "scan": "imaging_study__scheduled_scan_id",
                 "series": "pk",
                 "flags": computed(derived.words, "current__flags"),
-                "suvbw_factor_unit": computed(_part("factor_unit"), "current__derivation"),
-                "segmentation_method": computed(_part("method"), "current__parameters"),
-                "threshold_suv": computed(_part("suv"), "current__parameters"),
-                "minimum_volume_ml": computed(_part("minimum_volume_ml"), "current__parameters"),
+                "suvbw_factor_unit": computed(_named("factor_unit"), "current__derivation"),
+                "segmentation_method": computed(_named("method"), "current__parameters"),
+                "threshold_suv": computed(_named("suv"), "current__parameters"),
+                "minimum_volume_ml": computed(_named("minimum_volume_ml"), "current__parameters"),
                 **{
                     name: f"current__{name}"
                     for name in (
@@ -331,9 +326,9 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                     f"{name}_derivation": _address(name)
                     for name in ("suvmax", "suvmean", "suvpeak", "volume_ml", "total_uptake")
                 },
-                "suvmax_plane": computed(_part(0), "suvmax_voxel"),
-                "suvmax_row": computed(_part(1), "suvmax_voxel"),
-                "suvmax_column": computed(_part(2), "suvmax_voxel"),
+                "suvmax_plane": computed(itemgetter(0), "suvmax_voxel"),
+                "suvmax_row": computed(itemgetter(1), "suvmax_voxel"),
+                "suvmax_column": computed(itemgetter(2), "suvmax_voxel"),
                 **_point("centroid", "centroid_mm"),
             },
         ),

@@ -166,6 +166,15 @@ def test_a_residual_that_was_not_measured_is_empty_and_not_zero():
     assert float(row["net_activity_mbq"]) == pytest.approx(190.1 * 2 ** (-600 / 4062.6), rel=1e-12)
 
 
+def test_a_scan_without_injection_is_a_row_that_says_so():
+    made = cohort.make_cohort(0)
+    patient = factories.make_enrolled(made.site, by=made.coordinator)
+    factories.make_scan(patient, by=made.coordinator)
+    row = read("scans", made.trial)[0]
+    injected = ("injected_at", "net_activity_mbq", "weight_kg", "uptake_minutes")
+    assert (row["state"], *(row[name] for name in injected)) == ("scheduled", "", "", "", "")
+
+
 def test_the_age_is_completed_years_at_the_first_consent():
     row = read("patients", cohort.make_cohort().trial)[0]
     # Born 1961-04-23, consent 2026-02-01: the birthday of 2026 was still to come.
@@ -184,10 +193,12 @@ def test_what_must_stay_appears_in_no_file():
     made = cohort.make_cohort()
     patient = Patient.objects.get(trial=made.trial)
     series = Series.objects.get(imaging_study__scheduled_scan__patient=patient)
+    with factories.framed():
+        Patient.objects.filter(pk=patient.pk).update(date_shift_days=-98765)
     stays = [
         "Canary",
         "1961-04",
-        str(patient.date_shift_days),
+        "98765",
         "1999-01-01",
         series.reading_identifier,
         made.coordinator.username,
