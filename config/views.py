@@ -24,8 +24,10 @@ def home(request: HttpRequest) -> HttpResponse:
     user = request.user
     context = {
         "cards": dashboard.cards_for(user),
-        "ahead": dashboard.scans_ahead(user) if user.may("injection.record") else [],
-        "waiting": dashboard.scans_without_images(user) if user.may("images.upload") else [],
+        "may_inject": user.may("injection.record"),
+        "ahead": dashboard.scans_ahead(user),
+        "may_upload": user.may("images.upload"),
+        "waiting": dashboard.scans_without_images(user),
         "may_screen": user.may("patient.screen"),
         "may_export": user.may("export.create"),
         "may_audit": user.may("audit.view"),
