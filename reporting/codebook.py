@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reporting import csvtext
+from reporting import csvtext, derived
 from reporting.datasets import DATASETS, Column, Dataset, Privacy, Type
+from trials.variables import VARIABLES
 
 PATH = "codebook.csv"
 READABLE_PATH = "codebook.md"
+VARIABLES_PATH = "codebook_variables.csv"
 
-COLUMNS = tuple(
-    Column(name, label, Type.TEXT, Privacy.TECHNICAL)
-    for name, label in (
-        ("dataset", "Dataset"),
-        ("column", "Column"),
-        ("label", "Label"),
-        ("type", "Type"),
-        ("unit", "Unit"),
-        ("codes", "Values that occur, value=meaning, separated by semicolons"),
-        ("missing", "What an empty cell means"),
-        ("derivation", "How it is computed"),
-        ("origin", "Variable of SDTMIG 3.4"),
-        ("privacy", "Privacy tag"),
-        ("is_key", "Part of the key"),
-    )
+
+def _columns(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, name, Type.TEXT, Privacy.TECHNICAL) for name in names)
+
+
+COLUMNS = _columns(
+    "dataset",
+    "column",
+    "label",
+    "type",
+    "unit",
+    "codes",
+    "missing",
+    "derivation",
+    "origin",
+    "privacy",
+    "is_key",
+)
+VARIABLE_COLUMNS = _columns(
+    "variable", "label", "kind", "units", "codes", "is_per_scan", "cdisc_code"
 )
 
 READING = """\
@@ -43,6 +50,12 @@ How to read the files: CSV by RFC 4180, UTF-8, a header line, decimal points.
 - Columns ending in `_derivation` hold the address, below that of the site, of the page that
   shows how the number beside it came about. `record_table` and `record_pk` name the row of the
   record.
+- What the column `variable` of the evidence can hold stands in codebook_variables.csv.
+
+Tags: *key* links rows and says nothing by itself; *quasi-identifier* can single out a person
+together with others (dates, site, sex, age); *health* tells of a person's health; *allocation*
+tells which tracer was given; *free text* is what a person wrote and may hold anything;
+*technical* is none of these.
 """
 
 
@@ -68,6 +81,25 @@ def rows() -> Iterator[tuple[str, ...]]:
 def table() -> Iterator[bytes]:
     """The lines of codebook.csv."""
     return csvtext.lines(COLUMNS, rows())
+
+
+def variables() -> Iterator[bytes]:
+    """The lines of codebook_variables.csv: what may be recorded as evidence."""
+    return csvtext.lines(
+        VARIABLE_COLUMNS,
+        (
+            (
+                variable.name,
+                variable.label,
+                variable.kind,
+                "; ".join(variable.units),
+                _pairs(variable.choices),
+                "Y" if variable.is_per_scan else "N",
+                derived.cdisc_code(variable.name),
+            )
+            for variable in VARIABLES.values()
+        ),
+    )
 
 
 def readable() -> str:
@@ -105,7 +137,11 @@ def _cells(cells: Iterable[str]) -> str:
 
 
 def _codes(column: Column) -> str:
-    return "; ".join(f"{code}={meaning}" for code, meaning in column.codes)
+    return _pairs(column.codes)
+
+
+def _pairs(codes: Iterable[tuple[str, str]]) -> str:
+    return "; ".join(f"{code}={meaning}" for code, meaning in codes)
 
 
 def _missing(column: Column) -> str:

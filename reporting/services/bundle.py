@@ -51,6 +51,8 @@ def write(
         bundle.add(codebook.PATH, "Codebook", codebook.table(), has_rows=True)
         text = codebook.readable().encode()
         bundle.add(codebook.READABLE_PATH, "Codebook, to read", [text])
+        variables = codebook.variables()
+        bundle.add(codebook.VARIABLES_PATH, "Variables of evidence", variables, has_rows=True)
         for name in sorted(DATASETS):
             dataset = DATASETS[name]
             bundle.add(dataset.path, dataset.label, _lines(dataset, rows(dataset)), has_rows=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from trials.models import (
     Query,
     ScheduledScan,
 )
+from trials.variables import VARIABLES
 
 COLUMNS = [(dataset, column) for dataset in DATASETS.values() for column in dataset.columns]
 
@@ -168,6 +171,19 @@ def test_the_codebook_says_what_an_empty_residual_means():
     row = next(r for r in codebook.rows() if r[:2] == ("scans", "residual_activity_mbq"))
     assert row[6] == "not measured, which is not zero; or no injection is recorded"
     assert (row[3], row[4], row[8]) == ("number", "MBq", "SUPPEX.ACTRES")
+
+
+def test_the_codebook_explains_every_variable_and_its_choices():
+    text = b"".join(codebook.variables()).decode()
+    rows = {row["variable"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
+    assert set(rows) == set(VARIABLES)
+    assert rows["creatinine"]["units"] == "mg/dL; µmol/L"
+    assert rows["pregnancy_test"]["codes"] == "negative=Negative; positive=Positive"
+
+
+def test_the_readable_codebook_explains_every_tag():
+    words = " ".join(codebook.readable().split())
+    assert [tag for tag in Privacy if f"*{tag}*" not in words] == []
 
 
 def test_the_readable_codebook_keeps_its_tables_whole():

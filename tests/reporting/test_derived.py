@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 
-from reporting import derived
+from reporting import csvtext, derived
 from trials.variables import VARIABLES
 
 
@@ -74,3 +76,10 @@ def test_the_day_of_birth_is_known_by_the_name_evidence_is_recorded_under():
     assert set(VARIABLES) >= set(derived.CDISC_CODES)
     dates = {name for name, variable in VARIABLES.items() if variable.kind == "date"}
     assert dates == derived.YEAR_ONLY
+
+
+@pytest.mark.parametrize("module", [csvtext, derived])
+def test_the_examples_in_the_docstrings_are_true(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0

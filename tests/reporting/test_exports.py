@@ -49,7 +49,8 @@ def opened(export: Export) -> dict[str, bytes]:
 
 @pytest.mark.requirement("R113")
 def test_every_file_of_an_export_has_the_digest_size_and_rows_of_its_manifest(made):
-    files = opened(frozen(made))
+    export = frozen(made)
+    files = opened(export)
     manifest = json.loads(files.pop("manifest.json"))
     said = {f["path"]: (f["sha256"], f["bytes"]) for f in manifest["files"]}
     assert said == {
@@ -58,6 +59,8 @@ def test_every_file_of_an_export_has_the_digest_size_and_rows_of_its_manifest(ma
     counts = {f["path"]: f["rows"] for f in manifest["files"]}
     assert (counts["data/patients.csv"], counts["data/lesions.csv"]) == (2, 4)
     assert counts["codebook.md"] is None
+    with zipfile.ZipFile(io.BytesIO(storage.exports.read(export.sha256))) as archive:
+        assert archive.namelist() == sorted(archive.namelist())
 
 
 @pytest.mark.requirement("R117")
@@ -79,7 +82,7 @@ def test_the_same_data_give_the_same_bytes(made):
     first, second = opened(frozen(made)), opened(frozen(made))
     del first["manifest.json"], second["manifest.json"]
     assert first == second
-    assert len(first) == len(DATASETS) + 2
+    assert len(first) == len(DATASETS) + 3
 
 
 @pytest.mark.requirement("R113")
