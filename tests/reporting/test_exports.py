@@ -206,7 +206,7 @@ def test_a_freeze_killed_in_the_middle_is_done_again_and_once(made):
         # The worker reads datasets in the order of their names and stops at this lock.
         connection.cursor().execute("lock table imaging_lesion in access exclusive mode")
         worker = subprocess.Popen([sys.executable, "-c", WORK, str(job.pk)], cwd=ROOT)
-        until(lambda: waiting_for_a_lock() == 1)
+        until(lambda: is_running(job) and waiting_for_a_lock())
         worker.kill()
         worker.wait()
     job.refresh_from_db()
@@ -227,6 +227,10 @@ django.setup()
 from trials.services import jobs
 jobs.run(int(sys.argv[1]))
 """
+
+
+def is_running(job: Job) -> bool:
+    return Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).exists()
 
 
 def waiting_for_a_lock() -> int:
