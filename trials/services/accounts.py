@@ -20,8 +20,7 @@ TOKEN_LIFE = timedelta(hours=12)
 
 def create_user(*, username: str, password: str, full_name: str, by: User) -> User:
     """A named account; the password has to pass the rules."""
-    if User.objects.filter(username=username).exists():
-        raise Invalid("username", "This user name was given out before; names are never reused.")
+    _require_new_name(username)
     first, _, last = full_name.partition(" ")
     user = User(username=username, first_name=first, last_name=last)
     try:
@@ -43,16 +42,27 @@ def grant(
     by: User,
     starts_on: date,
 ) -> Membership:
-    """Give `user` a role in a trial, at one site or at all of them."""
+    """Give `user` a role in a trial, at one site or at all of them; held already, it stays."""
+    if site and site.trial_id != trial.pk:
+        raise Invalid("site", f"{site} is no site of {trial}.")
+    same = Membership.objects.filter(user=user, trial=trial, site=site, role=role)
     with audit.action("membership.granted", actor=by, reason="role granted", trial=trial.pk):
-        membership, _ = Membership.objects.get_or_create(
-            user=user,
-            trial=trial,
-            site=site,
-            role=role,
-            defaults={"starts_on": starts_on},
+        held = same.filter(ends_on__isnull=True).first()
+        if held is None and same.filter(ends_on__gte=starts_on).exists():
+            raise Invalid("starts_on", "The role is held until later: let the next start then.")
+        return held or same.create(
+            user=user, trial=trial, site=site, role=role, starts_on=starts_on
         )
-    return membership
+
+
+def end_grant(membership: Membership, *, ends_on: date, reason: str, by: User) -> None:
+    """Let a role end after that day; nobody's record of having held it goes."""
+    if ends_on < membership.starts_on:
+        raise Invalid("ends_on", f"The role starts on {membership.starts_on}, it can't end before.")
+    trial = membership.trial_id
+    with audit.action("membership.ended", actor=by, reason=reason, trial=trial):
+        membership.ends_on = ends_on
+        membership.save(update_fields=["ends_on"])
 
 
 def change_password(user: User, password: str) -> None:
@@ -106,6 +116,16 @@ def user_of_token(token: str) -> User | None:
         .first()
     )
     return row.user if row else None
+
+
+def _require_new_name(username: str) -> None:
+    """Refuse a name that can't be one, or that anybody ever had, in whatever case."""
+    try:
+        User.username_validator(username)
+    except ValidationError as error:
+        raise Invalid("username", " ".join(error.messages)) from error
+    if User.objects.filter(username__iexact=username).exists():
+        raise Invalid("username", "This user name was given out before; names are never reused.")
 
 
 def _digest(token: str) -> str:
