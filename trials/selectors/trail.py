@@ -14,7 +14,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import Q, QuerySet
 
-from trials.models import AuditEvent, Patient, Trial, User
+from trials.models import AuditEvent, Patient, Trial
 from trials.selectors.subjects import name_of, tables
 from trials.variables import VARIABLES
 
@@ -42,20 +42,6 @@ class Entry:
     operation: str
     patient: Patient | None
     changes: list[Change]
-
-
-def events_for(user: User) -> QuerySet[AuditEvent]:
-    """Events of the trials and sites in which `user` may read the trail.
-
-    A role at one site reaches what names a patient of that site, and nothing else.
-    """
-    reach = Q(pk__in=[])
-    for trial, site in user.scopes("audit.view"):
-        within = Q(trial=trial)
-        if site is not None:
-            within &= Q(patient__in=Patient.objects.filter(site=site).values("pk"))
-        reach |= within
-    return AuditEvent.objects.filter(reach)
 
 
 def chosen(events: QuerySet[AuditEvent], filters: dict[str, str]) -> QuerySet[AuditEvent]:
