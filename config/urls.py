@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_required
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
@@ -14,7 +15,8 @@ api = [
     path("", include("imaging.api.urls")),
     path("", include("reporting.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", ApiDocs.as_view(url_name="schema"), name="docs"),
+    # A page: whoever is not logged in is sent to log in.
+    path("docs/", login_required(ApiDocs.as_view(url_name="schema")), name="docs"),
 ]
 
 urlpatterns = [

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from itertools import count
 
 import numpy as np
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from imaging import storage
@@ -24,7 +25,10 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import assembly, quantification
+from imaging.services import assembly, intake, quantification
+from reporting.manifest import Manifest
+from reporting.models import Export
+from reporting.storage import exports as export_store
 from tests import factories
 from tests.factories import NOON
 from tests.imaging.conftest import pet_dataset
@@ -39,6 +43,8 @@ from trials.models import (
     Job,
     Membership,
     Patient,
+    PlannedScan,
+    ProtocolVersion,
     Query,
     ScheduledScan,
     Site,
@@ -66,7 +72,17 @@ class Record:
     transmittal: Transmittal
     run: Quantification
     query: Query
+    answered: Query
     deviation: Deviation
+    acknowledged: Deviation
+    # What still waits for its act: a patient to enrol, a plan to schedule, a syringe to fill,
+    # an upload to go on with, images to decide about.
+    screened: Patient
+    unscheduled: PlannedScan
+    prepared: ScheduledScan
+    receiving: Transmittal
+    held: Transmittal
+    export: Export
 
     @property
     def trial(self) -> Trial:
@@ -97,6 +113,9 @@ def make_record(site: Site, *, by: User) -> Record:
     scan = factories.make_scan(patient, by=by)
     fact = _fact(patient, by=by)
     run = make_measured(scan, by=by)
+    prepared = factories.make_enrolled(site, by=by)
+    ready = factories.make_scan(prepared, by=by)
+    about = deviations.record(patient, text="early", by=by)
     return Record(
         site=site,
         patient=patient,
@@ -108,8 +127,86 @@ def make_record(site: Site, *, by: User) -> Record:
         transmittal=run.series.transmittal,
         run=run,
         query=queries.open_query(patient, text="Which formula?", by=by),
+        answered=queries.answer(
+            queries.open_query(patient, text="Which scale?", by=by), text="Kitchen", by=by
+        ),
         deviation=deviations.record(patient, text="late", by=by),
+        acknowledged=deviations.acknowledge(about, text="seen", by=by),
+        screened=_screened(site, by=by),
+        unscheduled=_plan(scan.planned_scan),
+        prepared=ready,
+        receiving=_receiving(ready, by=by),
+        held=_held(scan, by=by),
+        export=_export(site.trial, by=by),
     )
+
+
+def _screened(site: Site, *, by: User) -> Patient:
+    """A patient in screening, with an eligible verdict that stands."""
+    patient = factories.make_enrolled(site, by=by)
+    with factories.framed():
+        patient.state = Patient.State.SCREENING
+        patient.save(update_fields=["state"])
+    return patient
+
+
+def _plan(like: PlannedScan) -> PlannedScan:
+    """Another scan that the protocol plans."""
+    with factories.framed():
+        return PlannedScan.objects.create(
+            version=like.version,
+            tracer=like.tracer,
+            identifier=f"scan_{next(_uids)}",
+            label="Another scan",
+            segmentation=like.segmentation,
+        )
+
+
+def _receiving(scan: ScheduledScan, *, by: User) -> Transmittal:
+    """An upload that began with one file."""
+    transmittal = intake.open_transmittal(scan, by=by)
+    intake.receive(transmittal, files=[SimpleUploadedFile("0.dcm", b"first")], by=by)
+    return transmittal
+
+
+def _held(scan: ScheduledScan, *, by: User) -> Transmittal:
+    with factories.framed():
+        return Transmittal.objects.create(
+            scheduled_scan=scan,
+            state=Transmittal.State.QUARANTINED,
+            code="sex-differs",
+            message="Check that the images are of this patient.",
+            sent_by=by,
+            completed_at=timezone.now(),
+        )
+
+
+def _export(trial: Trial, *, by: User) -> Export:
+    """A frozen export without files: what is in one, the tests of reporting look at."""
+    sha256, size = export_store.write([b"frozen"])
+    now = timezone.now()
+    with factories.framed():
+        export = Export.objects.create(trial=trial, reason="interim", requested_by=by)
+        manifest = Manifest(
+            export=export.pk,
+            trial=trial.identifier,
+            is_demo=False,
+            protocol_version="1.0",
+            protocol_sha256="0" * 64,
+            as_of=now,
+            audit_event=1,
+            snapshot="1:1:",
+            software_version="test",
+            requested_by=by.username,
+            requested_at=now,
+            reason="interim",
+            files=(),
+        )
+        export.state, export.as_of, export.audit_event = Export.State.FROZEN, now, 1
+        export.manifest = manifest.to_json()
+        export.sha256, export.size = sha256, size
+        export.save()
+    return export
 
 
 def _consent(patient: Patient, *, by: User) -> Consent:
@@ -142,18 +239,8 @@ def _assessment(patient: Patient, fact: Evidence) -> EligibilityAssessment:
     """The newest assessment, with a result of one criterion on one fact."""
     made = patient.assessments.first()
     with factories.framed():
-        criterion, _ = EligibilityCriterion.objects.get_or_create(
-            version=made.version,
-            identifier="I1",
-            defaults={
-                "position": 1,
-                "category": EligibilityCriterion.Category.INCLUSION,
-                "text": "Taller than a child",
-                "expression": {"variable": "height"},
-                "gate": EligibilityCriterion.Gate.ENROLMENT,
-                "provenance": EligibilityCriterion.Provenance.SOURCE,
-            },
-        )
+        criterion = _criterion(made.version, "I1", EligibilityCriterion.Gate.ENROLMENT)
+        _criterion(made.version, "I2", EligibilityCriterion.Gate.PRE_INJECTION)
         result = CriterionResult.objects.create(
             assessment=made,
             criterion=criterion,
@@ -163,6 +250,22 @@ def _assessment(patient: Patient, fact: Evidence) -> EligibilityAssessment:
         )
         result.evidence.add(fact)
     return made
+
+
+def _criterion(version: ProtocolVersion, identifier: str, gate: str) -> EligibilityCriterion:
+    found, _ = EligibilityCriterion.objects.get_or_create(
+        version=version,
+        identifier=identifier,
+        defaults={
+            "position": int(identifier[1:]),
+            "category": EligibilityCriterion.Category.INCLUSION,
+            "text": "Taller than a metre",
+            "expression": {"op": "ge", "var": "height", "value": 100, "unit": "cm"},
+            "gate": gate,
+            "provenance": EligibilityCriterion.Provenance.SOURCE,
+        },
+    )
+    return found
 
 
 def add_more(record: Record, *, by: User) -> None:
@@ -175,11 +278,8 @@ def add_more(record: Record, *, by: User) -> None:
         made.pk, made._state.adding = None, True
         made.assessed_at = timezone.now()
         made.save()
-        plan = record.scan.planned_scan
-        plan.pk, plan._state.adding = None, True
-        plan.identifier = f"scan_{next(_uids)}"
-        plan.save()
     _assessment(patient, fact)
+    plan = _plan(record.scan.planned_scan)
     scan = scans.schedule(patient, planned_scan=plan, planned_at=NOON, by=by)
     _injection(scan, by=by)
 

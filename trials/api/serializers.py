@@ -142,7 +142,7 @@ class Trial(TrialLine):
 class Patient(Rows):
     trial = serializers.CharField(source="trial.identifier")
     site_code = serializers.CharField(source="site.code")
-    birth = serializers.CharField(help_text="As precise as known: 1961, 1961-04 or 1961-04-23.")
+    birth = serializers.CharField(help_text="As precise as known: 1970, 1970-01 or 1970-01-31.")
 
     class Meta:
         model = models.Patient
@@ -162,7 +162,7 @@ class Patient(Rows):
 class Register(serializers.Serializer):
     site = Key(help_text="Primary key of the site.")
     sex_at_birth = Line(max_length=10, help_text="F, M or U (unknown).")
-    birth = Line(max_length=32, help_text="1961, 1961-04 or 1961-04-23.")
+    birth = Line(max_length=32, help_text="1970, 1970-01 or 1970-01-31.")
 
 
 class Consent(Rows):
@@ -469,7 +469,7 @@ class PatientFilter(TrialFilter):
 
 
 class AuditFilter(TrialFilter):
-    patient = Key(required=False)
+    patient = Line(required=False, max_length=40, help_text="Identifier or primary key.")
     table = Line(required=False, max_length=63)
     row = Line(required=False, max_length=63)
 

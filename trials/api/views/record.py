@@ -9,8 +9,8 @@ from rest_framework.response import Response
 from trials import permissions
 from trials.api import serializers
 from trials.api.base import Endpoint, asked, filtered, operation
-from trials.models import Deviation, Job, Query, QueryMessage, ScopedModel, Trial
-from trials.selectors import audit_trail
+from trials.models import Deviation, Job, Query, QueryMessage, ScopedModel
+from trials.selectors import audit_trail, trail
 from trials.services import deviations, queries, subjects
 
 QUERIES = Query.objects.select_related("trial", "opened_by").prefetch_related(
@@ -152,10 +152,8 @@ class AuditTrail(Endpoint):
     def get(self, request: Request) -> Response:
         """Who changed what, when and why, newest first; at one site, of its patients alone."""
         rows = audit_trail.events_seen_by(request.user)
-        wanted = filtered(request, serializers.AuditFilter)
-        if trial := wanted.pop("trial", None):
-            wanted["trial__in"] = Trial.objects.filter(identifier=trial).values("pk")
-        return self.page(rows.filter(**wanted), serializers.AuditEvent)
+        rows = trail.chosen(rows, filtered(request, serializers.AuditFilter))
+        return self.page(rows, serializers.AuditEvent)
 
 
 class Jobs(Endpoint):

@@ -1,0 +1,603 @@
+"""Who may do what: every address and method, for every role, wherever the role is held.
+
+The table below is the whole of it. An address that is not in it fails, and so does an entry
+without an address. In scope without the right is 403, out of scope 404, nobody is sent to log
+in; what is granted is done, or refused by a rule (409) or for its content (422).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import product
+from operator import methodcaller
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
+
+from tests import factories, records
+from tests.records import Record
+from trials.models import Membership, Site, Trial, User
+from trials.roles import PERMISSIONS, Role
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+# Where a role is held, seen from the row that is asked for.
+AT_SITE, IN_TRIAL, ELSEWHERE, OTHER_TRIAL, NOT_NOW = (
+    "at its site",
+    "in its trial",
+    "at another site",
+    "in another trial",
+    "not today",
+)
+PLACES = (AT_SITE, IN_TRIAL, ELSEWHERE, OTHER_TRIAL)
+DAY = timedelta(days=1)
+DONE = {200, 201, 204, 302, 409, 422}
+
+
+@dataclass(frozen=True)
+class Need:
+    """What an address asks of a user, and how it answers who lacks it."""
+
+    permission: str = ""
+
+    def answers(self, role: Role, place: str) -> set[int]:
+        raise NotImplementedError
+
+    def has(self, role: Role) -> bool:
+        return role in PERMISSIONS[self.permission]
+
+
+class Public(Need):
+    """Anyone, logged in or not."""
+
+    def answers(self, *_) -> set[int]:
+        return DONE
+
+
+class LoggedIn(Need):
+    """Any user."""
+
+    def answers(self, *_) -> set[int]:
+        return DONE
+
+
+class Nowhere(Need):
+    """No such address, for anyone."""
+
+    def answers(self, *_) -> set[int]:
+        return {404}
+
+
+class OnRow(Need):
+    """The right on a row of a site."""
+
+    reach: tuple[str, ...] = (AT_SITE, IN_TRIAL)
+
+    def answers(self, role: Role, place: str) -> set[int]:
+        if place not in self.reach:
+            return {404}
+        return DONE if self.has(role) else {403}
+
+
+class OnTrial(OnRow):
+    """The right on a row of the trial as such, which its sites see."""
+
+    reach = (AT_SITE, IN_TRIAL, ELSEWHERE)
+
+
+class OnAllSites(OnRow):
+    """The right on a row about all sites together, which one site does not see."""
+
+    reach = (IN_TRIAL,)
+
+
+class OnList(Need):
+    """The right in some trial: a list of what lies within it, or a form to choose from."""
+
+    def answers(self, role: Role, place: str) -> set[int]:
+        return DONE if place != NOT_NOW and self.has(role) else {403}
+
+
+class OnNamed(Need):
+    """The right on a row that the body, or the query of a link, names."""
+
+    def answers(self, role: Role, place: str) -> set[int]:
+        if place == NOT_NOW or not self.has(role):
+            return {403}
+        return DONE if place in (AT_SITE, IN_TRIAL) else {404}
+
+
+class OnWholeTrial(Need):
+    """The right at all sites of a trial that the body names."""
+
+    def answers(self, role: Role, place: str) -> set[int]:
+        if place in (OTHER_TRIAL, NOT_NOW):
+            return {404}
+        return DONE if place == IN_TRIAL and self.has(role) else {403}
+
+
+# Address and method: what it needs.
+TABLE: dict[tuple[str, str], Need] = {
+    ("home", "GET"): LoggedIn(),
+    ("login", "GET"): Public(),
+    ("login", "POST"): Public(),
+    ("logout", "POST"): LoggedIn(),
+    ("password_change", "GET"): LoggedIn(),
+    ("password_change", "POST"): LoggedIn(),
+    # Pages of the trial
+    ("trials", "GET"): OnList("trial.view"),
+    ("trial", "GET"): OnTrial("trial.view"),
+    ("patients", "GET"): OnList("patient.view"),
+    ("patient_new", "GET"): OnList("patient.screen"),
+    ("patient_new", "POST"): OnList("patient.screen"),
+    ("patient", "GET"): OnRow("patient.view"),
+    ("consent_new", "GET"): OnRow("consent.record"),
+    ("consent_new", "POST"): OnRow("consent.record"),
+    ("consent_withdraw", "GET"): OnRow("consent.record"),
+    ("consent_withdraw", "POST"): OnRow("consent.record"),
+    ("evidence_new", "GET"): OnRow("evidence.record"),
+    ("evidence_new", "POST"): OnRow("evidence.record"),
+    ("evidence_correct", "GET"): OnRow("evidence.record"),
+    ("evidence_correct", "POST"): OnRow("evidence.record"),
+    ("patient_assess", "POST"): OnRow("eligibility.assess"),
+    ("patient_enrol", "POST"): OnRow("patient.enrol"),
+    ("assessment", "GET"): OnRow("eligibility.view"),
+    ("eligibility", "GET"): OnList("eligibility.view"),
+    ("scan_new", "GET"): OnRow("scan.schedule"),
+    ("scan_new", "POST"): OnRow("scan.schedule"),
+    ("scan", "GET"): OnRow("patient.view"),
+    ("scan_assess", "POST"): OnRow("eligibility.assess"),
+    ("injection_new", "GET"): OnRow("injection.record"),
+    ("injection_new", "POST"): OnRow("injection.record"),
+    ("queries", "GET"): OnList("query.view"),
+    ("query_new", "GET"): OnNamed("query.open"),
+    ("query_new", "POST"): OnNamed("query.open"),
+    ("query", "GET"): OnRow("query.view"),
+    ("query_answer", "POST"): OnRow("query.answer"),
+    ("query_reopen", "POST"): OnRow("query.close"),
+    ("query_close", "POST"): OnRow("query.close"),
+    ("deviations", "GET"): OnList("deviation.view"),
+    ("deviation_new", "GET"): OnNamed("deviation.record"),
+    ("deviation_new", "POST"): OnNamed("deviation.record"),
+    ("deviation", "GET"): OnRow("deviation.view"),
+    ("deviation_acknowledge", "POST"): OnRow("deviation.acknowledge"),
+    ("deviation_close", "POST"): OnRow("deviation.close"),
+    ("audit", "GET"): OnList("audit.view"),
+    ("jobs", "GET"): OnList("jobs.view"),
+    # Pages of images
+    ("upload", "GET"): OnRow("images.upload"),
+    ("transmittals", "GET"): OnList("images.view"),
+    ("transmittal", "GET"): OnRow("images.view"),
+    ("transmittal_decide", "POST"): OnRow("images.decide"),
+    ("series", "GET"): OnRow("images.view"),
+    ("reading_list", "GET"): OnList("reading.view"),
+    ("reading", "GET"): OnRow("reading.view"),
+    ("reading", "POST"): OnRow("region.place"),
+    ("picture", "GET"): OnRow("quantification.view"),
+    ("derivation", "GET"): OnRow("quantification.view"),
+    # Pages of exports
+    ("exports", "GET"): OnList("export.view"),
+    ("export_new", "GET"): OnList("export.create"),
+    ("export_new", "POST"): OnList("export.create"),
+    ("export", "GET"): OnAllSites("export.view"),
+    ("export_download", "GET"): OnAllSites("export.view"),
+    # The API
+    ("api_tokens", "POST"): Public(),
+    ("api_token", "DELETE"): LoggedIn(),
+    ("api_me", "GET"): LoggedIn(),
+    ("schema", "GET"): LoggedIn(),
+    ("docs", "GET"): LoggedIn(),
+    ("api_trials", "GET"): OnList("trial.view"),
+    ("api_trial", "GET"): OnTrial("trial.view"),
+    ("api_patients", "GET"): OnList("patient.view"),
+    ("api_patients", "POST"): OnNamed("patient.screen"),
+    ("api_patient", "GET"): OnRow("patient.view"),
+    ("api_consents", "GET"): OnRow("patient.view"),
+    ("api_consents", "POST"): OnRow("consent.record"),
+    ("api_consent_withdraw", "POST"): OnRow("consent.record"),
+    ("api_evidence", "GET"): OnRow("patient.view"),
+    ("api_evidence", "POST"): OnRow("evidence.record"),
+    ("api_evidence_correct", "POST"): OnRow("evidence.record"),
+    ("api_assessments", "GET"): OnRow("eligibility.view"),
+    ("api_assessments", "POST"): OnRow("eligibility.assess"),
+    ("api_enrol", "POST"): OnRow("patient.enrol"),
+    ("api_scans", "GET"): OnRow("patient.view"),
+    ("api_scans", "POST"): OnRow("scan.schedule"),
+    ("api_scan", "GET"): OnRow("patient.view"),
+    ("api_injection", "POST"): OnRow("injection.record"),
+    ("api_queries", "GET"): OnList("query.view"),
+    ("api_queries", "POST"): OnNamed("query.open"),
+    ("api_query", "GET"): OnRow("query.view"),
+    ("api_query_answer", "POST"): OnRow("query.answer"),
+    ("api_query_reopen", "POST"): OnRow("query.close"),
+    ("api_query_close", "POST"): OnRow("query.close"),
+    ("api_deviations", "GET"): OnList("deviation.view"),
+    ("api_deviations", "POST"): OnNamed("deviation.record"),
+    ("api_deviation", "GET"): OnRow("deviation.view"),
+    ("api_deviation_acknowledge", "POST"): OnRow("deviation.acknowledge"),
+    ("api_deviation_close", "POST"): OnRow("deviation.close"),
+    ("api_audit", "GET"): OnList("audit.view"),
+    ("api_jobs", "GET"): OnList("jobs.view"),
+    ("api_upload", "POST"): OnRow("images.upload"),
+    ("api_transmittals", "GET"): OnList("images.view"),
+    ("api_transmittal", "GET"): OnRow("images.view"),
+    ("api_missing", "POST"): OnRow("images.upload"),
+    ("api_files", "GET"): OnRow("images.view"),
+    ("api_files", "POST"): OnRow("images.upload"),
+    ("api_complete", "POST"): OnRow("images.upload"),
+    ("api_decide", "POST"): OnRow("images.decide"),
+    ("api_series_list", "GET"): OnList("images.view"),
+    ("api_series", "GET"): OnRow("images.view"),
+    ("api_derivation", "GET"): OnRow("quantification.view"),
+    ("api_picture", "GET"): OnRow("quantification.view"),
+    ("api_readings", "GET"): OnList("reading.view"),
+    ("api_reading", "GET"): OnRow("reading.view"),
+    ("api_regions", "POST"): OnRow("region.place"),
+    ("api_exports", "GET"): OnList("export.view"),
+    ("api_exports", "POST"): OnWholeTrial("export.create"),
+    ("api_export", "GET"): OnAllSites("export.view"),
+    ("api_export_download", "GET"): OnAllSites("export.view"),
+    **{("api_unknown", method): Nowhere() for method in METHODS},
+}
+
+Of = Callable[[Record], Any]
+# Where an address points, besides at the patient: the row of the record it stands for.
+ROWS: dict[str, Of] = {
+    "consent_withdraw": lambda r: r.consent,
+    "evidence_correct": lambda r: r.evidence,
+    "assessment": lambda r: r.assessment,
+    "patient_assess": lambda r: r.screened,
+    "patient_enrol": lambda r: r.screened,
+    "enrol": lambda r: r.screened,
+    "scan": lambda r: r.scan,
+    "scan_assess": lambda r: r.prepared,
+    "injection_new": lambda r: r.prepared,
+    "injection": lambda r: r.prepared,
+    "query": lambda r: r.query,
+    "query_answer": lambda r: r.query,
+    "query_reopen": lambda r: r.answered,
+    "query_close": lambda r: r.query,
+    "deviation": lambda r: r.deviation,
+    "deviation_acknowledge": lambda r: r.deviation,
+    "deviation_close": lambda r: r.acknowledged,
+    "upload": lambda r: r.prepared,
+    "transmittal": lambda r: r.transmittal,
+    "transmittal_decide": lambda r: r.held,
+    "missing": lambda r: r.receiving,
+    "files": lambda r: r.receiving,
+    "complete": lambda r: r.receiving,
+    "decide": lambda r: r.held,
+    "series": lambda r: r.series,
+    "picture": lambda r: r.run.pictures.get(),
+    "derivation": lambda r: r.run.lesions.get(),
+    "export": lambda r: r.export,
+    "export_download": lambda r: r.export,
+}
+
+ABOUT = {"text": "Which formula?"}
+WORDS = {
+    "text": "as the source says",
+    "reason": "wrong page read",
+    "observed_at": "2026-03-01",
+    "source": "medical record",
+}
+CONSENT = {
+    "version": "2.0",
+    "language": "en",
+    "signed_at": "2026-03-01",
+    "signatory": "patient",
+    "obtained_by": "I. Investigator",
+}
+INJECTION = {
+    "assayed_activity_mbq": 150,
+    "residual_activity_mbq": 1,
+    "route": "intravenous",
+    "weight_kg": 70,
+    "height_cm": 170,
+}
+TIMES = ("assayed_at", "residual_at", "injected_at")
+# What is sent, by address; an address that is not here is sent nothing.
+BODIES: dict[str, Of] = {
+    "login": lambda _: {"username": "nobody", "password": "wrong"},
+    "password_change": lambda _: {"old_password": "wrong"},
+    "api_tokens": lambda _: {"username": "nobody", "password": "wrong"},
+    "patient_new": lambda r: {"site": r.site.pk, "sex_at_birth": "F", "birth": "1961"},
+    "api_patients": lambda r: {"site": r.site.pk, "sex_at_birth": "F", "birth": "1961"},
+    "consent_new": lambda _: CONSENT | {"copy_given": "yes"},
+    "api_consents": lambda _: CONSENT | {"copy_given": True},
+    "consent_withdraw": lambda _: WORDS,
+    "api_consent_withdraw": lambda _: WORDS,
+    "evidence_new": lambda _: WORDS | {"value": "171", "unit": "cm", "is_study_specific": "no"},
+    "api_evidence": lambda _: (
+        WORDS | {"variable": "height", "value": 171, "unit": "cm", "is_study_specific": False}
+    ),
+    "evidence_correct": lambda _: WORDS | {"value": "171", "unit": "cm"},
+    "api_evidence_correct": lambda _: WORDS | {"value": 171, "unit": "cm"},
+    "api_assessments": lambda _: {"gate": "enrolment"},
+    "scan_assess": lambda _: {"gate": "pre_injection"},
+    "scan_new": lambda r: {"planned_scan": r.unscheduled.pk, "planned_at": "2026-03-02T12:00"},
+    "api_scans": lambda r: {"planned_scan": r.unscheduled.pk, "planned_at": "2026-03-02T12:00Z"},
+    "injection_new": lambda _: INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00"),
+    "api_injection": lambda _: INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00Z"),
+    "api_queries": lambda r: _subject(r) | ABOUT,
+    "api_deviations": lambda r: _subject(r) | ABOUT,
+    **dict.fromkeys(
+        [
+            "query_new",
+            "query_answer",
+            "query_reopen",
+            "query_close",
+            "deviation_new",
+            "deviation_acknowledge",
+            "deviation_close",
+            "api_query_answer",
+            "api_query_reopen",
+            "api_query_close",
+            "api_deviation_acknowledge",
+            "api_deviation_close",
+        ],
+        lambda _: ABOUT,
+    ),
+    "transmittal_decide": lambda _: {"release": "yes", "reason": "checked"},
+    "api_decide": lambda _: {"release": True, "reason": "checked"},
+    "api_missing": lambda _: {"sha256s": ["0" * 64]},
+    "api_files": lambda _: {"files": [SimpleUploadedFile("1.dcm", b"second")]},
+    "reading": lambda _: {"kind": "liver", "x_mm": 20, "y_mm": 20, "z_mm": 15, "radius_mm": 6},
+    "api_regions": lambda _: {"kind": "liver", "centre_mm": [20, 20, 15], "radius_mm": 6},
+    "export_new": lambda r: {"trial": r.trial.pk, "reason": "interim analysis"},
+    "api_exports": lambda r: {"trial": r.trial.identifier, "reason": "interim analysis"},
+}
+QUERIES: dict[str, Of] = {
+    "query_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
+    "deviation_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
+    "evidence_new": lambda _: {"variable": "height"},
+}
+# What comes of an address here, where it is neither shown nor done: who is logged in is sent
+# on by the log-in, and the words sent are no password and no token.
+OTHERWISE = {
+    ("login", "GET"): 302,
+    ("login", "POST"): 302,
+    ("password_change", "POST"): 422,
+    ("api_tokens", "POST"): 401,
+    ("api_token", "DELETE"): 409,
+}
+
+
+def _subject(record: Record) -> dict:
+    return {"subject_table": "trials_patient", "subject_pk": record.patient.pk}
+
+
+def patterns(found=None) -> Iterator[URLPattern]:
+    """Every address of the resolver."""
+    for one in found or get_resolver().url_patterns:
+        if isinstance(one, URLPattern):
+            yield one
+        else:
+            yield from patterns(one.url_patterns)
+
+
+def address(name: str, record: Record) -> str:
+    """The path of a named address, at its row of the record."""
+    (pattern,) = [one for one in patterns() if one.name == name]
+    wanted = {
+        "identifier": record.trial.identifier,
+        "reading_identifier": record.series.reading_identifier,
+        "quantity": "suvmax",
+        "rest": "v1/nowhere/",
+    }
+    keys = pattern.pattern.converters
+    if "pk" in keys:
+        row = ROWS.get(name) or ROWS.get(name.removeprefix("api_")) or (lambda r: r.patient)
+        wanted["pk"] = row(record).pk
+    path = reverse(name, kwargs={key: wanted[key] for key in keys})
+    if name in QUERIES:
+        path += "?" + "&".join(f"{key}={value}" for key, value in QUERIES[name](record).items())
+    return path
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, ready to be sent by anyone."""
+
+    name: str
+    method: str
+    path: str
+    body: Any
+
+    @property
+    def is_api(self) -> bool:
+        return self.path.startswith("/api/")
+
+    def by(self, client: Client):
+        """Send it, and take back what it changed."""
+        options: dict[str, Any] = {}
+        if self.body and self.is_api and self.name != "api_files":
+            options = {"data": json.dumps(self.body), "content_type": "application/json"}
+        elif self.body and self.method == "POST":
+            for file in self.body.get("files", ()):
+                file.seek(0)
+            options = {"data": self.body}
+        cookies = client.cookies.copy()
+        with transaction.atomic():
+            response = getattr(client, self.method.lower())(self.path, **options)
+            transaction.set_rollback(True)
+        client.cookies = cookies
+        return response
+
+
+def call(name: str, method: str, record: Record) -> Call:
+    body = BODIES[name](record) if method != "GET" and name in BODIES else None
+    return Call(name, method, address(name, record), body)
+
+
+def listing(found: dict) -> str:
+    """One line for each, so that a failure can be read."""
+    return "\n".join(f"{key}: {value}" for key, value in found.items())
+
+
+def status(response) -> int:
+    """The status; a way to the log-in is told from other ways."""
+    is_login = response.status_code == 302 and response["Location"].startswith("/login/?next=")
+    return 401 if is_login else response.status_code
+
+
+@pytest.fixture(autouse=True)
+def quiet_and_unthrottled():
+    """Thousands of refusals are what is wanted here: not a line of log for each."""
+    cache.clear()
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def record() -> Record:
+    site = factories.make_site(factories.make_trial())
+    return records.make_record(site, by=records.everyone(site.trial))
+
+
+@pytest.fixture
+def calls(record) -> dict[tuple[str, str], Call]:
+    return {key: call(*key, record) for key in TABLE}
+
+
+def client_of(user: User | None) -> Client:
+    client = Client(raise_request_exception=False)
+    if user:
+        client.force_login(user)
+    return client
+
+
+def holder(role: Role, place: str, record: Record) -> User:
+    """A user with one role in one place."""
+    trial, site = _where(place, record)
+    return _with_roles([role], trial, site)
+
+
+def _where(place: str, record: Record) -> tuple[Trial, Site | None]:
+    if place == IN_TRIAL:
+        return record.trial, None
+    if place == ELSEWHERE:
+        return record.trial, factories.make_site(record.trial)
+    if place == OTHER_TRIAL:
+        return factories.make_trial(), None
+    return record.trial, record.site
+
+
+def _with_roles(
+    roles, trial: Trial, site: Site | None, *, user: User | None = None, **dates: date
+) -> User:
+    user = user or factories.make_user()
+    with factories.framed():
+        for role in roles:
+            Membership.objects.create(
+                user=user,
+                trial=trial,
+                site=site,
+                role=role,
+                **{"starts_on": date(2026, 1, 1)} | dates,
+            )
+    return user
+
+
+def surprises(user: User, calls: dict, expected: Callable[[Need], set[int]]) -> dict:
+    """Calls that `user` gets other answers to than expected, with both."""
+    client, wrong = client_of(user), {}
+    for key, one in calls.items():
+        found, allowed = status(one.by(client)), expected(TABLE[key])
+        if key in OTHERWISE:
+            allowed = {OTHERWISE[key]}
+        elif key[1] == "GET" and 200 in allowed:
+            allowed = {200}
+        if found not in allowed:
+            wrong[key] = (found, allowed)
+    return wrong
+
+
+@pytest.mark.requirement("R32")
+def test_the_table_names_every_address_and_no_other():
+    names = [pattern.name for pattern in patterns()]
+    assert sorted(names) == sorted({name for name, _ in TABLE})
+
+
+@pytest.mark.requirement("R31")
+def test_a_role_opens_what_it_grants_where_it_is_held(record, calls):
+    wrong = {}
+    for role, place in product(Role, PLACES):
+        user = holder(role, place, record)
+        found = surprises(user, calls, methodcaller("answers", role, place))
+        wrong |= {(role.value, place, *key): one for key, one in found.items()}
+    assert not wrong, listing(wrong)
+
+
+@pytest.mark.requirement("R31")
+def test_roles_of_other_days_open_nothing(record, calls):
+    """Every role until yesterday and again from tomorrow on."""
+    today = timezone.localdate()
+    user = _with_roles(Role, record.trial, None, ends_on=today - DAY)
+    _with_roles(Role, record.trial, None, starts_on=today + DAY, user=user)
+    wrong = surprises(user, calls, methodcaller("answers", Role.AUDITOR, NOT_NOW))
+    assert not wrong, listing(wrong)
+
+
+@pytest.mark.requirement("R31")
+def test_nobody_gets_nothing_but_the_way_to_the_log_in(calls):
+    client = client_of(None)
+    found = {key: status(one.by(client)) for key, one in calls.items()}
+    expected = {key: 401 for key, need in TABLE.items() if not isinstance(need, Public | Nowhere)}
+    assert {key: code for key, code in found.items() if key in expected} == expected
+
+
+@pytest.mark.requirement("R32")
+def test_a_method_that_is_not_listed_is_refused(record):
+    client = client_of(records.everyone(record.trial))
+    found = {
+        (name, method): call(name, method, record).by(client).status_code
+        for name in {name for name, _ in TABLE}
+        for method in METHODS
+        if (name, method) not in TABLE
+    }
+    wrong = {key: code for key, code in found.items() if code != 405}
+    assert not wrong, listing(wrong)
+
+
+def test_what_is_granted_is_done_unless_a_rule_refuses_it(record, calls):
+    """So that "done or refused" above is not satisfied by refusals alone."""
+    client, found = client_of(records.everyone(record.trial)), {}
+    for key, one in calls.items():
+        response = one.by(client)
+        if response.status_code not in {200, 201, 204, 302}:
+            found[key] = response.status_code
+    expected = {key: code for key, code in OTHERWISE.items() if code != 302}
+    expected |= {key: 404 for key in TABLE if key[0] == "api_unknown"}
+    assert found == expected, listing(found)
+
+
+@pytest.mark.requirement("R38")
+@pytest.mark.parametrize("role", [Role.READER, Role.ADMINISTRATOR])
+def test_no_page_and_no_answer_names_a_patient_to(role, record, calls):
+    with factories.framed():
+        record.site.name = "Canary Hospital"
+        record.site.save(update_fields=["name"])
+    client = client_of(holder(role, IN_TRIAL, record))
+    names = [record.patient.identifier, "Canary Hospital", record.patient.birth]
+    shown = {key: one.by(client) for key, one in calls.items() if key[1] == "GET"}
+    leaks = {
+        (*key, name)
+        for key, response in shown.items()
+        for name in names
+        if response.status_code == 200 and name in response.content.decode(errors="replace")
+    }
+    assert leaks == set()
