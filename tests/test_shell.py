@@ -11,8 +11,11 @@ from html.parser import HTMLParser
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.auth.hashers import make_password
+from django.test import Client
 from django.utils import timezone
 
+from config import dashboard, navigation
 from config.demo.accounts import PASSWORD as DEMO_PASSWORD
 from config.settings import base
 from tests import factories, records
@@ -111,6 +114,14 @@ def test_passwords_are_kept_by_argon2id(settings):
     )
     assert user.password.startswith("argon2$argon2id$")
     assert user.check_password(PASSWORD)
+
+
+def test_an_account_whose_hash_is_of_an_older_kind_still_logs_in(client, user, settings):
+    settings.PASSWORD_HASHERS = base.PASSWORD_HASHERS
+    with factories.framed():
+        user.password = make_password(PASSWORD, hasher="pbkdf2_sha256")
+        user.save(update_fields=["password"])
+    assert log_in(client, user).status_code == 302
 
 
 @pytest.mark.requirement("R36")
@@ -341,8 +352,6 @@ def test_a_stranger_sees_the_log_in_alone(client):
 
 
 def test_a_form_without_its_token_is_refused_with_advice(user):
-    from django.test import Client
-
     strict = Client(enforce_csrf_checks=True)
     answer = strict.post("/login/", {"username": user.username, "password": PASSWORD})
     assert answer.status_code == 403
@@ -356,3 +365,16 @@ def test_a_refusal_says_what_and_what_to_do(client, site):
     text = answer.content.decode()
     assert "Your role in this trial does not include patient.view." in text
     assert "ask the data manager" in text
+
+
+def test_every_icon_a_page_asks_for_is_in_the_sheet():
+    """A missing one would leave a hole and say nothing."""
+    sheet = (ROOT / "config/static/config/icons.svg").read_text()
+    held = set(re.findall(r'symbol id="([a-z0-9-]+)"', sheet))
+    asked = {kind.icon for kind in dashboard.KINDS}
+    asked |= {entry.icon for _, entries in navigation.GROUPS for entry in entries}
+    for template in ROOT.glob("*/templates/**/*.html"):
+        text = template.read_text()
+        asked |= set(re.findall(r'{% icon "([a-z0-9-]+)"', text))
+        asked |= set(re.findall(r'{% empty_state "[^"]*" "[^"]*" "([a-z0-9-]+)"', text))
+    assert asked <= held
