@@ -70,7 +70,8 @@ def _asked(expression: Expression) -> str:
     if operator in {"occurred", "never"}:
         return f"{label}: {'any' if operator == 'occurred' else 'none'}"
     if operator in {"in", "in_any"}:
-        return f"{label}: {' or '.join(variables.shown(name, one) for one in value or [])}"
+        options = ", ".join(variables.shown(name, one) for one in value or [])
+        return f"{label}: one of {options}"
     if operator == "eq" and not _is_number(value):
         return f"{label}: {variables.shown(name, value)}"
     return f"{label} {COMPARISONS[operator]} {variables.shown(name, value, _unit(expression))}"

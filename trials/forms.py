@@ -17,11 +17,9 @@ from trials.variables import VARIABLES, Variable
 
 # Rows for events in a form; a correction of a longer list shows all of it and one more.
 EVENT_ROWS = 4
-EVENT_PARTS = {
-    "name": "Name",
-    "started_on": "Started, as far as known",
-    "stopped_on": "Stopped, empty if it goes on",
-}
+# What an event is made of, with the width of its input in characters.
+EVENT_PARTS = {"name": ("Name", 24), "started_on": ("Started", 10), "stopped_on": ("Stopped", 10)}
+EVENT_HELP = "Dates as far as known: 2025-06. Without a date of its stop it goes on."
 YES_NO_UNKNOWN = [("yes", "Yes"), ("no", "No"), ("unknown", "Asked, not known")]
 ANSWERS = {"yes": True, "no": False, "unknown": None}
 PARTIAL_HELP = "As precise as the source: 2026-03-02, 2026-03 or 2026."
@@ -78,9 +76,10 @@ class EventField(forms.MultiValueField):
                     "class": "form-control d-inline-block w-auto me-2 mb-2",
                     "aria-label": label,
                     "placeholder": label,
+                    "size": width,
                 }
             )
-            for part, label in EVENT_PARTS.items()
+            for part, (label, width) in EVENT_PARTS.items()
         }
         parts = [forms.CharField(max_length=length) for length in (120, 10, 10)]
         widget = EventInputs(inputs)
@@ -303,11 +302,12 @@ def _value_fields(variable: Variable, rows: range) -> dict[str, forms.Field]:
 
 
 def _list_fields(variable: Variable, rows: range) -> dict[str, forms.Field]:
-    none = forms.BooleanField(label=f"{variable.label}: none", required=False)
+    none = forms.BooleanField(
+        label=f"{variable.label}: none", required=False, help_text=variable.help
+    )
     if variable.choices:
         codes = forms.MultipleChoiceField(
             label=variable.label,
-            help_text=variable.help,
             choices=variable.choices,
             required=False,
             widget=forms.CheckboxSelectMultiple,
@@ -315,7 +315,8 @@ def _list_fields(variable: Variable, rows: range) -> dict[str, forms.Field]:
         return {"codes": codes, "none": none}
     fields: dict[str, forms.Field] = {"none": none}
     for row in rows:
-        fields[f"entry_{row}"] = EventField(label=f"Entry {row}")
+        hint = EVENT_HELP if row == rows[0] else ""
+        fields[f"entry_{row}"] = EventField(label=f"Entry {row}", help_text=hint)
     return fields
 
 
