@@ -45,8 +45,9 @@ def stack(folder: Path, *words: str, **more) -> subprocess.CompletedProcess:
 class Serving:
     """A running site; the test may kill any part of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **servers: str) -> None:
         self.folder = folder
+        self.environment = environment(folder) | servers
         self.output = folder / "serve.out"
         self.process: subprocess.Popen | None = None
         self.transmittal = 0
@@ -60,7 +61,7 @@ class Serving:
         with self.output.open("a") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.stack", "serve"],
-                env=environment(self.folder),
+                env=self.environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -94,7 +95,7 @@ class Serving:
         """What `code` prints, run beside the site with everything of Django set up."""
         done = subprocess.run(
             [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
-            env=environment(self.folder) | self.state["environment"] | more,
+            env=self.environment | self.state["environment"] | more,
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -126,12 +127,15 @@ class Serving:
 
 
 @contextmanager
-def served() -> Iterator[Serving]:
-    """A running site in a folder for the time being that every user may enter."""
+def served(**servers: str) -> Iterator[Serving]:
+    """A running site in a folder for the time being that every user may enter.
+
+    `servers` are variables that name servers of one's own instead of the embedded ones.
+    """
     with tempfile.TemporaryDirectory(prefix="tt-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        site = Serving(folder)
+        site = Serving(folder, **servers)
         try:
             yield site.start().prepare()
         finally:

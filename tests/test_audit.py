@@ -238,7 +238,7 @@ def test_a_frame_must_say_who_and_what(site, words):
 
 
 @pytest.mark.requirement("R3")
-@pytest.mark.parametrize("reason", ["", "   ", "\t\n", "\u00a0"])
+@pytest.mark.parametrize("reason", ["", "   ", "\t\n", "\u00a0", "\u200b"])
 def test_a_change_without_a_reason_is_refused(site, reason):
     named = audit.action("site.renamed", actor=jobs.system_user(), reason=reason)
     with pytest.raises(DatabaseError) as refused, named:

@@ -10,15 +10,17 @@ language plpgsql security definer set search_path = pg_catalog, public, pg_temp 
 declare
   frame jsonb := nullif(current_setting('trialtrace.audit', true), '')::jsonb;
   hidden text[] := tg_argv[0]::text[];
+  -- A character one can see; written out, as \s alone means less in a database of locale C.
+  said constant text := '[^\s\u00a0\u2000-\u200d\u202f\u3000\ufeff]';
   old_row jsonb;
   new_row jsonb;
   whole jsonb;
 begin
-  if frame is null or (frame->>'actor') is null or coalesce(frame->>'action', '') !~ '\S' then
+  if frame is null or (frame->>'actor') is null or coalesce(frame->>'action', '') !~ said then
     raise exception 'audit: % on % without an actor and an action', tg_op, tg_table_name
       using errcode = 'insufficient_privilege';
   end if;
-  if tg_op <> 'INSERT' and coalesce(frame->>'reason', '') !~ '\S' then
+  if tg_op <> 'INSERT' and coalesce(frame->>'reason', '') !~ said then
     raise exception 'audit: % on % without a reason', tg_op, tg_table_name
       using errcode = 'insufficient_privilege';
   end if;
