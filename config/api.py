@@ -22,7 +22,7 @@ from trials.services.errors import Refused
 
 CODES = {"parse_error": "malformed", "permission_denied": "forbidden"}
 NOT_FOUND = "There is nothing at this address, or nothing that your roles let you see."
-FAILED = "Something went wrong on our side. It is logged under the X-Request-ID of this answer."
+FAILED = "Something went wrong on our side and is in the log. Nothing was changed."
 # What any operation may answer besides its success, in the order of their checks.
 STATUSES = {
     "400": "The body can't be read as what it says it is.",

@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 LARGEST_KEY = 2**63 - 1
+DEEPEST = 10
 
 
 class Line(serializers.CharField):
@@ -40,29 +41,29 @@ class Moment(serializers.DateTimeField):
 
 
 class CleanJSONField(serializers.JSONField):
-    """JSON whose texts PostgreSQL can keep."""
+    """JSON that PostgreSQL can keep and a person can read."""
 
     default_error_messages = {
-        "unclean": "Text with NUL or incomplete Unicode characters can't be kept."
+        "unclean": "Text with NUL or incomplete Unicode characters can't be kept.",
+        "deep": "Nested deeper than any value is.",
     }
 
     def to_internal_value(self, data: Any) -> Any:
-        if any(not _is_clean(text) for text in _texts(data)):
-            self.fail("unclean")
-        return super().to_internal_value(data)
+        level = [data]
+        for _ in range(DEEPEST):
+            if not all(_is_clean(one) for one in level if isinstance(one, str)):
+                self.fail("unclean")
+            level = [inner for one in level for inner in _inside(one)]
+            if not level:
+                return super().to_internal_value(data)
+        return self.fail("deep")
 
 
-def _texts(value: Any):
-    """Every text in a JSON value, keys included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
+def _inside(value: Any) -> list:
+    """What a JSON value holds, keys included."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
 
 
 def _is_clean(text: str) -> bool:
