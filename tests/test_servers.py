@@ -31,7 +31,7 @@ from tests.serving import environment, served, wait_for
 
 pytestmark = pytest.mark.servers
 
-CORE = ("tests/trials", "tests/test_audit.py", "tests/test_jobs.py")
+CORE = ("tests/trials", "tests/test_audit.py", "tests/test_jobs.py", "tests/imaging/test_intake.py")
 PLUGINS = (
     "config.pytest_stack",
     "pytest_django.plugin",

@@ -1,0 +1,211 @@
+"""What it costs, measured side by side in one run: `python -m config.bench`.
+
+Two ways of the same work take turns, so that whatever else the machine does hits both; what
+counts is the ratio of their medians. Below, how the cost grows with the work: the exponent is
+1 where twice the work takes twice the time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pydicom
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from config.demo import cohort
+from config.embedded.postgres import OWNER, RUNTIME, EmbeddedPostgres
+from imaging import acceptance, lesions, phantom, segmentation
+from imaging.services.parser import Parser
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUNDS = 5
+THRESHOLD = 4.0
+SMALLEST_ML = 0.5
+ROWS = 5000
+FILES = 100
+TOGETHER = np.ones((3, 3, 3))
+
+Work = Callable[[], object]
+
+
+def main() -> int:
+    print(f"{'':54}{'ours':>11}{'instead':>11}{'ratio':>8}")
+    volume = phantom.pet_volume(phantom.PENTIXAFOR, phantom.spheres((8, 9, 10, 11)), seed=1)
+    if not np.allclose(lesions_of(volume), lesions_by_masks(volume), rtol=1e-5):
+        raise SystemExit("The two ways to measure lesions differ: their times mean nothing.")
+    side_by_side(
+        "lesions of a volume, against label and masks",
+        lambda: lesions_of(volume),
+        lambda: lesions_by_masks(volume),
+    )
+    files = slices()
+    side_by_side(
+        f"{FILES} files in one parsing process, against one each",
+        lambda: inspected(files),
+        lambda: inspected_one_by_one(files[:5]),
+        parts=FILES / 5,
+    )
+    side_by_side(
+        f"{FILES} files outside, against parsing in our own process",
+        lambda: inspected(files),
+        lambda: [acceptance.verdict_on(pydicom.dcmread(BytesIO(data))) for data in files],
+    )
+    with database() as connection:
+        for verb in STATEMENTS:
+            side_by_side(
+                f"{verb} of {ROWS} rows, against no audit trail",
+                lambda v=verb: written(connection, v, "audited", ROWS),
+                lambda v=verb: written(connection, v, "plain", ROWS),
+            )
+        print(f"\n{'':54}{'seconds':>26}{'exponent':>10}")
+        growth("lesions, by voxels", (1, 2, 4, 8), lambda n: lesions_of(np.tile(volume, (n, 1, 1))))
+        growth("inspection, by files", (25, 50, 100, 200), lambda n: inspected((files * 2)[:n]))
+        sizes = (1000, 2000, 4000, 8000)
+        growth(
+            "audited update, by rows", sizes, lambda n: written(connection, "update", "audited", n)
+        )
+    return 0
+
+
+def side_by_side(what: str, ours: Work, instead: Work, *, parts: float = 1) -> None:
+    """Print medians of both and their ratio; `parts` is what part of the work `instead` did."""
+    times: dict[Work, list[float]] = {ours: [], instead: []}
+    for _ in range(ROUNDS):
+        for work, found in times.items():
+            found.append(seconds(work))
+    mine, other = (statistics.median(found) for found in times.values())
+    other *= parts
+    print(f"{what:54}{mine:>9.3f} s{other:>9.3f} s{other / mine:>8.2f}", flush=True)
+
+
+def growth(what: str, sizes: tuple[int, ...], work: Callable[[int], object]) -> None:
+    """Print the times at each size and the slope of their logarithms."""
+    rounds = [[seconds(lambda n=n: work(n)) for n in sizes] for _ in range(ROUNDS)]
+    medians = [statistics.median(found) for found in zip(*rounds, strict=True)]
+    slope, _ = np.polyfit(np.log(sizes), np.log(medians), 1)
+    shown = " ".join(f"{t:.3f}" for t in medians)
+    print(f"{what:54}{shown:>26}{slope:>10.2f}", flush=True)
+
+
+def seconds(work: Work) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+# Lesions: our runs and graph, or the whole volume labelled, then a mask for each region.
+
+
+def lesions_of(suv: NDArray[np.float32]) -> list[float]:
+    grid = replace(phantom.PET_GRID, shape=suv.shape)
+    limits = {"threshold": THRESHOLD, "minimum_volume_ml": SMALLEST_ML, "max_components": 1000}
+    found = segmentation.fixed_threshold(suv, spacing=grid.spacing, **limits)
+    return [lesion.suvpeak for lesion in lesions.measure(suv, found, grid=grid)]
+
+
+def lesions_by_masks(suv: NDArray[np.float32]) -> list[float]:
+    spacing = phantom.PET_GRID.spacing
+    labels, number = ndimage.label(suv >= THRESHOLD, structure=TOGETHER)
+    ball = sphere(spacing)
+    peaks = ndimage.convolve(suv, ball / ball.sum(), mode="constant")
+    smallest = SMALLEST_ML * 1000 / math.prod(spacing)
+    masks = [m for n in range(1, number + 1) if (m := labels == n).sum() >= smallest]
+    measured = sorted(((suv[m].max(), suv[m].mean(), peaks[m].max()) for m in masks), reverse=True)
+    return [float(peak) for _, _, peak in measured]
+
+
+def sphere(spacing: tuple[float, float, float]) -> NDArray[np.float32]:
+    reach = [int(lesions.PEAK_RADIUS_MM // step) for step in spacing]
+    axes = np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")
+    distance = sum((axis * step) ** 2 for axis, step in zip(axes, spacing, strict=True))
+    return (distance <= lesions.PEAK_RADIUS_MM**2).astype(np.float32)
+
+
+# Files: the slices of a phantom, looked into by the process that is locked in.
+
+
+def slices() -> list[bytes]:
+    """DICOM files of the demonstration, as a scanner would send them."""
+    case, plan = cohort.CASES[0], cohort.PLANS[0]
+    syringe, started = cohort.given(plan, now=datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
+    scan = cohort.examination(plan, syringe, started, zone="UTC", uid_source="bench")
+    return [data for _, data in islice(cohort.images(case, plan, scan), FILES)]
+
+
+def inspected(files: list[bytes]) -> None:
+    with Parser() as parser:
+        for data in files:
+            parser.inspect(data)
+
+
+def inspected_one_by_one(files: list[bytes]) -> None:
+    for data in files:
+        inspected([data])
+
+
+# Rows: two tables that differ in the trigger alone, written by the application's role.
+
+
+@contextmanager
+def database() -> Iterator[psycopg.Connection]:
+    """A migrated database for the time being, as durable as a real one."""
+    with tempfile.TemporaryDirectory(prefix="tt-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        server = EmbeddedPostgres(Path(name) / "pg").start()
+        try:
+            server.prepare()
+            migrate(server)
+            with psycopg.connect(server.url(OWNER)) as owner:
+                owner.execute(TABLES)
+            with psycopg.connect(server.url(RUNTIME), autocommit=True) as connection:
+                yield connection
+        finally:
+            server.stop()
+
+
+TABLES = f"""
+create table plain (id bigint generated by default as identity primary key, name text, note text);
+create table audited (like plain including all);
+create trigger audit after insert or update or delete on audited
+    for each row execute function trials_audit_row('{{}}');
+grant select, insert, update on plain, audited to {RUNTIME};
+"""
+
+
+def migrate(server: EmbeddedPostgres) -> None:
+    urls = {"DATABASE_URL": server.url(RUNTIME), "OWNER_DATABASE_URL": server.url(OWNER)}
+    words = [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0"]
+    subprocess.run(words, env=os.environ | urls, cwd=ROOT, check=True)  # noqa: S603  ours
+
+
+def written(connection: psycopg.Connection, verb: str, table: str, rows: int) -> None:
+    frame = '{"actor": 1, "action": "measured", "reason": "measured"}'
+    with connection.transaction():
+        connection.execute("select set_config('trialtrace.audit', %s, true)", (frame,))
+        connection.execute(STATEMENTS[verb].format(table), (rows,))
+
+
+STATEMENTS = {
+    "insert": "insert into {} (name, note) select 'a', 'b' from generate_series(1, %s)",
+    "update": "update {} set name = md5(note || random()) where id <= %s",
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
