@@ -1,0 +1,77 @@
+"""Production starts only with what must be chosen, and says what is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from config.embedded.supervisor import ROOT
+
+GOOD = {
+    "TRIALTRACE_SECRET_KEY": "mZ4-kP9_wq7Xv2TbN8sRcY5uHj3LfEa6DgQo1iWt0pVxKzUnJm",
+    "TRIALTRACE_ALLOWED_HOSTS": "trials.example.org",
+    "DATABASE_URL": "postgresql://trialtrace_app@db.example.org/trialtrace",
+}
+SHOWN = """
+from config.settings import production as chosen
+print(chosen.DEBUG, chosen.DEMO, chosen.SESSION_COOKIE_SECURE, chosen.SECURE_SSL_REDIRECT)
+"""
+
+
+def start(**changes: str | None) -> subprocess.CompletedProcess:
+    given = {name: value for name, value in (GOOD | changes).items() if value is not None}
+    return subprocess.run(
+        [sys.executable, "-c", SHOWN],
+        env={"PATH": os.environ["PATH"]} | given,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.requirement("R37")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRIALTRACE_SECRET_KEY", None),
+        ("TRIALTRACE_SECRET_KEY", "short"),
+        ("TRIALTRACE_SECRET_KEY", "x" * 60),
+        ("TRIALTRACE_ALLOWED_HOSTS", None),
+        ("TRIALTRACE_ALLOWED_HOSTS", " , "),
+        ("TRIALTRACE_SSL_REDIRECT", "perhaps"),
+        ("DATABASE_URL", None),
+        ("DATABASE_URL", "sqlite:///trials.db"),
+    ],
+)
+def test_production_does_not_start_on_a_weak_or_missing_setting(name, value):
+    started = start(**{name: value})
+    assert started.returncode != 0
+    assert name in started.stderr.splitlines()[-1]
+
+
+@pytest.mark.requirement("R37")
+def test_production_is_closed_by_default():
+    assert start().stdout.split() == ["False", "False", "True", "True"]
+
+
+@pytest.mark.requirement("R37")
+def test_nothing_of_the_environment_opens_production():
+    opened = {"TRIALTRACE_DEBUG": "yes", "DEBUG": "1", "DEMO": "1"}
+    assert start(**opened).stdout.split()[:2] == ["False", "False"]
+
+
+@pytest.mark.requirement("R37")
+def test_the_demo_does_not_run_in_production():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "--skip-checks"],
+        env={"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings.production"}
+        | GOOD,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: The demo brings accounts")
