@@ -61,7 +61,8 @@ def scan_new(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
     def schedule(found: dict) -> str:
-        return _page_of(services.schedule(patient, by=request.user, **found))
+        services.schedule(patient, by=request.user, **found)
+        return reverse("patient", args=[patient.pk])
 
     done = perform(request, form, schedule)
     return done or form_page(request, "trials/scan_new.html", {"form": form, "patient": patient})
