@@ -21,15 +21,12 @@ RIGHTS = (
     "evidence.record",
     "eligibility.view",
     "eligibility.assess",
-    "patient.enrol",
     "scan.schedule",
-    "images.upload",
     "query.view",
     "query.open",
     "deviation.view",
     "deviation.record",
     "audit.view",
-    "patient.view",
 )
 
 
@@ -64,18 +61,11 @@ def patient_new(request: HttpRequest) -> HttpResponse:
     permissions.require_somewhere(request.user, "patient.screen")
     sites = Site.objects.visible_to(request.user, "patient.screen").select_related("trial")
     form = PatientForm(sent(request), sites=sites)
-    done = perform(
-        request,
-        form,
-        lambda found: _page_of(
-            services.register(
-                found["site"],
-                sex_at_birth=found["sex_at_birth"],
-                birth=found["birth"],
-                by=request.user,
-            )
-        ),
-    )
+
+    def register(found: dict) -> str:
+        return _page_of(services.register(by=request.user, **found))
+
+    done = perform(request, form, register)
     return done or form_page(request, "trials/patient_new.html", {"form": form})
 
 
