@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from tests import factories, records
 from tests.factories import NOON
 from trials.models import ApiToken, Patient, User
 from trials.roles import Role
-from trials.services import accounts, jobs
+from trials.services import accounts, jobs, protocols
 
 pytestmark = pytest.mark.django_db
 
@@ -247,15 +249,26 @@ def test_a_value_the_service_refuses_names_its_field(client, site):
     assert (response.status_code, response.json()["field"]) == (422, "sex_at_birth")
 
 
-def test_text_the_database_cannot_keep_is_refused(client, scan):
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"name": "a\0b"}],
+        {"a\0b": 1},
+        "\ud800",
+        json.loads("[" * 50 + "]" * 50),
+    ],
+    ids=["NUL", "NUL in a key", "half a character", "deep"],
+)
+def test_values_the_database_cannot_keep_are_refused(client, scan, value):
     body = {
         "variable": "therapy.anticancer",
-        "value": [{"name": "a\0b"}],
+        "value": value,
         "observed_at": "2026",
         "is_study_specific": False,
         "source": "medication history",
     }
-    response = client.post(f"{API}/patients/{scan.patient_id}/evidence/", body)
+    path = f"{API}/patients/{scan.patient_id}/evidence/"
+    response = client.generic("POST", path, json.dumps(body), "application/json")
     assert (response.status_code, response.json()["field"]) == (422, "value")
 
 
@@ -471,6 +484,121 @@ def test_lists_cost_as_many_queries_for_three_rows_as_for_one(site):
     more_rows, still_spent = costs(user, one.patient)
     assert all(more_rows[path] >= rows[path] + 2 for path in LISTS)
     assert still_spent == spent
+
+
+# A patient's way
+
+
+EVIDENCE = [
+    ("sex_at_birth", "M", ""),
+    ("birth_date", "1961-04", ""),
+    ("egfr", 75, "mL/min/1.73 m2"),
+    ("histology.confirmed", True, ""),
+    ("diagnosis.group", "MM", ""),
+    ("lesions.measurable_count", 2, ""),
+    ("therapy.anticancer", [], ""),
+    ("unable_to_tolerate_scan", False, ""),
+]
+
+
+@pytest.fixture
+def demo():
+    """The trial of the demonstration, with a site."""
+    text = (ROOT / "trials" / "definitions" / "demo.yaml").read_text()
+    trial = protocols.load_trial(text, by=jobs.system_user()).trial
+    return factories.make_site(trial)
+
+
+def posted(client, path: str, body: dict | None = None):
+    response = client.post(f"{API}{path}", body)
+    assert response.status_code in {200, 201}, response.content
+    return response.json()
+
+
+def fact(variable: str, value, unit: str, observed_at: str) -> dict:
+    return {
+        "variable": variable,
+        "value": value,
+        "unit": unit,
+        "observed_at": observed_at,
+        "is_study_specific": False,
+        "source": "medical record",
+    }
+
+
+def test_a_patient_goes_all_the_way_by_the_api(demo):
+    """Screening, consent, evidence, verdict, enrolment, scan, glucose, injection."""
+    site = logged_in(factories.make_user(Role.COORDINATOR, trial=demo.trial, site=demo))
+    now = timezone.now().replace(microsecond=0)
+    yesterday = f"{now - timedelta(days=1):%Y-%m-%d}"
+
+    trial = site.get(f"{API}/trials/DEMO/").json()
+    assert [one["id"] for one in trial["sites"]] == [demo.pk]
+    plan = next(one for one in trial["planned_scans"] if one["identifier"] == "fdg")
+
+    patient = posted(site, "/patients/", {"site": demo.pk, "sex_at_birth": "M", "birth": "1961-04"})
+    path = f"/patients/{patient['id']}"
+    consent = {
+        "version": "1.0",
+        "language": "en",
+        "signed_at": yesterday,
+        "signatory": "patient",
+        "obtained_by": "I. Investigator",
+        "copy_given": True,
+    }
+    posted(site, f"{path}/consents/", consent)
+    assert problem(site.post(f"{API}{path}/enrol/")) == (409, "assess-first")
+
+    for variable, value, unit in EVIDENCE:
+        posted(site, f"{path}/evidence/", fact(variable, value, unit, yesterday))
+    assessment = posted(site, f"{path}/assessments/", {"gate": "enrolment"})
+    assert assessment["verdict"] == "eligible", assessment["results"]
+    assert posted(site, f"{path}/enrol/")["state"] == "enrolled"
+
+    scan = posted(
+        site,
+        f"{path}/scans/",
+        {"planned_scan": plan["id"], "planned_at": (now + timedelta(hours=1)).isoformat()},
+    )
+    before = {"gate": "pre_injection", "scheduled_scan": scan["id"]}
+    assert posted(site, f"{path}/assessments/", before)["verdict"] == "not_evaluable"
+    glucose = fact("glucose", 5.5, "mmol/L", now.isoformat())
+    posted(site, f"{path}/evidence/", glucose | {"scheduled_scan": scan["id"]})
+    assert posted(site, f"{path}/assessments/", before)["verdict"] == "eligible"
+
+    injection = posted(
+        site,
+        f"/scans/{scan['id']}/injection/",
+        {
+            "assayed_activity_mbq": 300,
+            "assayed_at": now.isoformat(),
+            "injected_at": now.isoformat(),
+            "residual_activity_mbq": 0,
+            "residual_at": now.isoformat(),
+            "weight_kg": 80,
+        },
+    )
+    assert injection["net_activity_mbq"] == pytest.approx(300.0)
+    assert site.get(f"{API}/scans/{scan['id']}/").json()["state"] == "injected"
+
+
+def test_evidence_is_corrected_and_the_old_value_stays(client, scan):
+    path = f"/patients/{scan.patient_id}/evidence/"
+    first = posted(client, path, fact("weight", 70, "kg", "2026-03-01"))
+    better = {
+        "value": 71,
+        "unit": "kg",
+        "observed_at": "2026-03-01",
+        "source": "medical record",
+        "reason": "read wrong",
+    }
+    second = posted(client, f"/evidence/{first['id']}/correct/", better)
+    shown = {
+        row["id"]: (row["value"], row["superseded_by"]) for row in listed(client, path)["results"]
+    }
+    assert shown == {first["id"]: (70, second["id"]), second["id"]: (71, None)}
+    again = client.post(f"{API}/evidence/{first['id']}/correct/", better)
+    assert problem(again) == (409, "already-corrected")
 
 
 # Who sees what
