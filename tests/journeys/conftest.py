@@ -1,0 +1,36 @@
+"""What journeys share: the running site with the demo cohort, and a visitor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.conftest import ROOT
+from tests.journeys.visitor import Visitor
+
+
+@pytest.fixture(scope="session")
+def cohort(site) -> str:
+    """The address of the site with the demo trial, its accounts and its two patients."""
+    environment = os.environ | {"TRIALTRACE_URL": site.address}
+    environment.pop("OWNER_DATABASE_URL", None)
+    subprocess.run(
+        [sys.executable, "manage.py", "demo", "--if-missing"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        timeout=240,
+    )
+    return site.address
+
+
+@pytest.fixture
+def visitor(page: Page, cohort: str) -> Iterator[Visitor]:
+    one = Visitor(page, cohort)
+    yield one
+    assert one.complaints == []

@@ -1,0 +1,284 @@
+"""What the people of a trial do, in a real browser on the running site."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import expect
+
+from config.demo import cohort as demo_cohort
+from tests.journeys.visitor import Visitor
+from trials.roles import Role
+
+pytestmark = [pytest.mark.browser, pytest.mark.live]
+
+WAIT_MS = 120_000
+
+
+def test_a_coordinator_enrols_a_patient_and_uploads_the_images(visitor: Visitor, tmp_path):
+    visitor.log_in(Role.COORDINATOR)
+    visitor.look("home-coordinator")
+    register(visitor)
+    record_consent(visitor)
+    visitor.look("patient-before-evidence")
+    record_evidence(visitor)
+    visitor.press("Assess eligibility")
+    expect(visitor.page.get_by_text("Eligible", exact=True).first).to_be_visible()
+    visitor.look("assessment")
+    enrol(visitor)
+    syringe, started = schedule_and_inject(visitor)
+    upload(visitor, folder_of_images(tmp_path, syringe, started))
+    expect(visitor.page.get_by_role("status").get_by_text("Quantified")).to_be_visible(
+        timeout=WAIT_MS
+    )
+    visitor.look("transmittal")
+    visitor.page.get_by_role("row").filter(has_text="PT").get_by_role("link").click()
+    expect(visitor.page.get_by_role("img", name=re.compile("Maximum intensity"))).to_be_visible()
+    visitor.look("series")
+    visitor.page.locator("tbody td a").first.click()
+    expect(visitor.page.get_by_text("Stored value", exact=True)).to_be_visible()
+    visitor.look("derivation")
+
+
+def register(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("/patients/")
+    visitor.look("patients")
+    visitor.press("New patient")
+    page.get_by_label("Site").select_option(index=1)
+    page.get_by_label("Female").check()
+    page.get_by_label("Date of birth").fill("1961-13-23")
+    visitor.press("Register")
+    expect(page.get_by_text("Give a date as 2026-03-02")).to_be_visible()
+    visitor.expect_refusal()
+    visitor.look("patient-new-refused")
+    page.get_by_label("Date of birth").fill("1961-04-23")
+    visitor.press("Register")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Patient 101-")
+
+
+def record_consent(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.press("Record consent")
+    page.get_by_label("Version of the consent form").fill("1.0")
+    signed = datetime.now(UTC) - timedelta(hours=3)
+    page.get_by_label("Signed", exact=False).first.fill(signed.isoformat(timespec="minutes"))
+    page.get_by_label("Obtained by").fill("I. Investigator")
+    page.get_by_label("Yes").check()
+    visitor.look("consent-new")
+    page.get_by_role("main").get_by_role("button").first.click()
+    expect(page.get_by_text("In force")).to_be_visible()
+
+
+def record_evidence(visitor: Visitor) -> None:
+    """The dated facts the demo trial asks for, each on its form."""
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    facts = {
+        "creatinine": "0.8",
+        "histology.confirmed": True,
+        "diagnosis.group": "NHL",
+        "lesions.measurable_count": "3",
+        "therapy.anticancer": None,
+        "pregnant": False,
+        "breastfeeding": False,
+        "unable_to_tolerate_scan": False,
+    }
+    path = visitor.page.url.removeprefix(visitor.address)
+    for variable, value in facts.items():
+        visitor.open(f"{path}evidence/new/?variable={variable}")
+        answer(visitor, variable, value)
+        visitor.page.get_by_label("Observed").fill(yesterday)
+        visitor.page.get_by_label("Source").fill("medical record")
+        visitor.page.get_by_label("Standard of care").check()
+        if variable in {"creatinine", "therapy.anticancer"}:
+            visitor.look(f"evidence-{variable.replace('.', '-')}")
+        visitor.press("Record")
+        visitor.page.wait_for_url(visitor.address + path + "**")
+
+
+def answer(visitor: Visitor, variable: str, value: str | bool | None) -> None:
+    page = visitor.page
+    if value is None:
+        page.get_by_label(re.compile("none$")).check()
+    elif isinstance(value, bool):
+        page.get_by_label("Yes" if value else "No", exact=True).check()
+    elif variable == "diagnosis.group":
+        page.locator("[name=value]").select_option(value)
+    else:
+        page.locator("[name=value]").fill(value)
+    if variable == "creatinine":
+        page.get_by_label("Unit").select_option("mg/dL")
+
+
+def enrol(visitor: Visitor) -> None:
+    page = visitor.page
+    page.get_by_role("main").get_by_role("link", name=re.compile(r"^101-\d+")).first.click()
+    visitor.press("Enrol")
+    expect(page.get_by_text("Enrolled", exact=True).first).to_be_visible()
+
+
+def schedule_and_inject(visitor: Visitor) -> tuple:
+    """The scan of the demo's first plan, injected an hour before its first bed."""
+    page = visitor.page
+    plan = demo_cohort.PLANS[0]
+    syringe, started = demo_cohort.given(plan, now=datetime.now(UTC))
+    visitor.press("Schedule a scan")
+    page.get_by_label("Scan").select_option(index=1)
+    page.get_by_label("Planned for").fill(clock(started))
+    page.get_by_role("main").get_by_role("button").first.click()
+    page.get_by_role("main").get_by_role("link", name=re.compile("entixafor")).first.click()
+    visitor.look("scan-scheduled")
+    visitor.press("Record injection")
+    page.get_by_label("Assayed activity (MBq)").fill(str(syringe.assayed_activity_mbq))
+    page.get_by_label("Assayed at").fill(clock(syringe.assayed_at))
+    page.get_by_label("Injected at").fill(clock(syringe.injected_at))
+    page.get_by_label("Residual activity (MBq)").fill(str(syringe.residual_activity_mbq))
+    page.get_by_label("Residual measured at").fill(clock(syringe.residual_at))
+    page.get_by_label("Weight on the day (kg)").fill(str(demo_cohort.CASES[0].person.weight_kg))
+    page.get_by_label("Height (cm)").fill(str(demo_cohort.CASES[0].person.height_cm))
+    visitor.look("injection-new")
+    page.get_by_role("main").get_by_role("button").first.click()
+    expect(page.get_by_text(re.compile(r"\d+\.\d MBq")).first).to_be_visible()
+    visitor.look("scan-injected")
+    return syringe, started
+
+
+def clock(moment: datetime) -> str:
+    """A moment as the wall clock of the demo site shows it, as a browser types it."""
+    return moment.astimezone(ZoneInfo("Europe/Berlin")).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def folder_of_images(folder: Path, syringe, started: datetime) -> Path:
+    """What the scanner exports, and a file beside it that is no image."""
+    case, plan = demo_cohort.CASES[0], demo_cohort.PLANS[0]
+    examination = demo_cohort.examination(
+        plan, syringe, started, zone="Europe/Berlin", uid_source=str(folder)
+    )
+    target = folder / "export"
+    target.mkdir()
+    for name, content in demo_cohort.images(case, plan, examination):
+        (target / Path(name).name).write_bytes(content)
+    (target / "readme.txt").write_text("exported by a workstation")
+    return target
+
+
+def upload(visitor: Visitor, folder: Path) -> None:
+    page = visitor.page
+    visitor.press("Upload images")
+    visitor.look("upload")
+    page.locator("#folder").set_input_files(folder)
+    page.wait_for_url(re.compile(r"/transmittals/\d+/"), timeout=WAIT_MS)
+
+
+def test_a_monitor_audits_eligibility_with_its_evidence_and_trail(visitor: Visitor):
+    page = visitor.page
+    visitor.log_in(Role.MONITOR)
+    visitor.look("home-monitor")
+    visitor.open("/eligibility/?trial=DEMO")
+    visitor.look("eligibility")
+    page.get_by_role("row").filter(has_text="101-001").get_by_role("link").nth(1).click()
+    expect(page.get_by_text("CKD-EPI", exact=False).first).to_be_visible()
+    visitor.look("assessment-monitor")
+    visitor.open("/audit/?trial=DEMO&table=trials_patient")
+    expect(page.get_by_text("patient.enrolled").first).to_be_visible()
+    visitor.look("audit")
+    visitor.open("/deviations/")
+    visitor.look("deviations")
+
+
+def test_a_monitor_asks_and_the_site_answers(visitor: Visitor, browser):
+    page = visitor.page
+    visitor.log_in(Role.MONITOR)
+    visitor.open("/patients/")
+    page.get_by_role("link", name="101-002").first.click()
+    visitor.press("Ask the site")
+    page.get_by_role("main").locator("textarea").fill("Which laboratory measured creatinine?")
+    page.get_by_role("main").get_by_role("button").first.click()
+    address = page.url
+    expect(page.get_by_text("Which laboratory measured creatinine?").first).to_be_visible()
+    site = Visitor(browser.new_page(), visitor.address)
+    site.log_in(Role.COORDINATOR)
+    site.page.goto(address)
+    site.page.get_by_role("main").locator("textarea").fill("Central laboratory, ID-MS traceable.")
+    site.press("Answer")
+    expect(site.page.get_by_text("Central laboratory, ID-MS traceable.").first).to_be_visible()
+    site.look("query-answered")
+    page.reload()
+    page.get_by_role("main").locator("textarea").first.fill("Clear, thank you.")
+    visitor.press("Close")
+    expect(page.get_by_text("Closed", exact=True).first).to_be_visible()
+    visitor.look("query-closed")
+
+
+def test_a_reader_sees_pictures_and_numbers_and_no_patient(visitor: Visitor):
+    page = visitor.page
+    visitor.log_in(Role.READER)
+    visitor.look("home-reader")
+    visitor.open("/reading/")
+    visitor.look("reading-list")
+    page.get_by_role("link", name=re.compile(r"^R\d{8}")).first.click()
+    expect(page.get_by_role("img", name=re.compile("Maximum intensity"))).to_be_visible()
+    assert "101-00" not in page.content()
+    visitor.look("reading")
+    page.locator("tbody td a").first.click()
+    expect(page.get_by_text("Segmentation").first).to_be_visible()
+    assert "101-00" not in page.content()
+
+
+def test_a_statistician_downloads_a_documented_export(visitor: Visitor):
+    page = visitor.page
+    visitor.log_in(Role.STATISTICIAN)
+    visitor.look("home-statistician")
+    visitor.open("/exports/new/")
+    page.get_by_label("Trial").select_option(label="DEMO")
+    page.get_by_label("Reason").fill("interim look at the lesions")
+    visitor.look("export-new")
+    page.get_by_role("main").get_by_role("button").first.click()
+    expect(page.get_by_text("Frozen", exact=True).first).to_be_visible(timeout=WAIT_MS)
+    visitor.look("export")
+    with page.expect_download() as download:
+        page.get_by_role("main").get_by_role("link", name=re.compile("Download")).first.click()
+    package = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
+    lesions = csv.DictReader(io.StringIO(package.read("data/lesions.csv").decode()))
+    row = next(lesions)
+    assert float(row["suvmax"]) > 4
+    manifest = json.loads(package.read("manifest.json"))
+    assert manifest["trial"] == "DEMO"
+    visitor.open(row["suvmax_derivation"])
+    expect(page.get_by_text("SUVbw factor").first).to_be_visible()
+
+
+@pytest.mark.parametrize("role", [Role.DATA_MANAGER, Role.ADMINISTRATOR, Role.AUDITOR])
+def test_every_other_role_has_a_home_and_pages_without_fault(visitor: Visitor, role):
+    visitor.log_in(role)
+    visitor.look(f"home-{role.value}")
+    addresses = (
+        visitor.page.get_by_role("navigation")
+        .get_by_role("link")
+        .evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    )
+    for address in dict.fromkeys(addresses):
+        visitor.open(address)
+        visitor.look(f"{role.value}-{address.strip('/').replace('/', '-') or 'home'}")
+
+
+def test_the_way_of_a_patient_fits_a_small_screen_and_the_keyboard(visitor: Visitor):
+    page = visitor.page
+    visitor.log_in(Role.COORDINATOR)
+    page.set_viewport_size({"width": 360, "height": 740})
+    visitor.open("/patients/")
+    page.get_by_role("link", name="101-001").first.click()
+    too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    assert not too_wide
+    visitor.look("patient-small")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
