@@ -57,6 +57,8 @@ class Observed:
     weight_kg: float | None
     first_bed_at: datetime | None
     has_ct: bool
+    slices: int = 0
+    slices_announced: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def findings(
         *_uptake(planned, observed, recorded),
         *_computed_tomography(planned, observed),
         *_day(planned, observed),
+        *_completeness(observed),
         *(_record(observed, recorded) if recorded else _no_record(planned, observed)),
     )
 
@@ -166,6 +169,18 @@ def _day(planned: Planned, observed: Observed) -> Iterator[Finding]:
         f"{planned.scan_date.isoformat()}.",
         {"found": found.isoformat(), "expected": planned.scan_date.isoformat()},
     )
+
+
+def _completeness(observed: Observed) -> Iterator[Finding]:
+    announced = observed.slices_announced
+    if announced is not None and announced > observed.slices:
+        yield Finding(
+            "fewer-slices-than-announced",
+            Kind.QUERY,
+            f"{observed.slices} slices of the PET series arrived, its header counts {announced}. "
+            "Send the folder again with all of them, or confirm that there are no more.",
+            {"found": observed.slices, "expected": announced},
+        )
 
 
 def _no_record(planned: Planned, observed: Observed) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -35,6 +36,15 @@ UNEVEN = 0.05
 GAP = 1.5
 LARGEST_STEP_MM = 100.0
 FARTHEST_MM = 1e5
+
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "single-slice": "The series has one slice; its thickness stands in for the spacing.",
+        "slice-spacing-varies": "The distance between slices varies; volumes use its mean.",
+        "fewer-slices-than-announced": "Number of Slices (0054,0081) counts more slices than "
+        "arrived: lesions may lie in those that are missing.",
+    }
+)
 
 
 class GeometryError(ValueError):
@@ -135,7 +145,8 @@ def stack_from_headers(headers: Sequence[SliceHeader]) -> Stack:
         matrix=_common_matrix(headers),
         slice_thickness=headers[0].slice_thickness,
     )
-    if not _announces_more(headers):
+    announced = announced_slices(headers)
+    if announced is None or announced <= len(headers):
         return stack
     flags = (*stack.grid.flags, "fewer-slices-than-announced")
     return replace(stack, grid=replace(stack.grid, flags=flags))
@@ -195,11 +206,10 @@ def grid_from_positions(
     )
 
 
-def _announces_more(headers: Sequence[SliceHeader]) -> bool:
-    """Whether Number of Slices (0054,0081) counts slices beyond either end of these."""
+def announced_slices(headers: Sequence[SliceHeader]) -> int | None:
+    """Number of Slices (0054,0081) of a PET series, which counts those that did not arrive."""
     first = headers[0]
-    announced = first.number_of_slices if isinstance(first, PetHeader) else None
-    return announced is not None and announced > len(headers)
+    return first.number_of_slices if isinstance(first, PetHeader) else None
 
 
 def _axes(orientation: ArrayLike) -> tuple[Floats, Floats]:

@@ -180,6 +180,7 @@ def _measured(row: Series) -> dict:
     lesions = selectors.lesions_of(run)
     return {
         "run": run,
+        "run_flags": selectors.flags_of(run),
         "lesions": lesions,
         "regions": run.reference_regions.select_related("placed_by"),
         "picture": run.pictures.filter(kind=Picture.Kind.MIP).first(),

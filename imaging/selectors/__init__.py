@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, Prefetch, QuerySet
 
+from imaging import geometry, suv
 from imaging.models import (
     Lesion,
     LesionRatio,
@@ -17,11 +18,22 @@ from imaging.models import (
 )
 from trials.models import Job
 
+FLAGS = {
+    **suv.FLAGS,
+    **geometry.FLAGS,
+    "no-picture": "The volume lies askew in the patient: no projection could be drawn.",
+}
+
 
 def lesions_of(quantification: Quantification):
     """Lesions with their ratios and the regions these refer to; two queries."""
     ratios = LesionRatio.objects.select_related("region")
     return quantification.lesions.prefetch_related(Prefetch("ratios", ratios))
+
+
+def flags_of(quantification: Quantification) -> list[str]:
+    """What a person should look at before using the numbers of this run, in sentences."""
+    return [FLAGS[code] for code in quantification.flags]
 
 
 def current_quantification(series: Series) -> Quantification | None:

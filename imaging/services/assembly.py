@@ -139,6 +139,8 @@ def observed(
         weight_kg=first.patient_weight,
         first_bed_at=_real(first_bed(headers), scan),
         has_ct=has_ct,
+        slices=len(headers),
+        slices_announced=geometry.announced_slices(headers),
     )
 
 

@@ -119,14 +119,14 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
     found = lesions.measure(values, components, grid=grid)
     jobs.report(claim, "Reference regions and pictures")
     picture = _picture(values, grid, found)
-    flags = scale.flags if picture else (*scale.flags, "no-picture")
+    flags = (*scale.flags, *grid.flags, *(() if picture else ("no-picture",)))
     return Measured(
         scale=scale,
         suvmax=float(values.max()),
         uptake_minutes=_uptake(series, headers),
         lesions=found,
         liver=_liver(values, grid),
-        flags=tuple(flags),
+        flags=flags,
         picture=picture,
     )
 

@@ -92,3 +92,18 @@ def test_without_a_record_the_header_is_held_against_the_protocol():
 
 def test_a_scan_on_another_day_deviates():
     assert rules(replace(PLANNED, scan_date=date(2026, 3, 3))) == ["scan-not-on-planned-day"]
+
+
+def test_slices_that_the_header_counts_and_nobody_sent_are_asked_for():
+    seen = replace(OBSERVED, slices=66, slices_announced=176)
+    found = {finding.rule: finding for finding in findings(PLANNED, seen, RECORDED)}
+    query = found["fewer-slices-than-announced"]
+    assert query.kind == Kind.QUERY
+    assert query.values == {"found": 66, "expected": 176}
+
+
+def test_a_complete_series_or_an_uncounted_one_is_not_asked_about():
+    for announced in (None, 66, 60):
+        seen = replace(OBSERVED, slices=66, slices_announced=announced)
+        rules = {finding.rule for finding in findings(PLANNED, seen, RECORDED)}
+        assert "fewer-slices-than-announced" not in rules

@@ -163,9 +163,10 @@ def folder_of_images(folder: Path, syringe, started: datetime) -> Path:
         plan, syringe, started, zone="Europe/Berlin", uid_source=str(folder)
     )
     target = folder / "export"
-    target.mkdir()
     for name, content in demo_cohort.images(case, plan, examination):
-        (target / Path(name).name).write_bytes(content)
+        file = target / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
     (target / "readme.txt").write_text("exported by a workstation")
     return target
 

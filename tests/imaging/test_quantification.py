@@ -1,0 +1,87 @@
+"""A run measures what arrived, says what is missing, and supersedes without erasing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from config.demo import cohort
+from imaging.models import Quantification, Series
+from imaging.services import intake
+from tests import factories
+from trials.models import Job, Query
+from trials.roles import Role
+from trials.services import audit, jobs, scans
+
+pytestmark = pytest.mark.django_db
+
+CASE, PLAN = cohort.CASES[0], cohort.PLANS[0]
+# The upper end of the phantom: enough for two of its four spheres.
+SENT, ANNOUNCED = 66, 176
+
+
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def measured() -> Series:
+    """A PET series of which the lower slices were not sent, after every job has run."""
+    site = factories.make_site(factories.make_trial())
+    by = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+    syringe, started = cohort.given(PLAN, now=factories.NOON + timedelta(hours=2))
+    scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by, planned_at=started)
+    person = CASE.person
+    scans.record_injection(
+        scan,
+        **vars(syringe),
+        route="intravenous",
+        weight_kg=person.weight_kg,
+        height_cm=person.height_cm,
+        by=by,
+    )
+    examination = cohort.examination(PLAN, syringe, started, zone="UTC", uid_source="test")
+    pet = [data for name, data in cohort.images(CASE, PLAN, examination) if name.startswith("PT")]
+    assert len(pet) == ANNOUNCED
+    transmittal = intake.open_transmittal(scan, by=by)
+    files = [SimpleUploadedFile("slice", data) for data in pet[-SENT:]]
+    intake.receive(transmittal, files=files, by=by)
+    intake.complete(transmittal, by=by)
+    work()
+    return Series.objects.get(transmittal=transmittal)
+
+
+def work() -> None:
+    waiting = Job.objects.filter(state=Job.State.QUEUED)
+    while job := waiting.first():
+        jobs.run(job.pk)
+        job.refresh_from_db()
+        assert job.state == Job.State.DONE, job.error
+
+
+def again(series: Series) -> None:
+    with audit.action("test.ordered", actor=jobs.system_user(), reason="measured again"):
+        jobs.enqueue("imaging.quantify", actor=jobs.system_user(), series=series.pk)
+    work()
+
+
+def test_a_series_with_slices_missing_is_measured_flagged_and_asked_about(measured):
+    run = measured.quantifications.get()
+    assert run.status == Quantification.Status.FLAGGED
+    assert "fewer-slices-than-announced" in run.flags
+    assert run.lesions.count() == 2
+    question = Query.objects.get(rule="fewer-slices-than-announced")
+    assert f"{SENT} slices" in question.text
+    assert str(ANNOUNCED) in question.text
+
+
+def test_a_second_run_supersedes_the_first_and_finds_the_same(measured):
+    again(measured)
+    old, new = measured.quantifications.order_by("run")
+    assert (old.is_current, new.is_current) == (False, True)
+    assert old.input_sha256 == new.input_sha256
+    numbers = ("number", "suvmax", "suvmean", "suvpeak", "volume_ml")
+    assert list(old.lesions.values_list(*numbers)) == list(new.lesions.values_list(*numbers))
