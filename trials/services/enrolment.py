@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trials import permissions
 from trials.models import EligibilityAssessment, EligibilityCriterion, Patient, User
-from trials.services import audit
+from trials.services import assessments, audit
 from trials.services.errors import Refused
 
 ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
@@ -30,17 +30,7 @@ def enrol(patient: Patient, *, by: User) -> Patient:
 
 def verdict_in_force(patient: Patient) -> EligibilityAssessment | None:
     """The newest enrolment assessment, if nothing it was made on has changed since."""
-    newest = patient.assessments.filter(gate=ENROLMENT).first()
-    if newest is None or newest.version_id != patient.trial.current_version.pk:
-        return None
-    after = newest.assessed_at
-    if patient.evidence.filter(recorded_at__gt=after, scheduled_scan=None).exists():
-        return None
-    if patient.consents.filter(recorded_at__gt=after).exists():
-        return None
-    if patient.consents.filter(withdrawn_at__gt=after).exists():
-        return None
-    return newest
+    return assessments.in_force(patient, gate=ENROLMENT)
 
 
 def _require_eligible(patient: Patient) -> None:

@@ -87,6 +87,8 @@ def _create(
         value, unit = variables.checked(variable, value, unit)
     except variables.VariableError as error:
         raise Invalid(error.field, error.message) from error
+    # An assessment holds this lock while it reads: the time recorded is after it, or seen by it.
+    Patient.objects.select_for_update(no_key=True).get(pk=fields["patient"].pk)
     row = Evidence.objects.create(
         variable=variable,
         # "Asked, not known" is kept as JSON's null; None alone would be no value at all.

@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 from trials import decay, permissions
 from trials.models import Injection, Patient, PlannedScan, ScheduledScan, User
-from trials.services import audit, deviations, moments, patients, queries
+from trials.services import assessments, audit, deviations, moments, patients, queries
 from trials.services.errors import Invalid, Refused
 
 
@@ -145,4 +145,19 @@ def _judge(injection: Injection, *, residual_known: bool) -> None:
             rule="residual-not-measured",
             text="The residual activity was not measured: the net activity leaves it out. "
             "Record it, or confirm that it was not measured.",
+        )
+    _judge_eligibility(injection)
+
+
+def _judge_eligibility(injection: Injection) -> None:
+    """An injection without an eligible verdict in force at each gate of the scan deviates."""
+    scan = injection.scheduled_scan
+    found = {gate: assessments.gap(scan, gate=gate) for gate in assessments.SCAN_GATES}
+    gaps = {str(gate): gap for gate, gap in found.items() if gap}
+    if gaps:
+        deviations.draft_by_rule(
+            injection,
+            rule="injected-without-eligibility",
+            text=" ".join(["Injected without an eligible assessment in force.", *gaps.values()]),
+            values={"found": gaps, "expected": "eligible"},
         )

@@ -1,0 +1,237 @@
+"""Judging a gate: the criteria of the protocol version on the evidence as it stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+from django.utils import timezone
+
+from trials import eligibility, permissions, readings, spans, variables
+from trials.kleene import Truth
+from trials.models import (
+    CriterionResult,
+    EligibilityAssessment,
+    EligibilityCriterion,
+    Evidence,
+    Injection,
+    Patient,
+    ProtocolVersion,
+    ScheduledScan,
+    User,
+)
+from trials.services import audit, patients
+from trials.services.errors import Invalid, Refused
+from trials.version import VERSION
+
+Gate = EligibilityCriterion.Gate
+Verdict = EligibilityAssessment.Verdict
+SCAN_GATES = (Gate.PRE_INJECTION, Gate.PER_SCAN)
+# Anchors that have no actual time yet when a patient enrols.
+LATER_ANCHORS = {"imaging", "injection"}
+
+
+def assess(
+    patient: Patient, *, gate: str, by: User, scheduled_scan: ScheduledScan | None = None
+) -> EligibilityAssessment:
+    """Judge every criterion of a gate and keep the judgement with the evidence it used."""
+    permissions.require(by, "eligibility.assess", patient)
+    patients.require_participation(patient)
+    _check_gate(patient, gate, scheduled_scan)
+    version = version_of(patient, scheduled_scan)
+    criteria = criteria_of(version, gate)
+    if not criteria:
+        raise Refused(
+            "no-criteria",
+            f"{version} states no criteria for this gate: {Gate(gate).label.lower()}.",
+        )
+    with audit.action("eligibility.assessed", actor=by, reason=gate, trial=patient.trial_id):
+        # Evidence is recorded under the same lock, so that none slips in between.
+        Patient.objects.select_for_update().get(pk=patient.pk)
+        now = timezone.now()
+        record = record_of(patient, scheduled_scan, now=now)
+        judgements = eligibility.judge_all(criteria, record)
+        assessment = EligibilityAssessment.objects.create(
+            patient=patient,
+            version=version,
+            scheduled_scan=scheduled_scan,
+            gate=gate,
+            verdict=eligibility.verdict(judgements.values()),
+            assessed_at=now,
+            assessed_by=by,
+            software_version=VERSION,
+        )
+        _keep(assessment, judgements)
+    return assessment
+
+
+def in_force(
+    patient: Patient, *, gate: str, scheduled_scan: ScheduledScan | None = None
+) -> EligibilityAssessment | None:
+    """The newest assessment of a gate, if nothing it was made on has changed since."""
+    newest = patient.assessments.filter(gate=gate, scheduled_scan=scheduled_scan).first()
+    if newest is None or newest.version_id != version_of(patient, scheduled_scan).pk:
+        return None
+    after = newest.assessed_at
+    concerned = Q(scheduled_scan=None) | Q(scheduled_scan=scheduled_scan)
+    changed = (
+        patient.evidence.filter(concerned, recorded_at__gt=after).exists()
+        or patient.consents.filter(Q(recorded_at__gt=after) | Q(withdrawn_at__gt=after)).exists()
+    )
+    return None if changed else newest
+
+
+def gap(scan: ScheduledScan, *, gate: str) -> str:
+    """What is missing for an eligible verdict in force on a scan; empty when nothing is.
+
+    Only criteria of that very gate ask for one, and only where they may apply to the scan.
+    """
+    record = record_of(scan.patient, scan, now=timezone.now())
+    asked = [
+        one.identifier
+        for one in criteria_of(scan.planned_scan.version, gate, again=False)
+        if eligibility.applies(one, record) is not Truth.NO
+    ]
+    standing = in_force(scan.patient, gate=gate, scheduled_scan=scan) if asked else None
+    if not asked or (standing and standing.verdict == Verdict.ELIGIBLE):
+        return ""
+    label = f"{Gate(gate).label} ({', '.join(asked)})"
+    if standing:
+        return f"{label}: {standing.get_verdict_display().lower()}."
+    if scan.assessments.filter(gate=gate).exists():
+        return f"{label}: the assessment no longer stands, the record changed after it."
+    return f"{label}: not assessed."
+
+
+def version_of(patient: Patient, scan: ScheduledScan | None) -> ProtocolVersion:
+    """A scan is judged by the version that planned it, a patient by the current one."""
+    return scan.planned_scan.version if scan else patient.trial.current_version
+
+
+def criteria_of(
+    version: ProtocolVersion, gate: str, *, again: bool = True
+) -> list[eligibility.Criterion]:
+    """The criteria judged at a gate.
+
+    Before the injection, and with `again`, those of enrolment come once more that look back
+    from imaging or injection: at enrolment neither had an actual time.
+    """
+    conflicts = {
+        one["identifier"]: tuple(one.get("conflicts_with", ()))
+        for one in version.definition.get("criteria", ())
+    }
+    return [
+        _criterion(row, gate, conflicts.get(row.identifier, ()))
+        for row in version.criteria.all()
+        if row.gate == gate or (again and gate == Gate.PRE_INJECTION and _looks_back(row))
+    ]
+
+
+def record_of(patient: Patient, scan: ScheduledScan | None, *, now: datetime) -> readings.Record:
+    """What the engine may look at, as of `now`."""
+    zone = ZoneInfo(patient.site.time_zone)
+    consents = list(patient.consents.all())
+    return readings.Record(
+        sex_at_birth=patient.sex_at_birth,
+        birth=patient.birth,
+        facts=[_fact(row) for row in _evidence(patient, scan)],
+        consents=[
+            readings.Consent(row.version, row.signed_at, row.withdrawn_at) for row in consents
+        ],
+        anchors=_anchors(scan, consents, zone, now),
+        zone=zone,
+        tracer=scan.planned_scan.tracer.identifier if scan else None,
+    )
+
+
+def _check_gate(patient: Patient, gate: str, scan: ScheduledScan | None) -> None:
+    if gate not in Gate.values:
+        raise Invalid("gate", f"The gate is one of {', '.join(Gate.values)}; got {gate!r}.")
+    if gate in SCAN_GATES and scan is None:
+        raise Invalid("scheduled_scan", "This gate is judged for a scheduled scan: name it.")
+    if gate == Gate.ENROLMENT and scan is not None:
+        raise Invalid("scheduled_scan", "Enrolment is judged for the patient, not for a scan.")
+    if scan and scan.patient_id != patient.pk:
+        raise Invalid("scheduled_scan", "This scan belongs to another patient.")
+
+
+def _looks_back(row: EligibilityCriterion) -> bool:
+    return row.gate == Gate.ENROLMENT and bool(
+        eligibility.anchors_in(row.expression) & LATER_ANCHORS
+    )
+
+
+def _criterion(
+    row: EligibilityCriterion, gate: str, conflicts_with: Iterable[str]
+) -> eligibility.Criterion:
+    return eligibility.Criterion(
+        identifier=row.identifier,
+        category=row.category,
+        text=row.text,
+        expression=row.expression,
+        applies_to=row.applies_to,
+        gate=gate,
+        conflicts_with=tuple(conflicts_with),
+    )
+
+
+def _evidence(patient: Patient, scan: ScheduledScan | None) -> list[Evidence]:
+    """Evidence that stands; what is measured for each scan counts for its own alone."""
+    return [
+        row
+        for row in patient.evidence.filter(superseded_by=None)
+        if row.scheduled_scan_id in (None, scan and scan.pk)
+        or not variables.variable(row.variable).is_per_scan
+    ]
+
+
+def _fact(row: Evidence) -> readings.Fact:
+    return readings.Fact(
+        evidence=row.pk,
+        variable=row.variable,
+        value=row.value,
+        unit=row.unit,
+        observed_at=row.observed_at,
+        recorded_at=row.recorded_at,
+        source=row.source,
+        is_study_specific=row.is_study_specific,
+    )
+
+
+def _anchors(
+    scan: ScheduledScan | None, consents: list, zone: ZoneInfo, now: datetime
+) -> dict[str, readings.Anchor]:
+    """Actual times where there are any, else planned ones; what is left out has neither.
+
+    The injection is the nearest recorded time to the imaging that follows it.
+    """
+    anchors = {"gate": readings.Anchor(spans.moment(now))}
+    signed = [spans.span(one.signed_at, zone) for one in consents if one.withdrawn_at is None]
+    if signed:
+        first = min(signed, key=lambda when: (when.first, when.last))
+        anchors["consent"] = readings.Anchor(first)
+    if scan is None:
+        return anchors
+    injection = Injection.objects.filter(scheduled_scan=scan).first()
+    if injection is None:
+        planned = readings.Anchor(spans.moment(scan.planned_at), "planned")
+        return anchors | dict.fromkeys(LATER_ANCHORS, planned)
+    actual = readings.Anchor(spans.moment(injection.injected_at))
+    return anchors | dict.fromkeys([*LATER_ANCHORS, "gate"], actual)
+
+
+def _keep(assessment: EligibilityAssessment, judgements: dict[str, eligibility.Judgement]) -> None:
+    rows = {row.identifier: row for row in assessment.version.criteria.all()}
+    for identifier, judgement in judgements.items():
+        result = CriterionResult.objects.create(
+            assessment=assessment,
+            criterion=rows[identifier],
+            outcome=judgement.outcome,
+            word=judgement.word,
+            reason=judgement.reason,
+            is_provisional=judgement.is_provisional,
+            workings=judgement.workings,
+        )
+        result.evidence.add(*judgement.evidence)
