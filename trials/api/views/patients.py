@@ -17,7 +17,7 @@ from trials.models import (
     Site,
 )
 from trials.selectors import assessments as assessed
-from trials.services import enrolment, evidence, patients
+from trials.services import assessments, enrolment, evidence, patients
 
 PATIENTS = Patient.objects.select_related("trial", "site")
 
@@ -159,8 +159,6 @@ class Assessments(Endpoint):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Judge every criterion of a gate on the evidence as it stands now."""
-        from trials.services import assessments
-
         patient = patient_for(request, "eligibility.assess", pk)
         given = asked(request, serializers.Assess)
         scan = scan_for(request, "eligibility.assess", given["scheduled_scan"])
