@@ -298,6 +298,56 @@ def test_a_scan_no_criterion_is_for_needs_no_assessment(site, coordinator):
     assert not eligibility_deviations(scan).exists()
 
 
+# The five trials.
+
+GENERAL = {"unable_to_tolerate_scan": False, "pregnant": False, "breastfeeding": False}
+CREATININE = {"creatinine": 0.8}
+FITTING = {
+    "NCT05093335": GENERAL
+    | CREATININE
+    | {"histology.confirmed": True, "diagnosis.group": "NHL", "lesions.measurable_count": 2},
+    "NCT04561492": GENERAL | CREATININE | {"histology.confirmed": True, "diagnosis.group": "MM"},
+    "NCT06246357": GENERAL
+    | {
+        "adrenal_tumor.count": 1,
+        "biochem.hyperaldosteronism": True,
+        "coenrolled_protocols": ["19-DK-0066"],
+    },
+    "NCT05222269": GENERAL
+    | CREATININE
+    | {
+        "diagnosis.code": "PCNSL",
+        "histology.method": "brain_biopsy",
+        "disease.cns_only": True,
+        "history.allogeneic_sct": [],
+        "lesions.measurable_parenchymal_count": 1,
+        "lesions.measurable_ipcg_count": 1,
+        "therapy.cns_lymphoma": [],
+        "therapy.planned_induction": "HD_MTX_based",
+    },
+    "NCT06125028": GENERAL
+    | CREATININE
+    | {
+        "histology.confirmed": True,
+        "diagnosis.code": "MZL_nodal",
+        "therapy.anticancer": [],
+        "childbearing_potential": False,
+    },
+}
+
+
+@pytest.mark.parametrize("identifier", FITTING)
+def test_each_of_the_five_trials_can_enrol_a_patient_before_any_scan(identifier):
+    text = (Path(protocol.__file__).parent / "definitions" / f"{identifier}.yaml").read_text()
+    site = factories.make_site(protocols.load_trial(text, by=jobs.system_user()).trial)
+    by = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+    patient = consented(site, by)
+    for variable, value in FITTING[identifier].items():
+        record(patient, by, variable, value, "mg/dL" if variable == "creatinine" else "")
+    assert assessments.assess(patient, gate="enrolment", by=by).verdict == "eligible"
+    assert enrolment.enrol(patient, by=by).state == "enrolled"
+
+
 # Refusals.
 
 
