@@ -18,7 +18,10 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
     found = {
         "version": version,
         "known": [
-            *((name.capitalize(), getattr(trial, name), _keys(definition, name)) for name in STATEMENTS),
+            *(
+                (name.capitalize(), getattr(trial, name), _keys(definition, name))
+                for name in STATEMENTS
+            ),
             ("Conditions", ", ".join(trial.conditions), _keys(definition, "conditions")),
         ],
         "facts": definition.get("facts") or [],
