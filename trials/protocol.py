@@ -103,6 +103,16 @@ def statement(stated: Mapping[str, Any] | None) -> str:
     return f"{' or '.join([stated['text'], *others])} (sources disagree)"
 
 
+def in_force(limits: Definition | None) -> Definition:
+    """The limits a source states; those that are only proposed hold nobody to them.
+
+    >>> in_force({"low": 30, "high": 60, "provenance": "proposed"})
+    {}
+    """
+    limits = limits or {}
+    return {} if limits.get("provenance") == "proposed" else limits
+
+
 def cited(definition: Definition, keys: Sequence[str]) -> list[str]:
     """The sources behind keys, in full."""
     return [definition["sources"][key] for key in keys]

@@ -68,6 +68,18 @@ def test_what_is_unknown_is_empty_and_has_no_limit():
     )
 
 
+def test_a_window_that_is_only_proposed_holds_nobody_to_it(client):
+    trial = load((DEFINITIONS[0].parent / "NCT05222269.yaml").read_text()).trial
+    windows = PlannedScan.objects.filter(version__trial=trial)
+    assert {(plan.uptake_low_minutes, plan.uptake_high_minutes) for plan in windows} == {
+        (None, None)
+    }
+    client.force_login(factories.make_user(Role.MONITOR, trial=trial))
+    page = client.get(f"/trials/{trial}/").content.decode()
+    assert "30 to 60 min <span" in page
+    assert "Proposed, confirm with the protocol" in page
+
+
 def test_a_changed_file_is_a_new_version_and_the_old_one_stays():
     first = load().version
     changed = load(DEMO.replace("value: 18", "value: 21"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trials.models import Trial
+from trials.models import PlannedScan, ProtocolVersion, Trial
+from trials.protocol import in_force
 
 STATEMENTS = ("title", "acronym", "sponsor", "phase", "status")
 
@@ -32,9 +33,22 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
     return found | {
         "versions": trial.versions.order_by("-number"),
         "tracers": _sourced(version.tracers.all(), sources),
-        "planned_scans": _sourced(version.planned_scans.select_related("tracer"), sources),
+        "planned_scans": _planned_scans(version, sources),
         "criteria": _sourced(version.criteria.all(), sources),
     }
+
+
+def _planned_scans(
+    version: ProtocolVersion, sources: dict[str, str]
+) -> list[tuple[PlannedScan, list[str], dict]]:
+    """Each planned scan with its sources and the uptake window that is only proposed."""
+    proposed = {
+        scan["identifier"]: scan["uptake_minutes"]
+        for scan in version.definition.get("planned_scans") or ()
+        if scan["uptake_minutes"] and not in_force(scan["uptake_minutes"])
+    }
+    rows = _sourced(version.planned_scans.select_related("tracer"), sources)
+    return [(plan, keys, proposed.get(plan.identifier, {})) for plan, keys in rows]
 
 
 def _keys(definition: dict, statement: str) -> list[str]:

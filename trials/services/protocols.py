@@ -121,7 +121,7 @@ def _describe(trial: Trial, definition: protocol.Definition) -> None:
 def _plan(version: ProtocolVersion, definition: protocol.Definition) -> None:
     tracers = {}
     for tracer in definition["tracers"]:
-        limits = tracer["activity_mbq"] or {}
+        limits = protocol.in_force(tracer["activity_mbq"])
         tracers[tracer["identifier"]] = Tracer.objects.create(
             version=version,
             identifier=tracer["identifier"],
@@ -133,7 +133,7 @@ def _plan(version: ProtocolVersion, definition: protocol.Definition) -> None:
             source=protocol.cited(definition, tracer["source"]),
         )
     for scan in definition["planned_scans"]:
-        uptake = scan["uptake_minutes"] or {}
+        uptake = protocol.in_force(scan["uptake_minutes"])
         PlannedScan.objects.create(
             version=version,
             tracer=tracers[scan["tracer"]],
