@@ -11,6 +11,7 @@ from django.views.decorators.http import (
     require_POST,
     require_safe,
 )
+from django_htmx.http import HttpResponseClientRefresh
 
 from imaging import selectors, storage
 from imaging.forms import DecisionForm, RegionForm
@@ -57,6 +58,9 @@ def transmittal(request: HttpRequest, pk: int) -> HttpResponse:
     row = _transmittal(request, pk)
     context = _ledger(request, row) | {"form": DecisionForm()}
     partial = request.htmx and not request.htmx.boosted
+    if partial and context["may_decide"]:
+        # The form to decide stands outside the part that is polled.
+        return HttpResponseClientRefresh()
     name = "imaging/_transmittal.html" if partial else "imaging/transmittal.html"
     return render(request, name, context)
 

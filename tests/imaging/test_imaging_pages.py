@@ -118,6 +118,16 @@ def test_a_reader_places_a_region_and_a_place_outside_is_refused_at_its_field(cl
     assert placed.count() == 1
 
 
+def test_a_page_that_watched_images_into_quarantine_comes_back_with_the_decision(
+    client, site, record
+):
+    made = make_transmittal(record.scan, state="quarantined")
+    client.force_login(factories.make_user(Role.DATA_MANAGER, trial=site.trial))
+    polled = client.get(f"/transmittals/{made.pk}/", headers={"HX-Request": "true"})
+    assert polled["HX-Refresh"] == "true"
+    assert "Record the decision" in client.get(f"/transmittals/{made.pk}/").content.decode()
+
+
 def test_a_decision_needs_a_reason_and_the_right(client, site, record):
     made = make_transmittal(record.scan, state="quarantined")
     address = f"/transmittals/{made.pk}/decide/"

@@ -144,7 +144,7 @@ def _judge(injection: Injection, *, residual_known: bool) -> None:
             injection,
             rule="residual-not-measured",
             text="The residual activity was not measured: the net activity leaves it out. "
-            "Record it, or confirm that it was not measured.",
+            "Answer with the activity and its time, or confirm that it was not measured.",
         )
     _judge_eligibility(injection)
 
