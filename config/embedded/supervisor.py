@@ -251,6 +251,8 @@ class Stack:
         command = [
             str(BIN / "celery"), "-A", "config", "worker", "--loglevel", "INFO",
             "--concurrency", str(WORKER_PROCESSES), "--without-gossip", "--without-mingle",
+            # Nobody listens to events, and a worker that ends waits for ever to send the last.
+            "--without-heartbeat",
         ]  # fmt: skip
         # Celery ends its pool at once on SIGQUIT; without us nobody is left to wait for it.
         return self._program("worker", command, ends_with=signal.SIGQUIT)
