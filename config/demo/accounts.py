@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trials.models import Site, Trial, User
 from trials.roles import Role
-from trials.services import accounts, audit, jobs
+from trials.services import accounts, jobs, sites
 
 DEMO_TRIAL = "DEMO"
 # For loopback and invented patients only; production settings refuse to run the demo.
@@ -48,10 +48,8 @@ def _site(trial: Trial, system: User) -> Site:
     site = Site.objects.filter(trial=trial, code=SITE_CODE).first()
     if site:
         return site
-    with audit.action("site.created", actor=system, reason="demonstration", trial=trial.pk):
-        return Site.objects.create(
-            trial=trial, code=SITE_CODE, name="Demo University Hospital", time_zone="Europe/Berlin"
-        )
+    given = {"name": "Demo University Hospital", "time_zone": "Europe/Berlin"}
+    return sites.add(trial, code=SITE_CODE, by=system, **given)
 
 
 def _user(role: Role, name: str, system: User) -> User:
