@@ -246,6 +246,11 @@ class ScanForm(ActForm):
         self.fields["planned_scan"].queryset = plans
 
 
+class RescheduleForm(ActForm):
+    planned_at = SiteMoment(label="New time")
+    reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
+
+
 class InjectionForm(ActForm):
     assayed_activity_mbq = forms.FloatField(label="Assayed activity (MBq)")
     assayed_at = SiteMoment(label="Assayed at")

@@ -103,7 +103,7 @@ def _next_in_screening(standing: Standing) -> Act:
         return Act("patient_enrol", "Enrol", "patient.enrol")
     if standing.verdict == "not_evaluable":
         return Act("evidence_new", "Record the missing evidence", "evidence.record")
-    return Act("", "Not eligible by the assessment in force")
+    return Act("screening_end", "Not eligible: end the screening", "patient.screen")
 
 
 def _next_scan(standing: Standing) -> Act:

@@ -80,8 +80,7 @@ def complete(transmittal: Transmittal, *, by: User) -> Transmittal:
 def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) -> Transmittal:
     """A person settles what the rules would not: let quarantined images through, or refuse them."""
     permissions.require(by, "images.decide", transmittal)
-    if len(reason.strip(" .-")) < 3:
-        raise Invalid("reason", "Say why, in a few words.")
+    audit.require_reason(reason)
     with audit.action("transmittal.decided", actor=by, reason=reason, **about(transmittal)):
         locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
         if locked.state != State.QUARANTINED:

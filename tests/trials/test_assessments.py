@@ -247,6 +247,18 @@ def test_a_planned_time_is_provisional_and_the_actual_one_is_not(site, coordinat
     assert (before, provisional()) == (True, False)
 
 
+def test_an_assessment_falls_with_the_time_it_was_made_for(site, coordinator):
+    scan = scheduled(site, coordinator, "fdg")
+    gate = {"gate": "pre_injection", "scheduled_scan": scan}
+    made = assessments.assess(scan.patient, by=coordinator, **gate)
+    assert assessments.in_force(scan.patient, **gate) == made
+    later = scans.reschedule(
+        scan, planned_at=now() + timedelta(days=40), reason="glucose too high", by=coordinator
+    )
+    assert assessments.in_force(scan.patient, gate="pre_injection", scheduled_scan=later) is None
+    assert "no longer stands" in assessments.gap(later, gate="pre_injection")
+
+
 # Injections.
 
 

@@ -151,3 +151,21 @@ def test_a_correction_without_a_reason_is_refused(site, coordinator, reason):
             by=coordinator,
         )
     assert refusal.value.field == "reason"
+
+
+def test_a_screening_that_ends_leaves_the_patient_and_stops_collection(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    add_evidence(patient, coordinator)
+    ended = enrolment.end_screening(patient, reason="eGFR 22", by=coordinator)
+    assert ended.state == Patient.State.SCREEN_FAILED
+    assert patient.evidence.count() == 1
+    with pytest.raises(Refused) as refusal:
+        add_evidence(ended, coordinator)
+    assert refusal.value.code == "screening-ended"
+
+
+def test_the_screening_of_an_enrolled_patient_has_ended(site, coordinator):
+    patient = factories.make_enrolled(site, by=coordinator)
+    with pytest.raises(Refused) as refusal:
+        enrolment.end_screening(patient, reason="a mistake", by=coordinator)
+    assert refusal.value.code == "not-in-screening"

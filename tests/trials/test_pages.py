@@ -737,6 +737,25 @@ def test_an_assessment_asked_for_twice_is_made_once(send, demo_site):
     assert first.url == second.url
 
 
+def test_a_scan_is_rescheduled_on_the_clock_of_its_site(send, site, coordinator):
+    scan = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    form = {"planned_at": "2026-03-05T09:30", "reason": "glucose too high"}
+    assert send(coordinator, "scan_reschedule", scan.pk, **form).status_code == 302
+    scan.refresh_from_db()
+    assert scan.planned_at == datetime(2026, 3, 5, 8, 30, tzinfo=UTC)
+
+
+def test_a_screening_is_ended_on_its_page_and_the_way_says_so(send, look, site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    assert "End screening" in look(coordinator, "patient", patient.pk)
+    answer = send(coordinator, "screening_end", patient.pk, reason="")
+    assert answer.status_code == 422
+    assert send(coordinator, "screening_end", patient.pk, reason="eGFR 22").status_code == 302
+    page = look(coordinator, "patient", patient.pk)
+    assert "Screening ended without enrolment" in page
+    assert "End screening" not in page
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "trials" / "definitions").glob("*.yaml")))
 def test_a_trial_page_tells_every_criterion_in_words(look, file):
     trial = protocols.load_trial(file.read_text(), by=jobs.system_user()).trial
@@ -744,8 +763,12 @@ def test_a_trial_page_tells_every_criterion_in_words(look, file):
     for criterion in trial.current_version.criteria.all():
         assert criterion.text in shown
         assert f"Rule: {expression_words(criterion.expression)}" in shown
-    proposed = trial.current_version.criteria.filter(provenance="proposed").count()
-    assert shown.count("Proposed, confirm with the protocol") == proposed
+    definition = trial.current_version.definition
+    parts = [*definition["criteria"]]
+    for scan in definition["planned_scans"]:
+        parts += [part for part in (scan["uptake_minutes"], scan["segmentation"]) if part]
+    proposed = [part for part in parts if part.get("provenance") == "proposed"]
+    assert shown.count("Proposed, confirm with the protocol") == len(proposed)
 
 
 def full_patient(site, by):

@@ -25,7 +25,7 @@ def scan(state, pk=1):
         (standing(), "patient_assess"),
         (standing(verdict="not_evaluable"), "evidence_new"),
         (standing(verdict="eligible"), "patient_enrol"),
-        (standing(verdict="ineligible"), ""),
+        (standing(verdict="ineligible"), "screening_end"),
         (standing(consent=False, verdict="eligible"), "consent_new"),
         (standing("enrolled", unscheduled=PLANNED), "scan_new"),
         (standing("enrolled", scans=(scan("scheduled"),), unscheduled=PLANNED[1:]), "scan"),

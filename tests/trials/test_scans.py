@@ -8,7 +8,7 @@ import pytest
 
 from tests import factories
 from tests.factories import NOON
-from trials.models import Deviation, Query, ScheduledScan
+from trials.models import AuditEvent, Deviation, Query, ScheduledScan
 from trials.roles import Role
 from trials.services import scans
 from trials.services.errors import Invalid, Refused
@@ -116,3 +116,25 @@ def test_a_patient_in_screening_gets_no_scan(site, coordinator):
     with pytest.raises(Refused) as refusal:
         factories.make_scan(patient, by=coordinator)
     assert refusal.value.code == "not-enrolled"
+
+
+def test_a_scan_gets_another_time_with_its_reason_on_the_trail(scan, coordinator):
+    later = NOON + timedelta(days=3)
+    moved = scans.reschedule(scan, planned_at=later, reason="glucose too high", by=coordinator)
+    assert (moved.planned_at, moved.state) == (later, ScheduledScan.State.SCHEDULED)
+    event = AuditEvent.objects.get(action="scan.rescheduled", row=str(scan.pk))
+    assert (event.reason, event.patient) == ("glucose too high", scan.patient_id)
+
+
+def test_a_scan_that_has_begun_keeps_its_time(scan, coordinator):
+    inject(scan, coordinator)
+    with pytest.raises(Refused) as refusal:
+        scans.reschedule(scan, planned_at=NOON, reason="typing error", by=coordinator)
+    assert refusal.value.code == "scan-has-begun"
+
+
+@pytest.mark.parametrize("reason", ["", " . "])
+def test_another_time_needs_a_reason(scan, coordinator, reason):
+    with pytest.raises(Invalid) as refusal:
+        scans.reschedule(scan, planned_at=NOON, reason=reason, by=coordinator)
+    assert refusal.value.field == "reason"

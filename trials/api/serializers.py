@@ -354,6 +354,10 @@ class Schedule(serializers.Serializer):
     planned_at = Moment()
 
 
+class Reschedule(Reason):
+    planned_at = Moment()
+
+
 class Message(Rows):
     author = serializers.StringRelatedField()
 

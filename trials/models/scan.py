@@ -28,6 +28,8 @@ class ScheduledScan(ScopedModel):
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="scheduled_scans")
     planned_scan = models.ForeignKey(PlannedScan, on_delete=models.PROTECT)
     planned_at = models.DateTimeField()
+    # When the time was last changed; what was judged for an earlier time is judged anew.
+    rescheduled_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=20, choices=State, default=State.SCHEDULED)
 
     class Meta:

@@ -75,6 +75,8 @@ def in_force(
     if newest is None or newest.version_id != version_of(patient, scheduled_scan).pk:
         return None
     after = newest.assessed_at
+    if scheduled_scan and (scheduled_scan.rescheduled_at or after) > after:
+        return None
     concerned = Q(scheduled_scan=None) | Q(scheduled_scan=scheduled_scan)
     changed = (
         patient.evidence.filter(concerned, recorded_at__gt=after).exists()

@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 
 from trials.models import User
+from trials.services.errors import Invalid
 from trials.version import VERSION
 
 SETTING = "trialtrace.audit"
+SHORTEST_REASON = 3
 
 # The request or job the current thread works for; set by the middleware and the worker.
 current_request: contextvars.ContextVar[str] = contextvars.ContextVar("request", default="")
@@ -24,6 +26,12 @@ current_request: contextvars.ContextVar[str] = contextvars.ContextVar("request",
 
 class NestedActionError(RuntimeError):
     """An action inside another would give the outer one's changes the inner one's name."""
+
+
+def require_reason(reason: str) -> None:
+    """Raise Invalid unless `reason` says something."""
+    if len(reason.strip(" .-")) < SHORTEST_REASON:
+        raise Invalid("reason", "Say why, in a few words.")
 
 
 @contextmanager

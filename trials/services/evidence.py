@@ -53,7 +53,7 @@ def correct(
 ) -> Evidence:
     """Replace a fact by a better one; the old one stays in the record beside it."""
     permissions.require(by, "evidence.record", evidence)
-    _require_reason(reason)
+    audit.require_reason(reason)
     if evidence.superseded_by_id:
         raise Refused(
             "already-corrected",
@@ -100,8 +100,3 @@ def _create(
     )
     row.value = value
     return row
-
-
-def _require_reason(reason: str) -> None:
-    if len(reason.strip(" .-")) < 3:
-        raise Invalid("reason", "Say why the value changes, in a few words.")

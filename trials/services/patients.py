@@ -91,3 +91,8 @@ def require_participation(patient: Patient) -> None:
             "withdrawn",
             f"{patient} withdrew consent: nothing new may be collected or uploaded.",
         )
+    if patient.state == Patient.State.SCREEN_FAILED:
+        raise Refused(
+            "screening-ended",
+            f"The screening of {patient} ended without enrolment: nothing new may be collected.",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import IntegrityError
+from django.utils import timezone
 
 from trials import decay, permissions
 from trials.models import Injection, Patient, PlannedScan, ScheduledScan, User
@@ -35,6 +36,32 @@ def schedule(
         raise Refused(
             "already-scheduled", f"{planned_scan} is scheduled for {patient} already."
         ) from error
+
+
+def reschedule(
+    scan: ScheduledScan, *, planned_at: datetime, reason: str, by: User
+) -> ScheduledScan:
+    """Give a scan that has not begun another time; what was judged for the old one falls."""
+    permissions.require(by, "scan.schedule", scan)
+    patients.require_participation(scan.patient)
+    audit.require_reason(reason)
+    planned_at = moments.aware(planned_at, field="planned_at")
+    with audit.action(
+        "scan.rescheduled",
+        actor=by,
+        reason=reason,
+        trial=scan.patient.trial_id,
+        patient=scan.patient_id,
+    ):
+        locked = ScheduledScan.objects.select_for_update().get(pk=scan.pk)
+        if locked.state != ScheduledScan.State.SCHEDULED:
+            raise Refused(
+                "scan-has-begun",
+                f"This scan is {locked.get_state_display().lower()}: its time can't change.",
+            )
+        locked.planned_at, locked.rescheduled_at = planned_at, timezone.now()
+        locked.save(update_fields=["planned_at", "rescheduled_at"])
+    return locked
 
 
 def record_injection(

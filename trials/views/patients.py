@@ -13,10 +13,12 @@ from trials.forms import ConsentForm, PatientForm, ReasonForm
 from trials.models import Consent, Patient, Query, Site, Trial
 from trials.selectors import eligibility, evidence
 from trials.selectors import patients as selectors
+from trials.services import enrolment
 from trials.services import patients as services
 from trials.views.acts import form_methods, form_page, fresh_submission, perform, rights, sent
 
 RIGHTS = (
+    "patient.screen",
     "consent.record",
     "evidence.record",
     "eligibility.view",
@@ -121,6 +123,20 @@ def consent_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     done = perform(request, form, withdraw)
     context = {"form": form, "consent": consent, "patient": consent.patient}
     return done or form_page(request, "trials/consent_withdraw.html", context)
+
+
+@form_methods
+def screening_end(request: HttpRequest, pk: int) -> HttpResponse:
+    """End the screening of a patient who is not enrolled."""
+    row = _patient(request, pk, "patient.screen")
+    form = ReasonForm(sent(request))
+
+    def end(found: dict) -> str:
+        enrolment.end_screening(row, by=request.user, **found)
+        return _page_of(row)
+
+    done = perform(request, form, end)
+    return done or form_page(request, "trials/screening_end.html", {"form": form, "patient": row})
 
 
 def _patient(request: HttpRequest, pk: int, permission: str) -> Patient:

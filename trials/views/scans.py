@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from trials import permissions
-from trials.forms import InjectionForm, ScanForm
+from trials.forms import InjectionForm, RescheduleForm, ScanForm
 from trials.models import (
     Deviation,
     EligibilityAssessment,
@@ -34,6 +34,7 @@ from trials.views.acts import (
 Gate = EligibilityCriterion.Gate
 SCAN_GATES = (Gate.PRE_INJECTION, Gate.PER_SCAN)
 RIGHTS = (
+    "scan.schedule",
     "evidence.record",
     "eligibility.view",
     "eligibility.assess",
@@ -66,6 +67,22 @@ def scan_new(request: HttpRequest, pk: int) -> HttpResponse:
 
     done = perform(request, form, schedule)
     return done or form_page(request, "trials/scan_new.html", {"form": form, "patient": patient})
+
+
+@form_methods
+def scan_reschedule(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a scan that has not begun another time."""
+    row = _scan(request, pk, "scan.schedule")
+    form = RescheduleForm(
+        sent(request), zone=row.patient.site.time_zone, initial={"planned_at": row.planned_at}
+    )
+
+    def reschedule(found: dict) -> str:
+        services.reschedule(row, by=request.user, **found)
+        return reverse("scan", args=[row.pk])
+
+    done = perform(request, form, reschedule)
+    return done or form_page(request, "trials/scan_reschedule.html", {"form": form, "scan": row})
 
 
 @require_safe

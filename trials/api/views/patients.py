@@ -175,6 +175,18 @@ class Enrolment(Endpoint):
         return self.show(enrolment.enrol(patient, by=request.user), serializers.Patient)
 
 
+class EndScreening(Endpoint):
+    @operation(
+        "endScreening", tag="eligibility", asks=serializers.Reason, answers=serializers.Patient
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """End the screening of a patient who is not enrolled; nothing new is collected."""
+        patient = patient_for(request, "patient.screen", pk)
+        given = asked(request, serializers.Reason)
+        ended = enrolment.end_screening(patient, **given, by=request.user)
+        return self.show(ended, serializers.Patient)
+
+
 def patient_for(request: Request, permission: str, pk: int) -> Patient:
     return permissions.fetched(PATIENTS, request.user, permission, pk=pk)
 

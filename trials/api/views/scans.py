@@ -58,6 +58,15 @@ class OneScan(Endpoint):
         return self.show(scheduled_for(request, "patient.view", pk), serializers.Scan)
 
 
+class RescheduleScan(Endpoint):
+    @operation("rescheduleScan", tag="scans", asks=serializers.Reschedule, answers=serializers.Scan)
+    def post(self, request: Request, pk: int) -> Response:
+        """Give a scan that has not begun another time; what was judged for the old one falls."""
+        scan = scheduled_for(request, "scan.schedule", pk)
+        scans.reschedule(scan, **asked(request, serializers.Reschedule), by=request.user)
+        return self.show(SCANS.get(pk=scan.pk), serializers.Scan)
+
+
 class ScanInjection(Endpoint):
     @operation(
         "recordInjection",
