@@ -166,7 +166,7 @@ def _ledger(request: HttpRequest, row: Transmittal) -> dict:
         "counts": selectors.file_counts(row),
         "refusals": selectors.refusals(row),
         "job": selectors.newest_job(row),
-        "series_list": row.series.all(),
+        "series_list": selectors.series_of(row),
         "is_moving": row.state in MOVING or _measuring(row),
         "may_decide": row.state == Transmittal.State.QUARANTINED
         and request.user.may_for("images.decide", row.scope()),
@@ -174,7 +174,7 @@ def _ledger(request: HttpRequest, row: Transmittal) -> dict:
 
 
 def _measuring(row: Transmittal) -> bool:
-    return row.series.filter(modality="PT", state=Series.State.ASSEMBLED).exists()
+    return selectors.series_of(row).filter(modality="PT", state=Series.State.ASSEMBLED).exists()
 
 
 def _measured(row: Series) -> dict:

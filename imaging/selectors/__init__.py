@@ -40,6 +40,11 @@ def current_quantification(series: Series) -> Quantification | None:
     return series.quantifications.filter(is_current=True).first()
 
 
+def series_of(transmittal: Transmittal) -> QuerySet[Series]:
+    """The series it brought images of, also where an earlier transmittal brought the first."""
+    return Series.objects.filter(instances__received_file__transmittal=transmittal).distinct()
+
+
 def file_counts(transmittal: Transmittal) -> dict[str, int]:
     """How many files stand in which state."""
     rows = transmittal.files.values("state").annotate(n=Count("pk")).order_by("state")
@@ -68,7 +73,7 @@ def refusals(transmittal: Transmittal) -> list[Refusal]:
 
 def newest_job(transmittal: Transmittal) -> Job | None:
     """The job that works for this transmittal now, or did last."""
-    series = list(transmittal.series.values_list("pk", flat=True))
+    series = list(series_of(transmittal).values_list("pk", flat=True))
     mine = Job.objects.filter(kind__startswith="imaging.", arguments__transmittal=transmittal.pk)
     measuring = Job.objects.filter(kind="imaging.quantify", arguments__series__in=series)
     return (mine | measuring).order_by("-pk").first()
@@ -89,18 +94,28 @@ def with_standing(transmittals: Sequence[Transmittal]) -> Sequence[Transmittal]:
     files = ReceivedFile.objects.filter(transmittal__in=found)
     for row in files.values("transmittal", "state").annotate(n=Count("pk")).order_by("state"):
         found[row["transmittal"]].files[row["state"]] = row["n"]
-    sent_in = dict(
-        Series.objects.filter(transmittal__in=found).order_by("pk").values_list("pk", "transmittal")
-    )
-    for series, transmittal in sent_in.items():
-        found[transmittal].series.append(series)
+    senders = _senders(found)
+    for series, transmittals_of_it in senders.items():
+        for transmittal in transmittals_of_it:
+            found[transmittal].series.append(series)
     # In the order of their keys, so that the newest remains.
-    for job in _jobs(found, sent_in).order_by("pk"):
-        arguments = job.arguments
-        found[arguments.get("transmittal") or sent_in[arguments["series"]]].job = job
+    for job in _jobs(found, senders).order_by("pk"):
+        mine = job.arguments.get("transmittal")
+        for transmittal in [mine] if mine else senders[job.arguments["series"]]:
+            found[transmittal].job = job
     for row in transmittals:
         row.standing = found[row.pk]
     return transmittals
+
+
+def _senders(transmittals) -> dict[int, list[int]]:
+    """For each series those of the transmittals that brought images of it."""
+    sender = "instances__received_file__transmittal"
+    rows = Series.objects.filter(**{f"{sender}__in": transmittals}).order_by("pk", sender)
+    senders: dict[int, list[int]] = {}
+    for series, transmittal in rows.values_list("pk", sender).distinct():
+        senders.setdefault(series, []).append(transmittal)
+    return senders
 
 
 def _jobs(transmittals, series) -> QuerySet[Job]:

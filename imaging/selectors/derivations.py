@@ -23,6 +23,8 @@ QUANTITIES = {
     "total_uptake": ("Total uptake", "g", "SUVmean times volume."),
     "tbr": ("TBR", "", "SUVmax of the lesion over SUVmean of the reference region."),
 }
+# What rescaled values are in, by Units (0054,1001).
+RESCALED_UNITS = {"BQML": "Bq/mL", "CNTS": "counts", "GML": "g/mL"}
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,15 @@ def _voxels(lesion: Lesion, quantity: str):
 
 def _pixel(lesion: Lesion):
     """The one stored number the maximum was read from, read again from the archive."""
-    pixel = volumes.pixel(lesion.quantification.series, tuple(lesion.suvmax_voxel))
+    run = lesion.quantification
+    if volumes.input_digest(run.series) != run.input_sha256:
+        yield Node("Stored value", source="Not read again: images of this series came since.")
+        return
+    pixel = volumes.pixel(run.series, tuple(lesion.suvmax_voxel))
+    unit = RESCALED_UNITS[run.derivation["units"]]
     yield Node("Stored value", pixel.stored, source="Pixel Data (7FE0,0010)")
-    yield Node("Rescale Slope", pixel.slope, "Bq/mL", "(0028,1053) of this slice")
-    yield Node("Rescale Intercept", pixel.intercept, "Bq/mL", "(0028,1052) of this slice")
+    yield Node("Rescale Slope", pixel.slope, unit, "(0028,1053) of this slice")
+    yield Node("Rescale Intercept", pixel.intercept, unit, "(0028,1052) of this slice")
     yield Node("Image file", pixel.sha256, source="SHA-256 of the de-identified instance")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ def headers_of(series: Series) -> list[SliceHeader]:
     """The headers of a series' instances, as they were read at release."""
     reader = PetHeader if series.modality == "PT" else SliceHeader
     return [reader.from_json(instance.header) for instance in series.instances.all()]
+
+
+def input_digest(series: Series) -> str:
+    """SHA-256 over the sorted digests of the instances a run is computed from."""
+    digests = sorted(series.instances.values_list("sha256", flat=True))
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def suv_volume(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from imaging import conformance, geometry, suv
 from imaging.headers import PetHeader, SliceHeader
 from imaging.models import Series, Transmittal
-from imaging.selectors import volumes
+from imaging.selectors import series_of, volumes
 from imaging.services import intake
 from trials.models import Injection, ScheduledScan
 from trials.services import audit, deviations, jobs, queries
@@ -23,7 +23,7 @@ def build(claim: jobs.Claim) -> None:
     if transmittal.state != Transmittal.State.RELEASED:
         intake.nothing_to_do(claim)
         return
-    series = list(transmittal.series.prefetch_related("instances"))
+    series = list(series_of(transmittal).prefetch_related("instances"))
     headers = {one.pk: volumes.headers_of(one) for one in series}
     with (
         jobs.fenced(claim),
@@ -44,6 +44,8 @@ def _assemble(series: Series, headers: Sequence[SliceHeader]) -> None:
         stack = geometry.stack_from_headers(headers)
     except geometry.GeometryError as error:
         series.state, series.code, series.message = Series.State.REFUSED, error.code, str(error)
+        # What was measured before later images came is no measurement of this series.
+        series.quantifications.filter(is_current=True).update(is_current=False)
         queries.raise_by_rule(
             series, rule=error.code, text=f"{series.modality} series not usable: {error}"
         )
@@ -61,15 +63,29 @@ def _finish(
 ) -> None:
     assembled = [one for one in series if one.state == Series.State.ASSEMBLED]
     pet = [one for one in assembled if one.modality == "PT"]
-    message = "" if pet else "No PET series could be assembled; see the series for the reason."
-    intake.move(transmittal, Transmittal.State.ASSEMBLED, message=message)
+    intake.move(transmittal, Transmittal.State.ASSEMBLED, message=_without(pet, series))
     scan = ScheduledScan.objects.select_for_update().get(pk=transmittal.scheduled_scan_id)
-    scan.state = ScheduledScan.State.IMAGES_RECEIVED
-    scan.save(update_fields=["state"])
+    if pet or not _is_measured(scan):
+        scan.state = ScheduledScan.State.IMAGES_RECEIVED
+        scan.save(update_fields=["state"])
     has_ct = _has_ct(transmittal, assembled)
     for one in pet:
         _compare(transmittal.scheduled_scan, headers[one.pk], has_ct=has_ct)
         jobs.enqueue("imaging.quantify", actor=claim.actor, series=one.pk)
+
+
+def _without(pet: list[Series], series: list[Series]) -> str:
+    """Why there is nothing to measure; empty if there is something."""
+    if pet:
+        return ""
+    if any(one.modality == "PT" for one in series):
+        return "No PET series could be assembled; see the series for the reason."
+    return "There is no PET series among these images: nothing to measure."
+
+
+def _is_measured(scan: ScheduledScan) -> bool:
+    measured = Series.State.QUANTIFIED
+    return Series.objects.filter(imaging_study__scheduled_scan=scan, state=measured).exists()
 
 
 def _has_ct(transmittal: Transmittal, assembled: list[Series]) -> bool:

@@ -6,7 +6,6 @@ parameters and the digest of what it was computed from.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,7 +33,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.selectors import volumes
+from imaging.selectors import series_of, volumes
 from imaging.services import assembly
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
@@ -72,6 +71,7 @@ REFUSALS = (
 def run(claim: jobs.Claim) -> None:
     """Measure the series; a series that gives no SUV gets a run that says why."""
     series = _load(claim.arguments["series"])
+    digest = volumes.input_digest(series)
     headers = volumes.headers_of(series)
     jobs.report(claim, "Computing SUV")
     try:
@@ -89,7 +89,11 @@ def run(claim: jobs.Claim) -> None:
             patient=scan.patient_id,
         ),
     ):
-        quantification = _new_run(series, measured)
+        Series.objects.select_for_update().get(pk=series.pk)
+        if volumes.input_digest(series) != digest:
+            # Images came meanwhile; the job that they bring measures all of them.
+            return
+        quantification = _new_run(series, measured, digest)
         if isinstance(measured, Measured):
             _record(quantification, measured)
         else:
@@ -157,15 +161,14 @@ def _liver(values: np.ndarray, grid: geometry.Grid) -> reference_regions.RegionS
     return reference_regions.sphere(values, grid=grid, centre_mm=centre, radius_mm=LIVER_RADIUS_MM)
 
 
-def _new_run(series: Series, measured: Measured | Exception) -> Quantification:
-    Series.objects.select_for_update().get(pk=series.pk)
+def _new_run(series: Series, measured: Measured | Exception, digest: str) -> Quantification:
     series.quantifications.filter(is_current=True).update(is_current=False)
     last = series.quantifications.aggregate(last=Max("run"))["last"] or 0
     common = {
         "series": series,
         "run": last + 1,
         "parameters": _parameters(series),
-        "input_sha256": input_digest(series),
+        "input_sha256": digest,
         "software_version": VERSION,
     }
     if isinstance(measured, Measured):
@@ -247,12 +250,6 @@ def add_region(
     return region
 
 
-def input_digest(series: Series) -> str:
-    """SHA-256 over the sorted digests of the instances a run is computed from."""
-    digests = sorted(series.instances.values_list("sha256", flat=True))
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
-
-
 def _refuse(series: Series, quantification: Quantification) -> None:
     series.state = Series.State.REFUSED
     series.code, series.message = quantification.code, quantification.message
@@ -265,10 +262,15 @@ def _refuse(series: Series, quantification: Quantification) -> None:
 
 
 def _finish(series: Series, scan: ScheduledScan) -> None:
-    """Move transmittal and scan on when this was the last PET series to be measured."""
-    transmittal = Transmittal.objects.select_for_update().get(pk=series.transmittal_id)
-    pet = transmittal.series.filter(modality="PT")
-    if pet.filter(state=Series.State.ASSEMBLED).exists():
+    """Move scan and transmittals on when this was their last PET series to be measured."""
+    brought = Transmittal.objects.filter(files__instance__series=series).values("pk")
+    for transmittal in Transmittal.objects.select_for_update().filter(pk__in=brought):
+        _settle(transmittal, series, scan)
+
+
+def _settle(transmittal: Transmittal, series: Series, scan: ScheduledScan) -> None:
+    pet = series_of(transmittal).filter(modality="PT")
+    if pet.filter(state__in=[Series.State.RELEASED, Series.State.ASSEMBLED]).exists():
         return
     if pet.filter(state=Series.State.QUANTIFIED).exists():
         transmittal.state = Transmittal.State.QUANTIFIED

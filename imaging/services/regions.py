@@ -35,6 +35,10 @@ def place(
     if quantification.status == Quantification.Status.REFUSED or not quantification.is_current:
         raise Refused("no-current-suv", "This series has no current SUV to measure a region on.")
     series = quantification.series
+    if volumes.input_digest(series) != quantification.input_sha256:
+        raise Refused(
+            "measured-again", "Images of this series came since: wait until it is measured again."
+        )
     values, grid, _ = volumes.suv_volume(series, volumes.headers_of(series))
     try:
         statistics = reference_regions.sphere(

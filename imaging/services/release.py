@@ -16,6 +16,10 @@ from trials.services import audit, jobs
 
 FileState = ReceivedFile.State
 State = Transmittal.State
+TWICE = (
+    "Two files with other content say that they are the same image, so nothing was released. "
+    "Refuse this transmittal, and have the site send the images that count."
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,15 @@ def release(claim: jobs.Claim) -> None:
     try:
         released = _deidentify(claim, files, policy)
     except ParserError as error:
-        _hold(claim, transmittal, error)
+        _hold(
+            claim,
+            transmittal,
+            code="deidentification-failed",
+            message=f"De-identification stopped, nothing was released: {error}",
+        )
+        return
+    if _has_doubles(transmittal, released):
+        _hold(claim, transmittal, code="image-twice", message=TWICE)
         return
     with (
         jobs.fenced(claim),
@@ -96,27 +108,31 @@ def _deidentify(
     return released
 
 
-def _hold(claim: jobs.Claim, transmittal: Transmittal, error: ParserError) -> None:
-    """What can't be de-identified is not released: a person looks."""
-    message = f"De-identification stopped, nothing was released: {error}"
+def _has_doubles(transmittal: Transmittal, released: list[Released]) -> bool:
+    """Whether two files, sent now or before, say that they are the same image."""
+    uids = [item.header["sop_instance_uid"] for item in released]
+    before = Instance.objects.filter(
+        series__imaging_study__scheduled_scan=transmittal.scheduled_scan_id,
+        sop_instance_uid__in=uids,
+    )
+    return len(set(uids)) < len(uids) or before.exists()
+
+
+def _hold(claim: jobs.Claim, transmittal: Transmittal, *, code: str, message: str) -> None:
+    """What can't be released stays as a whole: a person looks."""
     with (
         jobs.fenced(claim),
         audit.action(
             "transmittal.held",
             actor=jobs.system_user(),
-            reason="de-identification failed",
+            reason=code,
             **intake.about(transmittal),
         ),
     ):
         transmittal.files.filter(state=FileState.ACCEPTED).update(
-            state=FileState.QUARANTINED, code="deidentification-failed", message=message
+            state=FileState.QUARANTINED, code=code, message=message
         )
-        intake.move(
-            transmittal,
-            State.QUARANTINED,
-            code="deidentification-failed",
-            message=message,
-        )
+        intake.move(transmittal, State.QUARANTINED, code=code, message=message)
 
 
 def _record(transmittal: Transmittal, released: list[Released]) -> None:
@@ -147,9 +163,13 @@ def _series(transmittal: Transmittal, header: dict) -> Series:
         scheduled_scan=transmittal.scheduled_scan,
         study_instance_uid=header["study_instance_uid"],
     )
-    series, _ = Series.objects.get_or_create(
+    series, is_new = Series.objects.select_for_update().get_or_create(
         imaging_study=study,
         series_instance_uid=header["series_instance_uid"],
         defaults={"transmittal": transmittal, "modality": header["modality"]},
     )
+    if not is_new:
+        # Images that come later make it another series: it is assembled and measured again.
+        series.state, series.code, series.message = Series.State.RELEASED, "", ""
+        series.save(update_fields=["state", "code", "message"])
     return series

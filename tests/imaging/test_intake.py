@@ -11,8 +11,8 @@ import pydicom
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from imaging import storage
-from imaging.models import Instance, ReceivedFile, Transmittal
+from imaging import selectors, storage
+from imaging.models import Instance, Quantification, ReceivedFile, Series, Transmittal
 from imaging.parser_child import encoded
 from imaging.services import intake
 from tests import factories
@@ -130,3 +130,42 @@ def test_slices_of_two_patients_are_held(scan, coordinator, dataset):
     files = [a_slice(dataset, 1), a_slice(dataset, 2, PatientID="MRN-0816")]
     transmittal = sent(scan, files, coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "several-patients")
+
+
+def test_slices_that_come_later_join_their_series_and_it_is_measured_again(
+    scan, coordinator, dataset
+):
+    slices = [a_slice(dataset, n) for n in (1, 2, 3, 4, 5)]
+    first = sent(scan, slices[:3], coordinator)
+    second = sent(scan, slices, coordinator)
+    assert (second.state, second.message) == (State.ASSEMBLED, "")
+    series = Series.objects.get(imaging_study__scheduled_scan=scan)
+    assert series.assembly["shape"][0] == 5
+    assert Job.objects.filter(kind="imaging.quantify", arguments__series=series.pk).count() == 2
+    shown = selectors.with_standing([first, second])
+    assert [row.standing.series for row in shown] == [[series.pk], [series.pk]]
+
+
+def test_slices_that_break_the_series_take_its_number_back(scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
+    series = Series.objects.get(imaging_study__scheduled_scan=scan)
+    with factories.framed():
+        run = Quantification.objects.create(series=series, run=1, status="computed")
+    sent(scan, [a_slice(dataset, 9)], coordinator)
+    series.refresh_from_db()
+    run.refresh_from_db()
+    assert series.state == Series.State.REFUSED
+    assert not run.is_current
+
+
+def test_images_let_through_twice_over_go_back_to_the_person(site, scan, coordinator, dataset):
+    one, other = a_slice(dataset, 1), a_slice(dataset, 1, SeriesDescription="again")
+    transmittal = sent(scan, [one, other], coordinator)
+    assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "image-known-otherwise")
+    manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
+    intake.decide(transmittal, release=True, reason="Both are of this scan.", by=manager)
+    held = worked(transmittal)
+    assert (held.state, held.code) == (State.QUARANTINED, "image-twice")
+    assert not Instance.objects.filter(series__transmittal=transmittal).exists()
+    intake.decide(transmittal, release=False, reason="Sent twice by mistake.", by=manager)
+    assert worked(transmittal).state == State.REJECTED

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from config.demo import cohort
-from imaging.models import Quantification, Series
-from imaging.services import intake
+from imaging.models import Quantification, Series, Transmittal
+from imaging.selectors import derivations
+from imaging.services import intake, regions
 from tests import factories
-from trials.models import Job, Query
+from trials.models import Job, Query, ScheduledScan, Trial, User
 from trials.roles import Role
 from trials.services import audit, jobs, scans
+from trials.services.errors import Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -27,8 +30,17 @@ def stores(settings, tmp_path):
     settings.STORAGE = tmp_path
 
 
+@dataclass
+class Sent:
+    """A measured series, what of it was not sent, and who sends."""
+
+    series: Series
+    left: list[bytes]
+    by: User
+
+
 @pytest.fixture
-def measured() -> Series:
+def sending() -> Sent:
     """A PET series of which the lower slices were not sent, after every job has run."""
     site = factories.make_site(factories.make_trial())
     by = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
@@ -46,12 +58,21 @@ def measured() -> Series:
     examination = cohort.examination(PLAN, syringe, started, zone="UTC", uid_source="test")
     pet = [data for name, data in cohort.images(CASE, PLAN, examination) if name.startswith("PT")]
     assert len(pet) == ANNOUNCED
+    send(scan, pet[-SENT:], by)
+    return Sent(Series.objects.get(imaging_study__scheduled_scan=scan), pet[:-SENT], by)
+
+
+def send(scan, slices: list[bytes], by) -> None:
     transmittal = intake.open_transmittal(scan, by=by)
-    files = [SimpleUploadedFile("slice", data) for data in pet[-SENT:]]
+    files = [SimpleUploadedFile("slice", data) for data in slices]
     intake.receive(transmittal, files=files, by=by)
     intake.complete(transmittal, by=by)
     work()
-    return Series.objects.get(transmittal=transmittal)
+
+
+@pytest.fixture
+def measured(sending) -> Series:
+    return sending.series
 
 
 def work() -> None:
@@ -85,3 +106,35 @@ def test_a_second_run_supersedes_the_first_and_finds_the_same(measured):
     assert old.input_sha256 == new.input_sha256
     numbers = ("number", "suvmax", "suvmean", "suvpeak", "volume_ml")
     assert list(old.lesions.values_list(*numbers)) == list(new.lesions.values_list(*numbers))
+
+
+def test_the_slices_that_were_missing_bring_a_run_over_all_of_them(sending):
+    scan = sending.series.imaging_study.scheduled_scan
+    send(scan, sending.left, sending.by)
+    old, new = sending.series.quantifications.order_by("run")
+    assert (old.is_current, new.is_current) == (False, True)
+    assert new.lesions.count() > old.lesions.count()
+    assert "fewer-slices-than-announced" not in new.flags
+    states = Transmittal.objects.filter(scheduled_scan=scan).values_list("state", flat=True)
+    assert list(states) == [Transmittal.State.QUANTIFIED] * 2
+    scan.refresh_from_db()
+    assert scan.state == ScheduledScan.State.QUANTIFIED
+
+
+def test_a_number_is_not_traced_to_slices_it_was_not_computed_from(sending):
+    lesion = sending.series.quantifications.get().lesions.first()
+    before = str(derivations.derivation_of(lesion, "suvmax", with_origin=True))
+    send(sending.series.imaging_study.scheduled_scan, sending.left, sending.by)
+    after = str(derivations.derivation_of(lesion, "suvmax", with_origin=True))
+    assert "Rescale Slope', value=" in before
+    assert "images of this series came since" in after
+
+
+def test_a_region_is_not_placed_on_slices_that_were_not_measured_yet(sending):
+    run = sending.series.quantifications.get()
+    with factories.framed():
+        run.input_sha256 = "0" * 64
+        run.save(update_fields=["input_sha256"])
+    reader = factories.make_user(Role.READER, trial=Trial.objects.get(pk=run.scope()[0]))
+    with pytest.raises(Refused, match="Images of this series came since"):
+        regions.place(run, kind="liver", centre_mm=(0.0, 0.0, 0.0), radius_mm=10.0, by=reader)
