@@ -151,6 +151,7 @@ def net_activity(
     left = decayed(residual, elapsed=-injection_to_residual, half_life=half_life)
     if left > available:
         raise DecayError(
-            f"residual {left:.6g} Bq exceeds the assayed {available:.6g} Bq, both at injection"
+            f"the residual exceeds the assayed activity {left / available:.3g} times, both at "
+            "injection"
         )
     return NetActivity(available - left, residual_known=True)

@@ -10,7 +10,7 @@ import pytest
 from config.demo import journey
 from tests import factories
 from trials import protocol
-from trials.models import Deviation, EligibilityAssessment, PlannedScan
+from trials.models import AuditEvent, Deviation, EligibilityAssessment, PlannedScan
 from trials.roles import Role
 from trials.services import assessments, enrolment, evidence, jobs, patients, protocols, scans
 from trials.services.errors import Forbidden, Invalid, Refused
@@ -399,3 +399,11 @@ def test_a_version_without_criteria_clears_nobody():
         assessments.assess(patient, gate="enrolment", by=coordinator)
     assert refusal.value.code == "no-criteria"
     assert not patient.assessments.exists()
+
+
+def test_every_event_of_an_assessment_is_found_by_its_patient(site, coordinator):
+    patient = screened(site, coordinator)
+    made = assessments.assess(patient, gate="enrolment", by=coordinator)
+    events = AuditEvent.objects.filter(patient=patient.pk, action="eligibility.assessed")
+    kept = events.filter(table="trials_criterionresult").count()
+    assert kept == made.results.count() > 0

@@ -47,7 +47,13 @@ def assess(
             "no-criteria",
             f"{version} states no criteria for this gate: {Gate(gate).label.lower()}.",
         )
-    with audit.action("eligibility.assessed", actor=by, reason=gate, trial=patient.trial_id):
+    with audit.action(
+        "eligibility.assessed",
+        actor=by,
+        reason=gate,
+        trial=patient.trial_id,
+        patient=patient.pk,
+    ):
         # Evidence is recorded under the same lock, so that none slips in between.
         Patient.objects.select_for_update().get(pk=patient.pk)
         now = timezone.now()

@@ -25,6 +25,7 @@ def record(
     """Record what a source says. A value out of any range is kept: the source is the truth."""
     permissions.require(by, "evidence.record", patient)
     patients.require_participation(patient)
+    patients.require_consent_stands(patient)
     if scheduled_scan and scheduled_scan.patient_id != patient.pk:
         raise Invalid("scheduled_scan", "This scan belongs to another patient.")
     with audit.action("evidence.recorded", actor=by, reason="first entry", trial=patient.trial_id):

@@ -59,6 +59,7 @@ def record_consent(
     if signatory not in Consent.Signatory.values:
         raise Invalid("signatory", "Say who signed: the patient or a legal representative.")
     with audit.action("consent.recorded", actor=by, reason="consent", trial=patient.trial_id):
+        _hold_still(patient)
         return Consent.objects.create(
             patient=patient,
             version=version,
@@ -73,15 +74,32 @@ def record_consent(
 def withdraw_consent(consent: Consent, *, reason: str, by: User) -> None:
     """Withdrawal stops new collection; what was collected stays, and says so."""
     permissions.require(by, "consent.record", consent)
-    if consent.withdrawn_at:
-        raise Refused("already-withdrawn", "This consent was withdrawn before.")
-    patient = consent.patient
-    with audit.action("consent.withdrawn", actor=by, reason=reason, trial=patient.trial_id):
+    audit.require_reason(reason)
+    trial = consent.patient.trial_id
+    with audit.action("consent.withdrawn", actor=by, reason=reason, trial=trial):
+        patient = _hold_still(consent.patient)
+        consent.refresh_from_db(fields=["withdrawn_at"])
+        if consent.withdrawn_at:
+            raise Refused("already-withdrawn", "This consent was withdrawn before.")
         consent.withdrawn_at = timezone.now()
         consent.save(update_fields=["withdrawn_at"])
         if patient.state == Patient.State.ENROLLED:
             patient.state = Patient.State.WITHDRAWN
             patient.save(update_fields=["state"])
+
+
+def _hold_still(patient: Patient) -> Patient:
+    """The patient as the record has it now, while nobody assesses or enrols. Inside an action."""
+    return Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+
+
+def require_consent_stands(patient: Patient) -> None:
+    """Raise when every consent of the patient was withdrawn; before the first one is no matter."""
+    consents = patient.consents.all()
+    if consents.exists() and not consents.filter(withdrawn_at=None).exists():
+        raise Refused(
+            "withdrawn", f"{patient} withdrew consent: nothing new may be collected or uploaded."
+        )
 
 
 def require_participation(patient: Patient) -> None:
