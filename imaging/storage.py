@@ -57,6 +57,7 @@ class Store:
             path = self.path(digest.hexdigest())
             path.parent.mkdir(exist_ok=True, mode=0o700)
             Path(temporary).replace(path)
+            _make_lasting(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -74,6 +75,15 @@ class Store:
 
     def remove(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)
+
+
+def _make_lasting(folder: Path) -> None:
+    """A name in a folder outlives a loss of power only once the folder is written too."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 quarantine = Store("quarantine")

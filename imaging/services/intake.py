@@ -15,9 +15,10 @@ from django.utils import timezone
 from imaging import storage
 from imaging.deidentification import keyed_digest
 from imaging.models import ReceivedFile, Transmittal
+from imaging.services import clearing
 from imaging.services.parser import Inspection, Parser
 from trials import permissions
-from trials.models import Patient, ScheduledScan, User
+from trials.models import Patient, ScheduledScan, Trial, User
 from trials.services import audit, jobs, patients
 from trials.services.errors import Invalid, Refused
 
@@ -52,9 +53,11 @@ def receive(
 ) -> list[ReceivedFile]:
     """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
     permissions.require(by, "images.upload", transmittal)
+    patients.require_participation(transmittal.scheduled_scan.patient)
     _require_receiving(transmittal)
-    stored = [_store(file) for file in files]
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
+        clearing.keep_off()
+        stored = [_store(file) for file in files]
         locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
         _require_receiving(locked)
         return _enter(locked, dict(stored))
@@ -94,6 +97,7 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
             message = f"Refused by a person: {reason}"
             waiting.update(state=FileState.REJECTED, code="refused-by-person", message=message)
             move(locked, State.REJECTED, code="refused-by-person", message=message)
+            clearing.order(locked, actor=by)
     return locked
 
 
@@ -120,6 +124,10 @@ def inspect(claim: jobs.Claim) -> None:
             **about(transmittal),
         ),
     ):
+        # One at a time in a trial, so that the same image is not let through for two scans.
+        Trial.objects.select_for_update(no_key=True).get(
+            pk=transmittal.scheduled_scan.patient.trial_id
+        )
         _note_duplicates(transmittal, files)
         _judge(transmittal, files, found, actor=claim.actor)
         ReceivedFile.objects.bulk_update(
@@ -185,6 +193,7 @@ def _judge(
     else:
         code, message = _why_nothing(files)
         move(transmittal, State.REJECTED, code=code, message=message)
+        clearing.order(transmittal, actor=actor)
 
 
 def _doubt(

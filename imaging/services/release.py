@@ -1,15 +1,13 @@
-"""Release: de-identify what was accepted, write the archive, clear the quarantine."""
+"""Release: de-identify what was accepted and write the archive."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from imaging import storage
 from imaging.deidentification import DeidentificationPolicy
 from imaging.models import ImagingStudy, Instance, ReceivedFile, Series, Transmittal
-from imaging.services import intake
+from imaging.services import clearing, intake
 from imaging.services.parser import Parser, ParserError
 from trials.models import ScheduledScan
 from trials.services import audit, jobs
@@ -68,8 +66,8 @@ def release(claim: jobs.Claim) -> None:
             state=FileState.RELEASED
         )
         intake.move(transmittal, State.RELEASED)
+        clearing.order(transmittal, actor=claim.actor)
         jobs.enqueue("imaging.assemble", actor=claim.actor, transmittal=transmittal.pk)
-        transaction.on_commit(lambda: clear_quarantine(transmittal))
 
 
 def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
@@ -82,17 +80,6 @@ def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
         site=patient.site.code,
         subject=patient.identifier,
     )
-
-
-def clear_quarantine(transmittal: Transmittal) -> None:
-    """Remove the identified originals that no transmittal is waiting for any more."""
-    for digest in transmittal.files.values_list("sha256", flat=True):
-        waiting = ReceivedFile.objects.filter(
-            sha256=digest,
-            state__in=[FileState.RECEIVED, FileState.ACCEPTED, FileState.QUARANTINED],
-        )
-        if not waiting.exists():
-            storage.quarantine.remove(digest)
 
 
 def _deidentify(

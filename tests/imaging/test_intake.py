@@ -16,9 +16,10 @@ from imaging.models import Instance, Quantification, ReceivedFile, Series, Trans
 from imaging.parser_child import encoded
 from imaging.services import intake
 from tests import factories
-from trials.models import Job
+from trials.models import Job, Patient
 from trials.roles import Role
 from trials.services import jobs
+from trials.services.errors import Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -90,11 +91,8 @@ def test_series_is_released_without_its_patient_and_assembled(scan, coordinator,
         assert "CANARY" not in json.dumps([instance.header, instance.deidentification])
 
 
-def test_identified_originals_are_gone_after_release(
-    scan, coordinator, dataset, django_capture_on_commit_callbacks
-):
-    with django_capture_on_commit_callbacks(execute=True):
-        transmittal = sent(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+def test_identified_originals_are_gone_after_release(scan, coordinator, dataset):
+    transmittal = sent(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
     digests = list(transmittal.files.values_list("sha256", flat=True))
     assert len(digests) == 2
     assert not any(storage.quarantine.has(digest) for digest in digests)
@@ -169,3 +167,26 @@ def test_images_let_through_twice_over_go_back_to_the_person(site, scan, coordin
     assert not Instance.objects.filter(series__transmittal=transmittal).exists()
     intake.decide(transmittal, release=False, reason="Sent twice by mistake.", by=manager)
     assert worked(transmittal).state == State.REJECTED
+
+
+def test_what_was_refused_does_not_stay_in_quarantine(site, scan, coordinator, dataset):
+    refused = sent(scan, [b"a letter"], coordinator)
+    files = [a_slice(dataset, 1), a_slice(dataset, 2, PatientID="MRN-0816")]
+    held = sent(scan, files, coordinator)
+    digests = list(held.files.values_list("sha256", flat=True))
+    assert all(storage.quarantine.has(digest) for digest in digests)
+    manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
+    intake.decide(held, release=False, reason="Two people's images.", by=manager)
+    worked(held)
+    digests += refused.files.values_list("sha256", flat=True)
+    assert not any(storage.quarantine.has(digest) for digest in digests)
+
+
+def test_nothing_is_received_after_withdrawal(scan, coordinator, dataset):
+    transmittal = intake.open_transmittal(scan, by=coordinator)
+    with factories.framed():
+        Patient.objects.filter(pk=scan.patient_id).update(state=Patient.State.WITHDRAWN)
+    transmittal = Transmittal.objects.get(pk=transmittal.pk)
+    file = SimpleUploadedFile("slice", a_slice(dataset, 1))
+    with pytest.raises(Refused, match="withdrew consent"):
+        intake.receive(transmittal, files=[file], by=coordinator)

@@ -1,0 +1,45 @@
+"""Clearing: identified originals leave the quarantine once nobody waits for them."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from imaging import storage
+from imaging.models import ReceivedFile, Transmittal
+from trials.models import Job, User
+from trials.services import jobs
+
+# Names the lock between files that come and files that go; any number that is ours alone.
+LOCK = 7_265_001
+WAITING = [
+    ReceivedFile.State.RECEIVED,
+    ReceivedFile.State.ACCEPTED,
+    ReceivedFile.State.QUARANTINED,
+]
+
+
+def keep_off() -> None:
+    """Nothing is cleared until this transaction ends: a file on disk gets its row before."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock_shared(%s)", [LOCK])
+
+
+def order(transmittal: Transmittal, *, actor: User) -> Job:
+    """Clear what was settled. A job: a crash after the commit leaves no original behind."""
+    return jobs.enqueue("imaging.clear", actor=actor, transmittal=transmittal.pk)
+
+
+def clear(claim: jobs.Claim) -> None:
+    """Remove the originals of a transmittal that neither it nor another one is waiting for."""
+    files = ReceivedFile.objects.filter(transmittal=claim.arguments["transmittal"])
+    digests = set(files.values_list("sha256", flat=True))
+    with jobs.fenced(claim):
+        _keep_others_off()
+        held = ReceivedFile.objects.filter(sha256__in=digests, state__in=WAITING)
+        for digest in digests - set(held.values_list("sha256", flat=True)):
+            storage.quarantine.remove(digest)
+
+
+def _keep_others_off() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])

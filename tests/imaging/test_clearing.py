@@ -1,0 +1,74 @@
+"""A file that comes while its like is cleared away, with real commits."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+
+from imaging import storage
+from imaging.models import ReceivedFile, Transmittal
+from imaging.services import clearing, intake
+from tests import factories
+from trials.models import Job
+from trials.roles import Role
+from trials.services import audit, jobs
+
+CONTENT = b"the same bytes, sent for two scans"
+
+
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def site(committed_db):
+    return factories.make_site(factories.make_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+class Slow(SimpleUploadedFile):
+    """A file of which the last part takes its time."""
+
+    def chunks(self, chunk_size=None):
+        yield from super().chunks(chunk_size)
+        sleep(0.3)
+
+
+def opened(site, by) -> Transmittal:
+    scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by)
+    return intake.open_transmittal(scan, by=by)
+
+
+def test_what_is_acknowledged_is_kept_though_its_like_is_cleared(site, coordinator):
+    settled, coming = opened(site, coordinator), opened(site, coordinator)
+    intake.receive(settled, files=[SimpleUploadedFile("a", CONTENT)], by=coordinator)
+    with factories.framed():
+        settled.files.update(state=ReceivedFile.State.REJECTED)
+        job = clearing.order(settled, actor=coordinator)
+
+    def clear() -> None:
+        try:
+            jobs.run(job.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with audit.action("test.received", actor=coordinator, reason="as an upload does"):
+            clearing.keep_off()
+            digest, size = storage.quarantine.write([CONTENT])
+            cleared = threads.submit(clear)
+            sleep(0.3)
+            ReceivedFile.objects.create(transmittal=coming, position=1, sha256=digest, size=size)
+        cleared.result(10)
+    job.refresh_from_db()
+    assert job.state == Job.State.DONE
+    assert storage.quarantine.has(digest)
