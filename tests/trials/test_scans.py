@@ -138,3 +138,15 @@ def test_another_time_needs_a_reason(scan, coordinator, reason):
     with pytest.raises(Invalid) as refusal:
         scans.reschedule(scan, planned_at=NOON, reason=reason, by=coordinator)
     assert refusal.value.field == "reason"
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"), [((None, 50), "up to 50 MBq"), ((150, None), "150 or more MBq")]
+)
+def test_a_single_activity_limit_is_held_too(scan, coordinator, limits, words):
+    tracer = scan.planned_scan.tracer
+    tracer.activity_low_mbq, tracer.activity_high_mbq = limits
+    with factories.framed():
+        tracer.save()
+    inject(scan, coordinator)
+    assert words in Deviation.objects.get(patient=scan.patient).text

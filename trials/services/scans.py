@@ -154,6 +154,13 @@ def _net_activity(half_life, assayed, assayed_at, residual, residual_at, injecte
         raise Invalid("residual_activity_mbq", str(error)) from error
 
 
+def _span(low: float | None, high: float | None) -> str:
+    """The limits in words; a source may state only one of them."""
+    if low is None:
+        return f"up to {high:g}"
+    return f"{low:g} to {high:g}" if high is not None else f"{low:g} or more"
+
+
 def _judge(injection: Injection, *, residual_known: bool) -> None:
     """Compare with the protocol. Inside the action that recorded the injection."""
     tracer = injection.scheduled_scan.planned_scan.tracer
@@ -163,7 +170,7 @@ def _judge(injection: Injection, *, residual_known: bool) -> None:
         deviations.draft_by_rule(
             injection,
             rule="injected-activity-out-of-range",
-            text=f"Net injected activity {net:.1f} MBq is outside {low:g} to {high:g} MBq.",
+            text=f"Net injected activity {net:.1f} MBq is outside {_span(low, high)} MBq.",
             values={"found": net, "low": low, "high": high, "unit": "MBq"},
         )
     if not residual_known:
