@@ -15,7 +15,7 @@ from imaging.services import clearing, intake
 from tests import factories
 from trials.models import Job
 from trials.roles import Role
-from trials.services import audit, jobs
+from trials.services import jobs
 
 CONTENT = b"the same bytes, sent for two scans"
 
@@ -36,11 +36,11 @@ def coordinator(site):
 
 
 class Slow(SimpleUploadedFile):
-    """A file of which the last part takes its time."""
+    """A file that takes its time to arrive."""
 
     def chunks(self, chunk_size=None):
+        sleep(0.5)
         yield from super().chunks(chunk_size)
-        sleep(0.3)
 
 
 def opened(site, by) -> Transmittal:
@@ -55,20 +55,19 @@ def test_what_is_acknowledged_is_kept_though_its_like_is_cleared(site, coordinat
         settled.files.update(state=ReceivedFile.State.REJECTED)
         job = clearing.order(settled, actor=coordinator)
 
-    def clear() -> None:
+    def receive() -> list[ReceivedFile]:
         try:
-            jobs.run(job.pk)
+            files = [SimpleUploadedFile("a", CONTENT), Slow("b", b"another file")]
+            return intake.receive(coming, files=files, by=coordinator)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as threads:
-        with audit.action("test.received", actor=coordinator, reason="as an upload does"):
-            clearing.keep_off()
-            digest, size = storage.quarantine.write([CONTENT])
-            cleared = threads.submit(clear)
-            sleep(0.3)
-            ReceivedFile.objects.create(transmittal=coming, position=1, sha256=digest, size=size)
-        cleared.result(10)
+        receiving = threads.submit(receive)
+        sleep(0.2)
+        jobs.run(job.pk)
+        acknowledged = receiving.result(10)
     job.refresh_from_db()
     assert job.state == Job.State.DONE
-    assert storage.quarantine.has(digest)
+    assert len(acknowledged) == 2
+    assert all(storage.quarantine.has(file.sha256) for file in acknowledged)
