@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -227,6 +227,25 @@ def test_a_refusal_of_the_rules_carries_its_code(client, scan):
     body = {"planned_scan": scan.planned_scan_id, "planned_at": "2026-03-02T12:00Z"}
     response = client.post(f"{API}/patients/{scan.patient_id}/scans/", body)
     assert problem(response) == (409, "already-scheduled")
+
+
+def test_a_scan_gets_another_time_with_a_reason_and_not_without(client, scan):
+    path = f"{API}/scans/{scan.pk}/reschedule/"
+    when = {"planned_at": "2026-03-05T09:30+01:00"}
+    refused = client.post(path, when)
+    assert (refused.status_code, refused.json()["field"]) == (422, "reason")
+    moved = client.post(path, when | {"reason": "glucose too high"}).json()
+    assert datetime.fromisoformat(moved["planned_at"]) == datetime(2026, 3, 5, 8, 30, tzinfo=UTC)
+
+
+def test_a_screening_ends_once_and_nothing_is_recorded_after_it(client, site, coordinator):
+    path = f"{API}/patients/{factories.make_patient(site, by=coordinator).pk}"
+    ended = client.post(f"{path}/end-screening/", {"reason": "eGFR 22"})
+    assert (ended.status_code, ended.json()["state"]) == (200, "screen_failed")
+    again = client.post(f"{path}/end-screening/", {"reason": "eGFR 22"})
+    assert problem(again) == (409, "not-in-screening")
+    late = client.post(f"{path}/evidence/", fact("weight", 70, "kg", "2026-03-02"))
+    assert problem(late) == (409, "screening-ended")
 
 
 def test_a_shape_that_is_wrong_names_every_field(client, scan):

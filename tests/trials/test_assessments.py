@@ -10,7 +10,7 @@ import pytest
 from config.demo import journey
 from tests import factories
 from trials import protocol
-from trials.models import AuditEvent, Deviation, EligibilityAssessment, PlannedScan
+from trials.models import AuditEvent, Deviation, EligibilityAssessment, PlannedScan, ScheduledScan
 from trials.roles import Role
 from trials.services import assessments, enrolment, evidence, jobs, patients, protocols, scans
 from trials.services.errors import Forbidden, Invalid, Refused
@@ -257,6 +257,25 @@ def test_an_assessment_falls_with_the_time_it_was_made_for(site, coordinator):
     )
     assert assessments.in_force(scan.patient, gate="pre_injection", scheduled_scan=later) is None
     assert "no longer stands" in assessments.gap(later, gate="pre_injection")
+
+
+def test_a_scan_read_before_it_was_rescheduled_is_judged_at_its_new_time(site, coordinator):
+    scan = scheduled(site, coordinator, "ptf")
+    stopped = (now() - timedelta(days=3)).date().isoformat()
+    therapy = [{"name": "rituximab", "started_on": "2020", "stopped_on": stopped}]
+    record(scan.patient, coordinator, "therapy.anticancer", therapy, at=now().isoformat())
+    read_before = ScheduledScan.objects.get(pk=scan.pk)
+
+    def word():
+        made = assessments.assess(
+            scan.patient, gate="pre_injection", scheduled_scan=read_before, by=coordinator
+        )
+        return made.results.get(criterion__identifier="E4").word
+
+    old = word()
+    later = now() + timedelta(days=90)
+    scans.reschedule(scan, planned_at=later, reason="wash-out", by=coordinator)
+    assert (old, word()) == ("excludes", "satisfied")
 
 
 # Injections.

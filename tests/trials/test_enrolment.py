@@ -7,10 +7,16 @@ from datetime import UTC, datetime
 import pytest
 
 from tests import factories
-from trials.models import EligibilityAssessment, EligibilityCriterion, Patient
+from trials.models import (
+    AuditEvent,
+    EligibilityAssessment,
+    EligibilityCriterion,
+    Evidence,
+    Patient,
+)
 from trials.roles import Role
 from trials.services import enrolment, evidence, patients
-from trials.services.errors import Forbidden, Refused
+from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -169,3 +175,35 @@ def test_the_screening_of_an_enrolled_patient_has_ended(site, coordinator):
     with pytest.raises(Refused) as refusal:
         enrolment.end_screening(patient, reason="a mistake", by=coordinator)
     assert refusal.value.code == "not-in-screening"
+
+
+def test_a_value_of_a_patient_whose_screening_ended_is_still_corrected(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    old = add_evidence(patient, coordinator)
+    enrolment.end_screening(patient, reason="eGFR 22", by=coordinator)
+    new = evidence.correct(
+        Evidence.objects.get(pk=old.pk),
+        value=1.1,
+        unit="mg/dL",
+        observed_at="2026-03-01",
+        source="laboratory report",
+        reason="typing error",
+        by=coordinator,
+    )
+    old.refresh_from_db()
+    assert old.superseded_by == new
+
+
+@pytest.mark.parametrize("reason", ["", " . "])
+def test_a_screening_that_ends_needs_a_reason(site, coordinator, reason):
+    patient = factories.make_patient(site, by=coordinator)
+    with pytest.raises(Invalid) as refusal:
+        enrolment.end_screening(patient, reason=reason, by=coordinator)
+    assert refusal.value.field == "reason"
+
+
+def test_the_end_of_a_screening_is_on_the_trail_with_its_reason(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    enrolment.end_screening(patient, reason="eGFR 22", by=coordinator)
+    event = AuditEvent.objects.get(action="patient.screen_failed", row=str(patient.pk))
+    assert (event.reason, event.actor) == ("eGFR 22", coordinator.pk)

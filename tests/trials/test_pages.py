@@ -745,6 +745,15 @@ def test_a_scan_is_rescheduled_on_the_clock_of_its_site(send, site, coordinator)
     assert scan.planned_at == datetime(2026, 3, 5, 8, 30, tzinfo=UTC)
 
 
+def test_a_scan_page_offers_another_time_until_the_scan_has_begun(look, send, coordinator, scan):
+    page = reverse("scan_reschedule", args=[scan.pk])
+    assert page in look(coordinator, "scan", scan.pk)
+    # 12:00 UTC on the clock of the site.
+    assert 'value="2026-03-02T13:00:00"' in look(coordinator, "scan_reschedule", scan.pk)
+    send(coordinator, "injection_new", scan.pk, **INJECTION)
+    assert page not in look(coordinator, "scan", scan.pk)
+
+
 def test_a_screening_is_ended_on_its_page_and_the_way_says_so(send, look, site, coordinator):
     patient = factories.make_patient(site, by=coordinator)
     assert "End screening" in look(coordinator, "patient", patient.pk)

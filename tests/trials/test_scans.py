@@ -8,7 +8,7 @@ import pytest
 
 from tests import factories
 from tests.factories import NOON
-from trials.models import AuditEvent, Deviation, Query, ScheduledScan
+from trials.models import AuditEvent, Deviation, Patient, Query, ScheduledScan
 from trials.roles import Role
 from trials.services import scans
 from trials.services.errors import Invalid, Refused
@@ -138,6 +138,22 @@ def test_another_time_needs_a_reason(scan, coordinator, reason):
     with pytest.raises(Invalid) as refusal:
         scans.reschedule(scan, planned_at=NOON, reason=reason, by=coordinator)
     assert refusal.value.field == "reason"
+
+
+def test_another_time_needs_its_zone(scan, coordinator):
+    with pytest.raises(Invalid) as refusal:
+        scans.reschedule(
+            scan, planned_at=NOON.replace(tzinfo=None), reason="camera down", by=coordinator
+        )
+    assert refusal.value.field == "planned_at"
+
+
+def test_a_patient_who_withdrew_gets_no_other_time(scan, coordinator):
+    with factories.framed():
+        Patient.objects.filter(pk=scan.patient_id).update(state=Patient.State.WITHDRAWN)
+    with pytest.raises(Refused) as refusal:
+        scans.reschedule(scan, planned_at=NOON, reason="camera down", by=coordinator)
+    assert refusal.value.code == "withdrawn"
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,10 @@ def assess(
         trial=patient.trial_id,
         patient=patient.pk,
     ):
-        # Evidence is recorded under the same lock, so that none slips in between.
-        Patient.objects.select_for_update().get(pk=patient.pk)
+        # Evidence is recorded and scans are rescheduled under the same lock: nothing slips in.
+        patients.hold_still(patient)
+        if scheduled_scan:
+            scheduled_scan.refresh_from_db(fields=["planned_at"])
         now = timezone.now()
         record = record_of(patient, scheduled_scan, now=now)
         judgements = eligibility.judge_all(criteria, record)

@@ -59,7 +59,7 @@ def record_consent(
     if signatory not in Consent.Signatory.values:
         raise Invalid("signatory", "Say who signed: the patient or a legal representative.")
     with audit.action("consent.recorded", actor=by, reason="consent", trial=patient.trial_id):
-        _hold_still(patient)
+        hold_still(patient)
         return Consent.objects.create(
             patient=patient,
             version=version,
@@ -77,7 +77,7 @@ def withdraw_consent(consent: Consent, *, reason: str, by: User) -> None:
     audit.require_reason(reason)
     trial = consent.patient.trial_id
     with audit.action("consent.withdrawn", actor=by, reason=reason, trial=trial):
-        patient = _hold_still(consent.patient)
+        patient = hold_still(consent.patient)
         consent.refresh_from_db(fields=["withdrawn_at"])
         if consent.withdrawn_at:
             raise Refused("already-withdrawn", "This consent was withdrawn before.")
@@ -88,7 +88,7 @@ def withdraw_consent(consent: Consent, *, reason: str, by: User) -> None:
             patient.save(update_fields=["state"])
 
 
-def _hold_still(patient: Patient) -> Patient:
+def hold_still(patient: Patient) -> Patient:
     """The patient as the record has it now, while nobody assesses or enrols. Inside an action."""
     return Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
 

@@ -43,7 +43,6 @@ def reschedule(
 ) -> ScheduledScan:
     """Give a scan that has not begun another time; what was judged for the old one falls."""
     permissions.require(by, "scan.schedule", scan)
-    patients.require_participation(scan.patient)
     audit.require_reason(reason)
     planned_at = moments.aware(planned_at, field="planned_at")
     with audit.action(
@@ -53,6 +52,8 @@ def reschedule(
         trial=scan.patient.trial_id,
         patient=scan.patient_id,
     ):
+        # Whoever assesses holds the patient too: a verdict is of the old time, or of the new.
+        patients.require_participation(patients.hold_still(scan.patient))
         locked = ScheduledScan.objects.select_for_update().get(pk=scan.pk)
         if locked.state != ScheduledScan.State.SCHEDULED:
             raise Refused(
