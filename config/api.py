@@ -124,7 +124,7 @@ def _first(detail: Any, path: str = "") -> tuple[str, str]:
     return path, str(detail)
 
 
-def with_errors(result: dict, generator: Any, request: Any, public: bool) -> dict:  # noqa: ARG001
+def with_errors(result: dict, generator: Any, request: Any, public: bool) -> dict:  # noqa: ARG001  a hook
     """Say in the API's description what every operation answers when it refuses."""
     text = {"type": "string"}
     result["components"]["schemas"]["Error"] = {

@@ -84,7 +84,7 @@ ATTACKS = {
     "a forged event by insert": f"{FORGE} values ({VALUES})",
     "a forged event by insert from select": f"{FORGE} select {VALUES}",
     "a forged event by a common table expression": (
-        f"with forged as ({FORGE} values ({VALUES}) returning id) select * from forged"  # noqa: S608
+        f"with forged as ({FORGE} values ({VALUES}) returning id) select * from forged"  # noqa: S608  an attack
     ),
     "a forged event on conflict": (
         f"{FORGE} values ({VALUES}) on conflict (id) do update set reason = 'other'"

@@ -1,7 +1,7 @@
 """Development and the demo: the embedded parts, on loopback."""
 
 from config import env
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 
 DEBUG = env.flag("TRIALTRACE_DEBUG", default=False)
 # Good enough for loopback alone; production has no default.

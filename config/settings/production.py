@@ -1,7 +1,7 @@
 """Production: everything that differs, and no default for what must be chosen."""
 
 from config import env
-from config.settings.base import *  # noqa: F403
+from config.settings.base import *
 
 DEBUG = False
 DEMO = False

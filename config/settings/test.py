@@ -1,6 +1,6 @@
 """Tests: as in development, with a cheap password hasher."""
 
-from config.settings.dev import *  # noqa: F403
+from config.settings.dev import *
 
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 # Argon2 is meant to be slow; the accounts test puts it back.

@@ -4,4 +4,4 @@ import os
 
 os.environ.setdefault("DATABASE_URL", "postgresql://nobody@localhost/none")
 
-from config.settings.dev import *  # noqa: F403
+from config.settings.dev import *

@@ -173,7 +173,7 @@ class Parser:
 
     def _start(self) -> None:
         self._busy = 0.0
-        self._child = subprocess.Popen(  # noqa: S603
+        self._child = subprocess.Popen(  # noqa: S603  our own child
             [sys.executable, "-I", "-S", "-c", _PROGRAM, str(os.getpid()), *_paths()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

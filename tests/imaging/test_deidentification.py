@@ -159,10 +159,10 @@ def test_date_times_move_with_clock_and_zone_as_they_were(text, moved):
 
 
 @pytest.mark.requirement("R91")
-@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), st.integers(-20000, -1))  # noqa: DTZ001
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), st.integers(-20000, -1))
 def test_intervals_between_dates_are_what_they_were(moment, days):
     written = moment.strftime("%Y%m%d%H%M%S")
-    moved = datetime.strptime(shifted_instant(written, days), "%Y%m%d%H%M%S")  # noqa: DTZ007
+    moved = datetime.strptime(shifted_instant(written, days), "%Y%m%d%H%M%S")
     assert moved - moment.replace(microsecond=0) == timedelta(days=days)
 
 
@@ -477,7 +477,7 @@ def test_suv_of_a_whole_series_is_the_published_one_after_deidentification(refer
 
 
 @pytest.mark.requirement("R107")
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.integers(-10950, -365))  # noqa: DTZ001
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.integers(-10950, -365))
 def test_suv_is_the_same_whenever_the_scan_was(injected, days):
     ds = an_image()
     start, bed = injected + timedelta(hours=1), injected + timedelta(hours=1, minutes=6)

@@ -46,8 +46,8 @@ SUBJECT = Subject(
 EXAMINATION = Examination(
     tracer=PENTIXAFOR,
     activity=151e6,
-    injected_at=datetime(2026, 3, 2, 8, 5),  # noqa: DTZ001  a scanner's clock has no zone
-    started_at=datetime(2026, 3, 2, 9, 6),  # noqa: DTZ001
+    injected_at=datetime(2026, 3, 2, 8, 5),
+    started_at=datetime(2026, 3, 2, 9, 6),
     uid_source="test",
 )
 # bc: 68 * 1000 / (151e6 * e(-l(2) * 3660 / 4062.6))

@@ -19,7 +19,7 @@ FACTOR = 0.000276336681717643
 
 def at(*parts: int) -> datetime:
     """A clock reading; DICOM times have no zone unless they say so."""
-    return datetime(*parts)  # noqa: DTZ001
+    return datetime(*parts)
 
 
 def with_item(header, **changes):
