@@ -11,6 +11,7 @@ from trials.models import (
     Membership,
     Patient,
     PlannedScan,
+    ProtocolActivation,
     ProtocolVersion,
     ScheduledScan,
     Site,
@@ -62,10 +63,18 @@ def make_trial(identifier: str | None = None) -> Trial:
 
 
 def make_site(trial: Trial, code: str | None = None) -> Site:
+    """A site where the newest version of the protocol is in force."""
     with framed():
-        return Site.objects.create(
+        site = Site.objects.create(
             trial=trial, code=code or f"{next(_numbers):03d}", name="A site", time_zone="UTC"
         )
+        ProtocolActivation.objects.create(
+            site=site,
+            version=trial.newest_version,
+            effective_on=date(2026, 1, 1),
+            activated_by=jobs.system_user(),
+        )
+    return site
 
 
 def make_user(role: Role | None = None, *, trial: Trial | None = None, site: Site | None = None):
@@ -93,7 +102,7 @@ def make_enrolled(site: Site, *, by: User) -> Patient:
     with framed():
         EligibilityAssessment.objects.create(
             patient=patient,
-            version=patient.trial.current_version,
+            version=patient.site.version_in_force,
             gate=EligibilityCriterion.Gate.ENROLMENT,
             verdict=EligibilityAssessment.Verdict.ELIGIBLE,
             assessed_at=datetime.now(UTC),

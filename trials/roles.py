@@ -37,13 +37,25 @@ _O = Role.ADMINISTRATOR
 PERMISSIONS: dict[str, frozenset[Role]] = {
     "trial.view": frozenset({_C, _I, _T, _M, _D, _S, _A}),
     "trial.load": frozenset({_D}),
+    "trial.settle": frozenset({_D}),
+    "version.activate": frozenset({_D}),
+    "site.view": frozenset({_C, _I, _T, _M, _D, _A}),
+    "site.manage": frozenset({_D}),
+    "cohort.close": frozenset({_D}),
+    "delegation.sign": frozenset({_I}),
     "patient.view": frozenset({_C, _I, _T, _M, _D, _A}),
     "patient.screen": frozenset({_C, _I}),
     "consent.record": frozenset({_C, _I}),
     "evidence.record": frozenset({_C, _I}),
     "eligibility.view": frozenset({_C, _I, _M, _D, _A}),
     "eligibility.assess": frozenset({_C, _I}),
+    "eligibility.sign": frozenset({_I}),
+    "eligibility.verify": frozenset({_M}),
+    "eligibility.replay": frozenset({_I, _M, _D, _A}),
+    "screening_log.view": frozenset({_C, _I, _M, _D, _A}),
     "patient.enrol": frozenset({_C, _I}),
+    "patient.enrol_despite": frozenset({_I}),
+    "patient.withdraw": frozenset({_C, _I}),
     "scan.schedule": frozenset({_C, _I}),
     "injection.record": frozenset({_C, _I, _T}),
     "images.upload": frozenset({_C, _I, _T}),
@@ -64,6 +76,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "export.view": frozenset({_D, _S, _A}),
     "export.create": frozenset({_D, _S}),
     "jobs.view": frozenset({_D, _O}),
+    "jobs.order": frozenset({_D, _O}),
 }
 
 

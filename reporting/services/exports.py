@@ -103,7 +103,7 @@ def _frozen(export: Export) -> Frozen:
 
 
 def _manifest(export: Export, instant: snapshots.Instant, files: tuple[File, ...]) -> Manifest:
-    version = export.trial.current_version
+    version = export.trial.newest_version
     return Manifest(
         export=export.pk,
         trial=export.trial.identifier,

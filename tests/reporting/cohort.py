@@ -103,7 +103,7 @@ def _record(patient: Patient, by: User, variable: str, value, unit: str):
 
 def assess(patient: Patient, by: User, fact) -> None:
     """A newer assessment of the enrolment gate, judged on one fact."""
-    version = patient.trial.current_version
+    version = patient.site.version_in_force
     with factories.framed():
         criterion, _ = EligibilityCriterion.objects.get_or_create(
             version=version,

@@ -35,7 +35,7 @@ def assessed(patient, by, verdict="eligible"):
     with factories.framed():
         return EligibilityAssessment.objects.create(
             patient=patient,
-            version=patient.trial.current_version,
+            version=patient.site.version_in_force,
             gate=EligibilityCriterion.Gate.ENROLMENT,
             verdict=verdict,
             assessed_at=datetime.now(UTC),

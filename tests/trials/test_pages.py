@@ -103,7 +103,7 @@ def record(patient, by, variable="egfr", value=75.0, unit="mL/min/1.73 m2", **ch
 
 def assessed(patient, by, *facts, verdict="eligible", word="satisfied"):
     """An enrolment assessment of one criterion that rests on `facts`."""
-    version = patient.trial.current_version
+    version = patient.trial.newest_version
     with framed():
         criterion, _ = EligibilityCriterion.objects.get_or_create(
             version=version,
@@ -462,7 +462,7 @@ def test_the_overview_says_each_word_and_marks_what_changed_since(
 
 def test_a_scan_is_planned_on_the_clock_of_the_site(send, coordinator, site):
     patient = factories.make_enrolled(site, by=coordinator)
-    plan = patient.trial.current_version.planned_scans.get()
+    plan = patient.trial.newest_version.planned_scans.get()
     send(coordinator, "scan_new", patient.pk, planned_scan=plan.pk, planned_at="2026-07-01T10:00")
     # Berlin is at UTC+02:00 in July.
     assert ScheduledScan.objects.get(patient=patient).planned_at == datetime(
@@ -700,7 +700,7 @@ def test_a_patient_goes_from_screening_to_the_injection_through_forms(look, send
     send(by, "patient_assess", patient.pk)
     assert patient.assessments.get().verdict == "eligible"
     send(by, "patient_enrol", patient.pk)
-    plan = demo_site.trial.current_version.planned_scans.get(identifier="fdg")
+    plan = demo_site.trial.newest_version.planned_scans.get(identifier="fdg")
     send(by, "scan_new", patient.pk, planned_scan=plan.pk, planned_at=now.isoformat()[:19])
     scan = ScheduledScan.objects.get(patient=patient)
     fill_in(
@@ -769,10 +769,10 @@ def test_a_screening_is_ended_on_its_page_and_the_way_says_so(send, look, site, 
 def test_a_trial_page_tells_every_criterion_in_words(look, file):
     trial = protocols.load_trial(file.read_text(), by=jobs.system_user()).trial
     shown = look(factories.make_user(Role.MONITOR, trial=trial), "trial", trial.identifier)
-    for criterion in trial.current_version.criteria.all():
+    for criterion in trial.newest_version.criteria.all():
         assert criterion.text in shown
         assert f"Rule: {expression_words(criterion.expression)}" in shown
-    definition = trial.current_version.definition
+    definition = trial.newest_version.definition
     parts = [*definition["criteria"]]
     for scan in definition["planned_scans"]:
         parts += [part for part in (scan["uptake_minutes"], scan["segmentation"]) if part]

@@ -131,7 +131,7 @@ class Trial(TrialLine):
     """A trial with its newest protocol version and the sites the user sees."""
 
     sites = Site(many=True, source="seen_sites")
-    version = Version(source="current_version", allow_null=True)
+    version = Version(source="newest_version", allow_null=True)
     planned_scans = PlannedScan(many=True)
     criteria = Criterion(many=True)
 

@@ -1,5 +1,15 @@
 """The record of a trial, table by table."""
 
+from trials.models.conduct import (
+    CohortClosure,
+    ConflictSettlement,
+    ConsentVersion,
+    Delegation,
+    ProtocolActivation,
+    Signature,
+    SiteApproval,
+)
+from trials.models.enrolment import Enrolment, ScreenFailure, SourceVerification, Withdrawal
 from trials.models.patient import (
     Consent,
     CriterionResult,
@@ -12,8 +22,10 @@ from trials.models.record import AuditEvent, Deviation, Job, Query, QueryMessage
 from trials.models.scan import Injection, ScheduledScan
 from trials.models.scope import ScopedModel, ScopedQuerySet
 from trials.models.trial import (
+    Cohort,
     EligibilityCriterion,
     PlannedScan,
+    PlannedVisit,
     ProtocolVersion,
     Site,
     Tracer,
@@ -23,25 +35,38 @@ from trials.models.trial import (
 __all__ = [
     "ApiToken",
     "AuditEvent",
+    "Cohort",
+    "CohortClosure",
+    "ConflictSettlement",
     "Consent",
+    "ConsentVersion",
     "CriterionResult",
+    "Delegation",
     "Deviation",
     "EligibilityAssessment",
     "EligibilityCriterion",
+    "Enrolment",
     "Evidence",
     "Injection",
     "Job",
     "Membership",
     "Patient",
     "PlannedScan",
+    "PlannedVisit",
+    "ProtocolActivation",
     "ProtocolVersion",
     "Query",
     "QueryMessage",
     "ScheduledScan",
     "ScopedModel",
     "ScopedQuerySet",
+    "ScreenFailure",
+    "Signature",
     "Site",
+    "SiteApproval",
+    "SourceVerification",
     "Tracer",
     "Trial",
     "User",
+    "Withdrawal",
 ]

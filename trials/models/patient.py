@@ -30,8 +30,14 @@ class Patient(ScopedModel):
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="patients")
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="patients")
+    # What the patient is called: the screening number until enrolment, then the patient number.
     identifier = models.CharField(max_length=40)
+    screening_number = models.CharField(max_length=40)
+    # Counts the screenings of the site; patient numbers count enrolments.
     number = models.PositiveIntegerField()
+    rescreening_of = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="rescreened_as"
+    )
     sex_at_birth = models.CharField(max_length=1, choices=Sex)
     # As precise as the site may tell: 1961, 1961-04 or 1961-04-23.
     birth = models.CharField(max_length=10)
@@ -44,6 +50,9 @@ class Patient(ScopedModel):
         ordering = ["identifier"]
         constraints = [
             models.UniqueConstraint(name="patient_identifier_once", fields=["trial", "identifier"]),
+            models.UniqueConstraint(
+                name="patient_screening_number_once", fields=["trial", "screening_number"]
+            ),
             models.UniqueConstraint(name="patient_number_once", fields=["site", "number"]),
             models.CheckConstraint(
                 name="patient_birth_is_a_date",
@@ -61,6 +70,7 @@ class Consent(ScopedModel):
     class Signatory(models.TextChoices):
         PATIENT = "patient"
         REPRESENTATIVE = "representative", "Legal representative"
+        WITNESSED = "witnessed", "Patient, before an impartial witness"
 
     trial_path = "patient__trial_id"
     site_path = "patient__site_id"
@@ -71,7 +81,13 @@ class Consent(ScopedModel):
     # A date, or a date and time with zone: ISO 8601 as far as the paper tells.
     signed_at = models.CharField(max_length=32)
     signatory = models.CharField(max_length=20, choices=Signatory, default=Signatory.PATIENT)
+    # Who explained it, by name; the account if it is one of the delegated persons.
     obtained_by = models.CharField(max_length=120)
+    obtained_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    # Optional consents by name (biobank, image sharing, second scan): given, refused.
+    options = models.JSONField(default=dict)
     copy_given = models.BooleanField(null=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField(default=timezone.now)
@@ -105,6 +121,8 @@ class Evidence(ScopedModel):
     # Study-specific procedures need consent first; standard of care does not.
     is_study_specific = models.BooleanField(default=False)
     source = models.CharField(max_length=200)
+    # What else belongs to the value: specimen, method, reference range, criteria set.
+    details = models.JSONField(default=dict)
     superseded_by = models.OneToOneField(
         "self",
         on_delete=models.PROTECT,
@@ -149,6 +167,10 @@ class EligibilityAssessment(ScopedModel):
     assessed_at = models.DateTimeField()
     assessed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     software_version = models.CharField(max_length=40)
+    # The engine's own name and version, and all it looked at, so that it can be replayed.
+    engine = models.CharField(max_length=40, blank=True)
+    inputs = models.JSONField(default=dict)
+    inputs_sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["patient", "-assessed_at", "-pk"]

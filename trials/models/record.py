@@ -92,6 +92,8 @@ class Deviation(ScopedModel):
     text = models.TextField()
     # Found, expected, unit: the numbers the rule compared.
     values = models.JSONField(default=dict)
+    # ICH E3: may significantly affect the data, or a patient's rights, safety or well-being.
+    is_important = models.BooleanField(default=False)
     state = models.CharField(max_length=15, choices=State, default=State.DRAFTED)
     recorded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"

@@ -61,6 +61,9 @@ class Injection(ScopedModel):
     residual_activity_mbq = models.FloatField(null=True, blank=True)
     residual_at = models.DateTimeField(null=True, blank=True)
     injected_at = models.DateTimeField()
+    injected_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     route = models.CharField(max_length=40, default="intravenous")
     weight_kg = models.FloatField()
     height_cm = models.FloatField(null=True, blank=True)

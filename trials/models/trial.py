@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -31,7 +32,8 @@ class Trial(ScopedModel):
         return self.identifier
 
     @property
-    def current_version(self) -> ProtocolVersion:
+    def newest_version(self) -> ProtocolVersion | None:
+        """The version loaded last; which one holds at a site, the site's activations say."""
         return self.versions.order_by("-number").first()
 
 
@@ -45,6 +47,8 @@ class ProtocolVersion(ScopedModel):
     label = models.CharField(max_length=80)
     definition = models.JSONField()
     definition_sha256 = models.CharField(max_length=64)
+    # The trial file as it was loaded, so that an export gives the same file back.
+    text = models.TextField(blank=True)
     loaded_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -60,6 +64,12 @@ class ProtocolVersion(ScopedModel):
 class Site(ScopedModel):
     """A place that takes part in a trial; its time zone fixes what a wall clock there means."""
 
+    class State(models.TextChoices):
+        PLANNED = "planned"
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+        CLOSED = "closed"
+
     trial_path = "trial_id"
     site_path = "pk"
 
@@ -67,6 +77,15 @@ class Site(ScopedModel):
     code = models.CharField(max_length=20)
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=60, default="UTC")
+    state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
+    # Answers for the conduct of the trial there and signs whom duties are delegated to.
+    principal_investigator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="leads_sites",
+    )
 
     class Meta:
         ordering = ["trial", "code"]
@@ -74,6 +93,17 @@ class Site(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
+
+    @property
+    def version_in_force(self) -> ProtocolVersion | None:
+        """The protocol version that holds here today; a version loaded later waits for its day."""
+        activation = (
+            self.activations.filter(effective_on__lte=timezone.localdate())
+            .select_related("version")
+            .order_by("-effective_on", "-pk")
+            .first()
+        )
+        return activation.version if activation else None
 
 
 class Tracer(ScopedModel):
@@ -88,6 +118,10 @@ class Tracer(ScopedModel):
     activity_target_mbq = models.FloatField(null=True, blank=True)
     activity_low_mbq = models.FloatField(null=True, blank=True)
     activity_high_mbq = models.FloatField(null=True, blank=True)
+    # Where the protocol doses by body weight: target and limits per kilogram.
+    mbq_per_kg_target = models.FloatField(null=True, blank=True)
+    mbq_per_kg_low = models.FloatField(null=True, blank=True)
+    mbq_per_kg_high = models.FloatField(null=True, blank=True)
     source = models.JSONField(default=list)
 
     class Meta:
@@ -97,6 +131,58 @@ class Tracer(ScopedModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Cohort(ScopedModel):
+    """A group that patients are enrolled into, with the number it may hold as far as stated."""
+
+    trial_path = "version__trial_id"
+
+    version = models.ForeignKey(ProtocolVersion, on_delete=models.PROTECT, related_name="cohorts")
+    identifier = models.CharField(max_length=40)
+    label = models.CharField(max_length=120)
+    arm = models.CharField(max_length=40, blank=True)
+    # None: no source limits it.
+    cap = models.PositiveIntegerField(null=True, blank=True)
+    source = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["version", "pk"]
+        constraints = [
+            models.UniqueConstraint(name="cohort_once", fields=["version", "identifier"])
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class PlannedVisit(ScopedModel):
+    """A visit of the protocol, with its window around an anchor as far as stated."""
+
+    trial_path = "version__trial_id"
+
+    version = models.ForeignKey(
+        ProtocolVersion, on_delete=models.PROTECT, related_name="planned_visits"
+    )
+    position = models.PositiveIntegerField()
+    identifier = models.CharField(max_length=40)
+    label = models.CharField(max_length=120)
+    epoch = models.CharField(max_length=40, blank=True)
+    anchor = models.CharField(max_length=60, blank=True)
+    # ISO 8601 durations from the anchor, signed; empty where no source states them.
+    target = models.CharField(max_length=20, blank=True)
+    earliest = models.CharField(max_length=20, blank=True)
+    latest = models.CharField(max_length=20, blank=True)
+    source = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["version", "position"]
+        constraints = [
+            models.UniqueConstraint(name="planned_visit_once", fields=["version", "identifier"])
+        ]
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class PlannedScan(ScopedModel):
@@ -113,6 +199,12 @@ class PlannedScan(ScopedModel):
     uptake_low_minutes = models.FloatField(null=True, blank=True)
     uptake_high_minutes = models.FloatField(null=True, blank=True)
     requires_ct = models.BooleanField(null=True)
+    visit = models.ForeignKey(
+        PlannedVisit, on_delete=models.PROTECT, null=True, blank=True, related_name="planned_scans"
+    )
+    coverage = models.CharField(max_length=120, blank=True)
+    reconstruction = models.CharField(max_length=200, blank=True)
+    reference_regions = models.JSONField(default=list)
     segmentation = models.JSONField(default=dict)
     source = models.JSONField(default=list)
 

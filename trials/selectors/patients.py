@@ -14,6 +14,7 @@ from django.db.models import (
     Subquery,
 )
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from trials.models import (
     Consent,
@@ -22,7 +23,7 @@ from trials.models import (
     Evidence,
     Patient,
     PlannedScan,
-    ProtocolVersion,
+    ProtocolActivation,
     Query,
     ScheduledScan,
 )
@@ -39,7 +40,9 @@ def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
     newest = EligibilityAssessment.objects.filter(patient=OuterRef("pk"), gate=ENROLMENT).order_by(
         "-assessed_at", "-pk"
     )
-    current = ProtocolVersion.objects.filter(trial=OuterRef("trial_id")).order_by("-number")
+    in_force = ProtocolActivation.objects.filter(
+        site=OuterRef("site_id"), effective_on__lte=timezone.localdate()
+    ).order_by("-effective_on", "-pk")
     consents = Consent.objects.filter(patient=OuterRef("pk"))
     evidence = Evidence.objects.filter(patient=OuterRef("pk"))
     scans = ScheduledScan.objects.exclude(state=ScheduledScan.State.CANCELLED)
@@ -51,7 +54,7 @@ def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
             assessed_at=_of(newest, "assessed_at"),
             assessed_version=_of(newest, "version_id", IntegerField()),
             verdict=_of(newest, "verdict", CharField()),
-            current_version_id=_of(current, "pk", IntegerField()),
+            current_version_id=_of(in_force, "version_id", IntegerField()),
             has_consent=Exists(consents.filter(withdrawn_at=None)),
             has_evidence=Exists(evidence),
             open_queries=_count(

@@ -13,7 +13,7 @@ STATEMENTS = ("title", "acronym", "sponsor", "phase", "status")
 
 def protocol_of(trial: Trial) -> dict[str, Any]:
     """What the page of a trial shows of the protocol; a fixed number of queries."""
-    version = trial.current_version
+    version = trial.newest_version
     definition = version.definition if version else {}
     sources = definition.get("sources") or {}
     found = {

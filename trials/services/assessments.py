@@ -116,8 +116,14 @@ def gap(scan: ScheduledScan, *, gate: str) -> str:
 
 
 def version_of(patient: Patient, scan: ScheduledScan | None) -> ProtocolVersion:
-    """A scan is judged by the version that planned it, a patient by the current one."""
-    return scan.planned_scan.version if scan else patient.trial.current_version
+    """A scan is judged by the version that planned it, a patient by the one the site follows."""
+    version = scan.planned_scan.version if scan else patient.site.version_in_force
+    if version is None:
+        raise Refused(
+            "no-version-in-force",
+            f"No protocol version is in force at {patient.site}: a data manager activates one.",
+        )
+    return version
 
 
 def criteria_of(

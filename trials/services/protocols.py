@@ -41,7 +41,7 @@ def load_trial(text: str, *, by: User, dry_run: bool = False) -> Loaded:
     definition = _definition(text)
     trial = Trial.objects.filter(identifier=definition["identifier"]).first()
     _require(by, trial)
-    current = trial.current_version if trial else None
+    current = trial.newest_version if trial else None
     changes = _changes(current, definition)
     if dry_run or not changes:
         return Loaded(trial, current, changes)
@@ -91,7 +91,7 @@ def _write(definition: protocol.Definition, *, by: User) -> Loaded:
             defaults={"uid_key": secrets.token_bytes(UID_KEY_BYTES)},
         )
         trial = Trial.objects.select_for_update().get(pk=trial.pk)
-        current = trial.current_version
+        current = trial.newest_version
         # Looked at again under the lock: two who load the same file make one version.
         changes = _changes(current, definition)
         if not changes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from zoneinfo import available_timezones
 
-from trials.models import Site, Trial, User
+from django.utils import timezone
+
+from trials.models import ProtocolActivation, ProtocolVersion, Site, Trial, User
 from trials.services import audit
 from trials.services.errors import Invalid, Refused
 
@@ -25,4 +27,14 @@ def add(trial: Trial, *, code: str, name: str, time_zone: str, by: User) -> Site
         Trial.objects.select_for_update().get(pk=trial.pk)
         if trial.sites.filter(code=code).exists():
             raise Refused("site-exists", f"{trial} has a site {code} already.")
-        return Site.objects.create(trial=trial, code=code, name=name.strip(), time_zone=time_zone)
+        site = Site.objects.create(trial=trial, code=code, name=name.strip(), time_zone=time_zone)
+        _begin_with(site, trial.newest_version, by=by)
+    return site
+
+
+def _begin_with(site: Site, version: ProtocolVersion | None, *, by: User) -> None:
+    """A site starts with the newest version; any later one is activated there by an act."""
+    if version:
+        ProtocolActivation.objects.create(
+            site=site, version=version, effective_on=timezone.localdate(), activated_by=by
+        )

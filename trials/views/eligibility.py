@@ -80,7 +80,7 @@ def eligibility(request: HttpRequest) -> HttpResponse:
     if site.isascii() and site.isdigit():
         rows = rows.filter(site=int(site[:18]))
     page = Paginator(with_standing(rows), 25).get_page(request.GET.get("page"))
-    version = trial.current_version
+    version = trial.newest_version
     criteria = selectors.columns(version) if version else []
     context = {
         "trial": trial,

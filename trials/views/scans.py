@@ -57,7 +57,7 @@ def scan_new(request: HttpRequest, pk: int) -> HttpResponse:
     )
     form = ScanForm(
         sent(request),
-        plans=patient.trial.current_version.planned_scans.select_related("tracer"),
+        plans=patient.site.version_in_force.planned_scans.select_related("tracer"),
         zone=patient.site.time_zone,
     )
 

@@ -30,7 +30,7 @@ class OneTrial(Endpoint):
             Trial.objects, request.user, "trial.view", identifier=identifier
         )
         trial.seen_sites = trial.sites.visible_to(request.user, "trial.view")
-        version = trial.current_version
+        version = trial.newest_version
         trial.planned_scans = version.planned_scans.select_related("tracer") if version else []
         trial.criteria = version.criteria.all() if version else []
         return self.show(trial, serializers.Trial)
