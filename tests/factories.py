@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from itertools import count
 
+from django.contrib.auth.hashers import make_password
+
+from trials import site_readiness
 from trials.models import (
+    ConsentVersion,
+    Delegation,
     EligibilityAssessment,
     EligibilityCriterion,
     Membership,
@@ -14,7 +19,9 @@ from trials.models import (
     ProtocolActivation,
     ProtocolVersion,
     ScheduledScan,
+    Signature,
     Site,
+    SiteApproval,
     Tracer,
     Trial,
     User,
@@ -23,6 +30,8 @@ from trials.roles import Role
 from trials.services import audit, jobs, patients, scans
 
 _numbers = count(1)
+# Of every user made here; MD5 in tests, so that making one costs nothing.
+PASSWORD = "a long phrase for tests"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -63,10 +72,16 @@ def make_trial(identifier: str | None = None) -> Trial:
 
 
 def make_site(trial: Trial, code: str | None = None) -> Site:
-    """A site where the newest version of the protocol is in force."""
+    """An active site: everything it needs is there, and the newest version is in force."""
+    leader = make_user(Role.INVESTIGATOR, trial=trial)
     with framed():
         site = Site.objects.create(
-            trial=trial, code=code or f"{next(_numbers):03d}", name="A site", time_zone="UTC"
+            trial=trial,
+            code=code or f"{next(_numbers):03d}",
+            name="A site",
+            time_zone="UTC",
+            state=Site.State.ACTIVE,
+            principal_investigator=leader,
         )
         ProtocolActivation.objects.create(
             site=site,
@@ -74,20 +89,66 @@ def make_site(trial: Trial, code: str | None = None) -> Site:
             effective_on=date(2026, 1, 1),
             activated_by=jobs.system_user(),
         )
+        make_ready(site)
     return site
 
 
+def make_ready(site: Site) -> None:
+    """What a site needs before it may enrol. Inside an action."""
+    kinds = [(kind, "") for kind in site_readiness.REQUIRED]
+    tracers = site.trial.newest_version.tracers.values_list("identifier", flat=True)
+    for kind, tracer in [*kinds, *((site_readiness.SCANNER, tracer) for tracer in tracers)]:
+        SiteApproval.objects.create(
+            site=site,
+            kind=kind,
+            tracer=tracer,
+            reference="on file",
+            granted_on=date(2026, 1, 1),
+            recorded_by=jobs.system_user(),
+        )
+    ConsentVersion.objects.create(
+        site=site, version="1.0", language="en", valid_from=date(2026, 1, 1)
+    )
+
+
+def delegate(user: User, site: Site, *duties: str) -> None:
+    """Give duties at a site to a user; all of them unless named."""
+    with framed():
+        for duty in duties or Delegation.Duty.values:
+            row = Delegation.objects.create(
+                site=site, user=user, duty=duty, starts_on=date(2026, 1, 1)
+            )
+            row.signature = Signature.objects.create(
+                trial=site.trial,
+                site=site,
+                meaning=Signature.Meaning.DELEGATION,
+                signer_name="Principal Investigator",
+                signed_by=site.principal_investigator or user,
+                content={},
+                content_sha256="0" * 64,
+                subject_table="trials_delegation",
+                subject_pk=row.pk,
+            )
+            row.save(update_fields=["signature"])
+
+
 def make_user(role: Role | None = None, *, trial: Trial | None = None, site: Site | None = None):
-    """A user who holds `role` in `trial`, at `site` or at all sites."""
+    """A user who holds `role` in `trial`, at `site` or at all sites, with duties there."""
     with framed():
         number = next(_numbers)
         user = User.objects.create(
-            username=f"user{number}", first_name="User", last_name=f"{number}"
+            username=f"user{number}",
+            first_name="User",
+            last_name=f"{number}",
+            password=make_password(PASSWORD),
         )
         if role and trial:
             Membership.objects.create(
                 user=user, trial=trial, site=site, role=role, starts_on=date(2026, 1, 1)
             )
+    if role in {Role.COORDINATOR, Role.INVESTIGATOR, Role.TECHNOLOGIST}:
+        for one in [site] if site else trial.sites.all() if trial else []:
+            delegate(user, one)
     return user
 
 

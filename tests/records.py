@@ -106,6 +106,8 @@ def grant_everything(user: User, *, trial: Trial, site: Site | None = None) -> N
             Membership.objects.create(
                 user=user, trial=trial, site=site, role=role, starts_on=date(2026, 1, 1)
             )
+    for one in [site] if site else trial.sites.all():
+        factories.delegate(user, one)
 
 
 def make_record(site: Site, *, by: User) -> Record:

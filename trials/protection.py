@@ -33,6 +33,9 @@ READ_ONLY = (
     "trials_auditevent",
 )
 
+# What was signed is not edited by anything the application does.
+INSERT_ONLY = ("trials_signature",)
+
 # Tables that hold no trial data, where the framework deletes rows of its own: counts of failed
 # log-ins and sessions. Its log of log-ins is not among them.
 DELETABLE_PREFIXES = ("axes_accessattempt", "django_session")
@@ -56,6 +59,8 @@ def privileges(table: str) -> str:
     """
     if table in READ_ONLY:
         return "select"
+    if table in INSERT_ONLY:
+        return "select, insert"
     if table.startswith(DELETABLE_PREFIXES):
         return "select, insert, update, delete"
     return "select, insert, update"

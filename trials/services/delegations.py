@@ -1,0 +1,157 @@
+"""The delegation log of a site: who was given which duty, from when until when, by whom."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.db.models import Q
+from django.utils import timezone
+
+from trials import duties, permissions
+from trials.models import Delegation, Membership, Signature, Site, User
+from trials.services import audit, signatures
+from trials.services.errors import Invalid, Refused
+
+Duty = Delegation.Duty
+
+
+def holds(user: User, duty: str, site: Site, *, on: date | None = None) -> bool:
+    """Whether `user` holds a duty at a site on a day: delegated, or as principal investigator.
+
+    Without a role at the site that suits the duty nobody holds it, whatever was signed.
+    """
+    on = on or timezone.localdate()
+    if not duties.suits(duty, _roles(user, site, on)):
+        return False
+    return (
+        site.principal_investigator_id == user.pk
+        or _on(site, on).filter(user=user, duty=duty).exists()
+    )
+
+
+def require(by: User, duty: str, site: Site) -> None:
+    """Raise unless `by` holds the duty at the site today."""
+    if not holds(by, duty, site):
+        label = Duty(duty).label.lower()
+        leader = site.principal_investigator or "its principal investigator, who is not named yet"
+        raise Refused(
+            "not-delegated",
+            f"{by} is not delegated to {label} at {site} today: let {leader} delegate it.",
+        )
+
+
+def delegated(site: Site, duty: str, *, on: date | None = None) -> list[User]:
+    """Who holds a duty at a site on a day, by name."""
+    on = on or timezone.localdate()
+    found = User.objects.filter(
+        Q(pk__in=_on(site, on).filter(duty=duty).values("user"))
+        | Q(pk=site.principal_investigator_id),
+        is_active=True,
+    )
+    return [one for one in found.order_by("last_name", "pk") if holds(one, duty, site, on=on)]
+
+
+def delegate(
+    site: Site,
+    *,
+    user: User,
+    duty: str,
+    starts_on: date,
+    ends_on: date | None,
+    password: str,
+    by: User,
+) -> Delegation:
+    """Give a duty to a person; the principal investigator signs it."""
+    _require_leader(site, by)
+    _check(site, user, duty, starts_on, ends_on)
+    with audit.action("duty.delegated", actor=by, reason="delegation log", trial=site.trial_id):
+        Site.objects.select_for_update().get(pk=site.pk)
+        _require_new(site, user, duty, starts_on, ends_on)
+        row = Delegation.objects.create(
+            site=site, user=user, duty=duty, starts_on=starts_on, ends_on=ends_on
+        )
+        row.signature = signatures.sign(
+            row,
+            by=by,
+            password=password,
+            meaning=Signature.Meaning.DELEGATION,
+            content={
+                "site": str(site),
+                "person": str(user),
+                "user": user.pk,
+                "duty": duty,
+                "starts_on": starts_on.isoformat(),
+                "ends_on": ends_on and ends_on.isoformat(),
+            },
+        )
+        row.save(update_fields=["signature"])
+    return row
+
+
+def end(delegation: Delegation, *, ends_on: date, reason: str, by: User) -> Delegation:
+    """Let a duty end with a day; that it was held stays in the log."""
+    _require_leader(delegation.site, by)
+    audit.require_reason(reason)
+    if ends_on < delegation.starts_on:
+        raise Invalid("ends_on", f"It began on {delegation.starts_on} and can't end before.")
+    with audit.action("duty.ended", actor=by, reason=reason, trial=delegation.site.trial_id):
+        locked = Delegation.objects.select_for_update().get(pk=delegation.pk)
+        if locked.ends_on and locked.ends_on <= ends_on:
+            raise Refused("ended-already", f"This duty ends on {locked.ends_on} already.")
+        locked.ends_on = ends_on
+        locked.save(update_fields=["ends_on"])
+    return locked
+
+
+def _on(site: Site, on: date):
+    open_ended = Q(ends_on__isnull=True) | Q(ends_on__gte=on)
+    return site.delegations.filter(open_ended, starts_on__lte=on, signature__isnull=False)
+
+
+def _roles(user: User, site: Site, on: date) -> set[str]:
+    """The roles a person holds at a site on a day."""
+    if not user.is_active:
+        return set()
+    open_ended = Q(ends_on__isnull=True) | Q(ends_on__gte=on)
+    held = Membership.objects.filter(
+        open_ended,
+        Q(site=site) | Q(site__isnull=True),
+        user=user,
+        trial_id=site.trial_id,
+        starts_on__lte=on,
+    )
+    return set(held.values_list("role", flat=True))
+
+
+def _require_leader(site: Site, by: User) -> None:
+    permissions.require(by, "delegation.sign", site)
+    if site.principal_investigator_id != by.pk:
+        raise Refused(
+            "not-the-principal-investigator",
+            f"Duties at {site} are delegated by {site.principal_investigator or 'nobody yet'}, "
+            "its principal investigator.",
+        )
+
+
+def _check(site: Site, user: User, duty: str, starts_on: date, ends_on: date | None) -> None:
+    if duty not in Duty.values:
+        raise Invalid("duty", f"A duty is one of {', '.join(Duty.values)}; got {duty!r}.")
+    if ends_on and ends_on < starts_on:
+        raise Invalid("ends_on", f"It begins on {starts_on} and can't end on {ends_on}.")
+    if not duties.suits(duty, _roles(user, site, max(starts_on, timezone.localdate()))):
+        roles = ", ".join(sorted(role.label.lower() for role in duties.DUTIES[duty]))
+        raise Invalid("user", f"{user} holds none of the roles that may: {roles} at {site}.")
+
+
+def _require_new(site: Site, user: User, duty: str, starts_on: date, ends_on: date | None) -> None:
+    same = site.delegations.filter(user=user, duty=duty).filter(
+        Q(ends_on__isnull=True) | Q(ends_on__gte=starts_on)
+    )
+    if ends_on:
+        same = same.filter(starts_on__lte=ends_on)
+    if found := same.first():
+        until = found.ends_on or "further notice"
+        raise Refused(
+            "delegated-already",
+            f"{user} holds this duty from {found.starts_on} until {until} already.",
+        )
