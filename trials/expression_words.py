@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from trials import variables
-from trials.eligibility import AGE, ANCHORS, COMPARISONS, NO_SHIFT, TRACER, Expression
-
-# ISO 8601 duration with a sign, one part of it: -P30D, P1M, PT24H.
-DURATION = re.compile(r"([+-]?)P(T?)(\d+)([YMWDHS])")
-UNITS = {
-    ("", "Y"): "year",
-    ("", "M"): "month",
-    ("", "W"): "week",
-    ("", "D"): "day",
-    ("T", "H"): "hour",
-    ("T", "M"): "minute",
-    ("T", "S"): "second",
-}
+from trials import answer_words, variables
+from trials.eligibility import AGE, COMPARISONS, NO_SHIFT, TRACER, Expression
+from trials.terms import ATTESTED, LIMITS_OF_NORMAL
 
 
 def expression_words(expression: Expression) -> str:
@@ -43,14 +31,38 @@ def expression_words(expression: Expression) -> str:
         return f"not {_inner(expression['of'])}"
     if operator == "consent":
         return _consent(expression)
+    if operator == "at_least":
+        return f"at least {expression['n']} of: {'; '.join(map(_inner, expression['of']))}"
     if operator == "unstated":
         return f"{expression['text']} (no source states it)"
-    return _asked(expression) + _window(expression.get("window") or {})
+    if operator == "before":
+        return _before(expression)
+    if operator == "time_since_gt":
+        return _time_since(expression)
+    return _selected(expression) + _asked(expression) + _window(expression.get("window") or {})
 
 
 def _inner(expression: Expression) -> str:
     words = expression_words(expression)
-    return f"({words})" if expression["op"] in {"all", "any"} else words
+    return f"({words})" if expression["op"] in {"all", "any", "at_least"} else words
+
+
+def _before(expression: Expression) -> str:
+    first, second = (answer_words.anchor_name(expression[key]) for key in ("a", "b"))
+    gap = expression.get("max_gap")
+    near = f", at most {answer_words.duration(gap)} before it" if gap else ""
+    return f"{first[:1].upper()}{first[1:]} before {second}{near}"
+
+
+def _time_since(expression: Expression) -> str:
+    label = variables.variable(expression["var"]).label
+    anchor = answer_words.anchor_name(expression.get("anchor", "gate"))
+    return f"{label}: more than {answer_words.duration(expression['value'])} before {anchor}"
+
+
+def _selected(expression: Expression) -> str:
+    select = expression.get("select", "latest")
+    return {"latest": "", "first": "First ", "any": "Any "}.get(select, "Every ")
 
 
 def _consent(expression: Expression) -> str:
@@ -62,16 +74,21 @@ def _consent(expression: Expression) -> str:
 def _asked(expression: Expression) -> str:
     operator, name, value = expression["op"], expression["var"], expression.get("value")
     if name == AGE:
-        anchor = ANCHORS[expression.get("at", "consent")]
-        return f"Age {COMPARISONS[operator]} {value:g} years at {anchor}"
+        anchor = answer_words.anchor_name(expression.get("at", "consent"))
+        return f"Age {answer_words.limit(expression, 'years')} at {anchor}"
     if name == TRACER:
         return f"Tracer of the scan: {value}"
     label = variables.variable(name).label
     if operator in {"occurred", "never"}:
         return f"{label}: {'any' if operator == 'occurred' else 'none'}"
+    if operator == ATTESTED:
+        return f"{label}, as attested"
+    if operator == "between" or operator in LIMITS_OF_NORMAL:
+        return f"{label} {answer_words.limit(expression, _unit(expression))}"
     if operator in {"in", "in_any"}:
         options = ", ".join(variables.shown(name, one) for one in value or [])
         return f"{label}: one of {options}"
+    operator = "eq" if operator == "lab_eq" else operator
     if operator == "eq" and not _is_number(value):
         return f"{label}: {variables.shown(name, value)}"
     return f"{label} {COMPARISONS[operator]} {variables.shown(name, value, _unit(expression))}"
@@ -88,7 +105,7 @@ def _unit(expression: Expression) -> str:
 def _window(asked: Mapping[str, str]) -> str:
     if not asked:
         return ""
-    anchor = ANCHORS[asked.get("anchor", "gate")]
+    anchor = answer_words.anchor_name(asked.get("anchor", "gate"))
     end = _edge(asked.get("to", NO_SHIFT), anchor)
     start = asked.get("from")
     return f", up to {end}" if start is None else f", from {_edge(start, anchor)} to {end}"
@@ -98,10 +115,5 @@ def _edge(duration: str, anchor: str) -> str:
     """`-P30D` of an anchor: 30 days before it."""
     if duration == NO_SHIFT:
         return anchor
-    match = DURATION.fullmatch(duration)
-    if match is None:
-        return f"{duration} of {anchor}"
-    sign, clock, number, unit = match.groups()
-    plural = "" if number == "1" else "s"
-    side = "before" if sign == "-" else "after"
-    return f"{number} {UNITS[clock, unit]}{plural} {side} {anchor}"
+    side = "before" if duration.startswith("-") else "after"
+    return f"{answer_words.duration(duration)} {side} {anchor}"

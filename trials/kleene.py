@@ -45,6 +45,18 @@ def any_of(truths: Iterable[Truth]) -> Truth:
     return max(truths, key=lambda truth: truth.value, default=Truth.NO)
 
 
+def at_least_of(number: int, truths: Iterable[Truth]) -> Truth:
+    """Whether at least `number` of them hold, as far as that can be told.
+
+    >>> at_least_of(2, [Truth.YES, Truth.UNKNOWN, Truth.NO]), at_least_of(1, [Truth.YES])
+    (<Truth.UNKNOWN: 1>, <Truth.YES: 2>)
+    """
+    known = list(truths)
+    if known.count(Truth.YES) >= number:
+        return Truth.YES
+    return Truth.NO if len(known) - known.count(Truth.NO) < number else Truth.UNKNOWN
+
+
 def agreed(truths: Iterable[Truth]) -> Truth:
     """What every possibility comes to, or UNKNOWN where they differ or there is none.
 

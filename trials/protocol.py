@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from trials import decay, eligibility, spans, variables
+from trials import decay, eligibility, expression_checks
 
 Definition = dict[str, Any]
 
@@ -239,71 +239,13 @@ def _criterion_errors(
         yield f"{path}: provenance conflict and conflicts_with go together."
     for key in ("expression", "applies_to"):
         for node in eligibility.nodes(criterion.get(key)):
-            for message in _expression_errors(node, criterion["gate"], tracers):
+            for message in expression_checks.errors(
+                node, gate=criterion["gate"], tracers=tracers, anchors=_own_anchors(definition)
+            ):
                 yield f"{path}.{key}: {message}"
 
 
-def _expression_errors(node: Mapping[str, Any], gate: str, tracers: Sequence[str]) -> Iterator[str]:
-    for end in ("from", "to"):
-        duration = (node.get("window") or {}).get(end)
-        if duration is not None and not spans.is_duration(duration):
-            yield f"window.{end} must be a duration such as -P30D, -P1M or PT0S, got {duration!r}."
-    name = node.get("var")
-    if name is None:
-        return
-    if name == eligibility.TRACER:
-        yield from _tracer_errors(node, gate, tracers)
-    elif name == eligibility.AGE:
-        if node["op"] not in eligibility.COMPARISONS or not _is_number(node.get("value")):
-            yield f"{name} is compared with a number of years."
-    elif name not in variables.VARIABLES:
-        yield f"there is no variable {name!r}."
-    else:
-        yield from _comparison_errors(node, variables.VARIABLES[name])
-
-
-def _tracer_errors(node: Mapping[str, Any], gate: str, tracers: Sequence[str]) -> Iterator[str]:
-    if node["op"] != "eq" or node["value"] not in tracers:
-        yield f"{eligibility.TRACER} must equal one of {list(tracers)}, got {node.get('value')!r}."
-    if gate not in eligibility.SCAN_GATES:
-        yield f"{eligibility.TRACER} is known at the gates of a scan only, not at {gate}."
-
-
-def _comparison_errors(node: Mapping[str, Any], known: variables.Variable) -> Iterator[str]:
-    operator, value, unit = node["op"], node.get("value"), node.get("unit", "")
-    is_event_list = known.kind == "list" and not known.choices
-    fits = {
-        "occurred": is_event_list,
-        "never": is_event_list,
-        "in_any": known.kind == "list" and bool(known.choices),
-        "in": known.kind == "choice",
-        "eq": known.kind in {"number", "boolean", "choice"},
-    }.get(operator, known.kind == "number")
-    if not fits:
-        yield f"{operator} can't be asked of {known.name}, a {known.kind}."
-        return
-    if known.kind == "number" and not _is_number(value):
-        yield f"{known.name} is compared with a number, got {value!r}."
-    elif known.kind in {"number", "boolean", "choice"} or operator == "in_any":
-        yield from _value_errors(known, value, unit, is_list=operator in {"in", "in_any"})
-
-
-def _value_errors(
-    known: variables.Variable, value: Any, unit: str, *, is_list: bool
-) -> Iterator[str]:
-    if is_list and not isinstance(value, list):
-        yield f"{known.name} is compared with a list, got {value!r}."
-        return
-    try:
-        if known.kind == "list":
-            variables.checked(known.name, value, unit)
-            return
-        for one in value if is_list else [value]:
-            if variables.checked(known.name, one, unit)[1] != unit:
-                yield f"the unit of {known.name} is written {' or '.join(known.units)}."
-    except variables.VariableError as error:
-        yield error.message
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _own_anchors(definition: Definition) -> list[str]:
+    """The anchors a trial file defines: its visits and its scans."""
+    visits = [f"visit.{one['identifier']}" for one in definition.get("visits", ())]
+    return visits + [f"scan.{one['identifier']}" for one in definition["planned_scans"]]

@@ -35,6 +35,9 @@ class Fact:
     recorded_at: datetime
     source: str
     is_study_specific: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
+    # A query about the value is open: nothing is concluded from it until it is closed.
+    is_doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Anchor:
 
     at: Span
     basis: Basis = "actual"
+    # The evidence that tells it, where it is no event of the record itself.
+    evidence: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,17 @@ class Record:
     anchors: Mapping[str, Anchor]
     zone: tzinfo
     tracer: str | None = None
+    _by_variable: dict[str, list[Fact]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        for fact in self.facts:
+            self._by_variable.setdefault(fact.variable, []).append(fact)
+
+    def of(self, variable: str) -> Sequence[Fact]:
+        """The facts of one variable."""
+        return self._by_variable.get(variable, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +102,34 @@ class Reading:
     evidence: tuple[int, ...]
     low: float = math.nan
     high: float = math.nan
+    # The limits of normal that the laboratory gave with the value, in the unit asked for.
+    normal: tuple[float, float] = (math.nan, math.nan)
     problem: str = ""
     workings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def readings(variable: str, *, unit: str, taken: Window, record: Record) -> list[Reading]:
     """Everything the record says of `variable` that may be from within `taken`."""
-    own = [
-        _reading(fact, unit, taken, record) for fact in record.facts if fact.variable == variable
-    ]
+    own = [_reading(fact, unit, taken, record) for fact in record.of(variable)]
     if variable in _DERIVED:
-        derived = [
-            _DERIVED[variable](fact, taken, record)
-            for fact in record.facts
-            if fact.variable == "creatinine"
-        ]
-        # Of one day the laboratory's own figure counts, not ours.
-        own += [one for one in derived if not any(one.when.overlaps(o.when) for o in own)]
+        base, derive = _DERIVED[variable]
+        derived = [derive(fact, unit, taken, record) for fact in record.of(base)]
+        if variable in _LABORATORY_FIRST:
+            derived = [one for one in derived if not any(one.when.overlaps(o.when) for o in own)]
+        own += derived
     return [one for one in own if one.is_in_window is not Truth.NO]
+
+
+def chosen(of: Sequence[Reading], select: str) -> tuple[list[Reading], bool]:
+    """The readings that `select` asks for, and whether the window surely holds one of them.
+
+    "latest" and "first" give those that may be it; "any", "all" and "worst" all there are.
+    """
+    if select == "latest":
+        return newest(of)
+    if select == "first":
+        return _earliest(of)
+    return list(of), any(one.is_in_window is Truth.YES for one in of)
 
 
 def newest(of: Sequence[Reading]) -> tuple[list[Reading], bool]:
@@ -117,7 +143,7 @@ def newest(of: Sequence[Reading]) -> tuple[list[Reading], bool]:
 
 def sexes(record: Record) -> tuple[list[Sex], str, tuple[int, ...]]:
     """The sexes at birth the record leaves possible, in words, and the evidence for it."""
-    facts = [fact for fact in record.facts if fact.variable == SEX and fact.value in {"F", "M"}]
+    facts = [fact for fact in record.of(SEX) if fact.value in {"F", "M"}]
     told = ({record.sex_at_birth} & {"F", "M"}) | {fact.value for fact in facts}
     evidence = tuple(fact.evidence for fact in facts)
     if len(told) == 1:
@@ -129,7 +155,7 @@ def sexes(record: Record) -> tuple[list[Sex], str, tuple[int, ...]]:
 
 def born(record: Record) -> tuple[Span, str, tuple[int, ...]]:
     """When the patient may have been born: what registration and evidence leave possible."""
-    facts = [fact for fact in record.facts if fact.variable == BIRTH and fact.value is not None]
+    facts = [fact for fact in record.of(BIRTH) if fact.value is not None]
     texts = list(dict.fromkeys([record.birth, *(fact.value for fact in facts)]))
     told = [spans.span(text, record.zone) for text in texts]
     evidence = tuple(fact.evidence for fact in facts)
@@ -176,9 +202,11 @@ def _reading(fact: Fact, unit: str, taken: Window, record: Record) -> Reading:
         evidence=(fact.evidence,),
         low=low,
         high=high,
-        problem=_problem(fact, high),
+        normal=_normal(fact, unit),
+        problem=_problem(fact),
         workings={
             "evidence": fact.evidence,
+            "variable": fact.variable,
             "value": fact.value,
             "unit": fact.unit,
             "compared": _range(low, high),
@@ -190,7 +218,8 @@ def _reading(fact: Fact, unit: str, taken: Window, record: Record) -> Reading:
 
 
 def _in_unit(fact: Fact, unit: str) -> tuple[float, float]:
-    if fact.value is None or variables.variable(fact.variable).kind != "number":
+    is_number = variables.variable(fact.variable).kind == "number"
+    if not is_number or not variables.has_kind(fact.variable, fact.value):
         return math.nan, math.nan
     low, high = (
         variables.converted(fact.variable, bound, frm=fact.unit, to=unit or fact.unit)
@@ -199,22 +228,37 @@ def _in_unit(fact: Fact, unit: str) -> tuple[float, float]:
     return low, high
 
 
-def _problem(fact: Fact, high: float) -> str:
+def _normal(fact: Fact, unit: str) -> tuple[float, float]:
+    """The reference range beside a value; NaN where the laboratory gave none."""
+    low, high = (
+        variables.converted(fact.variable, bound, frm=fact.unit, to=unit or fact.unit)
+        if isinstance(bound, int | float)
+        else math.nan
+        for bound in (fact.details.get("reference_low"), fact.details.get("reference_high"))
+    )
+    return low, high
+
+
+def _problem(fact: Fact) -> str:
     if fact.value is None:
         return "It was asked and is not known: ask again and record the answer."
-    if fact.unit and high <= 0:
+    if not variables.has_kind(fact.variable, fact.value):
+        return "This is no value of this kind: check it against the source and correct it."
+    if not variables.is_plausible(fact.variable, fact.value, fact.unit):
         return "There is no such value: check it against the source and correct it."
+    if fact.is_doubted:
+        return "A query about this value is open: answer it first."
     return ""
 
 
-def _egfr(fact: Fact, taken: Window, record: Record) -> Reading:
+def _egfr(fact: Fact, _unit: str, taken: Window, record: Record) -> Reading:
     def estimate(creatinine: float, age: int, sex: Sex) -> float:
         return renal_function.ckd_epi_2021(creatinine, age=age, sex=sex)
 
     return _estimated(fact, taken, record, estimate, CKD_EPI_2021, "mL/min/1.73 m2")
 
 
-def _clearance(fact: Fact, taken: Window, record: Record) -> Reading:
+def _clearance(fact: Fact, _unit: str, taken: Window, record: Record) -> Reading:
     """With the newest weight in the same window, which the words name."""
     weights, is_sure = newest(readings("weight", unit="kg", taken=taken, record=record))
     if not is_sure or len(weights) != 1 or weights[0].problem:
@@ -231,6 +275,79 @@ def _clearance(fact: Fact, taken: Window, record: Record) -> Reading:
         words=f"{reading.words}, weight {weight.words}",
         evidence=(*reading.evidence, *weight.evidence),
         workings={**reading.workings, "weight": weight.workings},
+    )
+
+
+def _body_mass_index(fact: Fact, _unit: str, taken: Window, record: Record) -> Reading:
+    """Weight in kg by the square of the newest height in m."""
+    weight = _reading(fact, "kg", taken, record)
+    height = _one(readings("height", unit="cm", taken=_ever(taken), record=record))
+    if height is None:
+        return replace(weight, problem="The body mass index needs the height: record it.")
+    return _computed(weight, height, "weight / height²", "kg/m2", lambda a, b: a / (b / 100) ** 2)
+
+
+def _renin_ratio(fact: Fact, unit: str, taken: Window, record: Record) -> Reading:
+    """Aldosterone by renin of the same day, of the kind that the unit asks for."""
+    aldosterone = _reading(fact, "ng/dL", taken, record)
+    kind, renin_unit = _RENIN.get(unit, ("", ""))
+    of_the_day = [
+        one
+        for one in readings(kind, unit=renin_unit, taken=taken, record=record)
+        if one.when.overlaps(aldosterone.when)
+    ]
+    renin = _one(of_the_day)
+    if renin is None:
+        label = variables.variable(kind).label.lower()
+        problem = f"The ratio needs the {label} of the same day; the other kind is not converted."
+        return replace(aldosterone, problem=problem)
+    return _computed(aldosterone, renin, "aldosterone / renin", unit, lambda a, b: a / b)
+
+
+def _pregnancy(fact: Fact, _unit: str, taken: Window, record: Record) -> Reading:
+    """A pregnancy test tells whether the patient is pregnant."""
+    reading = _reading(fact, "", taken, record)
+    return replace(reading, value=fact.value == "positive", words=f"test {reading.words}")
+
+
+def _one(of: Sequence[Reading]) -> Reading | None:
+    """The newest reading, if it is one and says something."""
+    found, is_sure = newest(of)
+    usable = is_sure and len(found) == 1 and not found[0].problem and found[0].low > 0
+    return found[0] if usable else None
+
+
+def _ever(taken: Window) -> Window:
+    """Up to the end of a window, from whenever: an adult's height does not run out."""
+    return Window(Span(spans.BEGINNING, spans.BEGINNING), taken.end)
+
+
+def _computed(
+    one: Reading,
+    other: Reading,
+    formula: str,
+    unit: str,
+    compute: Callable[[float, float], float],
+) -> Reading:
+    """A value of two readings, over all that either may be; both are positive."""
+    if one.problem:
+        return one
+    if math.isinf(other.high) or not one.low > 0:
+        return replace(one, problem=f"{formula} can't be computed of a bound.")
+    values = [compute(a, b) for a in (one.low, one.high) for b in (other.low, other.high)]
+    low, high = min(values), max(values)
+    return replace(
+        one,
+        words=f"{between(low, high)} {unit} by {formula} from {one.words} and {other.words}",
+        evidence=(*one.evidence, *other.evidence),
+        low=low,
+        high=high,
+        workings={
+            **one.workings,
+            "formula": formula,
+            "compared": _range(low, high),
+            "with": dict(other.workings),
+        },
     )
 
 
@@ -284,6 +401,20 @@ def _latest(of: Sequence[Reading]) -> list[Reading]:
     return [one for one in of if one.when.last >= latest]
 
 
+def _earliest(of: Sequence[Reading]) -> tuple[list[Reading], bool]:
+    """As `newest`, from the other end."""
+    possible = _soonest(of)
+    if all(one.is_in_window is Truth.YES for one in possible):
+        return possible, bool(possible)
+    sure = _soonest([one for one in of if one.is_in_window is Truth.YES])
+    return possible + [one for one in sure if one not in possible], bool(sure)
+
+
+def _soonest(of: Sequence[Reading]) -> list[Reading]:
+    soonest = min((one.when.last for one in of), default=spans.END)
+    return [one for one in of if one.when.first <= soonest]
+
+
 def _is_before_consent(fact: Fact, record: Record) -> bool:
     first = first_consent(record)
     if first is None or not fact.is_study_specific:
@@ -298,7 +429,25 @@ def _range(low: float, high: float) -> list[float | None] | None:
     return [low, None if math.isinf(high) else high]
 
 
-_DERIVED: Mapping[str, Callable[[Fact, Window, Record], Reading]] = {
-    "egfr": _egfr,
-    "creatinine_clearance": _clearance,
+_Derivation = Callable[[Fact, str, Window, Record], Reading]
+_DERIVED: Mapping[str, tuple[str, _Derivation]] = {
+    "egfr": ("creatinine", _egfr),
+    "creatinine_clearance": ("creatinine", _clearance),
+    "bmi": ("weight", _body_mass_index),
+    "arr": ("aldosterone", _renin_ratio),
+    "pregnant": ("pregnancy_test", _pregnancy),
+}
+# Of one day the laboratory's own figure counts, not ours.
+_LABORATORY_FIRST = {"egfr", "creatinine_clearance"}
+_RENIN = {
+    "(ng/dL)/(mU/L)": ("renin.direct", "mU/L"),
+    "(ng/dL)/(ng/mL/h)": ("renin.activity", "ng/mL/h"),
+}
+# What a computed variable rests on, besides itself.
+BASES: Mapping[str, frozenset[str]] = {
+    "egfr": frozenset({"creatinine", SEX, BIRTH}),
+    "creatinine_clearance": frozenset({"creatinine", "weight", SEX, BIRTH}),
+    "bmi": frozenset({"weight", "height"}),
+    "arr": frozenset({"aldosterone", "renin.direct", "renin.activity"}),
+    "pregnant": frozenset({"pregnancy_test"}),
 }

@@ -12,6 +12,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 from trials.kleene import Truth
 
@@ -47,6 +48,7 @@ class Window:
     end: Span
 
 
+@lru_cache(maxsize=65536)
 def span(text: str, zone: tzinfo) -> Span:
     """The moments a recorded date or time may stand for; days are days in `zone`.
 
@@ -86,6 +88,7 @@ def is_duration(text: str) -> bool:
     return DURATION.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=65536)
 def window(anchor: Span, *, start: str | None, end: str, zone: tzinfo) -> Window:
     """The window from `anchor` plus `start` to `anchor` plus `end`; no start, no lower end.
 
@@ -108,20 +111,25 @@ def shifted(at: datetime, duration: str, zone: tzinfo, *, to_end_of_day: bool = 
     >>> shifted(datetime(2028, 2, 29, 8, tzinfo=UTC), "-P1Y", UTC).isoformat()
     '2027-02-28T00:00:00+00:00'
     """
+    part, has_clock = _parts(duration)
+    local = at.astimezone(zone)
+    day = _months_on(local.date(), 12 * part["years"] + part["months"])
+    day += timedelta(weeks=part["weeks"], days=part["days"])
+    if not has_clock:
+        return _day_end(day, zone) if to_end_of_day else _day_start(day, zone)
+    clock = timedelta(hours=part["hours"], minutes=part["minutes"], seconds=part["seconds"])
+    return datetime.combine(day, local.timetz()).astimezone(UTC) + clock
+
+
+@lru_cache(maxsize=1024)
+def _parts(duration: str) -> tuple[dict[str, int], bool]:
+    """The signed numbers of a duration, and whether it has a clock part."""
     match = DURATION.fullmatch(duration)
     if match is None:
         raise SpanError(f"{duration!r} is not a duration such as -P30D, -P1M or PT4H")
     sign = -1 if match["sign"] == "-" else 1
-    part = {
-        key: sign * int(value or 0) for key, value in match.groupdict().items() if key in _UNITS
-    }
-    local = at.astimezone(zone)
-    day = _months_on(local.date(), 12 * part["years"] + part["months"])
-    day += timedelta(weeks=part["weeks"], days=part["days"])
-    if match["clock"] is None:
-        return _day_end(day, zone) if to_end_of_day else _day_start(day, zone)
-    clock = timedelta(hours=part["hours"], minutes=part["minutes"], seconds=part["seconds"])
-    return datetime.combine(day, local.timetz()).astimezone(UTC) + clock
+    numbers = {key: sign * int(match[key] or 0) for key in UNITS}
+    return numbers, match["clock"] is not None
 
 
 def within(when: Span, inside: Window) -> Truth:
@@ -175,7 +183,7 @@ def completed_years(born: Span, at: Span, zone: tzinfo) -> tuple[int, int]:
     )
 
 
-_UNITS = ("years", "months", "weeks", "days", "hours", "minutes", "seconds")
+UNITS = ("years", "months", "weeks", "days", "hours", "minutes", "seconds")
 
 
 def _years(born: date, at: date) -> int:

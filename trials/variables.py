@@ -1,13 +1,14 @@
 """The variables that evidence is recorded under and criteria are judged on.
 
-A variable fixes the kind of its value and the units it may come in, so that a number never
-stands without its unit and a limit in another unit is converted by one table. The one
-mistake to fear is an answer that nobody gave: unknown is None or no evidence at all, an
-empty list says "asked, and there was none".
+The list of them is `trials.vocabulary`; here a value and its unit are checked, converted and
+shown. The one mistake to fear is an answer that nobody gave: unknown is None or no evidence
+at all, an empty list says "asked, and there was none".
 
 Units are converted by molar mass (IUPAC standard atomic weights 2021): glucose C6H12O6
-180.156 g/mol, so 1 mmol/L = 18.0156 mg/dL. For creatinine the factor is the 88.4 of KDIGO
-2024 (113.12 g/mol), as laboratories print it.
+180.156 g/mol, so 1 mmol/L = 18.0156 mg/dL; bilirubin C33H36N4O6 584.67 g/mol; aldosterone
+C21H28O5 360.45 g/mol; haemoglobin as its monomer, 16.114 g/mmol (DIN 58931). For creatinine
+the factor is the 88.4 of KDIGO 2024 (113.12 g/mol), as laboratories print it. There is no
+factor between direct renin and renin activity.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["number", "boolean", "date", "choice", "list", "text"]
+from trials import decay
+from trials.vocabulary import ALL, Kind, Variable
+
+__all__ = ["VARIABLES", "Kind", "Variable", "VariableError"]
 
 # A laboratory may report ">90": a bound, not a number.
 NUMBER = re.compile(r"([<>]?)\s*(\d+(?:\.\d+)?)")
+SIGNED = re.compile(r"-\s*(\d+(?:\.\d+)?)")
 PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
-EVENT_KEYS = {"name", "started_on", "stopped_on"}
+EVENT_KEYS = {"name", "started_on", "stopped_on", "radionuclide"}
 
 
 class VariableError(ValueError):
@@ -37,169 +42,18 @@ class VariableError(ValueError):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """What may be recorded under a name.
-
-    The first of `units` is the one that others convert to. A "list" with `choices` holds
-    codes; one without holds events `{name, started_on, stopped_on}` with partial dates,
-    where a missing `stopped_on` means that it goes on.
-    """
-
-    name: str
-    label: str
-    kind: Kind
-    units: tuple[str, ...] = ()
-    choices: tuple[tuple[str, str], ...] = ()
-    is_per_scan: bool = False
-    help: str = ""
-
-
-_ALL = (
-    Variable(
-        "sex_at_birth",
-        "Sex at birth",
-        "choice",
-        choices=(("F", "Female"), ("M", "Male"), ("U", "Unknown")),
-    ),
-    Variable("birth_date", "Date of birth", "date", help="As far as known: 1961-04 or 1961."),
-    Variable("weight", "Body weight", "number", ("kg",)),
-    Variable("height", "Height", "number", ("cm",)),
-    Variable(
-        "egfr",
-        "eGFR as the laboratory reports it",
-        "number",
-        ("mL/min/1.73 m2",),
-        help="A bound may be entered as reported: >90.",
-    ),
-    Variable("creatinine", "Serum creatinine", "number", ("mg/dL", "µmol/L")),
-    Variable(
-        "creatinine_clearance",
-        "Creatinine clearance as the laboratory reports it",
-        "number",
-        ("mL/min",),
-    ),
-    Variable(
-        "glucose",
-        "Plasma glucose",
-        "number",
-        ("mmol/L", "mg/dL"),
-        is_per_scan=True,
-        help="Measured before the injection of this scan; give the time.",
-    ),
-    Variable("histology.confirmed", "Histologically confirmed", "boolean"),
-    Variable(
-        "histology.method",
-        "Method of confirmation",
-        "choice",
-        choices=(
-            ("tissue_biopsy", "Tissue biopsy"),
-            ("brain_biopsy", "Brain biopsy"),
-            ("csf_cytology_flow", "Cytology or flow cytometry of cerebrospinal fluid"),
-            ("bone_marrow", "Bone marrow"),
-            ("other", "Other"),
-        ),
-    ),
-    Variable(
-        "diagnosis.group",
-        "Diagnosis group",
-        "choice",
-        choices=(
-            ("NHL", "Non-Hodgkin lymphoma"),
-            ("MM", "Multiple myeloma"),
-            ("solid_tumor", "Solid tumour"),
-            ("CNSL", "CNS lymphoma"),
-            ("adrenal", "Adrenal disease"),
-            ("other", "Other"),
-        ),
-    ),
-    Variable(
-        "diagnosis.code",
-        "Diagnosis",
-        "choice",
-        choices=(
-            ("MZL_nodal", "Nodal marginal zone lymphoma"),
-            ("MZL_extranodal", "Extranodal marginal zone lymphoma"),
-            ("MZL_splenic", "Splenic marginal zone lymphoma"),
-            ("PCNSL", "Primary CNS lymphoma"),
-            ("SCNSL", "Isolated secondary CNS lymphoma"),
-            ("other", "Other"),
-        ),
-    ),
-    Variable("disease.cns_only", "Disease confined to the CNS", "boolean"),
-    Variable("lesions.measurable_count", "Measurable lesions", "number"),
-    Variable("lesions.measurable_parenchymal_count", "Measurable parenchymal lesions", "number"),
-    Variable("lesions.measurable_ipcg_count", "Lesions measurable by IPCG", "number"),
-    Variable("adrenal_tumor.count", "Adrenal tumours", "number"),
-    Variable("biochem.hyperaldosteronism", "Raised aldosterone", "boolean"),
-    Variable("biochem.hypercortisolism", "Raised cortisol", "boolean"),
-    Variable(
-        "coenrolled_protocols",
-        "Other protocols the patient is enrolled in",
-        "list",
-        choices=(
-            ("19-DK-0066", "19-DK-0066"),
-            ("18-CH-0031", "18-CH-0031"),
-            ("09-C-0242", "09-C-0242"),
-        ),
-    ),
-    Variable(
-        "therapy.anticancer",
-        "Anti-cancer therapies",
-        "list",
-        help="Every one so far, with its dates as far as known; none if there was none.",
-    ),
-    Variable(
-        "therapy.cns_lymphoma",
-        "Therapies of the CNS lymphoma other than steroids",
-        "list",
-        help="Every one so far, with its dates as far as known; none if there was none.",
-    ),
-    Variable(
-        "therapy.planned_induction",
-        "Planned induction",
-        "choice",
-        choices=(
-            ("HD_MTX_based", "Based on high-dose methotrexate"),
-            ("other", "Other"),
-        ),
-    ),
-    Variable(
-        "history.allogeneic_sct",
-        "Allogeneic stem cell transplantations",
-        "list",
-        help="With the date in started_on and stopped_on; none if there was none.",
-    ),
-    Variable("active_gvhd", "Active graft-versus-host disease", "boolean"),
-    Variable("systemic_immunosuppression", "Systemic immunosuppression", "boolean"),
-    Variable("pregnant", "Pregnant", "boolean"),
-    Variable("breastfeeding", "Breast-feeding", "boolean"),
-    Variable(
-        "childbearing_potential",
-        "Able to bear children",
-        "boolean",
-        help="Unknown counts as able.",
-    ),
-    Variable(
-        "pregnancy_test",
-        "Pregnancy test",
-        "choice",
-        choices=(("negative", "Negative"), ("positive", "Positive")),
-        is_per_scan=True,
-        help="Before the injection of this scan; give the time.",
-    ),
-    Variable("contraception", "Highly effective contraception agreed", "boolean"),
-    Variable("partner_contraception", "Contraception agreed for the partner", "boolean"),
-    Variable("unable_to_tolerate_scan", "Unable to tolerate the scan", "boolean"),
-)
-
-VARIABLES: Mapping[str, Variable] = MappingProxyType({one.name: one for one in _ALL})
+VARIABLES: Mapping[str, Variable] = MappingProxyType({one.name: one for one in ALL})
 
 # Multiplied with a value in the unit named, gives the first unit of the variable.
 _TO_FIRST_UNIT: Mapping[tuple[str, str], float] = MappingProxyType(
     {
         ("creatinine", "µmol/L"): 1 / 88.4,
         ("glucose", "mg/dL"): 1 / 18.0156,
+        ("hemoglobin", "g/L"): 0.1,
+        ("hemoglobin", "mmol/L"): 1.6114,
+        ("bilirubin_total", "µmol/L"): 0.058467,
+        ("aldosterone", "pmol/L"): 0.036045,
+        ("lesions.largest_long_axis", "cm"): 10.0,
     }
 )
 # Spellings of a unit that devices and keyboards give.
@@ -230,10 +84,52 @@ def checked(name: str, value: Any, unit: str) -> tuple[Any, str]:
     ('>90', 'mL/min/1.73 m2')
     """
     known = variable(name)
+    if known.is_derived:
+        raise VariableError("variable", f"{known.label} is computed and can't be recorded.")
     unit = _unit(known, unit)
     if value is None:
         return None, unit
     return _CHECKS[known.kind](known, value), unit
+
+
+def checked_details(name: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """What belongs to a value, as it is kept; raises VariableError for what does not.
+
+    >>> checked_details("ast", {"reference_high": "35", "reference_low": ""})
+    {'reference_high': 35.0}
+    """
+    known = {one.name: one for one in variable(name).details}
+    given = {key: part for key, part in details.items() if part not in (None, "")}
+    if strange := sorted(set(given) - set(known)):
+        expected = ", ".join(known) or "nothing"
+        raise VariableError("details", f"{', '.join(strange)}: expected is {expected}.")
+    return {key: _detail(known[key], part) for key, part in given.items()}
+
+
+def has_kind(name: str, value: Any) -> bool:
+    """Whether a value is of the variable's kind at all; a number may be a bound as ">90".
+
+    >>> has_kind("gilbert", 1), has_kind("ecog", True), has_kind("ecog", "<2")
+    (False, False, True)
+    """
+    kind = variable(name).kind
+    if kind == "number":
+        is_bound = isinstance(value, str) and NUMBER.fullmatch(value) is not None
+        return is_bound or (isinstance(value, int | float) and not isinstance(value, bool))
+    return isinstance(value, {"boolean": bool, "list": list}.get(kind, str))
+
+
+def is_plausible(name: str, value: Any, unit: str) -> bool:
+    """Whether a living person may have the value; what has no bounds may.
+
+    >>> is_plausible("weight", -5.0, "kg"), is_plausible("glucose", 100.0, "mg/dL")
+    (False, True)
+    """
+    known = variable(name)
+    if known.plausible is None or value is None:
+        return True
+    low, high = (converted(name, one, frm=unit, to=_first_unit(known)) for one in bounds(value))
+    return high >= known.plausible[0] and low <= known.plausible[1]
 
 
 def converted(name: str, value: float, *, frm: str, to: str) -> float:
@@ -244,9 +140,14 @@ def converted(name: str, value: float, *, frm: str, to: str) -> float:
     """
     if frm == to:
         return value
+    return value * _factor(name, frm, to)
+
+
+@lru_cache(maxsize=256)
+def _factor(name: str, frm: str, to: str) -> float:
     _unit(variable(name), frm)
     _unit(variable(name), to)
-    return value * _TO_FIRST_UNIT.get((name, frm), 1.0) / _TO_FIRST_UNIT.get((name, to), 1.0)
+    return _TO_FIRST_UNIT.get((name, frm), 1.0) / _TO_FIRST_UNIT.get((name, to), 1.0)
 
 
 def bounds(value: float | str) -> tuple[float, float]:
@@ -289,11 +190,34 @@ def shown(name: str, value: Any, unit: str = "") -> str:
     return f"{labels.get(value, value)} {unit}".strip()
 
 
+def _first_unit(known: Variable) -> str:
+    return known.units[0] if known.units else ""
+
+
+def _detail(known: Any, value: Any) -> Any:
+    if known.choices:
+        codes = [code for code, _ in known.choices]
+        if value not in codes:
+            expected = ", ".join(codes)
+            raise VariableError("details", f"{known.label} is one of {expected}; got {value!r}.")
+        return value
+    if not known.is_number:
+        return str(value).strip()[:120]
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise VariableError("details", f"{known.label} is a number; got {value!r}.")
+    return number
+
+
 def _shown_item(item: Any) -> str:
     if not isinstance(item, dict):
         return str(item)
     start, stop = item.get("started_on"), item.get("stopped_on")
-    return f"{item['name']} ({start or 'start not known'} to {stop or 'ongoing'})"
+    nuclide = f", {item['radionuclide']}" if item.get("radionuclide") else ""
+    return f"{item['name']} ({start or 'start not known'} to {stop or 'ongoing'}{nuclide})"
 
 
 def _unit(known: Variable, unit: str) -> str:
@@ -312,6 +236,9 @@ def _number(known: Variable, value: Any) -> float | str:
         return value
     match = NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
+        # Impossible, but what the source may say: it is kept, and asked about.
+        if isinstance(value, str) and (negative := SIGNED.fullmatch(value.strip())):
+            return -float(negative[1])
         raise VariableError("value", f"{known.label} is a number; got {value!r}.")
     return float(match[2]) if not match[1] else f"{match[1]}{match[2]}"
 
@@ -359,6 +286,10 @@ def _event(known: Variable, value: Any) -> dict[str, str]:
             raise VariableError(
                 "value", f"{key} is a date as 2026-03-02, 2026-03 or 2026; got {kept[key]!r}."
             )
+    if kept.get("radionuclide", "F-18") not in decay.HALF_LIFE:
+        raise VariableError(
+            "value", f"A radionuclide is written as Lu-177; got {kept['radionuclide']!r}."
+        )
     return kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
@@ -488,7 +489,7 @@ def test_a_consent_of_another_version_does_not_stand():
 
 def _record_fields():
     plain = record()
-    return {name: getattr(plain, name) for name in Record.__slots__}
+    return {one.name: getattr(plain, one.name) for one in fields(Record) if one.init}
 
 
 def test_a_list_cut_off_in_its_source_excludes_nobody_and_clears_whom_it_names():

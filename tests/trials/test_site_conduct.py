@@ -195,7 +195,7 @@ def test_a_wrong_password_signs_nothing(site, newcomer, leader):
             duty="enrol",
             starts_on=TODAY(),
             ends_on=None,
-            password="wrong",  # noqa: S106
+            password="wrong",
             by=leader,
         )
     assert not site.delegations.filter(user=newcomer).exists()

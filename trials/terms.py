@@ -1,0 +1,24 @@
+"""The words of the rule language: operators, anchors, and what is asked for besides evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Expression = Mapping[str, Any]
+
+COMPARISONS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most", "eq": "exactly"}
+LIMITS_OF_NORMAL = ("le_uln", "ge_lln")
+EVENTS = {"occurred", "never"}
+ATTESTED = "attested"
+SELECTIONS = ("latest", "first", "worst", "any", "all")
+ANCHORS = {
+    "gate": "this assessment",
+    "consent": "consent",
+    "imaging": "imaging",
+    "injection": "injection",
+}
+SCAN_GATES = {"pre_injection", "per_scan"}
+# Asked for like a variable, but not recorded as evidence of their own.
+AGE, TRACER, ABLE = "age_years", "scan.tracer", "able_to_bear_children"
+NO_SHIFT = "PT0S"
