@@ -6,13 +6,16 @@ from datetime import UTC, date, datetime
 from itertools import count
 
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 
 from trials import site_readiness
 from trials.models import (
+    Consent,
     ConsentVersion,
     Delegation,
     EligibilityAssessment,
     EligibilityCriterion,
+    Enrolment,
     Membership,
     Patient,
     PlannedScan,
@@ -27,7 +30,7 @@ from trials.models import (
     User,
 )
 from trials.roles import Role
-from trials.services import audit, jobs, patients, scans
+from trials.services import audit, consents, jobs, patients, scans, verdicts
 
 _numbers = count(1)
 # Of every user made here; MD5 in tests, so that making one costs nothing.
@@ -91,6 +94,17 @@ def make_site(trial: Trial, code: str | None = None) -> Site:
         )
         make_ready(site)
     return site
+
+
+def activate(version: ProtocolVersion, site: Site) -> None:
+    """Let a version hold at a site from today."""
+    with framed():
+        ProtocolActivation.objects.create(
+            site=site,
+            version=version,
+            effective_on=timezone.localdate(),
+            activated_by=jobs.system_user(),
+        )
 
 
 def make_ready(site: Site) -> None:
@@ -171,8 +185,29 @@ def make_enrolled(site: Site, *, by: User) -> Patient:
             software_version="test",
         )
         patient.state = Patient.State.ENROLLED
-        patient.save(update_fields=["state"])
+        patient.identifier = f"{site.code}-{patient.number:03d}"
+        patient.save(update_fields=["state", "identifier"])
+        Enrolment.objects.create(patient=patient, enrolled_by=by)
     return patient
+
+
+def make_consent(patient: Patient, *, by: User, **given) -> Consent:
+    """A consent signed today on the form that is in force."""
+    signed = {
+        "version": "1.0",
+        "language": "en",
+        "signed_at": timezone.localdate().isoformat(),
+        "signatory": "patient",
+        "obtained_by": "Dr Adams",
+        "copy_given": True,
+    }
+    return consents.record(patient, by=by, **signed | given)
+
+
+def sign(assessment: EligibilityAssessment) -> Signature:
+    """The verdict signed by the principal investigator of the site."""
+    leader = assessment.patient.site.principal_investigator
+    return verdicts.sign(assessment, by=leader, password=PASSWORD)
 
 
 def make_scan(patient: Patient, *, by: User, planned_at: datetime = NOON) -> ScheduledScan:

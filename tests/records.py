@@ -52,7 +52,7 @@ from trials.models import (
     User,
 )
 from trials.roles import Role
-from trials.services import deviations, evidence, jobs, patients, queries, scans
+from trials.services import consents, deviations, evidence, jobs, queries, scans
 
 _uids = count(1)
 PLANES, ROWS, COLUMNS = 12, 24, 24
@@ -212,7 +212,7 @@ def _export(trial: Trial, *, by: User) -> Export:
 
 
 def _consent(patient: Patient, *, by: User) -> Consent:
-    return patients.record_consent(
+    return consents.record(
         patient,
         version="1.0",
         language="en",

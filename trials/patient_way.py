@@ -1,7 +1,7 @@
 """How far a patient has come in a trial, and the one act that comes next.
 
 The order is that of the protocol: nobody is assessed without consent and evidence, enrolled
-without an eligible verdict that still stands, or injected before the scan is scheduled. The
+without a signed eligible verdict that still stands, or injected before the scan is scheduled. The
 one mistake to fear is a verdict that no longer stands: `verdict` is None then, and the way
 goes back to the assessment.
 """
@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-STEPS = ("Screening", "Consent", "Evidence", "Eligible", "Enrolled", "Scans", "Measured")
+STEPS = (
+    "Screening",
+    "Consent",
+    "Evidence",
+    "Eligible",
+    "Signed",
+    "Enrolled",
+    "Scans",
+    "Measured",
+)
 ENDED = {
     "withdrawn": "Withdrawn: nothing new is collected",
     "screen_failed": "Screening ended without enrolment",
@@ -38,6 +47,7 @@ class Standing:
     has_consent: bool
     has_evidence: bool
     verdict: str | None
+    is_signed: bool = False
     scans: tuple[Scan, ...] = ()
     unscheduled: tuple[str, ...] = ()
 
@@ -99,6 +109,8 @@ def _next_in_screening(standing: Standing) -> Act:
         return Act("evidence_new", "Record evidence", "evidence.record")
     if standing.verdict is None:
         return Act("patient_assess", "Assess eligibility", "eligibility.assess")
+    if standing.verdict == "eligible" and not standing.is_signed:
+        return Act("verdict_sign", "Sign the verdict", "eligibility.sign")
     if standing.verdict == "eligible":
         return Act("patient_enrol", "Enrol", "patient.enrol")
     if standing.verdict == "not_evaluable":
@@ -134,6 +146,7 @@ def _done(standing: Standing) -> list[bool]:
         (standing.has_evidence and in_force and standing.verdict != "not_evaluable")
         or standing.was_enrolled,
         standing.verdict == "eligible" or standing.was_enrolled,
+        (standing.verdict == "eligible" and standing.is_signed) or standing.was_enrolled,
         standing.was_enrolled,
         have_images,
         have_images and all(state == "quantified" for state in scans),

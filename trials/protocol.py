@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -101,6 +102,46 @@ def statement(stated: Mapping[str, Any] | None) -> str:
     if not others:
         return str(stated["text"])
     return f"{' or '.join([stated['text'], *others])} (sources disagree)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of the sources: what is decided for, in words, and who says so."""
+
+    choice: str
+    text: str
+    source: tuple[str, ...]
+
+
+def conflicts(definition: Definition) -> dict[str, tuple[Reading, ...]]:
+    """Where the sources contradict each other: the readings, by the name of the conflict.
+
+    A statement's conflict is called by its key, that of criteria by their identifiers.
+    """
+    found = {}
+    for key in STATEMENTS:
+        stated = definition.get(key)
+        if stated and stated.get("conflict"):
+            found[key] = tuple(
+                Reading(one["text"], one["text"], tuple(one["source"]))
+                for one in [stated, *stated["conflict"]]
+            )
+    criteria = {one["identifier"]: one for one in definition.get("criteria", ())}
+    for group in _groups(criteria):
+        found["+".join(group)] = tuple(
+            Reading(name, criteria[name]["text"], tuple(criteria[name]["source"])) for name in group
+        )
+    return found
+
+
+def _groups(criteria: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Criteria that conflict with each other, by identifier, each group once."""
+    groups = {
+        tuple(sorted({name, *one["conflicts_with"]}))
+        for name, one in criteria.items()
+        if one.get("conflicts_with")
+    }
+    return sorted(groups)
 
 
 def in_force(limits: Definition | None) -> Definition:

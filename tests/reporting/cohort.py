@@ -27,7 +27,7 @@ from trials.models import (
     User,
 )
 from trials.roles import Role
-from trials.services import deviations, evidence, jobs, patients, queries, scans
+from trials.services import consents, deviations, evidence, jobs, queries, scans
 
 INPUT_SHA256 = "ab" * 32
 
@@ -57,7 +57,7 @@ def add_patient(cohort: Cohort) -> Patient:
     """One more patient with a row in every dataset."""
     by = cohort.coordinator
     patient = factories.make_enrolled(cohort.site, by=by)
-    patients.record_consent(
+    consents.record(
         patient,
         version="1.0",
         language="en",

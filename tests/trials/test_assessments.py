@@ -12,7 +12,16 @@ from tests import factories
 from trials import protocol
 from trials.models import AuditEvent, Deviation, EligibilityAssessment, PlannedScan, ScheduledScan
 from trials.roles import Role
-from trials.services import assessments, enrolment, evidence, jobs, patients, protocols, scans
+from trials.services import (
+    assessments,
+    consents,
+    enrolment,
+    evidence,
+    jobs,
+    protocols,
+    scans,
+    verdicts,
+)
 from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +59,7 @@ def record(patient, by, variable, value, unit="", *, at=None, scan=None, specifi
 
 def consented(site, by, *, sex="F"):
     patient = factories.make_patient(site, by=by, sex=sex)
-    patients.record_consent(
+    consents.record(
         patient,
         version="1.0",
         language="en",
@@ -75,7 +84,7 @@ def screened(site, by, *, leave_out=(), sex="F"):
 
 def scheduled(site, by, identifier, *, planned_at=None):
     patient = screened(site, by)
-    assessments.assess(patient, gate="enrolment", by=by)
+    factories.sign(assessments.assess(patient, gate="enrolment", by=by))
     enrolment.enrol(patient, by=by)
     patient.refresh_from_db()
     plan = PlannedScan.objects.get(version__trial=site.trial, identifier=identifier)
@@ -164,7 +173,7 @@ def test_corrected_evidence_no_longer_counts(site, coordinator):
 def test_a_withdrawn_consent_excludes_and_the_old_verdict_falls(site, coordinator):
     patient = screened(site, coordinator)
     assessments.assess(patient, gate="enrolment", by=coordinator)
-    patients.withdraw_consent(patient.consents.get(), reason="patient's wish", by=coordinator)
+    consents.withdraw(patient.consents.get(), reason="patient's wish", by=coordinator)
     assert enrolment.verdict_in_force(patient) is None
     made = assessments.assess(patient, gate="enrolment", by=coordinator)
     assert words(made)["I2"] == "excludes"
@@ -174,13 +183,15 @@ def test_a_new_protocol_version_asks_for_a_new_assessment(site, coordinator):
     patient = screened(site, coordinator)
     assessments.assess(patient, gate="enrolment", by=coordinator)
     changed = DEMO.replace("value: 18", "value: 21")
-    protocols.load_trial(changed, by=jobs.system_user())
+    version = protocols.load_trial(changed, by=jobs.system_user()).version
+    assert enrolment.verdict_in_force(patient) is not None
+    factories.activate(version, site)
     assert enrolment.verdict_in_force(patient) is None
 
 
 def test_the_eligible_patient_is_enrolled_on_that_verdict(site, coordinator):
     patient = screened(site, coordinator)
-    assessments.assess(patient, gate="enrolment", by=coordinator)
+    factories.sign(assessments.assess(patient, gate="enrolment", by=coordinator))
     assert enrolment.enrol(patient, by=coordinator).state == "enrolled"
 
 
@@ -251,12 +262,12 @@ def test_an_assessment_falls_with_the_time_it_was_made_for(site, coordinator):
     scan = scheduled(site, coordinator, "fdg")
     gate = {"gate": "pre_injection", "scheduled_scan": scan}
     made = assessments.assess(scan.patient, by=coordinator, **gate)
-    assert assessments.in_force(scan.patient, **gate) == made
+    assert verdicts.in_force(scan.patient, **gate) == made
     later = scans.reschedule(
         scan, planned_at=now() + timedelta(days=40), reason="glucose too high", by=coordinator
     )
-    assert assessments.in_force(scan.patient, gate="pre_injection", scheduled_scan=later) is None
-    assert "no longer stands" in assessments.gap(later, gate="pre_injection")
+    assert verdicts.in_force(scan.patient, gate="pre_injection", scheduled_scan=later) is None
+    assert "no longer stands" in verdicts.gap(later, gate="pre_injection")
 
 
 def test_a_scan_read_before_it_was_rescheduled_is_judged_at_its_new_time(site, coordinator):
@@ -375,7 +386,9 @@ def test_each_of_the_five_trials_can_enrol_a_patient_before_any_scan(identifier)
     patient = consented(site, by)
     for variable, value in FITTING[identifier].items():
         record(patient, by, variable, value, "mg/dL" if variable == "creatinine" else "")
-    assert assessments.assess(patient, gate="enrolment", by=by).verdict == "eligible"
+    made = assessments.assess(patient, gate="enrolment", by=by)
+    assert made.verdict == "eligible"
+    factories.sign(made)
     assert enrolment.enrol(patient, by=by).state == "enrolled"
 
 

@@ -163,18 +163,17 @@ def test_a_more_precise_birth_date_never_turns_a_settled_word_into_its_opposite(
 
 @given(rule=criteria, of=records, sex=st.sampled_from(["F", "M"]))
 def test_learning_the_sex_never_turns_a_settled_word_into_its_opposite(rule, of, sex):
-    assume(of.sex_at_birth == "U")
-    never_opposite(rule, of, replace(of, sex_at_birth=sex))
+    never_opposite(rule, replace(of, sex_at_birth="U"), replace(of, sex_at_birth=sex))
 
 
-@given(rule=criteria, of=records, share=st.floats(0.01, 0.99))
-def test_a_bound_made_a_number_never_turns_a_settled_word_into_its_opposite(rule, of, share):
-    bounds = [one for one in of.facts if isinstance(one.value, str) and one.value[0] == "<"]
-    assume(bounds)
-    number = share * float(bounds[0].value[1:])
-    assume(number > 0.1)
-    narrowed = [replace(one, value=number) if one is bounds[0] else one for one in of.facts]
-    never_opposite(rule, of, replace(of, facts=narrowed))
+@given(rule=criteria, of=records, limit=st.floats(0.3, 8), share=st.floats(0.35, 0.99), at=dates)
+def test_a_bound_made_a_number_never_turns_a_settled_word_into_its_opposite(
+    rule, of, limit, share, at
+):
+    bound = fact("creatinine", f"<{limit}", "mg/dL", at=at)
+    number = replace(bound, value=limit * share)
+    before = replace(of, facts=[*of.facts, bound])
+    never_opposite(rule, before, replace(of, facts=[*of.facts, number]))
 
 
 @given(rule=criteria, of=records, answer=facts)

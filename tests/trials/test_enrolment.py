@@ -15,7 +15,7 @@ from trials.models import (
     Patient,
 )
 from trials.roles import Role
-from trials.services import enrolment, evidence, patients
+from trials.services import consents, enrolment, evidence
 from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +32,10 @@ def coordinator(site):
 
 
 def assessed(patient, by, verdict="eligible"):
+    """A patient who consented and was assessed; an eligible verdict is signed."""
+    factories.make_consent(patient, by=by)
     with factories.framed():
-        return EligibilityAssessment.objects.create(
+        made = EligibilityAssessment.objects.create(
             patient=patient,
             version=patient.site.version_in_force,
             gate=EligibilityCriterion.Gate.ENROLMENT,
@@ -42,6 +44,9 @@ def assessed(patient, by, verdict="eligible"):
             assessed_by=by,
             software_version="test",
         )
+    if verdict == "eligible":
+        factories.sign(made)
+    return made
 
 
 def add_evidence(patient, by):
@@ -101,14 +106,25 @@ def test_a_monitor_may_not_enrol(site, coordinator):
 @pytest.mark.requirement("R61")
 def test_identifiers_count_up_and_hold_nothing_of_the_patient(site, coordinator):
     identifiers = [factories.make_patient(site, by=coordinator).identifier for _ in range(3)]
-    assert identifiers == [f"{site.code}-{n:03d}" for n in (1, 2, 3)]
+    assert identifiers == [f"{site.code}-S{n:03d}" for n in (1, 2, 3)]
+
+
+def test_a_patient_number_is_given_with_enrolment_and_the_screening_number_stays(site, coordinator):
+    factories.make_patient(site, by=coordinator)
+    patient = factories.make_patient(site, by=coordinator)
+    assessed(patient, coordinator)
+    enrolled = enrolment.enrol(patient, by=coordinator)
+    assert (enrolled.identifier, enrolled.screening_number) == (
+        f"{site.code}-001",
+        f"{site.code}-S002",
+    )
 
 
 @pytest.mark.requirement("R121")
 def test_withdrawal_stops_new_evidence_and_keeps_the_old(site, coordinator):
     patient = factories.make_enrolled(site, by=coordinator)
     add_evidence(patient, coordinator)
-    consent = patients.record_consent(
+    consent = consents.record(
         patient,
         version="1.0",
         language="en",
@@ -118,7 +134,7 @@ def test_withdrawal_stops_new_evidence_and_keeps_the_old(site, coordinator):
         copy_given=True,
         by=coordinator,
     )
-    patients.withdraw_consent(consent, reason="patient's wish", by=coordinator)
+    consents.withdraw(consent, reason="patient's wish", by=coordinator)
     patient.refresh_from_db()
     with pytest.raises(Refused) as refusal:
         add_evidence(patient, coordinator)

@@ -32,7 +32,7 @@ from trials.models import (
 )
 from trials.roles import Role
 from trials.selectors.patients import verdict_stands, with_standing
-from trials.services import deviations, enrolment, evidence, jobs, patients, protocols, queries
+from trials.services import consents, deviations, enrolment, evidence, jobs, protocols, queries
 
 pytestmark = pytest.mark.django_db
 
@@ -404,18 +404,18 @@ def test_a_verdict_that_no_longer_stands_is_said_to_and_refused(look, send, coor
 
 @pytest.mark.parametrize("change", ["nothing", "evidence", "consent", "withdrawal", "protocol"])
 def test_a_verdict_stands_in_lists_as_it_stands_for_enrolment(coordinator, patient, change):
-    consent = patients.record_consent(
+    consent = consents.record(
         patient, by=coordinator, **CONSENT | {"signed_at": "2026-03-01", "copy_given": True}
     )
     assessed(patient, coordinator, record(patient, coordinator))
     if change == "evidence":
         record(patient, coordinator)
     elif change == "consent":
-        patients.record_consent(
+        consents.record(
             patient, by=coordinator, **CONSENT | {"signed_at": "2026-03-02", "copy_given": True}
         )
     elif change == "withdrawal":
-        patients.withdraw_consent(consent, reason="moved abroad", by=coordinator)
+        consents.withdraw(consent, reason="moved abroad", by=coordinator)
     elif change == "protocol":
         with framed():
             patient.trial.versions.create(

@@ -10,7 +10,7 @@ from django.db import connection
 
 from tests import factories
 from trials.models import Consent, Patient
-from trials.services import evidence, patients
+from trials.services import consents, evidence
 from trials.services.errors import Invalid, Refused
 
 REASON = "patient's wish"
@@ -28,7 +28,7 @@ def coordinator(patient):
 
 @pytest.fixture
 def consent(patient, coordinator) -> Consent:
-    return patients.record_consent(
+    return consents.record(
         patient,
         version="1.0",
         language="en",
@@ -45,7 +45,7 @@ def test_a_withdrawal_waits_for_the_enrolment_under_way_and_undoes_it(
 ):
     def withdraw() -> None:
         try:
-            patients.withdraw_consent(consent, reason=REASON, by=coordinator)
+            consents.withdraw(consent, reason=REASON, by=coordinator)
         finally:
             connection.close()
 
@@ -62,7 +62,7 @@ def test_a_withdrawal_waits_for_the_enrolment_under_way_and_undoes_it(
 
 
 def test_after_withdrawal_in_screening_nothing_is_collected(patient, coordinator, consent):
-    patients.withdraw_consent(consent, reason=REASON, by=coordinator)
+    consents.withdraw(consent, reason=REASON, by=coordinator)
     with pytest.raises(Refused, match="nothing new may be collected"):
         evidence.record(
             patient,
@@ -78,8 +78,8 @@ def test_after_withdrawal_in_screening_nothing_is_collected(patient, coordinator
 
 def test_a_withdrawal_needs_a_reason_and_happens_once(coordinator, consent):
     with pytest.raises(Invalid, match="Say why"):
-        patients.withdraw_consent(consent, reason=" . ", by=coordinator)
+        consents.withdraw(consent, reason=" . ", by=coordinator)
     same = Consent.objects.get(pk=consent.pk)
-    patients.withdraw_consent(consent, reason=REASON, by=coordinator)
+    consents.withdraw(consent, reason=REASON, by=coordinator)
     with pytest.raises(Refused, match="withdrawn before"):
-        patients.withdraw_consent(same, reason=REASON, by=coordinator)
+        consents.withdraw(same, reason=REASON, by=coordinator)

@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from trials.models import (
+    ConflictSettlement,
     Consent,
     EligibilityAssessment,
     EligibilityCriterion,
@@ -26,8 +27,10 @@ from trials.models import (
     ProtocolActivation,
     Query,
     ScheduledScan,
+    Signature,
 )
 from trials.patient_way import Scan, Standing
+from trials.rules import IMPLAUSIBLE
 
 ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
 
@@ -35,7 +38,7 @@ ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
 def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
     """Patients with what their way is computed from; a fixed number of queries for any number.
 
-    A verdict stands by the rule of `services.enrolment.verdict_in_force`.
+    A verdict stands by the rule of `services.verdicts.changed_since`.
     """
     newest = EligibilityAssessment.objects.filter(patient=OuterRef("pk"), gate=ENROLMENT).order_by(
         "-assessed_at", "-pk"
@@ -71,11 +74,36 @@ def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
                     | Q(withdrawn_at__gt=OuterRef("assessed_at"))
                 )
             )
+            | Exists(
+                ConflictSettlement.objects.filter(
+                    trial=OuterRef("trial_id"), settled_at__gt=OuterRef("assessed_at")
+                )
+            )
+            | Exists(_doubts_turned()),
+            is_signed=Exists(
+                Signature.objects.filter(
+                    subject_table=EligibilityAssessment._meta.db_table,
+                    subject_pk=OuterRef("assessment_id"),
+                )
+            ),
         )
         .prefetch_related(
             Prefetch(
                 "scheduled_scans", scans.select_related("planned_scan"), to_attr="current_scans"
             )
+        )
+    )
+
+
+def _doubts_turned() -> QuerySet[Query]:
+    """Doubts about a patient's evidence that began or ended after the assessment."""
+    closed = Query.State.CLOSED
+    return Query.objects.filter(patient=OuterRef("pk"), rule=IMPLAUSIBLE).filter(
+        Q(opened_at__gt=OuterRef("assessed_at"))
+        | Q(
+            state=closed,
+            messages__state=closed,
+            messages__written_at__gt=OuterRef("assessed_at"),
         )
     )
 
@@ -113,6 +141,7 @@ def _standing(patient: Patient, planned: list[PlannedScan]) -> Standing:
         has_consent=patient.has_consent,
         has_evidence=patient.has_evidence,
         verdict=patient.verdict if verdict_stands(patient) else None,
+        is_signed=patient.is_signed,
         scans=tuple(
             Scan(scan.pk, scan.planned_scan.label, scan.state) for scan in patient.current_scans
         ),

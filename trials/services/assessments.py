@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
 from django.utils import timezone
 
-from trials import eligibility, permissions, readings, spans, variables
-from trials.kleene import Truth
+from trials import eligibility, frozen, permissions, readings, spans, variables
 from trials.models import (
     CriterionResult,
+    Delegation,
     EligibilityAssessment,
     EligibilityCriterion,
     Evidence,
     Injection,
     Patient,
     ProtocolVersion,
+    Query,
     ScheduledScan,
+    Site,
     User,
 )
-from trials.services import audit, patients
+from trials.rules import IMPLAUSIBLE
+from trials.services import audit, delegations, patients, settlements
 from trials.services.errors import Invalid, Refused
 from trials.version import VERSION
 
 Gate = EligibilityCriterion.Gate
 Verdict = EligibilityAssessment.Verdict
+Duty = Delegation.Duty
 SCAN_GATES = (Gate.PRE_INJECTION, Gate.PER_SCAN)
 # Anchors that have no actual time yet when a patient enrols.
 LATER_ANCHORS = {"imaging", "injection"}
@@ -38,6 +41,7 @@ def assess(
 ) -> EligibilityAssessment:
     """Judge every criterion of a gate and keep the judgement with the evidence it used."""
     permissions.require(by, "eligibility.assess", patient)
+    delegations.require(by, Duty.ASSESS, patient.site)
     patients.require_participation(patient)
     _check_gate(patient, gate, scheduled_scan)
     version = version_of(patient, scheduled_scan)
@@ -61,6 +65,7 @@ def assess(
         now = timezone.now()
         record = record_of(patient, scheduled_scan, now=now)
         judgements = eligibility.judge_all(criteria, record)
+        inputs = frozen.frozen(criteria, record)
         assessment = EligibilityAssessment.objects.create(
             patient=patient,
             version=version,
@@ -70,49 +75,12 @@ def assess(
             assessed_at=now,
             assessed_by=by,
             software_version=VERSION,
+            engine=eligibility.ENGINE,
+            inputs=inputs,
+            inputs_sha256=frozen.digest(inputs),
         )
         _keep(assessment, judgements)
     return assessment
-
-
-def in_force(
-    patient: Patient, *, gate: str, scheduled_scan: ScheduledScan | None = None
-) -> EligibilityAssessment | None:
-    """The newest assessment of a gate, if nothing it was made on has changed since."""
-    newest = patient.assessments.filter(gate=gate, scheduled_scan=scheduled_scan).first()
-    if newest is None or newest.version_id != version_of(patient, scheduled_scan).pk:
-        return None
-    after = newest.assessed_at
-    if scheduled_scan and (scheduled_scan.rescheduled_at or after) > after:
-        return None
-    concerned = Q(scheduled_scan=None) | Q(scheduled_scan=scheduled_scan)
-    changed = (
-        patient.evidence.filter(concerned, recorded_at__gt=after).exists()
-        or patient.consents.filter(Q(recorded_at__gt=after) | Q(withdrawn_at__gt=after)).exists()
-    )
-    return None if changed else newest
-
-
-def gap(scan: ScheduledScan, *, gate: str) -> str:
-    """What is missing for an eligible verdict in force on a scan; empty when nothing is.
-
-    Only criteria of that very gate ask for one, and only where they may apply to the scan.
-    """
-    record = record_of(scan.patient, scan, now=timezone.now())
-    asked = [
-        one.identifier
-        for one in criteria_of(scan.planned_scan.version, gate, again=False)
-        if eligibility.applies(one, record) is not Truth.NO
-    ]
-    standing = in_force(scan.patient, gate=gate, scheduled_scan=scan) if asked else None
-    if not asked or (standing and standing.verdict == Verdict.ELIGIBLE):
-        return ""
-    label = f"{Gate(gate).label} ({', '.join(asked)})"
-    if standing:
-        return f"{label}: {standing.get_verdict_display().lower()}."
-    if scan.assessments.filter(gate=gate).exists():
-        return f"{label}: the assessment no longer stands, the record changed after it."
-    return f"{label}: not assessed."
 
 
 def version_of(patient: Patient, scan: ScheduledScan | None) -> ProtocolVersion:
@@ -138,21 +106,31 @@ def criteria_of(
         one["identifier"]: tuple(one.get("conflicts_with", ()))
         for one in version.definition.get("criteria", ())
     }
+    decided_against = settlements.left_out(version)
     return [
-        _criterion(row, gate, conflicts.get(row.identifier, ()))
+        _criterion(row, gate, set(conflicts.get(row.identifier, ())) - decided_against)
         for row in version.criteria.all()
-        if row.gate == gate or (again and gate == Gate.PRE_INJECTION and _looks_back(row))
+        if row.identifier not in decided_against
+        and (row.gate == gate or (again and gate == Gate.PRE_INJECTION and _looks_back(row)))
     ]
 
 
-def record_of(patient: Patient, scan: ScheduledScan | None, *, now: datetime) -> readings.Record:
-    """What the engine may look at, as of `now`."""
+def record_of(
+    patient: Patient,
+    scan: ScheduledScan | None,
+    *,
+    now: datetime,
+    doubted: Collection[int] | None = None,
+) -> readings.Record:
+    """What the engine may look at, as of `now`; `doubted` spares a query for each of many."""
     zone = ZoneInfo(patient.site.time_zone)
     consents = list(patient.consents.all())
+    if doubted is None:
+        doubted = doubted_at(patient.site, patient=patient)
     return readings.Record(
         sex_at_birth=patient.sex_at_birth,
         birth=patient.birth,
-        facts=[_fact(row) for row in _evidence(patient, scan)],
+        facts=[_fact(row, doubted) for row in _evidence(patient, scan)],
         consents=[
             readings.Consent(row.version, row.signed_at, row.withdrawn_at) for row in consents
         ],
@@ -189,7 +167,7 @@ def _criterion(
         expression=row.expression,
         applies_to=row.applies_to,
         gate=gate,
-        conflicts_with=tuple(conflicts_with),
+        conflicts_with=tuple(sorted(conflicts_with)),
     )
 
 
@@ -197,13 +175,24 @@ def _evidence(patient: Patient, scan: ScheduledScan | None) -> list[Evidence]:
     """Evidence that stands; what is measured for each scan counts for its own alone."""
     return [
         row
-        for row in patient.evidence.filter(superseded_by=None)
+        for row in patient.evidence.all()
+        if row.superseded_by_id is None
         if row.scheduled_scan_id in (None, scan and scan.pk)
         or not variables.variable(row.variable).is_per_scan
     ]
 
 
-def _fact(row: Evidence) -> readings.Fact:
+def doubted_at(site: Site, *, patient: Patient | None = None) -> set[int]:
+    """Evidence of a site whose value a rule found impossible, while the query is open."""
+    rows = Query.objects.filter(
+        site=site, rule=IMPLAUSIBLE, subject_table=Evidence._meta.db_table
+    ).exclude(state=Query.State.CLOSED)
+    if patient:
+        rows = rows.filter(patient=patient)
+    return set(rows.values_list("subject_pk", flat=True))
+
+
+def _fact(row: Evidence, doubted: Collection[int]) -> readings.Fact:
     return readings.Fact(
         evidence=row.pk,
         variable=row.variable,
@@ -213,6 +202,8 @@ def _fact(row: Evidence) -> readings.Fact:
         recorded_at=row.recorded_at,
         source=row.source,
         is_study_specific=row.is_study_specific,
+        details=row.details,
+        is_doubted=row.pk in doubted,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from trials import permissions
-from trials.models import Deviation, ScopedModel, User
-from trials.services import audit, jobs, subjects
+from trials.models import Deviation, ScopedModel, Signature, User
+from trials.services import audit, jobs, signatures, subjects
 from trials.services.errors import Invalid, Refused
 
 State = Deviation.State
@@ -27,7 +27,9 @@ def record(about: ScopedModel, *, text: str, by: User) -> Deviation:
         )
 
 
-def draft_by_rule(about: ScopedModel, *, rule: str, text: str, values: dict) -> Deviation:
+def draft_by_rule(
+    about: ScopedModel, *, rule: str, text: str, values: dict, is_important: bool = False
+) -> Deviation:
     """A rule drafts, once, with the numbers it compared. Inside the action that found it."""
     deviation, _ = Deviation.objects.get_or_create(
         rule=rule,
@@ -36,15 +38,54 @@ def draft_by_rule(about: ScopedModel, *, rule: str, text: str, values: dict) -> 
             "patient": subjects.patient_of(about),
             "text": text,
             "values": values,
+            "is_important": is_important,
             "recorded_by": jobs.system_user(),
         },
     )
     return deviation
 
 
-def acknowledge(deviation: Deviation, *, text: str, by: User) -> Deviation:
+def record_important(
+    about: ScopedModel, *, rule: str, text: str, values: dict, by: User
+) -> Deviation:
+    """An important deviation, known to the investigator. Inside the action that found it."""
+    return Deviation.objects.create(
+        patient=subjects.patient_of(about),
+        rule=rule,
+        text=text,
+        values=values,
+        is_important=True,
+        state=State.ACKNOWLEDGED,
+        recorded_by=by,
+        **subjects.reference(about),
+    )
+
+
+def sign(deviation: Deviation, *, password: str, by: User) -> Signature:
+    """Sign a deviation as the investigator. Inside an action."""
+    return signatures.sign(
+        deviation,
+        by=by,
+        password=password,
+        meaning=Signature.Meaning.DEVIATION,
+        content={
+            "patient": deviation.patient.screening_number,
+            "rule": deviation.rule,
+            "text": deviation.text,
+            "values": deviation.values,
+        },
+    )
+
+
+def acknowledge(deviation: Deviation, *, text: str, by: User, password: str = "") -> Deviation:
+    """The investigator knows of it; an important one is signed."""
     permissions.require(by, "deviation.acknowledge", deviation)
-    return _move(deviation, State.ACKNOWLEDGED, frm=State.DRAFTED, text=text, by=by)
+
+    def seal(locked: Deviation) -> None:
+        if locked.is_important:
+            sign(locked, password=password, by=by)
+
+    return _move(deviation, State.ACKNOWLEDGED, frm=State.DRAFTED, text=text, by=by, also=seal)
 
 
 def close(deviation: Deviation, *, text: str, by: User) -> Deviation:
@@ -52,7 +93,9 @@ def close(deviation: Deviation, *, text: str, by: User) -> Deviation:
     return _move(deviation, State.CLOSED, frm=State.ACKNOWLEDGED, text=text, by=by)
 
 
-def _move(deviation: Deviation, state, *, frm, text: str, by: User) -> Deviation:
+def _move(
+    deviation: Deviation, state, *, frm, text: str, by: User, also=lambda _: None
+) -> Deviation:
     if not text.strip():
         raise Invalid("text", "Say why.")
     with audit.action(
@@ -63,4 +106,5 @@ def _move(deviation: Deviation, state, *, frm, text: str, by: User) -> Deviation
             raise Refused("wrong-state", f"This deviation is {locked.state}, not {frm}.")
         locked.state = state
         locked.save(update_fields=["state"])
+        also(locked)
     return locked

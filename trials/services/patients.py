@@ -1,14 +1,13 @@
-"""Registering patients and their consents."""
+"""Patients: registered for screening, screened again, and whether they still take part."""
 
 from __future__ import annotations
 
 import secrets
 
 from django.db.models import Max
-from django.utils import timezone
 
 from trials import permissions
-from trials.models import Consent, Patient, Site, User
+from trials.models import Patient, Site, User
 from trials.services import audit, moments
 from trials.services.errors import Invalid, Refused
 
@@ -17,7 +16,7 @@ SHIFT_DAYS = range(365, 30 * 365)
 
 
 def register(site: Site, *, sex_at_birth: str, birth: str, by: User) -> Patient:
-    """Give a person a number in the trial. Names and hospital numbers stay at the site."""
+    """Give a person a screening number. Names and hospital numbers stay at the site."""
     permissions.require(by, "patient.screen", site)
     if sex_at_birth not in Patient.Sex.values:
         raise Invalid(
@@ -26,67 +25,51 @@ def register(site: Site, *, sex_at_birth: str, birth: str, by: User) -> Patient:
         )
     birth = moments.partial_date(birth, field="birth")
     with audit.action("patient.registered", actor=by, reason="screening", trial=site.trial_id):
-        # Two registrations at one site wait for each other, so that numbers have no doubles.
-        Site.objects.select_for_update().get(pk=site.pk)
-        last = site.patients.aggregate(last=Max("number"))["last"] or 0
-        return Patient.objects.create(
-            trial_id=site.trial_id,
-            site=site,
-            number=last + 1,
-            identifier=f"{site.code}-S{last + 1:03d}",
-            screening_number=f"{site.code}-S{last + 1:03d}",
+        return _create(
+            site,
             sex_at_birth=sex_at_birth,
             birth=birth,
             date_shift_days=-secrets.choice(SHIFT_DAYS),
         )
 
 
-def record_consent(
-    patient: Patient,
-    *,
-    version: str,
-    language: str,
-    signed_at: str,
-    signatory: str,
-    obtained_by: str,
-    copy_given: bool | None,
-    by: User,
-) -> Consent:
-    """Record a consent as the paper says: who signed, when, which version, who explained it."""
-    permissions.require(by, "consent.record", patient)
-    signed_at = moments.partial_moment(signed_at, field="signed_at")
-    if signed_at[:10] > timezone.now().date().isoformat():
-        raise Invalid("signed_at", f"A consent can't be signed in the future; got {signed_at}.")
-    if signatory not in Consent.Signatory.values:
-        raise Invalid("signatory", "Say who signed: the patient or a legal representative.")
-    with audit.action("consent.recorded", actor=by, reason="consent", trial=patient.trial_id):
-        hold_still(patient)
-        return Consent.objects.create(
-            patient=patient,
-            version=version,
-            language=language,
-            signed_at=signed_at,
-            signatory=signatory,
-            obtained_by=obtained_by,
-            copy_given=copy_given,
+def rescreen(patient: Patient, *, reason: str, by: User) -> Patient:
+    """Screen a person again whose screening failed: a new number, linked to the earlier one."""
+    permissions.require(by, "patient.screen", patient)
+    audit.require_reason(reason)
+    with audit.action("patient.rescreened", actor=by, reason=reason, trial=patient.trial_id):
+        earlier = Patient.objects.select_for_update().get(pk=patient.pk)
+        if earlier.state != Patient.State.SCREEN_FAILED:
+            raise Refused(
+                "not-screen-failed",
+                f"{earlier} is {earlier.get_state_display().lower()}: only who failed screening "
+                "is screened again.",
+            )
+        if Patient.objects.filter(rescreening_of=earlier).exists():
+            raise Refused("rescreened-already", f"{earlier} was screened again already.")
+        return _create(
+            earlier.site,
+            sex_at_birth=earlier.sex_at_birth,
+            birth=earlier.birth,
+            date_shift_days=earlier.date_shift_days,
+            rescreening_of=earlier,
         )
 
 
-def withdraw_consent(consent: Consent, *, reason: str, by: User) -> None:
-    """Withdrawal stops new collection; what was collected stays, and says so."""
-    permissions.require(by, "consent.record", consent)
-    audit.require_reason(reason)
-    trial = consent.patient.trial_id
-    with audit.action("consent.withdrawn", actor=by, reason=reason, trial=trial):
-        patient = hold_still(consent.patient)
-        consent.refresh_from_db(fields=["withdrawn_at"])
-        if consent.withdrawn_at:
-            raise Refused("already-withdrawn", "This consent was withdrawn before.")
-        consent.withdrawn_at = timezone.now()
-        consent.save(update_fields=["withdrawn_at"])
-        if patient.state == Patient.State.ENROLLED:
-            patient.state = Patient.State.WITHDRAWN
-            patient.save(update_fields=["state"])
+def _create(site: Site, **fields) -> Patient:
+    """The next screening of a site. Inside an action."""
+    # Two registrations at one site wait for each other, so that numbers have no doubles.
+    Site.objects.select_for_update().get(pk=site.pk)
+    last = site.patients.aggregate(last=Max("number"))["last"] or 0
+    number = f"{site.code}-S{last + 1:03d}"
+    return Patient.objects.create(
+        trial_id=site.trial_id,
+        site=site,
+        number=last + 1,
+        identifier=number,
+        screening_number=number,
+        **fields,
+    )
 
 
 def hold_still(patient: Patient) -> Patient:
@@ -108,7 +91,7 @@ def require_participation(patient: Patient) -> None:
     if patient.state == Patient.State.WITHDRAWN:
         raise Refused(
             "withdrawn",
-            f"{patient} withdrew consent: nothing new may be collected or uploaded.",
+            f"{patient} is withdrawn: nothing new may be collected or uploaded.",
         )
     if patient.state == Patient.State.SCREEN_FAILED:
         raise Refused(

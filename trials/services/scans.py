@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from trials import decay, permissions
 from trials.models import Injection, Patient, PlannedScan, ScheduledScan, User
-from trials.services import assessments, audit, deviations, moments, patients, queries
+from trials.services import assessments, audit, deviations, moments, patients, queries, verdicts
 from trials.services.errors import Invalid, Refused
 
 
@@ -187,7 +187,7 @@ def _judge(injection: Injection, *, residual_known: bool) -> None:
 def _judge_eligibility(injection: Injection) -> None:
     """An injection without an eligible verdict in force at each gate of the scan deviates."""
     scan = injection.scheduled_scan
-    found = {gate: assessments.gap(scan, gate=gate) for gate in assessments.SCAN_GATES}
+    found = {gate: verdicts.gap(scan, gate=gate) for gate in assessments.SCAN_GATES}
     gaps = {str(gate): gap for gate, gap in found.items() if gap}
     if gaps:
         deviations.draft_by_rule(

@@ -12,7 +12,7 @@ from trials import permissions
 from trials.models import EligibilityAssessment, EligibilityCriterion, Patient, Site, Trial
 from trials.selectors import eligibility as selectors
 from trials.selectors.patients import with_standing
-from trials.services import assessments, enrolment
+from trials.services import assessments, enrolment, verdicts
 from trials.views.acts import once, rights
 
 
@@ -62,7 +62,7 @@ def assessment(request: HttpRequest, pk: int) -> HttpResponse:
         "results": selectors.results_of(row),
         "newest": newer.first(),
         "stands": row
-        == assessments.in_force(row.patient, gate=row.gate, scheduled_scan=row.scheduled_scan),
+        == verdicts.in_force(row.patient, gate=row.gate, scheduled_scan=row.scheduled_scan),
         "may": rights(request.user, row.scope(), "audit.view", "query.open"),
     }
     return render(request, "trials/assessment.html", context)

@@ -13,7 +13,7 @@ from trials.forms import ConsentForm, PatientForm, ReasonForm
 from trials.models import Consent, Patient, Query, Site, Trial
 from trials.selectors import eligibility, evidence
 from trials.selectors import patients as selectors
-from trials.services import enrolment
+from trials.services import consents, enrolment
 from trials.services import patients as services
 from trials.views.acts import form_methods, form_page, fresh_submission, perform, rights, sent
 
@@ -101,7 +101,7 @@ def consent_new(request: HttpRequest, pk: int) -> HttpResponse:
     form = ConsentForm(sent(request), zone=row.site.time_zone)
 
     def record(found: dict) -> str:
-        services.record_consent(row, by=request.user, **found)
+        consents.record(row, by=request.user, **found)
         return _page_of(row)
 
     done = perform(request, form, record)
@@ -117,7 +117,7 @@ def consent_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     form = ReasonForm(sent(request))
 
     def withdraw(found: dict) -> str:
-        services.withdraw_consent(consent, reason=found["reason"], by=request.user)
+        consents.withdraw(consent, reason=found["reason"], by=request.user)
         return _page_of(consent.patient)
 
     done = perform(request, form, withdraw)

@@ -19,7 +19,7 @@ from trials.models import (
 )
 from trials.selectors import eligibility as selectors
 from trials.selectors import evidence, subjects
-from trials.services import assessments
+from trials.services import assessments, verdicts
 from trials.services import scans as services
 from trials.views.acts import (
     form_methods,
@@ -163,7 +163,7 @@ def _gates(row: ScheduledScan) -> list[tuple[str, str]]:
 def _assessed(row: ScheduledScan) -> list[tuple[EligibilityAssessment, bool]]:
     """The newest assessment of each gate, and whether it still stands."""
     return [
-        (one, one == assessments.in_force(row.patient, gate=one.gate, scheduled_scan=row))
+        (one, one == verdicts.in_force(row.patient, gate=one.gate, scheduled_scan=row))
         for one in selectors.newest_of_scan(row)
     ]
 

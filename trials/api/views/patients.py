@@ -17,7 +17,7 @@ from trials.models import (
     Site,
 )
 from trials.selectors import assessments as assessed
-from trials.services import assessments, enrolment, evidence, patients
+from trials.services import assessments, consents, enrolment, evidence, patients
 
 PATIENTS = Patient.objects.select_related("trial", "site")
 
@@ -81,7 +81,7 @@ class Consents(Endpoint):
         """Record a consent as the paper says."""
         patient = patient_for(request, "consent.record", pk)
         given = asked(request, serializers.RecordConsent)
-        consent = patients.record_consent(patient, **given, by=request.user)
+        consent = consents.record(patient, **given, by=request.user)
         return self.show(consent, serializers.Consent, status=201)
 
 
@@ -94,7 +94,7 @@ class WithdrawConsent(Endpoint):
         consent = permissions.fetched(
             Consent.objects.select_related("patient"), request.user, "consent.record", pk=pk
         )
-        patients.withdraw_consent(consent, **asked(request, serializers.Reason), by=request.user)
+        consents.withdraw(consent, **asked(request, serializers.Reason), by=request.user)
         return self.show(consent, serializers.Consent)
 
 

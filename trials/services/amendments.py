@@ -1,0 +1,190 @@
+"""Amendments: what a new protocol version would change at a site, and letting it hold there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils import timezone
+
+from trials import eligibility, permissions
+from trials.eligibility import Judgement
+from trials.models import (
+    EligibilityCriterion,
+    Patient,
+    ProtocolActivation,
+    ProtocolVersion,
+    Site,
+    Trial,
+    User,
+)
+from trials.services import assessments, audit
+from trials.services.errors import Invalid, Refused
+
+CONCERNED = (Patient.State.SCREENING, Patient.State.ENROLLED)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one criterion comes to under the one version and under the other."""
+
+    criterion: str
+    text: str
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A patient judged otherwise by the new version, and by which criteria."""
+
+    patient: Patient
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+
+    @property
+    def is_verdict_changed(self) -> bool:
+        return self.before != self.after
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What would change if a version held at a site today. Nothing is kept of it."""
+
+    version: ProtocolVersion
+    site: Site
+    flips: tuple[Flip, ...]
+    unchanged: int
+    # Who signed none of the consent forms that the version asks everybody to sign.
+    reconsent: tuple[Patient, ...]
+
+
+def dry_run(version: ProtocolVersion, *, site: Site, by: User) -> DryRun:
+    """Judge every patient in the trial at a site by both versions, on the evidence of today."""
+    permissions.require(by, "version.activate", site)
+    _require_same_trial(version, site)
+    current = site.version_in_force
+    if current is None:
+        raise Refused("no-version-in-force", f"No version is in force at {site} to compare with.")
+    patients = list(
+        Patient.objects.filter(site=site, state__in=CONCERNED)
+        .select_related("trial", "site")
+        .prefetch_related("evidence", "consents")
+        .order_by("identifier")
+    )
+    sides = [_side(current), _side(version)]
+    now = timezone.now()
+    doubted = assessments.doubted_at(site)
+    flips, unchanged = [], 0
+    for patient in patients:
+        record = assessments.record_of(patient, None, now=now, doubted=doubted)
+        before, after = (eligibility.judge_all(criteria, record) for criteria in sides)
+        flip = _flip(patient, before, after, sides)
+        if flip:
+            flips.append(flip)
+        else:
+            unchanged += 1
+    return DryRun(version, site, tuple(flips), unchanged, tuple(_to_reconsent(version, patients)))
+
+
+def activate(
+    version: ProtocolVersion,
+    *,
+    site: Site,
+    effective_on: date,
+    reference: str,
+    by: User,
+) -> ProtocolActivation:
+    """Let a version hold at a site from a day, on an approval."""
+    permissions.require(by, "version.activate", site)
+    _require_same_trial(version, site)
+    if not reference.strip():
+        raise Invalid("reference", "Name the approval it rests on, as the site files it.")
+    with audit.action("version.activated", actor=by, reason=reference, trial=site.trial_id):
+        Site.objects.select_for_update().get(pk=site.pk)
+        last = site.activations.order_by("-effective_on", "-pk").first()
+        if last and last.version_id == version.pk:
+            raise Refused("in-force-already", f"{version} is the last one activated at {site}.")
+        if last and effective_on < last.effective_on:
+            raise Invalid(
+                "effective_on", f"{last.version} holds from {last.effective_on}: give a later day."
+            )
+        return ProtocolActivation.objects.create(
+            site=site,
+            version=version,
+            effective_on=effective_on,
+            reference=reference.strip(),
+            activated_by=by,
+        )
+
+
+def pending(trial: Trial) -> list[tuple[ProtocolVersion, list[Site]]]:
+    """Versions newer than what a site follows, with the sites that don't follow them yet."""
+    sites = list(trial.sites.prefetch_related("activations__version"))
+    numbers = {site.pk: _number_in_force(site) for site in sites}
+    found = [
+        (version, [site for site in sites if numbers[site.pk] < version.number])
+        for version in trial.versions.order_by("number")
+    ]
+    return [(version, behind) for version, behind in found if behind]
+
+
+def _number_in_force(site: Site) -> int:
+    today = timezone.localdate()
+    held = [one for one in site.activations.all() if one.effective_on <= today]
+    newest = max(held, key=lambda one: (one.effective_on, one.pk), default=None)
+    return newest.version.number if newest else 0
+
+
+def _require_same_trial(version: ProtocolVersion, site: Site) -> None:
+    if version.trial_id != site.trial_id:
+        raise Invalid("version", f"{version} is no version of {site.trial}.")
+
+
+def _side(version: ProtocolVersion) -> list[eligibility.Criterion]:
+    return assessments.criteria_of(version, EligibilityCriterion.Gate.ENROLMENT)
+
+
+def _flip(
+    patient: Patient,
+    before: dict[str, Judgement],
+    after: dict[str, Judgement],
+    sides: Sequence[Sequence[eligibility.Criterion]],
+) -> Flip | None:
+    texts = {one.identifier: one.text for side in sides for one in side}
+    changes = tuple(
+        Change(
+            criterion=name,
+            text=texts[name],
+            before=before[name].word if name in before else "not in this version",
+            after=after[name].word if name in after else "not in this version",
+            reason=after[name].reason if name in after else "",
+        )
+        for name in texts
+        if _word(before, name) != _word(after, name)
+    )
+    verdicts = eligibility.verdict(before.values()), eligibility.verdict(after.values())
+    if not changes and verdicts[0] == verdicts[1]:
+        return None
+    return Flip(patient, *verdicts, changes)
+
+
+def _word(judged: dict[str, Judgement], name: str) -> str:
+    return judged[name].word if name in judged else ""
+
+
+def _to_reconsent(version: ProtocolVersion, patients: Iterable[Patient]) -> Iterator[Patient]:
+    asked = {
+        one["version"]
+        for one in version.definition.get("consent_versions", ())
+        if one.get("requires_reconsent")
+    }
+    if not asked:
+        return
+    for patient in patients:
+        signed = {one.version for one in patient.consents.all() if one.withdrawn_at is None}
+        if signed and not signed & asked:
+            yield patient

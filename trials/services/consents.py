@@ -1,0 +1,205 @@
+"""Consent: as the paper says it, whether it stands, and who has to be asked again.
+
+The paper is the truth: what was signed is recorded even where the form was not approved or
+the person not delegated, and both become a query or a deviation. The one mistake to fear is
+taking "was signed once" for "consents today".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+from django.utils import timezone
+
+from trials import permissions, spans
+from trials.models import Consent, ConsentVersion, Delegation, Patient, Site, User
+from trials.services import audit, delegations, deviations, moments, patients, queries
+from trials.services.errors import Invalid, Refused
+
+ENDED = {Patient.State.SCREEN_FAILED, Patient.State.WITHDRAWN}
+OPTIONS = {
+    "biobank": "Samples kept in a biobank",
+    "image_sharing": "Images shared for research",
+    "second_scan": "A second scan",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether a patient consents today, and whether a newer form has to be signed."""
+
+    is_valid: bool
+    is_reconsent_due: bool
+    sentence: str
+    consent: Consent | None = None
+
+
+def record(
+    patient: Patient,
+    *,
+    version: str,
+    language: str,
+    signed_at: str,
+    signatory: str,
+    obtained_by: str,
+    copy_given: bool | None,
+    by: User,
+    obtained_by_user: User | None = None,
+    options: dict[str, Any] | None = None,
+) -> Consent:
+    """Record a consent as the paper says: who signed, when, which version, who explained it."""
+    permissions.require(by, "consent.record", patient)
+    signed_at = moments.partial_moment(signed_at, field="signed_at")
+    _check(signed_at, signatory, options or {})
+    with audit.action("consent.recorded", actor=by, reason="consent", trial=patient.trial_id):
+        locked = patients.hold_still(patient)
+        if locked.state in ENDED:
+            raise Refused(
+                "participation-ended",
+                f"{locked} is {locked.get_state_display().lower()}: a consent is recorded while "
+                "a patient is screened or takes part.",
+            )
+        consent = Consent.objects.create(
+            patient=locked,
+            version=version,
+            language=language,
+            signed_at=signed_at,
+            signatory=signatory,
+            obtained_by=obtained_by or str(obtained_by_user or ""),
+            obtained_by_user=obtained_by_user,
+            copy_given=copy_given,
+            options=options or {},
+        )
+        _judge(consent)
+    return consent
+
+
+def withdraw(consent: Consent, *, reason: str, by: User) -> None:
+    """Withdraw one consent; with the last one in force the patient leaves the trial."""
+    permissions.require(by, "consent.record", consent)
+    audit.require_reason(reason)
+    trial = consent.patient.trial_id
+    with audit.action("consent.withdrawn", actor=by, reason=reason, trial=trial):
+        patient = patients.hold_still(consent.patient)
+        consent.refresh_from_db(fields=["withdrawn_at"])
+        if consent.withdrawn_at:
+            raise Refused("already-withdrawn", "This consent was withdrawn before.")
+        consent.withdrawn_at = timezone.now()
+        consent.save(update_fields=["withdrawn_at"])
+        others = patient.consents.filter(withdrawn_at=None)
+        if patient.state == Patient.State.ENROLLED and not others.exists():
+            patient.state = Patient.State.WITHDRAWN
+            patient.save(update_fields=["state"])
+
+
+def standing(patient: Patient, *, on: date | None = None) -> Standing:
+    """Whether a patient consents on a day, on a form that was in force when it was signed."""
+    on = on or timezone.localdate()
+    given = [one for one in patient.consents.all() if one.withdrawn_at is None]
+    if not given:
+        return Standing(False, False, "No consent is in force.")
+    approved = [one for one in given if form_of(one) is not None]
+    if not approved:
+        return Standing(
+            False,
+            False,
+            f"Consent {given[-1].version} was not approved at {patient.site} when it was signed.",
+        )
+    newest = approved[-1]
+    asked = asked_again(patient.site, on=on)
+    if asked and not any(one.version in {form.version for form in asked} for one in approved):
+        return Standing(
+            False,
+            True,
+            f"Consent {newest.version} has to be renewed: {asked[0].version} is in force since "
+            f"{asked[0].valid_from} and every patient has to sign it.",
+            newest,
+        )
+    return Standing(True, False, f"Consent {newest.version} of {newest.signed_at}.", newest)
+
+
+def asked_again(site: Site, *, on: date) -> list[ConsentVersion]:
+    """The newest forms that every patient has to sign, in each language."""
+    forms = [
+        one
+        for one in site.consent_versions.all()
+        if one.requires_reconsent and one.valid_from <= on
+    ]
+    newest = max((one.valid_from for one in forms), default=None)
+    return [one for one in forms if one.valid_from == newest]
+
+
+def form_of(consent: Consent) -> ConsentVersion | None:
+    """The approved form a consent was signed on; None if it was not approved that day."""
+    site = consent.patient.site
+    signed = spans.span(consent.signed_at, ZoneInfo(site.time_zone))
+    first, last = (
+        at.astimezone(ZoneInfo(site.time_zone)).date() for at in (signed.first, signed.last)
+    )
+    for form in site.consent_versions.all():
+        same = (form.version, form.language) == (consent.version, consent.language)
+        if same and form.valid_from <= last and (form.valid_until or first) >= first:
+            return form
+    return None
+
+
+def to_reconsent(site: Site, *, on: date | None = None) -> list[tuple[Patient, Standing]]:
+    """The patients of a site who have to sign a newer form."""
+    rows = site.patients.exclude(state__in=ENDED).order_by("identifier")
+    found = [
+        (patient, standing(patient, on=on))
+        for patient in rows.select_related("site", "trial").prefetch_related(
+            "consents__patient__site__consent_versions", "site__consent_versions"
+        )
+    ]
+    return [(patient, one) for patient, one in found if one.is_reconsent_due]
+
+
+def forms_in_force(site: Site, *, on: date | None = None) -> list[ConsentVersion]:
+    """The forms that may be signed at a site on a day, the newest first."""
+    on = on or timezone.localdate()
+    valid = Q(valid_until__isnull=True) | Q(valid_until__gte=on)
+    return list(site.consent_versions.filter(valid, valid_from__lte=on))
+
+
+def _check(signed_at: str, signatory: str, options: dict[str, Any]) -> None:
+    if signed_at[:10] > timezone.now().date().isoformat():
+        raise Invalid("signed_at", f"A consent can't be signed in the future; got {signed_at}.")
+    if signatory not in Consent.Signatory.values:
+        expected = ", ".join(Consent.Signatory.values)
+        raise Invalid("signatory", f"Say who signed: {expected}; got {signatory!r}.")
+    strange = sorted(set(options) - set(OPTIONS))
+    if strange or not all(isinstance(one, bool) for one in options.values()):
+        raise Invalid("options", f"Options are {', '.join(OPTIONS)}, each given or refused.")
+
+
+def _judge(consent: Consent) -> None:
+    """What about a consent is not as it should be. Inside the action that recorded it."""
+    site = consent.patient.site
+    if form_of(consent) is None:
+        forms = ", ".join(f"{one.version} ({one.language})" for one in forms_in_force(site))
+        deviations.draft_by_rule(
+            consent,
+            rule="consent-form-not-in-force",
+            text=f"Consent {consent.version} ({consent.language}) was not approved at {site} on "
+            f"{consent.signed_at}. In force is {forms or 'none'}.",
+            values={"found": f"{consent.version} ({consent.language})", "expected": forms},
+        )
+        queries.raise_by_rule(
+            consent,
+            rule="consent-form-not-in-force",
+            text="Was the version read rightly? If so, the patient has to sign one in force.",
+        )
+    person = consent.obtained_by_user
+    day = date.fromisoformat(consent.signed_at[:10]) if len(consent.signed_at) >= 10 else None
+    if person and not delegations.holds(person, Delegation.Duty.CONSENT, site, on=day):
+        deviations.draft_by_rule(
+            consent,
+            rule="consent-without-delegation",
+            text=f"{person} obtained this consent and was not delegated to at {site} that day.",
+            values={"found": str(person), "expected": "delegated to obtain consent"},
+        )

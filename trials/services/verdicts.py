@@ -1,0 +1,183 @@
+"""Whether a verdict still stands, and who signed it.
+
+A verdict stands until anything it was made on changes: evidence, consent, protocol version,
+the time of the scan, a contradiction settled, a value doubted. The one mistake to fear is a
+signature that outlives its verdict; it stands exactly as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from trials import eligibility, permissions, variables
+from trials.kleene import Truth
+from trials.models import (
+    Consent,
+    Delegation,
+    EligibilityAssessment,
+    EligibilityCriterion,
+    Evidence,
+    Patient,
+    Query,
+    ScheduledScan,
+    Signature,
+    User,
+)
+from trials.rules import IMPLAUSIBLE
+from trials.services import audit, delegations, patients, signatures
+from trials.services.assessments import criteria_of, record_of, version_of
+from trials.services.errors import Refused
+
+Gate = EligibilityCriterion.Gate
+Verdict = EligibilityAssessment.Verdict
+Duty = Delegation.Duty
+
+
+def in_force(
+    patient: Patient, *, gate: str, scheduled_scan: ScheduledScan | None = None
+) -> EligibilityAssessment | None:
+    """The newest assessment of a gate, if nothing it was made on has changed since."""
+    newest = patient.assessments.filter(gate=gate, scheduled_scan=scheduled_scan).first()
+    return newest if newest and not changed_since(newest) else None
+
+
+def changed_since(assessment: EligibilityAssessment) -> list[str]:
+    """What an assessment was made on and has changed since, a phrase each."""
+    patient, scan, after = assessment.patient, assessment.scheduled_scan, assessment.assessed_at
+    settled = patient.trial.settlements.filter(settled_at__gt=after)
+    return [
+        *_version_changes(assessment),
+        *(["the scan was given another time"] if _moved(scan, after) else []),
+        *(f"{_label(one)} was recorded" for one in _new_evidence(patient, scan, after)),
+        *(f"consent {one.version} {verb}" for one, verb in _new_consents(patient, after)),
+        *(f"the sources' conflict {one.conflict} was settled" for one in settled),
+        *(f"a query about {_label(one)} was {verb}" for one, verb in _asked(patient, after)),
+    ]
+
+
+def sign(assessment: EligibilityAssessment, *, by: User, password: str) -> Signature:
+    """Sign a verdict that stands: its criteria, its inputs by their digest, its version."""
+    permissions.require(by, "eligibility.sign", assessment)
+    delegations.require(by, Duty.SIGN, assessment.patient.site)
+    with audit.action(
+        "eligibility.signed",
+        actor=by,
+        reason=Signature.Meaning.ELIGIBILITY.label,
+        trial=assessment.patient.trial_id,
+        patient=assessment.patient_id,
+    ):
+        patients.hold_still(assessment.patient)
+        changes = changed_since(assessment)
+        newest = assessment.patient.assessments.filter(
+            gate=assessment.gate, scheduled_scan=assessment.scheduled_scan
+        ).first()
+        if changes or newest != assessment:
+            why = "; ".join(changes) or "there is a newer one"
+            raise Refused("no-longer-stands", f"Assess again before signing: {why}.")
+        if signature_in_force(assessment):
+            raise Refused("signed-already", "This verdict is signed already.")
+        return signatures.sign(
+            assessment,
+            by=by,
+            password=password,
+            meaning=Signature.Meaning.ELIGIBILITY,
+            content=content_of(assessment),
+        )
+
+
+def signature_in_force(assessment: EligibilityAssessment) -> Signature | None:
+    """The signature on a verdict, as long as nothing that was signed has changed."""
+    signature = signatures.of(assessment)
+    if signature is None or changed_since(assessment):
+        return None
+    return (
+        signature if signature.content_sha256 == signatures.digest(content_of(assessment)) else None
+    )
+
+
+def content_of(assessment: EligibilityAssessment) -> dict[str, Any]:
+    """What is signed with a verdict."""
+    results = assessment.results.select_related("criterion").order_by("criterion__position")
+    return {
+        "patient": assessment.patient.screening_number,
+        "gate": assessment.gate,
+        "scheduled_scan": assessment.scheduled_scan_id,
+        "protocol_version": str(assessment.version),
+        "definition_sha256": assessment.version.definition_sha256,
+        "assessed_at": assessment.assessed_at.isoformat(),
+        "verdict": assessment.verdict,
+        "criteria": {one.criterion.identifier: one.word for one in results},
+        "engine": assessment.engine,
+        "inputs_sha256": assessment.inputs_sha256,
+    }
+
+
+def gap(scan: ScheduledScan, *, gate: str) -> str:
+    """What is missing for an eligible verdict in force on a scan; empty when nothing is.
+
+    Only criteria of that very gate ask for one, and only where they may apply to the scan.
+    """
+    record = record_of(scan.patient, scan, now=timezone.now())
+    asked = [
+        one.identifier
+        for one in criteria_of(scan.planned_scan.version, gate, again=False)
+        if eligibility.applies(one, record) is not Truth.NO
+    ]
+    standing = in_force(scan.patient, gate=gate, scheduled_scan=scan) if asked else None
+    if not asked or (standing and standing.verdict == Verdict.ELIGIBLE):
+        return ""
+    label = f"{Gate(gate).label} ({', '.join(asked)})"
+    if standing:
+        return f"{label}: {standing.get_verdict_display().lower()}."
+    if scan.assessments.filter(gate=gate).exists():
+        return f"{label}: the assessment no longer stands, the record changed after it."
+    return f"{label}: not assessed."
+
+
+def _version_changes(assessment: EligibilityAssessment) -> list[str]:
+    version = version_of(assessment.patient, assessment.scheduled_scan)
+    if version.pk == assessment.version_id:
+        return []
+    return [f"{version} took the place of {assessment.version}"]
+
+
+def _moved(scan: ScheduledScan | None, after: datetime) -> bool:
+    return scan is not None and (scan.rescheduled_at or after) > after
+
+
+def _new_evidence(
+    patient: Patient, scan: ScheduledScan | None, after: datetime
+) -> Iterable[Evidence]:
+    concerned = Q(scheduled_scan=None) | Q(scheduled_scan=scan)
+    return patient.evidence.filter(concerned, recorded_at__gt=after)
+
+
+def _new_consents(patient: Patient, after: datetime) -> Iterator[tuple[Consent, str]]:
+    for one in patient.consents.filter(Q(recorded_at__gt=after) | Q(withdrawn_at__gt=after)):
+        is_new = one.recorded_at > after
+        yield one, "was recorded" if is_new else "was withdrawn"
+
+
+def _asked(patient: Patient, after: datetime) -> Iterator[tuple[Evidence, str]]:
+    """Doubts about evidence that began or ended since."""
+    rows = patient.queries.filter(rule=IMPLAUSIBLE, subject_table=Evidence._meta.db_table)
+    turned = rows.filter(
+        Q(opened_at__gt=after)
+        | Q(
+            state=Query.State.CLOSED,
+            messages__state=Query.State.CLOSED,
+            messages__written_at__gt=after,
+        )
+    )
+    for query in turned.distinct():
+        closed = query.state == Query.State.CLOSED
+        yield Evidence.objects.get(pk=query.subject_pk), "closed" if closed else "raised"
+
+
+def _label(evidence: Evidence) -> str:
+    return variables.variable(evidence.variable).label.lower()
