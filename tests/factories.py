@@ -80,7 +80,7 @@ def make_site(trial: Trial, code: str | None = None) -> Site:
     with framed():
         site = Site.objects.create(
             trial=trial,
-            code=code or f"{next(_numbers):03d}",
+            code=code or f"9{next(_numbers):03d}",
             name="A site",
             time_zone="UTC",
             state=Site.State.ACTIVE,

@@ -255,8 +255,7 @@ ALL: tuple[Variable, ...] = (
         "Pregnancy test",
         "choice",
         choices=(("negative", "Negative"), ("positive", "Positive")),
-        is_per_scan=True,
-        help="Before the injection of this scan; give the time.",
+        help="At screening, and before each injection; give the time.",
         details=(
             _SPECIMEN,
             Detail("method", "Method"),

@@ -75,6 +75,7 @@ def _require_eligible(assessment: dict) -> None:
 def _evidence(person: Person, now: datetime) -> list[dict]:
     """Dated facts that settle every criterion of the demo trial's enrolment gate."""
     yesterday = (now - timedelta(days=1)).date().isoformat()
+    is_female = person.sex_at_birth == "F"
     facts: list[tuple[str, Any, str, str]] = [
         ("sex_at_birth", person.sex_at_birth, "", "medical record"),
         ("birth_date", person.birth, "", "medical record"),
@@ -86,6 +87,8 @@ def _evidence(person: Person, now: datetime) -> list[dict]:
         ("pregnant", False, "", "investigator's note"),
         ("breastfeeding", False, "", "investigator's note"),
         ("unable_to_tolerate_scan", False, "", "investigator's note"),
+        ("ecog", 1, "", "investigator's note"),
+        *([("pregnancy_test", "negative", "", "laboratory report")] if is_female else []),
     ]
     return [
         {

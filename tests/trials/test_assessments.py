@@ -85,7 +85,7 @@ def screened(site, by, *, leave_out=(), sex="F"):
 def scheduled(site, by, identifier, *, planned_at=None):
     patient = screened(site, by)
     factories.sign(assessments.assess(patient, gate="enrolment", by=by))
-    enrolment.enrol(patient, by=by)
+    enrolment.enrol(patient, cohort="LYMPHOMA", by=by)
     patient.refresh_from_db()
     plan = PlannedScan.objects.get(version__trial=site.trial, identifier=identifier)
     return scans.schedule(patient, planned_scan=plan, planned_at=planned_at or now(), by=by)
@@ -129,7 +129,7 @@ def test_a_man_is_not_asked_about_pregnancy(site, coordinator):
 @pytest.mark.parametrize(
     ("missing", "criterion"),
     [
-        ("pregnant", "E1"),
+        ("ecog", "I5"),
         ("breastfeeding", "E2"),
         ("creatinine", "E3"),
         ("therapy.anticancer", "E4"),
@@ -142,6 +142,18 @@ def test_what_nobody_recorded_keeps_the_gate_open(site, coordinator, missing, cr
     made = assessments.assess(patient, gate="enrolment", by=coordinator)
     assert made.verdict == "not_evaluable"
     assert [name for name, word in words(made).items() if word == "cannot tell"] == [criterion]
+
+
+def test_whether_she_is_pregnant_is_told_by_the_test_alone(site, coordinator):
+    patient = screened(site, coordinator, leave_out={"pregnant"})
+    made = assessments.assess(patient, gate="enrolment", by=coordinator)
+    assert (made.verdict, words(made)["E1"]) == ("eligible", "satisfied")
+
+
+def test_a_pregnancy_test_that_is_missing_keeps_the_gate_open(site, coordinator):
+    patient = screened(site, coordinator, leave_out={"pregnancy_test"})
+    made = assessments.assess(patient, gate="enrolment", by=coordinator)
+    assert (made.verdict, words(made)["I6"]) == ("not_evaluable", "cannot tell")
 
 
 def test_a_result_keeps_the_evidence_it_used_and_how(site, coordinator):
@@ -192,7 +204,7 @@ def test_a_new_protocol_version_asks_for_a_new_assessment(site, coordinator):
 def test_the_eligible_patient_is_enrolled_on_that_verdict(site, coordinator):
     patient = screened(site, coordinator)
     factories.sign(assessments.assess(patient, gate="enrolment", by=coordinator))
-    assert enrolment.enrol(patient, by=coordinator).state == "enrolled"
+    assert enrolment.enrol(patient, cohort="LYMPHOMA", by=coordinator).state == "enrolled"
 
 
 def test_enrolment_asks_for_no_glucose_and_the_fdg_scan_does(site, coordinator):

@@ -24,7 +24,8 @@ def scan(state, pk=1):
         (standing(evidence=False), "evidence_new"),
         (standing(), "patient_assess"),
         (standing(verdict="not_evaluable"), "evidence_new"),
-        (standing(verdict="eligible"), "patient_enrol"),
+        (standing(verdict="eligible"), "verdict_sign"),
+        (standing(verdict="eligible", is_signed=True), "patient_enrol"),
         (standing(verdict="ineligible"), "screening_end"),
         (standing(consent=False, verdict="eligible"), "consent_new"),
         (standing("enrolled", unscheduled=PLANNED), "scan_new"),
@@ -53,7 +54,8 @@ def test_the_scan_that_was_injected_is_the_one_to_upload():
         (standing(), "Evidence"),
         (standing(verdict="not_evaluable"), "Evidence"),
         (standing(verdict="ineligible"), "Eligible"),
-        (standing(verdict="eligible"), "Enrolled"),
+        (standing(verdict="eligible"), "Signed"),
+        (standing(verdict="eligible", is_signed=True), "Enrolled"),
         (standing("enrolled", unscheduled=PLANNED), "Scans"),
         (standing("enrolled", scans=(scan("injected"),)), "Scans"),
         (standing("enrolled", scans=(scan("images_received"),)), "Measured"),
@@ -70,4 +72,4 @@ def test_every_step_is_behind_a_patient_whose_scans_are_all_measured():
 
 def test_a_step_is_never_behind_while_one_before_it_is_open():
     found = steps(standing(consent=False, verdict="eligible"))
-    assert [step.is_done for step in found] == [True] + [False] * 6
+    assert [step.is_done for step in found] == [True] + [False] * 7

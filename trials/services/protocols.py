@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from django.utils import timezone
+
 from trials import permissions, protocol
 from trials.models import (
+    Cohort,
+    ConsentVersion,
     EligibilityCriterion,
     PlannedScan,
+    PlannedVisit,
     ProtocolVersion,
     Tracer,
     Trial,
     User,
 )
-from trials.services import audit
+from trials.services import audit, sites
 from trials.services.errors import Invalid
 
 SCHEMA = Path(__file__).resolve().parents[1] / "protocol.schema.json"
@@ -33,6 +39,15 @@ class Loaded:
     changes: list[str]
 
 
+class NotATrialFile(Invalid):
+    """A trial file with something to mend; `problems` say in which line, and what."""
+
+    def __init__(self, problems: Sequence[protocol.Problem]) -> None:
+        message = "\n".join(str(one) for one in problems)
+        super().__init__("file", message, code="not-a-trial-file")
+        self.problems = list(problems)
+
+
 def load_trial(text: str, *, by: User, dry_run: bool = False) -> Loaded:
     """Load a trial file, or with `dry_run` only say what it would change.
 
@@ -45,14 +60,24 @@ def load_trial(text: str, *, by: User, dry_run: bool = False) -> Loaded:
     changes = _changes(current, definition)
     if dry_run or not changes:
         return Loaded(trial, current, changes)
-    return _write(definition, by=by)
+    return _write(definition, text, by=by)
+
+
+def export(version: ProtocolVersion) -> str:
+    """The trial file of a version: the very one that was loaded, or one that says the same."""
+    return version.text or protocol.dump(version.definition)
+
+
+def schema_text() -> str:
+    """The published JSON Schema of trial files."""
+    return SCHEMA.read_text(encoding="utf-8")
 
 
 def _definition(text: str) -> protocol.Definition:
     try:
         return protocol.parse(text, schema=_schema())
     except protocol.ProtocolError as error:
-        raise Invalid("file", "\n".join(error.errors), code="not-a-trial-file") from error
+        raise NotATrialFile(error.problems) from error
 
 
 @cache
@@ -73,18 +98,18 @@ def _require(by: User, trial: Trial | None) -> None:
 
 def _changes(current: ProtocolVersion | None, definition: protocol.Definition) -> list[str]:
     if current is None:
-        counts = (len(definition[section]) for section in protocol.LISTS)
-        return [
-            "New trial {}: tracers {}, planned scans {}, criteria {}.".format(
-                definition["identifier"], *counts
-            )
+        counts = [
+            f"{section.replace('_', ' ')} {len(definition[section])}"
+            for section in protocol.LISTS
+            if definition[section]
         ]
+        return [f"New trial {definition['identifier']}: {', '.join(counts)}."]
     if current.definition_sha256 == protocol.digest(definition):
         return []
     return protocol.difference(current.definition, definition)
 
 
-def _write(definition: protocol.Definition, *, by: User) -> Loaded:
+def _write(definition: protocol.Definition, text: str, *, by: User) -> Loaded:
     with audit.action("trial.loaded", actor=by, reason="trial file"):
         trial, _ = Trial.objects.get_or_create(
             identifier=definition["identifier"],
@@ -103,9 +128,11 @@ def _write(definition: protocol.Definition, *, by: User) -> Loaded:
             label=definition["version"],
             definition=definition,
             definition_sha256=protocol.digest(definition),
+            text=text,
         )
         _plan(version, definition)
         _create_criteria(version, definition)
+        _add_sites(version, by=by)
     return Loaded(trial, version, changes)
 
 
@@ -119,32 +146,96 @@ def _describe(trial: Trial, definition: protocol.Definition) -> None:
 
 
 def _plan(version: ProtocolVersion, definition: protocol.Definition) -> None:
-    tracers = {}
-    for tracer in definition["tracers"]:
-        limits = protocol.in_force(tracer["activity_mbq"])
-        tracers[tracer["identifier"]] = Tracer.objects.create(
+    tracers = {
+        one["identifier"]: _tracer(version, definition, one) for one in definition["tracers"]
+    }
+    visits = {
+        one["identifier"]: _visit(version, definition, one, position)
+        for position, one in enumerate(definition["visits"], start=1)
+    }
+    for cohort in definition["cohorts"]:
+        Cohort.objects.create(
             version=version,
-            identifier=tracer["identifier"],
-            name=tracer["name"],
-            radionuclide=tracer["radionuclide"],
-            activity_target_mbq=limits.get("target"),
-            activity_low_mbq=limits.get("low"),
-            activity_high_mbq=limits.get("high"),
-            source=protocol.cited(definition, tracer["source"]),
+            identifier=cohort["identifier"],
+            label=cohort["label"],
+            arm=cohort.get("arm", ""),
+            cap=cohort["cap"],
+            source=protocol.cited(definition, cohort["source"]),
         )
     for scan in definition["planned_scans"]:
         uptake = protocol.in_force(scan["uptake_minutes"])
         PlannedScan.objects.create(
             version=version,
             tracer=tracers[scan["tracer"]],
+            visit=visits.get(scan.get("visit")),
             identifier=scan["identifier"],
             label=scan["label"],
             uptake_low_minutes=uptake.get("low"),
             uptake_high_minutes=uptake.get("high"),
+            coverage=protocol.in_force(scan.get("coverage")).get("text", ""),
+            reconstruction=protocol.in_force(scan.get("reconstruction")).get("text", ""),
+            reference_regions=[
+                one["region"] for one in scan.get("reference_regions", ()) if protocol.in_force(one)
+            ],
             requires_ct=scan["requires_ct"],
             segmentation=scan["segmentation"],
             source=protocol.cited(definition, scan["source"]),
         )
+
+
+def _tracer(version: ProtocolVersion, definition: protocol.Definition, tracer: dict) -> Tracer:
+    limits = protocol.in_force(tracer["activity_mbq"])
+    by_weight = protocol.in_force(tracer.get("mbq_per_kg"))
+    return Tracer.objects.create(
+        version=version,
+        identifier=tracer["identifier"],
+        name=tracer["name"],
+        radionuclide=tracer["radionuclide"],
+        activity_target_mbq=limits.get("target"),
+        activity_low_mbq=limits.get("low"),
+        activity_high_mbq=limits.get("high"),
+        mbq_per_kg_target=by_weight.get("target"),
+        mbq_per_kg_low=by_weight.get("low"),
+        mbq_per_kg_high=by_weight.get("high"),
+        source=protocol.cited(definition, tracer["source"]),
+    )
+
+
+def _visit(
+    version: ProtocolVersion, definition: protocol.Definition, visit: dict, position: int
+) -> PlannedVisit:
+    window = {key: visit[key] or "" for key in ("anchor", "target", "earliest", "latest")}
+    if not protocol.in_force(visit):
+        # A window that is only proposed holds nobody.
+        window = dict.fromkeys(window, "")
+    return PlannedVisit.objects.create(
+        version=version,
+        position=position,
+        identifier=visit["identifier"],
+        label=visit["label"],
+        epoch=visit.get("epoch", ""),
+        source=protocol.cited(definition, visit["source"]),
+        **window,
+    )
+
+
+def _add_sites(version: ProtocolVersion, *, by: User) -> None:
+    """The sites a file names and the trial does not have yet, with their consent forms."""
+    known = set(version.trial.sites.values_list("code", flat=True))
+    for named in version.definition["sites"]:
+        if named["code"] in known:
+            continue
+        given = {key: named[key] for key in ("code", "name", "time_zone")}
+        site = sites.create(version.trial, by=by, **given)
+        for consent in version.definition["consent_versions"]:
+            for language in consent["languages"]:
+                ConsentVersion.objects.create(
+                    site=site,
+                    version=consent["version"],
+                    language=language,
+                    valid_from=consent["valid_from"] or timezone.localdate(),
+                    requires_reconsent=consent["requires_reconsent"],
+                )
 
 
 def _create_criteria(version: ProtocolVersion, definition: protocol.Definition) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
+from trials import protocol
 from trials.services import jobs, protocols
 from trials.services.errors import Refused
 
@@ -24,8 +25,11 @@ class Command(BaseCommand):
                 loaded = protocols.load_trial(text, by=jobs.system_user(), dry_run=dry_run)
             except (OSError, UnicodeDecodeError) as error:
                 raise CommandError(f"{file}: {error}") from error
+            except protocols.NotATrialFile as error:
+                found = (f"{file}:{_told(one)}" for one in error.problems)
+                raise CommandError("\n".join(["Nothing is loaded.", *found])) from error
             except Refused as error:
-                raise CommandError(f"{file}:\n{error.message}") from error
+                raise CommandError(f"{file}: {error.message}") from error
             self._show(file, loaded, dry_run=dry_run)
 
     def _show(self, file: Path, loaded: protocols.Loaded, *, dry_run: bool) -> None:
@@ -37,3 +41,9 @@ class Command(BaseCommand):
         self.stdout.write(f"{file}: {done}.")
         for change in loaded.changes:
             self.stdout.write(f"  {change}")
+
+
+def _told(problem: protocol.Problem) -> str:
+    """As compilers do: the line first, so that an editor jumps to it."""
+    place = f"{problem.place}: " if problem.place else ""
+    return f"{problem.line or 1}: {place}{problem.message}"

@@ -11,14 +11,30 @@ from django.core.exceptions import ValidationError
 from django.forms.utils import from_current_timezone
 from django.utils import timezone
 
-from trials.models import Consent, Evidence, Patient, PlannedScan, ScheduledScan, Site
+from trials.models import (
+    Consent,
+    Delegation,
+    Evidence,
+    Patient,
+    PlannedScan,
+    ScheduledScan,
+    Site,
+    User,
+)
+from trials.services import consents, delegations
 from trials.services.errors import Invalid
-from trials.variables import VARIABLES, Variable
+from trials.variables import VARIABLES
+from trials.vocabulary import Detail, Variable
 
 # Rows for events in a form; a correction of a longer list shows all of it and one more.
 EVENT_ROWS = 4
 # What an event is made of, with the width of its input in characters.
-EVENT_PARTS = {"name": ("Name", 24), "started_on": ("Started", 10), "stopped_on": ("Stopped", 10)}
+EVENT_PARTS = {
+    "name": ("Name", 24),
+    "started_on": ("Started", 10),
+    "stopped_on": ("Stopped", 10),
+    "radionuclide": ("Radionuclide, if any", 8),
+}
 EVENT_HELP = "Dates as far as known: 2025-06. Without a date of its stop it goes on."
 YES_NO_UNKNOWN = [("yes", "Yes"), ("no", "No"), ("unknown", "Asked, not known")]
 ANSWERS = {"yes": True, "no": False, "unknown": None}
@@ -67,7 +83,7 @@ class PartialMoment(forms.CharField):
 
 
 class EventField(forms.MultiValueField):
-    """Something that began and ended, such as a therapy: one row of three inputs."""
+    """Something that began and ended, such as a therapy: one row of inputs."""
 
     def __init__(self, **kwargs) -> None:
         inputs = {
@@ -81,7 +97,7 @@ class EventField(forms.MultiValueField):
             )
             for part, (label, width) in EVENT_PARTS.items()
         }
-        parts = [forms.CharField(max_length=length) for length in (120, 10, 10)]
+        parts = [forms.CharField(max_length=length) for length in (120, 10, 10, 10)]
         widget = EventInputs(inputs)
         super().__init__(parts, widget=widget, required=False, **kwargs)
 
@@ -141,7 +157,9 @@ class PatientForm(ActForm):
 
 
 class ConsentForm(ActForm):
-    version = forms.CharField(label="Version of the consent form", max_length=40)
+    version = forms.CharField(
+        label="Version of the consent form", max_length=40, help_text="As printed on the paper."
+    )
     language = forms.CharField(max_length=10, initial="en", help_text="Code, such as en or de.")
     signed_at = PartialMoment(
         label="Signed",
@@ -154,15 +172,45 @@ class ConsentForm(ActForm):
         initial=Consent.Signatory.PATIENT,
         widget=forms.RadioSelect,
     )
-    obtained_by = forms.CharField(
-        label="Obtained by", max_length=120, help_text="Who explained the trial and signed."
+    obtained_by_user = forms.ModelChoiceField(
+        User.objects.none(),
+        label="Obtained by",
+        required=False,
+        empty_label="Somebody else, named below",
+        help_text="Who explained the trial and signed; these are delegated to obtain consent.",
     )
+    obtained_by = forms.CharField(label="Somebody else", max_length=120, required=False)
     copy_given = forms.TypedChoiceField(
         label="Copy given to the patient",
         choices=YES_NO_UNKNOWN,
         coerce=ANSWERS.get,
         widget=forms.RadioSelect,
     )
+    options = forms.MultipleChoiceField(
+        label="Optional consents given",
+        choices=list(consents.OPTIONS.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What is not ticked was refused or not asked.",
+    )
+
+    def __init__(self, *args, site: Site, **kwargs) -> None:
+        super().__init__(*args, zone=site.time_zone, **kwargs)
+        holders = delegations.delegated(site, Delegation.Duty.CONSENT)
+        field = self.fields["obtained_by_user"]
+        field.queryset = User.objects.filter(pk__in=[one.pk for one in holders])
+        in_force = consents.forms_in_force(site)
+        if in_force:
+            told = ", ".join(f"{one.version} ({one.language})" for one in in_force)
+            self.fields["version"].help_text = f"As printed on the paper. In force here: {told}."
+            self.initial.setdefault("version", in_force[0].version)
+
+    def clean(self) -> dict:
+        found = super().clean()
+        if not found.get("obtained_by_user") and not found.get("obtained_by"):
+            self.add_error("obtained_by", "Name who explained the trial.")
+        found["options"] = dict.fromkeys(found.get("options", []), True)
+        return found
 
 
 class ReasonForm(ActForm):
@@ -189,6 +237,7 @@ class FactForm(ActForm):
         fields = _value_fields(variable, self.rows)
         if variable.units:
             fields["unit"] = forms.ChoiceField(choices=[(unit, unit) for unit in variable.units])
+        fields |= {f"detail_{one.name}": _detail_field(one) for one in variable.details}
         if evidence:
             self.initial |= _as_typed(variable, evidence)
         self.fields = fields | self.fields
@@ -205,7 +254,13 @@ class FactForm(ActForm):
     def fact(self) -> dict:
         """What the service records: value, unit, time and source."""
         found = self.cleaned_data
-        return {name: found[name] for name in ("value", "unit", "observed_at", "source")}
+        details = {
+            one.name: found[f"detail_{one.name}"]
+            for one in self.variable.details
+            if found.get(f"detail_{one.name}") not in (None, "")
+        }
+        kept = {name: found[name] for name in ("value", "unit", "observed_at", "source")}
+        return kept | {"details": details}
 
     def _list(self, found: dict) -> list:
         rows = (found.get(f"entry_{row}") for row in self.rows)
@@ -285,6 +340,15 @@ def _scan_label(scan: ScheduledScan) -> str:
     return f"{scan.planned_scan}, {scan.planned_at:%Y-%m-%d}"
 
 
+def _detail_field(detail: Detail) -> forms.Field:
+    if detail.choices:
+        choices = [("", "Not stated"), *detail.choices]
+        return forms.ChoiceField(label=detail.label, choices=choices, required=False)
+    if detail.is_number:
+        return forms.FloatField(label=detail.label, required=False)
+    return forms.CharField(label=detail.label, max_length=120, required=False)
+
+
 def _value_fields(variable: Variable, rows: range) -> dict[str, forms.Field]:
     label, hint = variable.label, variable.help
     if variable.kind == "list":
@@ -327,7 +391,7 @@ def _list_fields(variable: Variable, rows: range) -> dict[str, forms.Field]:
 
 def _as_typed(variable: Variable, evidence: Evidence) -> dict:
     """What the form shows of an earlier value, so that a correction starts from it."""
-    shown = {
+    shown = {f"detail_{name}": value for name, value in evidence.details.items()} | {
         "unit": evidence.unit,
         "observed_at": evidence.observed_at,
         "source": evidence.source,
@@ -345,7 +409,8 @@ def _as_typed(variable: Variable, evidence: Evidence) -> dict:
 
 def variable_choices() -> list[tuple[str, list[Variable]]]:
     """Variables by the occasion they are recorded on, each group in the order of its labels."""
-    ordered = sorted(VARIABLES.values(), key=lambda one: one.label.lower())
+    recorded = (one for one in VARIABLES.values() if not one.is_derived)
+    ordered = sorted(recorded, key=lambda one: one.label.lower())
     return [
         ("About the patient", [one for one in ordered if not one.is_per_scan]),
         ("On the day of a scan", [one for one in ordered if one.is_per_scan]),

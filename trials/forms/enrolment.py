@@ -1,0 +1,106 @@
+"""Forms about the end of screening, signatures, withdrawal, and the trial file."""
+
+from __future__ import annotations
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from trials.forms.base import ActForm, PartialMoment
+from trials.forms.conduct import Password
+from trials.models import ScreenFailure, Withdrawal
+from trials.protocol import MAXIMUM_CHARACTERS
+
+
+class SignForm(ActForm):
+    password = Password()
+
+
+class EnrolForm(ActForm):
+    """The cohort, where the protocol has cohorts."""
+
+    def __init__(self, *args, rooms, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if rooms:
+            self.fields["cohort"] = forms.ChoiceField(
+                choices=[(one.cohort.identifier, one.sentence) for one in rooms],
+                widget=forms.RadioSelect,
+            )
+
+
+class DespiteForm(EnrolForm):
+    text = forms.CharField(
+        label="What happened",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=4000,
+        help_text="How it came that the patient was enrolled, when, and what is done about it.",
+    )
+    password = Password()
+
+
+class EndScreeningForm(ActForm):
+    category = forms.ChoiceField(
+        label="Why it ends", choices=ScreenFailure.Category.choices, widget=forms.RadioSelect
+    )
+    reason = forms.CharField(
+        label="In words", max_length=200, help_text="A few words; they go into the trail."
+    )
+
+
+class WithdrawForm(ActForm):
+    extent = forms.ChoiceField(
+        label="How far it reaches", choices=Withdrawal.Extent.choices, widget=forms.RadioSelect
+    )
+    initiative = forms.ChoiceField(
+        label="On whose initiative",
+        choices=Withdrawal.Initiative.choices,
+        widget=forms.RadioSelect,
+    )
+    withdrawn_at = PartialMoment(
+        label="When",
+        max_length=32,
+        help_text="2026-03-02, or with the time: 2026-03-02 08:15.",
+    )
+    text = forms.CharField(
+        label="What was said", widget=forms.Textarea(attrs={"rows": 3}), max_length=4000
+    )
+
+
+class VerifyForm(ActForm):
+    evidence_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    note = forms.CharField(
+        required=False, max_length=500, help_text="What was compared, if it is not plain."
+    )
+
+
+class TrialFileForm(ActForm):
+    """A trial file, chosen or pasted."""
+
+    file = forms.FileField(
+        label="Trial file", required=False, help_text="YAML, by the published schema."
+    )
+    text = forms.CharField(
+        label="Or its text",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "font-monospace"}),
+    )
+
+    def clean(self) -> dict:
+        found = super().clean()
+        file = found.get("file")
+        if not file and not found.get("text", "").strip():
+            raise ValidationError("Choose a file, or paste its text.")
+        if file:
+            found["text"] = _read(file)
+        return found
+
+
+def _read(file) -> str:
+    if file.size > 4 * MAXIMUM_CHARACTERS:
+        raise ValidationError(f"A trial file has at most {MAXIMUM_CHARACTERS:,} characters.")
+    try:
+        return file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValidationError(
+            f"The file is not UTF-8: byte {error.start} can't be read. Save it as UTF-8."
+        ) from error

@@ -1,0 +1,157 @@
+"""What is wrong with a trial file that its schema can't see: references, limits, windows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import available_timezones
+
+from trials import decay, expression_checks, spans
+from trials.expressions import nodes
+
+Definition = Mapping[str, Any]
+Path = tuple[str | int, ...]
+Found = Iterator[tuple[Path, str]]
+NAMED = {
+    "arms": "identifier",
+    "cohorts": "identifier",
+    "sites": "code",
+    "epochs": "identifier",
+    "visits": "identifier",
+    "objectives": "identifier",
+    "consent_versions": "version",
+    "tracers": "identifier",
+    "planned_scans": "identifier",
+    "criteria": "identifier",
+}
+_SOME_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def errors(definition: Definition) -> Found:
+    """Every inconsistency, with the path to what is to be mended."""
+    yield from _unknown_sources(definition, definition["sources"], ())
+    for section, key in NAMED.items():
+        yield from _doubles(section, key, definition[section])
+    yield from _tracers(definition)
+    yield from _references(definition)
+    yield from _visits(definition)
+    for i, scan in enumerate(definition["planned_scans"]):
+        yield from _limits(("planned_scans", i, "uptake_minutes"), scan["uptake_minutes"])
+    for i, site in enumerate(definition["sites"]):
+        if site["time_zone"] not in available_timezones():
+            message = f"name a time zone as Europe/Berlin, got {site['time_zone']!r}."
+            yield ("sites", i, "time_zone"), message
+    for i, consent in enumerate(definition["consent_versions"]):
+        if consent["valid_from"] and not _is_day(consent["valid_from"]):
+            yield ("consent_versions", i, "valid_from"), f"{consent['valid_from']} is no day."
+    for i, criterion in enumerate(definition["criteria"]):
+        yield from _criterion(("criteria", i), criterion, definition)
+
+
+def _unknown_sources(value: Any, sources: Collection[str], path: Path) -> Found:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            if key == "source" and isinstance(one, list):
+                unknown = [name for name in one if name not in sources]
+                if unknown:
+                    yield (*path, "source"), f"{unknown} must be keys of sources."
+            else:
+                yield from _unknown_sources(one, sources, (*path, key))
+    elif isinstance(value, list):
+        for i, one in enumerate(value):
+            yield from _unknown_sources(one, sources, (*path, i))
+
+
+def _doubles(section: str, key: str, rows: Sequence[Mapping[str, Any]]) -> Found:
+    seen: set[Any] = set()
+    for i, row in enumerate(rows):
+        if row[key] in seen:
+            yield (section, i, key), f"the {key} {row[key]!r} stands more than once."
+        seen.add(row[key])
+
+
+def _tracers(definition: Definition) -> Found:
+    for i, tracer in enumerate(definition["tracers"]):
+        if tracer["radionuclide"] not in decay.HALF_LIFE:
+            known = ", ".join(decay.HALF_LIFE)
+            message = f"{tracer['radionuclide']!r} is not one of {known}."
+            yield ("tracers", i, "radionuclide"), message
+        for key in ("activity_mbq", "mbq_per_kg"):
+            yield from _limits(("tracers", i, key), tracer.get(key))
+
+
+def _limits(path: Path, limits: Mapping[str, Any] | None) -> Found:
+    low, target, high = ((limits or {}).get(key) for key in ("low", "target", "high"))
+    if low is not None and high is not None and low > high:
+        yield path, f"low {low:g} is above high {high:g}."
+    elif target is not None and not (low or target) <= target <= (high or target):
+        yield path, f"the target {target:g} is outside its own limits."
+
+
+def _references(definition: Definition) -> Found:
+    """Names of other items: each has to be one that the file has."""
+    asked = [
+        ("cohorts", "arm", "arms", "identifier"),
+        ("visits", "epoch", "epochs", "identifier"),
+        ("planned_scans", "tracer", "tracers", "identifier"),
+        ("planned_scans", "visit", "visits", "identifier"),
+    ]
+    for section, key, other, name in asked:
+        known = [one[name] for one in definition[other]]
+        for i, row in enumerate(definition[section]):
+            if row.get(key) is not None and row[key] not in known:
+                yield (section, i, key), f"expected one of {known}, got {row[key]!r}."
+
+
+def _visits(definition: Definition) -> Found:
+    own = own_anchors(definition)
+    for i, visit in enumerate(definition["visits"]):
+        path: Path = ("visits", i)
+        durations = {key: visit[key] for key in ("earliest", "target", "latest") if visit[key]}
+        bad = {key for key, text in durations.items() if not spans.is_duration(text)}
+        for key in sorted(bad):
+            yield (*path, key), f"a duration is written as P6W or -P3D, got {durations[key]!r}."
+        if durations and not visit["anchor"]:
+            yield (*path, "anchor"), "a window needs the anchor it is counted from."
+        if visit["anchor"] and not expression_checks.is_anchor(visit["anchor"], own):
+            yield (*path, "anchor"), f"there is no anchor {visit['anchor']!r}."
+        if visit["anchor"] == f"visit.{visit['identifier']}":
+            yield (*path, "anchor"), "a visit can't be counted from itself."
+        if not bad and _is_crossed(durations):
+            yield path, f"the window {' to '.join(durations.values())} is not in this order."
+
+
+def _is_crossed(durations: Mapping[str, str]) -> bool:
+    moments = [spans.shifted(_SOME_DAY, text, UTC) for text in durations.values()]
+    return moments != sorted(moments)
+
+
+def _criterion(path: Path, criterion: Mapping[str, Any], definition: Definition) -> Found:
+    names = {one["identifier"] for one in definition["criteria"]} - {criterion["identifier"]}
+    conflicts = criterion.get("conflicts_with", [])
+    if unknown := [one for one in conflicts if one not in names]:
+        yield (*path, "conflicts_with"), f"{unknown} are no other criteria of this trial."
+    if (criterion["provenance"] == "conflict") != bool(conflicts):
+        yield path, "provenance conflict and conflicts_with go together."
+    tracers = [tracer["identifier"] for tracer in definition["tracers"]]
+    for key in ("expression", "applies_to"):
+        for node in nodes(criterion.get(key)):
+            for message in expression_checks.errors(
+                node, gate=criterion["gate"], tracers=tracers, anchors=own_anchors(definition)
+            ):
+                yield (*path, key), message
+
+
+def own_anchors(definition: Definition) -> list[str]:
+    """The anchors a trial file defines: its visits and its scans."""
+    visits = [f"visit.{one['identifier']}" for one in definition["visits"]]
+    return visits + [f"scan.{one['identifier']}" for one in definition["planned_scans"]]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
