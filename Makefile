@@ -6,6 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+USDM := $(VENV)/usdm/.installed
 UV := uv==0.13.9
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PY) -m pytest -p config.pytest_stack \
 	-p pytest_django.plugin -p pytest_playwright.pytest_playwright -p _hypothesis_pytestplugin
@@ -28,9 +29,15 @@ $(DEVELOPMENT): requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	@config/install "$(PY)" "$(UV)" requirements.txt requirements-dev.txt
 	@touch $@ $(RUNTIME)
 
+# Another reader of USDM, in an environment of its own: it pins older libraries than we use.
+$(USDM): requirements-usdm.txt | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(VENV)/usdm
+	@config/install "$(VENV)/usdm/bin/python" "$(UV)" requirements-usdm.txt
+	@touch $@
+
 setup: $(RUNTIME) ## make .venv with the pinned, hashed requirements
 
-setup-dev: $(DEVELOPMENT)
+setup-dev: $(DEVELOPMENT) $(USDM)
 
 demo: setup ## the main job end to end: phantoms, or SERIES=folder of DICOM files
 	@$(PY) -m config.stack run -- $(PY) manage.py demo $(if $(SERIES),--series "$(SERIES)")
@@ -72,3 +79,5 @@ lock: setup-dev ## redo the hashed locks from requirements.in and requirements-d
 		requirements.in -o requirements.txt
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		requirements-dev.in -o requirements-dev.txt
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		requirements-usdm.in -o requirements-usdm.txt

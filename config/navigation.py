@@ -33,7 +33,14 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Study",
         (
-            Entry("Trials", "flask", "trials", "trial.view", ("trial",)),
+            Entry("Trials", "flask", "trials", "trial.view", ("trial", "conflict", "cohort")),
+            Entry(
+                "Sites",
+                "building-hospital",
+                "sites",
+                "site.view",
+                ("site", "approval", "delegation", "amendment", "leader"),
+            ),
             Entry(
                 "Patients",
                 "users",
@@ -46,7 +53,14 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "clipboard-check",
                 "eligibility",
                 "eligibility.view",
-                ("eligibility", "assessment"),
+                ("eligibility", "assessment", "board", "verdict"),
+            ),
+            Entry(
+                "Screening log",
+                "list-details",
+                "screening_log",
+                "screening_log.view",
+                ("screening_log", "reconsent"),
             ),
         ),
     ),

@@ -97,8 +97,13 @@ class Site(ScopedModel):
     @property
     def version_in_force(self) -> ProtocolVersion | None:
         """The protocol version that holds here today; a version loaded later waits for its day."""
+        today = timezone.localdate()
+        if "activations" in getattr(self, "_prefetched_objects_cache", {}):
+            held = [one for one in self.activations.all() if one.effective_on <= today]
+            newest = max(held, key=lambda one: (one.effective_on, one.pk), default=None)
+            return newest.version if newest else None
         activation = (
-            self.activations.filter(effective_on__lte=timezone.localdate())
+            self.activations.filter(effective_on__lte=today)
             .select_related("version")
             .order_by("-effective_on", "-pk")
             .first()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from trials.answer_words import anchor_name, duration
 from trials.models import PlannedScan, ProtocolVersion, Trial
 from trials.protocol import in_force
+from trials.services import cohorts, settlements
 
 STATEMENTS = ("title", "acronym", "sponsor", "phase", "status")
 
@@ -31,11 +33,74 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
     if version is None:
         return found
     return found | {
-        "versions": trial.versions.order_by("-number"),
+        "versions": _versions(trial),
+        "rooms": cohorts.rooms(version),
+        "visits": _visits(version, sources),
+        "conflicts": settlements.conflicts(version),
+        "decided_against": settlements.left_out(version),
+        "identifiers": definition.get("identifiers") or [],
+        "arms": definition.get("arms") or [],
+        "objectives": definition.get("objectives") or [],
+        "dates": definition.get("dates") or [],
+        "consent_versions": definition.get("consent_versions") or [],
+        "planned": (definition.get("enrolment") or {}).get("planned"),
+        "actual": (definition.get("enrolment") or {}).get("actual"),
+        "countries": definition.get("countries"),
+        "design": definition.get("design"),
+        "amendment": definition.get("amendment"),
+        "collaborators": definition.get("collaborators") or [],
         "tracers": _sourced(version.tracers.all(), sources),
         "planned_scans": _planned_scans(version, sources),
         "criteria": _sourced(version.criteria.all(), sources),
     }
+
+
+def _versions(trial: Trial) -> list[tuple[ProtocolVersion, list[str]]]:
+    """Every version with the sites that follow it today."""
+    sites = trial.sites.prefetch_related("activations__version")
+    following: dict[int, list[str]] = {}
+    for site in sites.order_by("code"):
+        version = site.version_in_force
+        if version:
+            following.setdefault(version.pk, []).append(site.code)
+    rows = trial.versions.defer("definition", "text").order_by("-number")
+    return [(one, following.get(one.pk, [])) for one in rows]
+
+
+def _visits(version: ProtocolVersion, sources: dict[str, str]) -> list[dict]:
+    """Each visit in words, with its sources; what is not stated is said to be so."""
+    stated = version.definition.get("visits") or []
+    return [
+        {
+            "label": one["label"],
+            "epoch": one.get("epoch", ""),
+            "window": _window(one),
+            "note": one.get("note", ""),
+            "is_proposed": one.get("provenance") == "proposed",
+            "marks": [key for key in one["source"] if key in sources],
+        }
+        for one in stated
+    ]
+
+
+def _window(visit: dict) -> str:
+    if not visit["anchor"] or not any(visit[key] for key in ("target", "earliest", "latest")):
+        return ""
+    anchor = anchor_name(visit["anchor"])
+    parts = []
+    if visit["target"]:
+        parts.append(_from(visit["target"], anchor))
+    if visit["earliest"] or visit["latest"]:
+        ends = [_from(visit[key], anchor) if visit[key] else "…" for key in ("earliest", "latest")]
+        parts.append(f"between {ends[0]} and {ends[1]}")
+    return ", ".join(parts)
+
+
+def _from(text: str, anchor: str) -> str:
+    length = duration(text)
+    if length == "no time":
+        return f"on {anchor}" if text.endswith("D") else f"at {anchor}"
+    return f"{length} {'before' if text.startswith('-') else 'after'} {anchor}"
 
 
 def _planned_scans(

@@ -216,7 +216,7 @@ def _require_complete(site: Site) -> None:
 
 def _readiness(site: Site, on: date) -> site_readiness.Site:
     version: ProtocolVersion | None = site.version_in_force
-    valid = Q(valid_until__isnull=True) | Q(valid_until__gte=on)
+    forms = site.consent_versions.all()
     return site_readiness.Site(
         approvals=[
             site_readiness.Approval(
@@ -227,14 +227,16 @@ def _readiness(site: Site, on: date) -> site_readiness.Site:
         tracers=_tracers(version),
         has_leader=site.principal_investigator_id is not None,
         has_version=version is not None,
-        has_consent_version=site.consent_versions.filter(valid, valid_from__lte=on).exists(),
+        has_consent_version=any(
+            one.valid_from <= on and (one.valid_until or on) >= on for one in forms
+        ),
     )
 
 
 def _tracers(version: ProtocolVersion | None) -> list[str]:
     if version is None:
         return []
-    return list(version.tracers.order_by("pk").values_list("identifier", flat=True))
+    return [one.identifier for one in version.tracers.all()]
 
 
 def _check_approval(site, kind, tracer, reference, granted_on, expires_on) -> None:

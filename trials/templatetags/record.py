@@ -61,6 +61,12 @@ def in_words(expression: dict) -> str:
 
 
 @register.filter
+def checklist(outcome: str) -> str:
+    """What a paper checklist would carry for a criterion's own sentence."""
+    return {"met": "Y", "not_met": "N", "not_applicable": "NA"}.get(outcome, "–")
+
+
+@register.filter
 def lines(workings: dict) -> list[tuple[str, str]]:
     """A tree of what was computed as lines of a path and a value, without what is empty."""
     return list(_lines(workings, ()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -62,6 +63,25 @@ def form_page(request: HttpRequest, name: str, context: dict) -> HttpResponse:
     """The page of a form: empty, or with what is to be corrected."""
     status = 422 if context["form"].errors else 200
     return render(request, name, context | {"submission": fresh_submission()}, status=status)
+
+
+@dataclass(frozen=True)
+class ActPage:
+    """What the page of one act says: its title, what it is about, and the words of its button."""
+
+    title: str
+    submit: str
+    cancel: str
+    about: str = ""
+    about_address: str = ""
+    intro: str = ""
+    is_grave: bool = False
+    has_file: bool = False
+
+
+def act_page(request: HttpRequest, form: ActForm, page: ActPage) -> HttpResponse:
+    """The page of an act that is no more than its form."""
+    return form_page(request, "trials/act.html", {"form": form, "page": page})
 
 
 def fresh_submission() -> str:

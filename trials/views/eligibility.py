@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from trials import permissions
-from trials.models import EligibilityAssessment, EligibilityCriterion, Patient, Site, Trial
+from trials.forms import DespiteForm, EnrolForm, SignForm
+from trials.models import EligibilityAssessment, EligibilityCriterion, Patient, Signature
 from trials.selectors import eligibility as selectors
-from trials.selectors.patients import with_standing
-from trials.services import assessments, enrolment, verdicts
-from trials.views.acts import once, rights
+from trials.services import assessments, cohorts, enrolment, replays, signatures, verdicts
+from trials.views.acts import (
+    ActPage,
+    act_page,
+    form_methods,
+    form_page,
+    once,
+    perform,
+    rights,
+    sent,
+)
+
+ASSESSMENTS = EligibilityAssessment.objects.select_related(
+    "patient__trial",
+    "patient__site",
+    "version__trial",
+    "scheduled_scan__planned_scan__version",
+    "assessed_by",
+)
 
 
 @require_POST
@@ -29,71 +45,118 @@ def patient_assess(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(once(request, act))
 
 
-@require_POST
+@form_methods
 def patient_enrol(request: HttpRequest, pk: int) -> HttpResponse:
+    """What enrolment asks for, line by line, and the act itself."""
     patient = _patient(request, pk, "patient.enrol")
+    version = patient.site.version_in_force
+    rooms = cohorts.rooms(version) if version else []
+    form = EnrolForm(sent(request), rooms=rooms)
 
-    def act() -> str:
-        enrolment.enrol(patient, by=request.user)
+    def act(found: dict) -> str:
+        enrolment.enrol(patient, cohort=found.get("cohort"), by=request.user)
         return reverse("patient", args=[patient.pk])
 
-    return redirect(once(request, act))
+    done = perform(request, form, act)
+    cohort = request.POST.get("cohort") or next(
+        (one.cohort.identifier for one in rooms if one.is_open), None
+    )
+    context = {
+        "form": form,
+        "patient": patient,
+        "conditions": enrolment.conditions(patient, by=request.user, cohort=cohort),
+        "may": rights(request.user, patient.scope(), "patient.enrol_despite"),
+    }
+    return done or form_page(request, "trials/patient_enrol.html", context)
+
+
+@form_methods
+def patient_despite(request: HttpRequest, pk: int) -> HttpResponse:
+    """Record that a patient was enrolled on paper though not eligible."""
+    patient = _patient(request, pk, "patient.enrol_despite")
+    version = patient.site.version_in_force
+    form = DespiteForm(sent(request), rooms=cohorts.rooms(version) if version else [])
+
+    def act(found: dict) -> str:
+        deviation = enrolment.record_despite(patient, by=request.user, **found)
+        return reverse("deviation", args=[deviation.pk])
+
+    done = perform(request, form, act)
+    address = reverse("patient", args=[patient.pk])
+    page = ActPage(
+        "Enrolled though not eligible",
+        "Sign and record",
+        address,
+        f"Patient {patient}",
+        address,
+        intro="There is no waiver. This records an important deviation under your signature; "
+        "the patient is not shown as eligible anywhere.",
+        is_grave=True,
+    )
+    return done or act_page(request, form, page)
+
+
+@form_methods
+def verdict_sign(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sign a verdict: what it says, what the signature means, the password."""
+    row = permissions.fetched(ASSESSMENTS, request.user, "eligibility.sign", pk=pk)
+    form = SignForm(sent(request))
+
+    def act(found: dict) -> str:
+        verdicts.sign(row, by=request.user, password=found["password"])
+        return reverse("assessment", args=[row.pk])
+
+    done = perform(request, form, act)
+    context = {
+        "form": form,
+        "assessment": row,
+        "patient": row.patient,
+        "results": selectors.results_of(row),
+        "changes": verdicts.changed_since(row),
+        "meaning": Signature.Meaning.ELIGIBILITY.label,
+        "may": {},
+    }
+    return done or form_page(request, "trials/verdict_sign.html", context)
+
+
+@require_safe
+def assessment_replay(request: HttpRequest, pk: int) -> HttpResponse:
+    """Judge the frozen inputs again; nothing is kept of it."""
+    row = permissions.fetched(ASSESSMENTS, request.user, "eligibility.replay", pk=pk)
+    context = {
+        "assessment": row,
+        "patient": row.patient,
+        "replay": replays.replay(row, by=request.user),
+    }
+    return render(request, "trials/assessment_replay.html", context)
 
 
 @require_safe
 def assessment(request: HttpRequest, pk: int) -> HttpResponse:
     """One assessment: the verdict, and for each criterion word, reason, evidence, workings."""
-    row = permissions.fetched(
-        EligibilityAssessment.objects.select_related(
-            "patient__trial",
-            "patient__site",
-            "version",
-            "scheduled_scan__planned_scan__version",
-            "assessed_by",
-        ),
-        request.user,
-        "eligibility.view",
-        pk=pk,
-    )
-    newer = row.patient.assessments.filter(gate=row.gate, scheduled_scan=row.scheduled_scan)
+    row = permissions.fetched(ASSESSMENTS, request.user, "eligibility.view", pk=pk)
+    runs = row.patient.assessments.filter(gate=row.gate, scheduled_scan=row.scheduled_scan)
+    runs = list(runs.select_related("version", "assessed_by"))
+    changes = verdicts.changed_since(row)
     context = {
         "assessment": row,
         "patient": row.patient,
         "results": selectors.results_of(row),
-        "newest": newer.first(),
-        "stands": row
-        == verdicts.in_force(row.patient, gate=row.gate, scheduled_scan=row.scheduled_scan),
-        "may": rights(request.user, row.scope(), "audit.view", "query.open"),
+        "newest": runs[0],
+        "runs": runs,
+        "changes": changes,
+        "stands": row == runs[0] and not changes,
+        "signature": signatures.of(row),
+        "may": rights(
+            request.user,
+            row.scope(),
+            "audit.view",
+            "query.open",
+            "eligibility.sign",
+            "eligibility.replay",
+        ),
     }
     return render(request, "trials/assessment.html", context)
-
-
-@require_safe
-def eligibility(request: HttpRequest) -> HttpResponse:
-    """Patients against criteria, by the newest enrolment assessment of each."""
-    patients = permissions.listed(Patient.objects, request.user, "eligibility.view")
-    held = {trial for trial, _ in request.user.scopes("eligibility.view")}
-    trials = list(Trial.objects.filter(pk__in=held))
-    trial = next((t for t in trials if t.identifier == request.GET.get("trial")), trials[0])
-    rows = patients.filter(trial=trial)
-    site = request.GET.get("site", "")
-    if site.isascii() and site.isdigit():
-        rows = rows.filter(site=int(site[:18]))
-    page = Paginator(with_standing(rows), 25).get_page(request.GET.get("page"))
-    version = trial.newest_version
-    criteria = selectors.columns(version) if version else []
-    context = {
-        "trial": trial,
-        "trials": trials,
-        "version": version,
-        "sites": Site.objects.visible_to(request.user, "eligibility.view").filter(trial=trial),
-        "site": site,
-        "criteria": criteria,
-        "page": page,
-        "rows": selectors.overview(list(page.object_list), criteria),
-        "letters": selectors.LETTERS.items(),
-    }
-    return render(request, "trials/eligibility.html", context)
 
 
 def _patient(request: HttpRequest, pk: int, permission: str) -> Patient:

@@ -9,16 +9,27 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from trials import patient_way, permissions
-from trials.forms import ConsentForm, PatientForm, ReasonForm
+from trials.forms import ConsentForm, EndScreeningForm, PatientForm, ReasonForm, WithdrawForm
 from trials.models import Consent, Patient, Query, Site, Trial
 from trials.selectors import eligibility, evidence
 from trials.selectors import patients as selectors
-from trials.services import consents, enrolment
+from trials.services import consents, enrolment, withdrawals
 from trials.services import patients as services
-from trials.views.acts import form_methods, form_page, fresh_submission, perform, rights, sent
+from trials.views.acts import (
+    ActPage,
+    act_page,
+    form_methods,
+    form_page,
+    fresh_submission,
+    perform,
+    rights,
+    sent,
+)
 
 RIGHTS = (
     "patient.screen",
+    "patient.withdraw",
+    "patient.enrol",
     "consent.record",
     "evidence.record",
     "eligibility.view",
@@ -89,6 +100,11 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         "is_open": row.state in {Patient.State.SCREENING, Patient.State.ENROLLED},
         "has_unscheduled": bool(standing.unscheduled),
         "submission": fresh_submission(),
+        "consent_standing": consents.standing(row),
+        "failure": getattr(row, "screen_failure", None),
+        "enrolment": getattr(row, "enrolment", None),
+        "withdrawals": row.withdrawals.select_related("recorded_by"),
+        "rescreened_as": getattr(row, "rescreened_as", None),
         **_recorded(row, may),
     }
     return render(request, "trials/patient.html", context)
@@ -98,7 +114,7 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
 def consent_new(request: HttpRequest, pk: int) -> HttpResponse:
     """Record a signed consent as the paper says."""
     row = _patient(request, pk, "consent.record")
-    form = ConsentForm(sent(request), zone=row.site.time_zone)
+    form = ConsentForm(sent(request), site=row.site)
 
     def record(found: dict) -> str:
         consents.record(row, by=request.user, **found)
@@ -127,16 +143,79 @@ def consent_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 
 @form_methods
 def screening_end(request: HttpRequest, pk: int) -> HttpResponse:
-    """End the screening of a patient who is not enrolled."""
+    """A patient who is not enrolled leaves."""
     row = _patient(request, pk, "patient.screen")
-    form = ReasonForm(sent(request))
+    failing = enrolment.failing_criteria(row)
+    form = EndScreeningForm(
+        sent(request),
+        initial={
+            "category": "criteria" if failing else None,
+            "reason": ", ".join(failing),
+        },
+    )
 
     def end(found: dict) -> str:
         enrolment.end_screening(row, by=request.user, **found)
         return _page_of(row)
 
     done = perform(request, form, end)
-    return done or form_page(request, "trials/screening_end.html", {"form": form, "patient": row})
+    page = ActPage(
+        "End screening",
+        "End the screening",
+        _page_of(row),
+        f"Patient {row}",
+        _page_of(row),
+        intro="The patient is not enrolled, and nothing new may be collected. What was "
+        "collected stays, and stands in the screening log.",
+        is_grave=True,
+    )
+    return done or act_page(request, form, page)
+
+
+@form_methods
+def patient_rescreen(request: HttpRequest, pk: int) -> HttpResponse:
+    """Screen a person again whose screening failed."""
+    row = _patient(request, pk, "patient.screen")
+    form = ReasonForm(sent(request))
+
+    def rescreen(found: dict) -> str:
+        return _page_of(services.rescreen(row, by=request.user, **found))
+
+    done = perform(request, form, rescreen)
+    page = ActPage(
+        "Screen again",
+        "Screen again",
+        _page_of(row),
+        f"Patient {row}",
+        _page_of(row),
+        intro="The person gets a new screening number, linked to this one; consent and "
+        "evidence are recorded anew.",
+    )
+    return done or act_page(request, form, page)
+
+
+@form_methods
+def patient_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    """A patient leaves the trial, or wishes more of what was collected gone."""
+    row = _patient(request, pk, "patient.withdraw")
+    form = WithdrawForm(sent(request), zone=row.site.time_zone)
+
+    def withdraw(found: dict) -> str:
+        withdrawals.record(row, by=request.user, **found)
+        return _page_of(row)
+
+    done = perform(request, form, withdraw)
+    page = ActPage(
+        "Withdrawal",
+        "Record the withdrawal",
+        _page_of(row),
+        f"Patient {row}",
+        _page_of(row),
+        intro="Nothing new is collected. A withdrawal may later reach further, never less far; "
+        "destroyed images do not come back.",
+        is_grave=True,
+    )
+    return done or act_page(request, form, page)
 
 
 def _patient(request: HttpRequest, pk: int, permission: str) -> Patient:

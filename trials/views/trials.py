@@ -12,19 +12,28 @@ from trials.models import Trial
 from trials.selectors import trials as selectors
 from trials.views.acts import rights
 
+RIGHTS = (
+    "patient.view",
+    "audit.view",
+    "site.view",
+    "trial.settle",
+    "cohort.close",
+)
+
 
 @require_safe
 def trials(request: HttpRequest) -> HttpResponse:
     rows = permissions.listed(Trial.objects, request.user, "trial.view").annotate(
         site_count=Count("sites", distinct=True)
     )
-    return render(request, "trials/trials.html", {"trials": rows})
+    context = {"trials": rows, "may_load": request.user.may("trial.load")}
+    return render(request, "trials/trials.html", context)
 
 
 @require_safe
 def trial(request: HttpRequest, identifier: str) -> HttpResponse:
     """One trial: known and unknown, tracers, scans, criteria and the sources of each."""
     row = permissions.fetched(Trial.objects, request.user, "trial.view", identifier=identifier)
-    may = rights(request.user, row.scope(), "patient.view", "audit.view")
+    may = rights(request.user, row.scope(), *RIGHTS)
     context = {"trial": row, "sites": row.sites.all(), "may": may, **selectors.protocol_of(row)}
     return render(request, "trials/trial.html", context)

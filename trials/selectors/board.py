@@ -1,0 +1,219 @@
+"""The rows of the eligibility audit board, and everything behind one of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db.models import Prefetch, QuerySet
+
+from trials import board
+from trials.board import Cell
+from trials.models import (
+    CriterionResult,
+    EligibilityAssessment,
+    EligibilityCriterion,
+    Enrolment,
+    Evidence,
+    Patient,
+    ProtocolVersion,
+    ScheduledScan,
+    Signature,
+    Site,
+    SourceVerification,
+)
+from trials.selectors.patients import verdict_stands, with_standing
+from trials.services import verification
+
+Gate = EligibilityCriterion.Gate
+Verdict = EligibilityAssessment.Verdict
+Key = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A patient of the board: verdict, whether it stands and is signed, and the cells."""
+
+    patient: Patient
+    verdict: str
+    stands: bool
+    is_signed: bool
+    is_despite: bool
+    cells: list[Cell]
+
+
+def columns(sites: Iterable[Site]) -> list[EligibilityCriterion]:
+    """The criteria of the versions that the sites follow, each identifier once."""
+    versions = {one.version_in_force for one in sites} - {None}
+    found: dict[str, EligibilityCriterion] = {}
+    rows = EligibilityCriterion.objects.filter(version__in=versions)
+    for row in rows.select_related("version").order_by("-version__number", "position"):
+        found.setdefault(row.identifier, row)
+    return list(found.values())
+
+
+def rows(patients: QuerySet[Patient], criteria: list[EligibilityCriterion]) -> list[Row]:
+    """Patients against criteria; a fixed number of queries for any number of both."""
+    found = list(with_standing(patients).prefetch_related("evidence", "consents", "enrolment"))
+    results = _newest_results(found)
+    marks = _newest_marks(found)
+    return [
+        Row(
+            patient,
+            str(Verdict(patient.verdict).label) if patient.verdict else "",
+            verdict_stands(patient),
+            patient.is_signed,
+            _is_despite(patient),
+            [_cell(patient, one, results, marks) for one in criteria],
+        )
+        for patient in found
+    ]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Everything behind one cell."""
+
+    patient: Patient
+    criterion: EligibilityCriterion
+    scan: ScheduledScan | None
+    result: CriterionResult | None
+    runs: list[CriterionResult]
+    evidence: list[Evidence]
+    marks: list[SourceVerification]
+    digest: str
+    signature: Signature | None
+
+    @property
+    def verification(self) -> str:
+        return _verification(self.digest, self.marks[0] if self.marks else None)
+
+
+def opened(patient: Patient, criterion: EligibilityCriterion, scan: ScheduledScan | None) -> Opened:
+    """One cell with its runs, evidence, verifications and signature."""
+    runs = list(
+        CriterionResult.objects.filter(
+            assessment__patient=patient,
+            criterion__identifier=criterion.identifier,
+            assessment__scheduled_scan=scan,
+        )
+        .select_related("assessment__version", "assessment__assessed_by", "criterion__version")
+        .order_by("-assessment__assessed_at", "-pk")
+    )
+    newest = runs[0] if runs else None
+    asked = newest.criterion if newest else criterion
+    marks = patient.verifications.filter(
+        criterion__identifier=criterion.identifier, scheduled_scan=scan
+    ).select_related("verified_by")
+    named = verification.variables_of(asked)
+    evidence = patient.evidence.select_related("recorded_by", "superseded_by").order_by(
+        "variable", "-pk"
+    )
+    return Opened(
+        patient=patient,
+        criterion=asked,
+        scan=scan,
+        result=newest,
+        runs=runs,
+        evidence=[one for one in evidence if one.variable in named],
+        marks=list(marks),
+        digest=verification.digest_of(patient, asked, scan=scan),
+        signature=_signature(newest),
+    )
+
+
+def judged(patient: Patient) -> list[Opened]:
+    """The cells of a patient that were judged at enrolment, to verify many at once."""
+    newest = patient.assessments.filter(gate=Gate.ENROLMENT).order_by("-assessed_at", "-pk").first()
+    if newest is None:
+        return []
+    results = newest.results.select_related("criterion").order_by("criterion__position")
+    return [opened(patient, one.criterion, None) for one in results]
+
+
+def _newest_results(patients: list[Patient]) -> dict[Key, CriterionResult]:
+    """The newest result of each criterion, of the newest scan where it is judged for scans."""
+    newest = (
+        EligibilityAssessment.objects.filter(patient__in=patients)
+        .order_by("patient", "gate", "scheduled_scan", "-assessed_at", "-pk")
+        .distinct("patient", "gate", "scheduled_scan")
+    )
+    found = (
+        CriterionResult.objects.filter(assessment__in=newest.values("pk"))
+        .select_related("criterion", "assessment")
+        .defer("workings", "reason", "assessment__inputs")
+        .order_by("assessment__assessed_at", "pk")
+    )
+    results: dict[Key, CriterionResult] = {}
+    for one in found:
+        # A criterion of enrolment shows its enrolment, though judged again before an injection.
+        if one.criterion.gate != Gate.ENROLMENT or one.assessment.gate == Gate.ENROLMENT:
+            results[one.assessment.patient_id, one.criterion.identifier] = one
+    return results
+
+
+def _newest_marks(patients: list[Patient]) -> dict[tuple[int, str, int | None], SourceVerification]:
+    rows = SourceVerification.objects.filter(patient__in=patients).select_related("criterion")
+    return {
+        (one.patient_id, one.criterion.identifier, one.scheduled_scan_id): one
+        for one in rows.order_by("verified_at", "pk")
+    }
+
+
+def _cell(
+    patient: Patient,
+    criterion: EligibilityCriterion,
+    results: dict[Key, CriterionResult],
+    marks: dict[tuple[int, str, int | None], SourceVerification],
+) -> Cell:
+    result = results.get((patient.pk, criterion.identifier))
+    if result is None:
+        return Cell(criterion.identifier)
+    scan = result.assessment.scheduled_scan_id
+    mark = marks.get((patient.pk, criterion.identifier, scan))
+    stand_in = ScheduledScan(pk=scan) if scan else None
+    digest = verification.digest_of(patient, result.criterion, scan=stand_in) if mark else ""
+    return Cell(
+        criterion.identifier,
+        result.word,
+        result.is_provisional,
+        _verification(digest, mark),
+        scan,
+    )
+
+
+def _verification(digest: str, mark: SourceVerification | None) -> str:
+    if mark is None:
+        return board.UNVERIFIED
+    return board.VERIFIED if mark.evidence_sha256 == digest else board.CHANGED
+
+
+def _is_despite(patient: Patient) -> bool:
+    enrolment: Enrolment | None = getattr(patient, "enrolment", None)
+    return enrolment is not None and enrolment.is_despite_criteria
+
+
+def _signature(result: CriterionResult | None) -> Signature | None:
+    if result is None:
+        return None
+    return Signature.objects.filter(
+        subject_table=EligibilityAssessment._meta.db_table, subject_pk=result.assessment_id
+    ).first()
+
+
+def neighbours(
+    criteria: list[EligibilityCriterion], identifier: str
+) -> Iterator[EligibilityCriterion | None]:
+    """The criteria before and after one, for walking along a patient's row."""
+    names = [one.identifier for one in criteria]
+    at = names.index(identifier) if identifier in names else -1
+    yield criteria[at - 1] if at > 0 else None
+    yield criteria[at + 1] if 0 <= at < len(criteria) - 1 else None
+
+
+def with_sites(trial_sites: QuerySet[Site]) -> list[Site]:
+    """Sites with the versions they follow, ready for `columns`."""
+    activations = Prefetch(
+        "activations__version", ProtocolVersion.objects.defer("definition", "text")
+    )
+    return list(trial_sites.prefetch_related("activations", activations).order_by("code"))

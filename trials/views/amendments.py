@@ -1,0 +1,40 @@
+"""An amendment at a site: what it would change for whom, and letting it hold."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from trials import permissions
+from trials.forms import ActivationForm
+from trials.models import ProtocolVersion, Site
+from trials.services import amendments
+from trials.views.acts import form_methods, form_page, perform, sent
+
+
+@form_methods
+def amendment(request: HttpRequest, pk: int, version: int) -> HttpResponse:
+    """Try a version on every patient of the site; beneath it, the act that activates it."""
+    site = permissions.fetched(
+        Site.objects.select_related("trial"), request.user, "version.activate", pk=pk
+    )
+    row = get_object_or_404(ProtocolVersion, pk=version, trial=site.trial_id)
+    form = ActivationForm(sent(request))
+
+    def activate(found: dict) -> str:
+        amendments.activate(row, site=site, by=request.user, **found)
+        return reverse("site", args=[site.pk])
+
+    done = perform(request, form, activate)
+    if done:
+        return done
+    context = {
+        "form": form,
+        "site": site,
+        "version": row,
+        "current": site.version_in_force,
+        "run": amendments.dry_run(row, site=site, by=request.user),
+        "amendment": row.definition.get("amendment"),
+    }
+    return form_page(request, "trials/amendment.html", context)
