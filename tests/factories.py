@@ -171,11 +171,10 @@ def make_patient(site: Site, *, by: User | None = None, sex: str = "F") -> Patie
     return patients.register(site, sex_at_birth=sex, birth="1961-04-23", by=by)
 
 
-def make_enrolled(site: Site, *, by: User) -> Patient:
-    """A patient enrolled on an eligible assessment that stands."""
-    patient = make_patient(site, by=by)
+def make_assessment(patient: Patient, *, by: User) -> EligibilityAssessment:
+    """An eligible verdict, without criteria."""
     with framed():
-        EligibilityAssessment.objects.create(
+        return EligibilityAssessment.objects.create(
             patient=patient,
             version=patient.site.version_in_force,
             gate=EligibilityCriterion.Gate.ENROLMENT,
@@ -184,6 +183,13 @@ def make_enrolled(site: Site, *, by: User) -> Patient:
             assessed_by=by,
             software_version="test",
         )
+
+
+def make_enrolled(site: Site, *, by: User) -> Patient:
+    """A patient enrolled on an eligible assessment that stands."""
+    patient = make_patient(site, by=by)
+    make_assessment(patient, by=by)
+    with framed():
         patient.state = Patient.State.ENROLLED
         patient.identifier = f"{site.code}-{patient.number:03d}"
         patient.save(update_fields=["state", "identifier"])

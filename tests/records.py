@@ -144,11 +144,10 @@ def make_record(site: Site, *, by: User) -> Record:
 
 
 def _screened(site: Site, *, by: User) -> Patient:
-    """A patient in screening, with an eligible verdict that stands."""
-    patient = factories.make_enrolled(site, by=by)
-    with factories.framed():
-        patient.state = Patient.State.SCREENING
-        patient.save(update_fields=["state"])
+    """A patient in screening, with a signed eligible verdict that stands."""
+    patient = factories.make_patient(site, by=by)
+    factories.make_consent(patient, by=by)
+    factories.sign(factories.make_assessment(patient, by=by))
     return patient
 
 

@@ -162,16 +162,16 @@ def test_the_application_is_refused(statement):
 
 
 WRITES = {
-    "insert": "insert into trials_site (trial_id, code, name, time_zone) "
-    "select trial_id, code || 'x', name, time_zone from trials_site",
+    "insert": "insert into trials_site (trial_id, code, name, time_zone, state) "
+    "select trial_id, code || 'x', name, time_zone, state from trials_site",
     "update": "update trials_site set name = name || 'x'",
     "update that changes nothing": "update trials_site set name = name",
     "update in a common table expression": (
         "with changed as (update trials_site set name = 'x' returning id) select * from changed"
     ),
     "insert or update": (
-        "insert into trials_site (id, trial_id, code, name, time_zone) "
-        "select id, trial_id, code, 'x', time_zone from trials_site "
+        "insert into trials_site (id, trial_id, code, name, time_zone, state) "
+        "select id, trial_id, code, 'x', time_zone, state from trials_site "
         "on conflict (id) do update set name = excluded.name"
     ),
     "merge": (
@@ -193,9 +193,9 @@ def test_a_write_without_a_frame_is_refused(site, statement):
 
 def copy_in(site: Site) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        columns = "trials_site (trial_id, code, name, time_zone)"
+        columns = "trials_site (trial_id, code, name, time_zone, state)"
         with cursor.copy(f"copy {columns} from stdin") as into:
-            into.write_row((site.trial_id, "copied", "A site", "UTC"))
+            into.write_row((site.trial_id, "copied", "A site", "UTC", "planned"))
 
 
 @pytest.mark.requirement("R2")

@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from tests import factories, records
 from tests.records import Record
-from trials.models import Membership, Site, Trial, User
+from trials.models import Cohort, Job, Membership, Site, Trial, User
 from trials.roles import PERMISSIONS, Role
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,7 @@ AT_SITE, IN_TRIAL, ELSEWHERE, OTHER_TRIAL, NOT_NOW = (
 )
 PLACES = (AT_SITE, IN_TRIAL, ELSEWHERE, OTHER_TRIAL)
 DAY = timedelta(days=1)
+TODAY = timezone.localdate().isoformat()
 DONE = {200, 201, 204, 302, 409, 422}
 
 
@@ -152,7 +153,53 @@ TABLE: dict[tuple[str, str], Need] = {
     ("evidence_correct", "GET"): OnRow("evidence.record"),
     ("evidence_correct", "POST"): OnRow("evidence.record"),
     ("patient_assess", "POST"): OnRow("eligibility.assess"),
+    ("patient_enrol", "GET"): OnRow("patient.enrol"),
     ("patient_enrol", "POST"): OnRow("patient.enrol"),
+    ("patient_despite", "GET"): OnRow("patient.enrol_despite"),
+    ("patient_despite", "POST"): OnRow("patient.enrol_despite"),
+    ("patient_rescreen", "GET"): OnRow("patient.screen"),
+    ("patient_rescreen", "POST"): OnRow("patient.screen"),
+    ("patient_withdraw", "GET"): OnRow("patient.withdraw"),
+    ("patient_withdraw", "POST"): OnRow("patient.withdraw"),
+    ("verdict_sign", "GET"): OnRow("eligibility.sign"),
+    ("verdict_sign", "POST"): OnRow("eligibility.sign"),
+    ("assessment_replay", "GET"): OnRow("eligibility.replay"),
+    ("board_cell", "GET"): OnRow("eligibility.view"),
+    ("board_cell", "POST"): OnRow("eligibility.verify"),
+    ("board_verify", "GET"): OnRow("eligibility.verify"),
+    ("board_verify", "POST"): OnRow("eligibility.verify"),
+    ("screening_log", "GET"): OnList("screening_log.view"),
+    ("screening_log_csv", "GET"): OnList("screening_log.view"),
+    ("reconsent", "GET"): OnList("patient.view"),
+    ("trial_upload", "GET"): OnList("trial.load"),
+    ("trial_upload", "POST"): OnList("trial.load"),
+    ("trial_schema", "GET"): OnList("trial.view"),
+    ("trial_file", "GET"): OnTrial("trial.view"),
+    ("trial_usdm", "GET"): OnTrial("trial.view"),
+    ("conflict_settle", "GET"): OnTrial("trial.settle"),
+    ("conflict_settle", "POST"): OnTrial("trial.settle"),
+    ("cohort_switch", "GET"): OnTrial("cohort.close"),
+    ("cohort_switch", "POST"): OnTrial("cohort.close"),
+    ("sites", "GET"): OnList("site.view"),
+    ("site", "GET"): OnRow("site.view"),
+    ("site_move", "GET"): OnRow("site.manage"),
+    ("site_move", "POST"): OnRow("site.manage"),
+    ("approval_new", "GET"): OnRow("site.manage"),
+    ("approval_new", "POST"): OnRow("site.manage"),
+    ("approval_end", "GET"): OnRow("site.manage"),
+    ("approval_end", "POST"): OnRow("site.manage"),
+    ("consent_version_new", "GET"): OnRow("site.manage"),
+    ("consent_version_new", "POST"): OnRow("site.manage"),
+    ("leader_new", "GET"): OnRow("site.manage"),
+    ("leader_new", "POST"): OnRow("site.manage"),
+    ("delegation_new", "GET"): OnRow("delegation.sign"),
+    ("delegation_new", "POST"): OnRow("delegation.sign"),
+    ("delegation_end", "GET"): OnRow("delegation.sign"),
+    ("delegation_end", "POST"): OnRow("delegation.sign"),
+    ("amendment", "GET"): OnRow("version.activate"),
+    ("amendment", "POST"): OnRow("version.activate"),
+    ("job_again", "GET"): OnList("jobs.order"),
+    ("job_again", "POST"): OnList("jobs.order"),
     ("assessment", "GET"): OnRow("eligibility.view"),
     ("eligibility", "GET"): OnList("eligibility.view"),
     ("screening_end", "GET"): OnRow("patient.screen"),
@@ -217,6 +264,39 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_assessments", "GET"): OnRow("eligibility.view"),
     ("api_assessments", "POST"): OnRow("eligibility.assess"),
     ("api_enrol", "POST"): OnRow("patient.enrol"),
+    ("api_conditions", "GET"): OnRow("patient.enrol"),
+    ("api_enrol_despite", "POST"): OnRow("patient.enrol_despite"),
+    ("api_rescreen", "POST"): OnRow("patient.screen"),
+    ("api_withdrawals", "GET"): OnRow("patient.view"),
+    ("api_withdrawals", "POST"): OnRow("patient.withdraw"),
+    ("api_sign", "POST"): OnRow("eligibility.sign"),
+    ("api_replay", "GET"): OnRow("eligibility.replay"),
+    ("api_board", "GET"): OnList("eligibility.view"),
+    ("api_board_cell", "GET"): OnRow("eligibility.view"),
+    ("api_board_verify", "POST"): OnRow("eligibility.verify"),
+    ("api_screening_log", "GET"): OnList("screening_log.view"),
+    ("api_reconsent", "GET"): OnList("patient.view"),
+    ("api_trial_files", "POST"): OnList("trial.load"),
+    ("api_trial_schema", "GET"): OnList("trial.view"),
+    ("api_trial_file", "GET"): OnTrial("trial.view"),
+    ("api_trial_usdm", "GET"): OnTrial("trial.view"),
+    ("api_conflicts", "GET"): OnTrial("trial.view"),
+    ("api_conflicts", "POST"): OnTrial("trial.settle"),
+    ("api_cohorts", "GET"): OnTrial("trial.view"),
+    ("api_cohort_switch", "POST"): OnTrial("cohort.close"),
+    ("api_sites", "GET"): OnList("site.view"),
+    ("api_site", "GET"): OnRow("site.view"),
+    ("api_site_move", "POST"): OnRow("site.manage"),
+    ("api_approvals", "POST"): OnRow("site.manage"),
+    ("api_approval_end", "POST"): OnRow("site.manage"),
+    ("api_consent_versions", "POST"): OnRow("site.manage"),
+    ("api_leader", "POST"): OnRow("site.manage"),
+    ("api_delegations", "GET"): OnRow("site.view"),
+    ("api_delegations", "POST"): OnRow("delegation.sign"),
+    ("api_delegation_end", "POST"): OnRow("delegation.sign"),
+    ("api_amendment", "GET"): OnRow("version.activate"),
+    ("api_amendment", "POST"): OnRow("version.activate"),
+    ("api_job_again", "POST"): OnList("jobs.order"),
     ("api_screening_end", "POST"): OnRow("patient.screen"),
     ("api_scan_reschedule", "POST"): OnRow("scan.schedule"),
     ("api_scans", "GET"): OnRow("patient.view"),
@@ -268,6 +348,32 @@ ROWS: dict[str, Of] = {
     "patient_enrol": lambda r: r.screened,
     "enrol": lambda r: r.screened,
     "screening_end": lambda r: r.screened,
+    "patient_despite": lambda r: r.screened,
+    "enrol_despite": lambda r: r.screened,
+    "conditions": lambda r: r.screened,
+    "verdict_sign": lambda r: r.assessment,
+    "sign": lambda r: r.assessment,
+    "assessment_replay": lambda r: r.assessment,
+    "replay": lambda r: r.assessment,
+    **dict.fromkeys(
+        [
+            "site",
+            "site_move",
+            "approval_new",
+            "approvals",
+            "consent_version_new",
+            "consent_versions",
+            "leader_new",
+            "leader",
+            "delegation_new",
+            "delegations",
+            "amendment",
+        ],
+        lambda r: r.site,
+    ),
+    "approval_end": lambda r: r.site.approvals.first(),
+    "delegation_end": lambda r: r.site.delegations.first(),
+    "job_again": lambda _: Job.objects.filter(state="parked").first(),
     "scan_reschedule": lambda r: r.prepared,
     "scan": lambda r: r.scan,
     "scan_assess": lambda r: r.prepared,
@@ -316,6 +422,7 @@ INJECTION = {
     "height_cm": 170,
 }
 TIMES = ("assayed_at", "residual_at", "injected_at")
+DAY_OF = {"granted_on": "2026-01-01", "valid_from": "2026-01-01", "starts_on": "2026-01-01"}
 # What is sent, by address; an address that is not here is sent nothing.
 BODIES: dict[str, Of] = {
     "login": lambda _: {"username": "nobody", "password": "wrong"},
@@ -334,9 +441,67 @@ BODIES: dict[str, Of] = {
     "evidence_correct": lambda _: WORDS | {"value": "171", "unit": "cm"},
     "api_evidence_correct": lambda _: WORDS | {"value": 171, "unit": "cm"},
     "api_assessments": lambda _: {"gate": "enrolment"},
+    **dict.fromkeys(["patient_enrol", "api_enrol"], lambda _: {"cohort": "MAIN"}),
     "scan_assess": lambda _: {"gate": "pre_injection"},
-    "screening_end": lambda _: WORDS,
+    "screening_end": lambda _: WORDS | {"category": "criteria"},
     "api_screening_end": lambda _: WORDS,
+    **dict.fromkeys(["patient_rescreen", "api_rescreen"], lambda _: WORDS),
+    **dict.fromkeys(
+        ["patient_despite", "api_enrol_despite", "verdict_sign", "api_sign"],
+        lambda _: WORDS | {"password": factories.PASSWORD},
+    ),
+    **dict.fromkeys(
+        ["patient_withdraw", "api_withdrawals"],
+        lambda _: (
+            WORDS | {"extent": "scans", "initiative": "patient", "withdrawn_at": "2026-03-01"}
+        ),
+    ),
+    **dict.fromkeys(["board_cell", "board_verify"], lambda _: {"evidence_sha256": "0" * 64}),
+    "api_board_verify": lambda r: {"seen": {_criterion(r): "0" * 64}},
+    **dict.fromkeys(["trial_upload", "api_trial_files"], lambda _: {"text": "schema: other"}),
+    **dict.fromkeys(
+        ["conflict_settle", "api_conflicts"],
+        lambda _: {"conflict": "phase", "choice": "Phase 3", "basis": "the protocol"},
+    ),
+    **dict.fromkeys(
+        [
+            "cohort_switch",
+            "api_cohort_switch",
+            "site_move",
+            "api_site_move",
+            "job_again",
+            "api_job_again",
+        ],
+        lambda _: WORDS,
+    ),
+    **dict.fromkeys(
+        ["approval_new", "api_approvals"],
+        lambda _: DAY_OF | {"kind": "ethics", "reference": "on file"},
+    ),
+    **dict.fromkeys(["approval_end", "api_approval_end"], lambda _: WORDS | {"ended_on": TODAY}),
+    **dict.fromkeys(
+        ["consent_version_new", "api_consent_versions"],
+        lambda _: DAY_OF | {"version": "3.0", "language": "en"},
+    ),
+    **dict.fromkeys(
+        ["leader_new", "api_leader"], lambda r: WORDS | {"user": r.site.principal_investigator.pk}
+    ),
+    **dict.fromkeys(
+        ["delegation_new", "api_delegations"],
+        lambda r: (
+            DAY_OF
+            | {
+                "user": r.site.principal_investigator.pk,
+                "duty": "sign",
+                "password": factories.PASSWORD,
+            }
+        ),
+    ),
+    **dict.fromkeys(["delegation_end", "api_delegation_end"], lambda _: WORDS | {"ends_on": TODAY}),
+    **dict.fromkeys(
+        ["amendment", "api_amendment"],
+        lambda _: {"effective_on": TODAY, "reference": "on file"},
+    ),
     "scan_reschedule": lambda _: WORDS | {"planned_at": "2026-03-03T12:00"},
     "api_scan_reschedule": lambda _: WORDS | {"planned_at": "2026-03-03T12:00Z"},
     "scan_new": lambda r: {"planned_scan": r.unscheduled.pk, "planned_at": "2026-03-02T12:00"},
@@ -372,6 +537,7 @@ BODIES: dict[str, Of] = {
     "api_exports": lambda r: {"trial": r.trial.identifier, "reason": "interim analysis"},
 }
 QUERIES: dict[str, Of] = {
+    "api_board": lambda r: {"trial": r.trial.identifier},
     "query_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "deviation_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "evidence_new": lambda _: {"variable": "height"},
@@ -384,7 +550,35 @@ OTHERWISE = {
     ("password_change", "POST"): 422,
     ("api_tokens", "POST"): 401,
     ("api_token", "DELETE"): 409,
+    # Nobody here failed screening, leads the site or was enrolled on paper; the verdict is
+    # signed, the version in force, the digest of the evidence made up, the file no trial file.
+    ("patient_despite", "POST"): 422,
+    ("api_enrol_despite", "POST"): 409,
+    ("trial_upload", "POST"): 422,
+    ("api_trial_files", "POST"): 422,
+    **dict.fromkeys(
+        [
+            ("patient_rescreen", "POST"),
+            ("api_rescreen", "POST"),
+            ("verdict_sign", "POST"),
+            ("api_sign", "POST"),
+            ("board_cell", "POST"),
+            ("board_verify", "POST"),
+            ("api_board_verify", "POST"),
+            ("delegation_new", "POST"),
+            ("api_delegations", "POST"),
+            ("delegation_end", "POST"),
+            ("api_delegation_end", "POST"),
+            ("amendment", "POST"),
+            ("api_amendment", "POST"),
+        ],
+        409,
+    ),
 }
+
+
+def _criterion(record: Record) -> str:
+    return record.site.version_in_force.criteria.first().identifier
 
 
 def _subject(record: Record) -> dict:
@@ -408,6 +602,13 @@ def address(name: str, record: Record) -> str:
         "reading_identifier": record.series.reading_identifier,
         "quantity": "suvmax",
         "rest": "v1/nowhere/",
+        "number": 1,
+        "version": record.site.version_in_force.pk,
+        "conflict": "phase",
+        "cohort": "MAIN",
+        "switch": "close",
+        "move": "suspend",
+        "criterion": _criterion(record),
     }
     keys = pattern.pattern.converters
     if "pk" in keys:
@@ -477,7 +678,17 @@ def quiet_and_unthrottled():
 @pytest.fixture
 def record() -> Record:
     site = factories.make_site(factories.make_trial())
-    return records.make_record(site, by=records.everyone(site.trial))
+    made = records.make_record(site, by=records.everyone(site.trial))
+    with factories.framed():
+        version = site.trial.newest_version
+        # The sources disagree on the phase, and there is a cohort to close.
+        stated = {"text": "Phase 2", "source": [], "conflict": [{"text": "Phase 3", "source": []}]}
+        version.definition = {"phase": stated}
+        version.save(update_fields=["definition"])
+        Cohort.objects.create(version=version, identifier="MAIN", label="Everybody")
+        Job.objects.create(kind="imaging.clear", actor=made.site.principal_investigator)
+        Job.objects.update(state="parked")
+    return made
 
 
 @pytest.fixture

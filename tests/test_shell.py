@@ -295,7 +295,7 @@ def inside(links: list[str]) -> set[str]:
         (Role.STATISTICIAN, ["Home", "Trials", "Exports"]),
         (
             Role.TECHNOLOGIST,
-            ["Home", "Trials", "Patients", "Images", "Queries", "Deviations"],
+            ["Home", "Trials", "Sites", "Patients", "Images", "Queries", "Deviations"],
         ),
     ],
 )

@@ -98,6 +98,12 @@ def parse(text: str, *, schema: Mapping[str, Any]) -> Definition:
     return definition
 
 
+def completed(definition: Definition, identifier: str) -> Definition:
+    """A definition with every section; one kept by an earlier release has fewer."""
+    known = {"identifier": identifier, "sources": {}, "tracers": [], "planned_scans": []}
+    return {**_ABSENT, **known, "criteria": [], **definition}
+
+
 def dump(definition: Definition) -> str:
     """A definition as a trial file; parsed again, it has the same digest."""
     return trial_yaml.text({key: value for key, value in definition.items() if value is not None})

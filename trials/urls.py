@@ -105,4 +105,5 @@ urlpatterns = [
     path("deviations/<int:pk>/close/", deviations.deviation_close, name="deviation_close"),
     path("audit/", record.audit, name="audit"),
     path("jobs/", record.jobs, name="jobs"),
+    path("jobs/<int:pk>/order-again/", record.job_again, name="job_again"),
 ]

@@ -185,6 +185,8 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "PatientState": "trials.models.Patient.State",
+        "SiteState": "trials.models.Site.State",
+        "ApprovalKind": "trials.models.SiteApproval.Kind",
         "ScanState": "trials.models.ScheduledScan.State",
         "QueryState": "trials.models.Query.State",
         "DeviationState": "trials.models.Deviation.State",

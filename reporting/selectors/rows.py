@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, F, FilteredRelation, Min, Q, Window
+from django.db.models import Count, F, FilteredRelation, Min, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 from django.urls import reverse
 
@@ -30,6 +30,7 @@ from trials.models import (
     Query,
     ScheduledScan,
     Trial,
+    Withdrawal,
 )
 
 CHUNK = 2000
@@ -47,6 +48,10 @@ def computed(function: Callable[..., Any], *lookups: str) -> Computed:
     return Computed(function, lookups)
 
 
+# How far a withdrawal has to reach for nothing of the patient to be used any more.
+NO_MORE_USE = (Withdrawal.Extent.USE, Withdrawal.Extent.DESTROY)
+
+
 @dataclass(frozen=True)
 class Source:
     """The rows of a dataset in their order, and for each column its look-up."""
@@ -62,11 +67,22 @@ def of(dataset: Dataset, trial: Trial) -> Iterator[list[Any]]:
     lookups = list(dict.fromkeys(lookup for reader in readers for lookup in reader.lookups))
     places = [tuple(lookups.index(lookup) for lookup in reader.lookups) for reader in readers]
     calls = [reader.function for reader in readers]
-    for row in source.rows(trial).values_list(*lookups).iterator(chunk_size=CHUNK):
+    rows = _in_use(dataset, source, trial)
+    for row in rows.values_list(*lookups).iterator(chunk_size=CHUNK):
         yield [
             call(*(row[place] for place in taken))
             for call, taken in zip(calls, places, strict=True)
         ]
+
+
+def _in_use(dataset: Dataset, source: Source, trial: Trial) -> Any:
+    """The rows whose patients let them be used; a patient stays in the list of patients alone."""
+    rows = source.rows(trial)
+    patient = source.columns.get("patient", "")
+    if dataset.name == "patients" or not isinstance(patient, str) or not patient:
+        return rows
+    path = patient.removesuffix("identifier")
+    return rows.exclude(**{f"{path}withdrawals__extent__in": NO_MORE_USE})
 
 
 def _reader(dataset: Dataset, source: Source, name: str) -> Computed:
@@ -102,7 +118,14 @@ def _subject(path: str) -> dict[str, str | Computed]:
 def _patients(trial: Trial):
     return (
         Patient.objects.filter(trial=trial)
-        .annotate(consented_at=Min("consents__signed_at"))
+        .annotate(
+            consented_at=Min("consents__signed_at"),
+            reach=Subquery(
+                Withdrawal.objects.filter(patient=OuterRef("pk"))
+                .order_by("-pk")
+                .values("extent")[:1]
+            ),
+        )
         .order_by("identifier")
     )
 
@@ -229,6 +252,11 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "birth_year": computed(derived.birth_year, "birth"),
                 "age_at_consent": computed(derived.age_years, "birth", "consented_at"),
                 "site_time_zone": "site__time_zone",
+                "enrolled_at": "enrolment__enrolled_at",
+                "is_enrolled_despite_criteria": "enrolment__is_despite_criteria",
+                "cohort": "enrolment__cohort__identifier",
+                "screen_failure": "screen_failure__category",
+                "withdrawal_extent": "reach",
             },
         ),
         "consents": Source(_consents, {**_subject("patient__"), "consent": "pk"}),

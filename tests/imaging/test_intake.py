@@ -188,5 +188,5 @@ def test_nothing_is_received_after_withdrawal(scan, coordinator, dataset):
         Patient.objects.filter(pk=scan.patient_id).update(state=Patient.State.WITHDRAWN)
     transmittal = Transmittal.objects.get(pk=transmittal.pk)
     file = SimpleUploadedFile("slice", a_slice(dataset, 1))
-    with pytest.raises(Refused, match="withdrew consent"):
+    with pytest.raises(Refused, match="withdrew"):
         intake.receive(transmittal, files=[file], by=coordinator)

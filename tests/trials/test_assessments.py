@@ -114,7 +114,7 @@ def words(assessment):
 def test_the_evidence_of_the_demonstration_makes_its_patient_eligible(site, coordinator):
     made = assessments.assess(screened(site, coordinator), gate="enrolment", by=coordinator)
     assert words(made) == dict.fromkeys(
-        ["I1", "I2", "I3", "I4", "E1", "E2", "E3", "E4", "E5"], "satisfied"
+        ["I1", "I2", "I3", "I4", "E1", "E2", "E3", "E4", "E5", "I5", "I6"], "satisfied"
     )
     assert made.verdict == EligibilityAssessment.Verdict.ELIGIBLE
 

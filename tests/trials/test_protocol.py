@@ -217,9 +217,9 @@ def test_a_change_is_told_in_a_sentence(demo):
     demo["sponsor"] = {"text": "Somebody", "source": ["DEMO"]}
     new = parsed(yaml.safe_dump(demo, sort_keys=False))
     assert sorted(protocol.difference(old, new)) == [
-        "Criterion I6 is removed.",
         'Criterion I1, expression: was {"op": "ge", "var": "age_years", "at": "consent", '
         '"value": 18}, is {"op": "ge", "var": "age_years", "at": "consent", "value": 21}.',
+        "Criterion I6 is removed.",
         "Planned scan: the order changed.",
         'sponsor: was null, is {"text": "Somebody", "source": ["DEMO"]}.',
     ]

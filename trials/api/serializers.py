@@ -54,7 +54,7 @@ class Me(Rows):
 class Site(Rows):
     class Meta:
         model = models.Site
-        fields = ["id", "code", "name", "time_zone"]
+        fields = ["id", "code", "name", "time_zone", "state"]
 
 
 class Version(Rows):
@@ -149,6 +149,8 @@ class Patient(Rows):
         fields = [
             "id",
             "identifier",
+            "screening_number",
+            "rescreening_of",
             "trial",
             "site",
             "site_code",
@@ -176,7 +178,9 @@ class Consent(Rows):
             "signed_at",
             "signatory",
             "obtained_by",
+            "obtained_by_user",
             "copy_given",
+            "options",
             "withdrawn_at",
             "recorded_at",
         ]
@@ -186,9 +190,12 @@ class RecordConsent(serializers.Serializer):
     version = Line(max_length=40)
     language = Line(max_length=10)
     signed_at = Line(max_length=40, help_text="A date, or a date and time with zone.")
-    signatory = Line(max_length=40, help_text="patient or representative.")
+    signatory = Line(max_length=40, help_text="patient, representative or witnessed.")
     obtained_by = Line(max_length=120, help_text="Who explained the trial.")
     copy_given = serializers.BooleanField(allow_null=True, default=None)
+    options = CleanJSONField(
+        default=dict, help_text="Optional consents: biobank, image_sharing, second_scan."
+    )
 
 
 class Reason(serializers.Serializer):
@@ -211,6 +218,7 @@ class Evidence(Rows):
             "observed_at",
             "is_study_specific",
             "source",
+            "details",
             "superseded_by",
             "recorded_by",
             "recorded_at",
@@ -224,6 +232,11 @@ class Fact(serializers.Serializer):
     unit = Line(max_length=30, allow_blank=True, default="")
     observed_at = Line(max_length=40, help_text="2026, 2026-03, 2026-03-02 or with time and zone.")
     source = Line(max_length=200, help_text="The document, device or person it is from.")
+    details = CleanJSONField(
+        default=None,
+        allow_null=True,
+        help_text="What belongs to the value: specimen, method, reference range, criteria set.",
+    )
 
 
 class RecordEvidence(Fact):
@@ -279,6 +292,8 @@ class Assessment(Rows):
             "assessed_at",
             "assessed_by",
             "software_version",
+            "engine",
+            "inputs_sha256",
             "results",
         ]
 
@@ -416,6 +431,7 @@ class Deviation(Rows):
             "rule",
             "text",
             "values",
+            "is_important",
             "state",
             "recorded_by",
             "recorded_at",

@@ -2,14 +2,75 @@
 
 from django.urls import path
 
-from trials.api.views import accounts, patients, record, scans, trials
+from trials.api.views import (
+    accounts,
+    definitions,
+    eligibility,
+    patients,
+    record,
+    scans,
+    sites,
+    trials,
+)
 
 urlpatterns = [
     path("tokens/", accounts.Tokens.as_view(), name="api_tokens"),
     path("tokens/current/", accounts.CurrentToken.as_view(), name="api_token"),
     path("me/", accounts.Myself.as_view(), name="api_me"),
     path("trials/", trials.Trials.as_view(), name="api_trials"),
+    path("trials/files/", definitions.TrialFiles.as_view(), name="api_trial_files"),
+    path("trials/schema/", definitions.TrialSchema.as_view(), name="api_trial_schema"),
     path("trials/<slug:identifier>/", trials.OneTrial.as_view(), name="api_trial"),
+    path(
+        "trials/<slug:identifier>/versions/<int:number>/file/",
+        definitions.TrialFile.as_view(),
+        name="api_trial_file",
+    ),
+    path(
+        "trials/<slug:identifier>/versions/<int:number>/usdm/",
+        definitions.TrialUsdm.as_view(),
+        name="api_trial_usdm",
+    ),
+    path(
+        "trials/<slug:identifier>/conflicts/",
+        definitions.Conflicts.as_view(),
+        name="api_conflicts",
+    ),
+    path("trials/<slug:identifier>/cohorts/", definitions.Cohorts.as_view(), name="api_cohorts"),
+    path(
+        "trials/<slug:identifier>/cohorts/<str:cohort>/<str:switch>/",
+        definitions.SwitchCohort.as_view(),
+        name="api_cohort_switch",
+    ),
+    path("sites/", sites.Sites.as_view(), name="api_sites"),
+    path("sites/<int:pk>/", sites.OneSite.as_view(), name="api_site"),
+    path("sites/<int:pk>/approvals/", sites.Approvals.as_view(), name="api_approvals"),
+    path("approvals/<int:pk>/end/", sites.EndApproval.as_view(), name="api_approval_end"),
+    path(
+        "sites/<int:pk>/consent-versions/",
+        sites.ConsentVersions.as_view(),
+        name="api_consent_versions",
+    ),
+    path("sites/<int:pk>/principal-investigator/", sites.Leader.as_view(), name="api_leader"),
+    path("sites/<int:pk>/delegations/", sites.Delegations.as_view(), name="api_delegations"),
+    path("delegations/<int:pk>/end/", sites.EndDelegation.as_view(), name="api_delegation_end"),
+    path("sites/<int:pk>/versions/<int:version>/", sites.DryRun.as_view(), name="api_amendment"),
+    path("sites/<int:pk>/<str:move>/", sites.MoveSite.as_view(), name="api_site_move"),
+    path("screening-log/", eligibility.ScreeningLog.as_view(), name="api_screening_log"),
+    path("reconsent/", eligibility.Reconsent.as_view(), name="api_reconsent"),
+    path("board/", eligibility.Board.as_view(), name="api_board"),
+    path(
+        "board/patients/<int:pk>/verify/",
+        eligibility.Verify.as_view(),
+        name="api_board_verify",
+    ),
+    path(
+        "board/patients/<int:pk>/<str:criterion>/",
+        eligibility.Cell.as_view(),
+        name="api_board_cell",
+    ),
+    path("assessments/<int:pk>/sign/", eligibility.SignVerdict.as_view(), name="api_sign"),
+    path("assessments/<int:pk>/replay/", eligibility.ReplayAssessment.as_view(), name="api_replay"),
     path("patients/", patients.Patients.as_view(), name="api_patients"),
     path("patients/<int:pk>/", patients.OnePatient.as_view(), name="api_patient"),
     path("patients/<int:pk>/consents/", patients.Consents.as_view(), name="api_consents"),
@@ -25,6 +86,22 @@ urlpatterns = [
         name="api_evidence_correct",
     ),
     path("patients/<int:pk>/assessments/", patients.Assessments.as_view(), name="api_assessments"),
+    path(
+        "patients/<int:pk>/enrolment-conditions/",
+        eligibility.Conditions.as_view(),
+        name="api_conditions",
+    ),
+    path(
+        "patients/<int:pk>/enrol-despite/",
+        eligibility.EnrolDespite.as_view(),
+        name="api_enrol_despite",
+    ),
+    path("patients/<int:pk>/rescreen/", eligibility.Rescreen.as_view(), name="api_rescreen"),
+    path(
+        "patients/<int:pk>/withdrawals/",
+        eligibility.Withdrawals.as_view(),
+        name="api_withdrawals",
+    ),
     path("patients/<int:pk>/enrol/", patients.Enrolment.as_view(), name="api_enrol"),
     path(
         "patients/<int:pk>/end-screening/",
@@ -50,4 +127,5 @@ urlpatterns = [
     path("deviations/<int:pk>/close/", record.CloseDeviation.as_view(), name="api_deviation_close"),
     path("audit/", record.AuditTrail.as_view(), name="api_audit"),
     path("jobs/", record.Jobs.as_view(), name="api_jobs"),
+    path("jobs/<int:pk>/order-again/", record.OrderJobAgain.as_view(), name="api_job_again"),
 ]

@@ -18,7 +18,7 @@ from trials.models.patient import (
     Patient,
 )
 from trials.models.people import ApiToken, Membership, User
-from trials.models.record import AuditEvent, Deviation, Job, Query, QueryMessage
+from trials.models.record import AuditEvent, Deviation, Job, JobOrder, Query, QueryMessage
 from trials.models.scan import Injection, ScheduledScan
 from trials.models.scope import ScopedModel, ScopedQuerySet
 from trials.models.trial import (
@@ -49,6 +49,7 @@ __all__ = [
     "Evidence",
     "Injection",
     "Job",
+    "JobOrder",
     "Membership",
     "Patient",
     "PlannedScan",

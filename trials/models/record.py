@@ -187,3 +187,21 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+
+class JobOrder(models.Model):
+    """A parked job was ordered again by a person, and why. Jobs leave no trail, this does."""
+
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="orders")
+    reason = models.TextField()
+    error = models.CharField(max_length=500, blank=True)
+    ordered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    ordered_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} ordered again"

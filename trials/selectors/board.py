@@ -135,11 +135,11 @@ def _newest_results(patients: list[Patient]) -> dict[Key, CriterionResult]:
     """The newest result of each criterion, of the newest scan where it is judged for scans."""
     newest = (
         EligibilityAssessment.objects.filter(patient__in=patients)
-        .order_by("patient", "gate", "scheduled_scan", "-assessed_at", "-pk")
-        .distinct("patient", "gate", "scheduled_scan")
+        .order_by("patient_id", "gate", "scheduled_scan_id", "-assessed_at", "-pk")
+        .distinct("patient_id", "gate", "scheduled_scan_id")
     )
     found = (
-        CriterionResult.objects.filter(assessment__in=newest.values("pk"))
+        CriterionResult.objects.filter(assessment__in=[one.pk for one in newest.only("pk")])
         .select_related("criterion", "assessment")
         .defer("workings", "reason", "assessment__inputs")
         .order_by("assessment__assessed_at", "pk")

@@ -105,15 +105,30 @@ def _from(text: str, anchor: str) -> str:
 
 def _planned_scans(
     version: ProtocolVersion, sources: dict[str, str]
-) -> list[tuple[PlannedScan, list[str], dict]]:
-    """Each planned scan with its sources and the uptake window that is only proposed."""
+) -> list[tuple[PlannedScan, list[str], dict, list[dict]]]:
+    """Each planned scan with its sources, the uptake window that is only proposed, and how it
+    is acquired: what a source states, and what is proposed."""
     proposed = {
         scan["identifier"]: scan["uptake_minutes"]
         for scan in version.definition.get("planned_scans") or ()
         if scan["uptake_minutes"] and not in_force(scan["uptake_minutes"])
     }
     rows = _sourced(version.planned_scans.select_related("tracer"), sources)
-    return [(plan, keys, proposed.get(plan.identifier, {})) for plan, keys in rows]
+    stated = {one["identifier"]: one for one in version.definition.get("planned_scans") or ()}
+    return [
+        (plan, keys, proposed.get(plan.identifier, {}), _acquired(stated.get(plan.identifier, {})))
+        for plan, keys in rows
+    ]
+
+
+def _acquired(scan: dict) -> list[dict]:
+    """Coverage, reconstruction and reference regions, each in words."""
+    found = [scan.get(key) for key in ("coverage", "reconstruction")]
+    regions = [
+        one | {"text": f"Reference: {one['region'].replace('_', ' ')}"}
+        for one in scan.get("reference_regions") or ()
+    ]
+    return [one for one in [*found, *regions] if one]
 
 
 def _keys(definition: dict, statement: str) -> list[str]:

@@ -20,8 +20,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from trials.models import Job, User
+from trials import permissions
+from trials.models import Job, JobOrder, User
 from trials.services import audit
+from trials.services.errors import Refused
 
 LEASE = timedelta(seconds=10)
 HEARTBEAT_SECONDS = 2.0
@@ -148,6 +150,39 @@ def fenced(claim: Claim) -> Iterator[None]:
 def report(claim: Claim, progress: str) -> None:
     """Say how far the work is, for whoever waits."""
     Job.objects.filter(pk=claim.job, token=claim.token).update(progress=progress[:120])
+
+
+def order_again(job: Job, *, reason: str, by: User) -> Job:
+    """Let a parked job be tried three more times; its token goes on rising."""
+    permissions.require_somewhere(by, "jobs.order")
+    audit.require_reason(reason)
+    return _order_again(job, reason=reason, by=by)
+
+
+def order_parked(*, reason: str) -> list[Job]:
+    """Order every parked job again, as the system: for the command of an operator."""
+    audit.require_reason(reason)
+    parked = Job.objects.filter(state=Job.State.PARKED).order_by("pk")
+    return [_order_again(job, reason=reason, by=system_user()) for job in parked]
+
+
+def _order_again(job: Job, *, reason: str, by: User) -> Job:
+    from trials import tasks
+
+    with audit.action("job.ordered_again", actor=by, reason=reason):
+        locked = Job.objects.select_for_update().get(pk=job.pk)
+        if locked.state != Job.State.PARKED:
+            raise Refused(
+                "not-parked",
+                f"This job is {locked.get_state_display().lower()}: only a parked one is ordered "
+                "again.",
+            )
+        JobOrder.objects.create(job=locked, reason=reason, error=locked.error, ordered_by=by)
+        locked.state, locked.attempts = Job.State.QUEUED, 0
+        locked.not_before, locked.finished_at = timezone.now(), None
+        locked.save(update_fields=["state", "attempts", "not_before", "finished_at"])
+        transaction.on_commit(lambda: _wake(tasks.run_job, locked.pk), robust=True)
+    return locked
 
 
 def sweep() -> list[int]:

@@ -91,7 +91,7 @@ def require_participation(patient: Patient) -> None:
     if patient.state == Patient.State.WITHDRAWN:
         raise Refused(
             "withdrawn",
-            f"{patient} is withdrawn: nothing new may be collected or uploaded.",
+            f"{patient} withdrew: nothing new may be collected or uploaded.",
         )
     if patient.state == Patient.State.SCREEN_FAILED:
         raise Refused(

@@ -138,8 +138,13 @@ def _write(definition: protocol.Definition, text: str, *, by: User) -> Loaded:
 
 def _describe(trial: Trial, definition: protocol.Definition) -> None:
     """What the newest version says of the trial as a whole; unknown is empty."""
+    settled = {one.conflict: one.choice for one in reversed(trial.settlements.all())}
+    open_conflicts = protocol.conflicts(definition)
     for field in protocol.STATEMENTS:
-        setattr(trial, field, protocol.statement(definition[field]))
+        choices = [one.choice for one in open_conflicts.get(field, ())]
+        decided = settled.get(field)
+        stated = protocol.statement(definition[field])
+        setattr(trial, field, decided if decided in choices else stated)
     trial.conditions = (definition["conditions"] or {}).get("items", [])
     trial.is_demo = definition["is_demo"]
     trial.save(update_fields=[*protocol.STATEMENTS, "conditions", "is_demo"])

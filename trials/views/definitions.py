@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from trials import permissions, usdm
+from trials import permissions, protocol, usdm
 from trials.forms import CohortForm, SettlementForm, TrialFileForm
 from trials.models import ProtocolVersion, Trial
 from trials.services import cohorts, protocols, settlements
@@ -79,7 +79,8 @@ def trial_file(request: HttpRequest, identifier: str, number: int) -> HttpRespon
 def trial_usdm(request: HttpRequest, identifier: str, number: int) -> HttpResponse:
     """The definition of a version as CDISC USDM."""
     version = _version(request, identifier, number)
-    study = usdm.usdm(version.definition, version=version.label, system_version=VERSION)
+    definition = protocol.completed(version.definition, identifier)
+    study = usdm.usdm(definition, version=version.label, system_version=VERSION)
     text = json.dumps(study, indent=2, ensure_ascii=False)
     return _download(text, "application/json", f"{_name(version)}-usdm.json")
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from trials import permissions, protection
+from trials.forms import ReasonForm
 from trials.models import Job, Trial
 from trials.selectors import audit_trail, subjects, trail
+from trials.services import jobs as services
+from trials.views.acts import ActPage, act_page, form_methods, perform, sent
 
 FILTERS = ("trial", "patient", "table", "row")
 
@@ -44,7 +48,31 @@ def jobs(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(state=state)
     page = Paginator(rows, 50).get_page(request.GET.get("page"))
     context = {"page": page, "state": state, "states": Job.State.choices}
+    context["may_order"] = request.user.may("jobs.order")
     return render(request, "trials/jobs.html", context)
+
+
+@form_methods
+def job_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Order a parked job again."""
+    permissions.require_somewhere(request.user, "jobs.order")
+    job = get_object_or_404(Job, pk=pk)
+    form = ReasonForm(sent(request))
+    address = reverse("jobs")
+
+    def act(found: dict) -> str:
+        services.order_again(job, by=request.user, **found)
+        return address
+
+    done = perform(request, form, act)
+    page = ActPage(
+        f"Order job {job.pk} again",
+        "Order again",
+        address,
+        f"{job.kind}, {job.get_state_display().lower()}",
+        intro=f"It was given up after: {job.error or 'no error was kept'}",
+    )
+    return done or act_page(request, form, page)
 
 
 def _key(text: str) -> int | None:

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from trials import permissions
-from trials.api import serializers
+from trials.api import conduct, serializers
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.models import (
     Consent,
@@ -168,21 +168,22 @@ class Assessments(Endpoint):
 
 
 class Enrolment(Endpoint):
-    @operation("enrolPatient", tag="eligibility", answers=serializers.Patient)
+    @operation("enrolPatient", tag="eligibility", asks=conduct.Enrol, answers=serializers.Patient)
     def post(self, request: Request, pk: int) -> Response:
-        """Enrol on an eligible verdict that still stands; refused with what is missing."""
+        """Enrol on a signed verdict that still stands; refused with all that is missing."""
         patient = patient_for(request, "patient.enrol", pk)
-        return self.show(enrolment.enrol(patient, by=request.user), serializers.Patient)
+        given = asked(request, conduct.Enrol)
+        return self.show(enrolment.enrol(patient, by=request.user, **given), serializers.Patient)
 
 
 class EndScreening(Endpoint):
     @operation(
-        "endScreening", tag="eligibility", asks=serializers.Reason, answers=serializers.Patient
+        "endScreening", tag="eligibility", asks=conduct.EndScreening, answers=serializers.Patient
     )
     def post(self, request: Request, pk: int) -> Response:
         """End the screening of a patient who is not enrolled; nothing new is collected."""
         patient = patient_for(request, "patient.screen", pk)
-        given = asked(request, serializers.Reason)
+        given = asked(request, conduct.EndScreening)
         ended = enrolment.end_screening(patient, **given, by=request.user)
         return self.show(ended, serializers.Patient)
 

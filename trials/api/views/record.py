@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import Prefetch, QuerySet
+from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,7 +12,7 @@ from trials.api import serializers
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.models import Deviation, Job, Query, QueryMessage, ScopedModel
 from trials.selectors import audit_trail, trail
-from trials.services import deviations, queries, subjects
+from trials.services import deviations, jobs, queries, subjects
 
 QUERIES = Query.objects.select_related("trial", "opened_by").prefetch_related(
     Prefetch("messages", QueryMessage.objects.select_related("author"))
@@ -168,6 +169,16 @@ class Jobs(Endpoint):
         permissions.require_somewhere(request.user, "jobs.view")
         wanted = filtered(request, serializers.JobFilter)
         return self.page(Job.objects.filter(**wanted), serializers.Job)
+
+
+class OrderJobAgain(Endpoint):
+    @operation("orderJobAgain", tag="jobs", asks=serializers.Reason, answers=serializers.Job)
+    def post(self, request: Request, pk: int) -> Response:
+        """Let a parked job be tried again."""
+        permissions.require_somewhere(request.user, "jobs.order")
+        job = get_object_or_404(Job, pk=pk)
+        ordered = jobs.order_again(job, by=request.user, **asked(request, serializers.Reason))
+        return self.show(ordered, serializers.Job)
 
 
 def _narrowed(rows: QuerySet, wanted: dict, *, trial: str) -> QuerySet:
