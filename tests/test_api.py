@@ -517,6 +517,7 @@ EVIDENCE = [
     ("lesions.measurable_count", 2, ""),
     ("therapy.anticancer", [], ""),
     ("unable_to_tolerate_scan", False, ""),
+    ("ecog", 1, ""),
 ]
 
 
@@ -572,7 +573,19 @@ def test_a_patient_goes_all_the_way_by_the_api(demo):
         posted(site, f"{path}/evidence/", fact(variable, value, unit, yesterday))
     assessment = posted(site, f"{path}/assessments/", {"gate": "enrolment"})
     assert assessment["verdict"] == "eligible", assessment["results"]
-    assert posted(site, f"{path}/enrol/")["state"] == "enrolled"
+    assert problem(site.post(f"{API}{path}/enrol/")) == (409, "not-signed")
+    leader = logged_in(demo.principal_investigator)
+    posted(leader, f"/assessments/{assessment['id']}/sign/", {"password": factories.PASSWORD})
+    assert problem(site.post(f"{API}{path}/enrol/")) == (409, "no-cohort")
+    conditions = listed(site, f"{path}/enrolment-conditions/")["results"]
+    assert {one["code"] for one in conditions if not one["is_met"]} == {"no-cohort"}
+    assert posted(site, f"{path}/enrol/", {"cohort": "LYMPHOMA"})["state"] == "enrolled"
+    monitor = logged_in(factories.make_user(Role.MONITOR, trial=demo.trial, site=demo))
+    replayed = monitor.get(f"{API}/assessments/{assessment['id']}/replay/").json()
+    assert (replayed["is_same"], replayed["differences"]) == (True, [])
+    (row,) = listed(monitor, "/board/?trial=DEMO")["results"]
+    assert (row["verdict"], row["is_signed"], row["stands"]) == ("eligible", True, True)
+    assert {cell["word"] for cell in row["cells"]} == {"satisfied", "not applicable", ""}
 
     scan = posted(
         site,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from django.utils import timezone
+
+from trials import duties, site_readiness
 from trials.models import Site, Trial, User
 from trials.roles import Role
-from trials.services import accounts, jobs, sites
+from trials.services import accounts, amendments, delegations, jobs, protocols, sites
 
 DEMO_TRIAL = "DEMO"
 # For loopback and invented patients only; production settings refuse to run the demo.
@@ -23,48 +26,125 @@ PEOPLE = {
     Role.AUDITOR: "Aude Auditor",
     Role.ADMINISTRATOR: "Adam Administrator",
 }
+# The site of the people above, and the people of the other two.
 SITE_CODE = "101"
+ELSEWHERE = {
+    "102": {Role.COORDINATOR: "Cora Coordinator", Role.INVESTIGATOR: "Ivo Investigator"},
+    "103": {Role.COORDINATOR: "Carl Coordinator", Role.INVESTIGATOR: "Iris Investigator"},
+}
+MONITORED = ("101", "102")
 # Roles that work at a site; the others see all sites of the trial.
 AT_SITE = {Role.COORDINATOR, Role.INVESTIGATOR, Role.TECHNOLOGIST}
+SINCE = date(2026, 1, 1)
 
 
 def prepare(definitions: Path) -> Trial:
     """Load every trial file and make one account a role; what is there stays as it is."""
-    from trials.services import protocols
-
     system = jobs.system_user()
     for file in sorted(definitions.glob("*.yaml")):
-        protocols.load_trial(file.read_text(), by=system)
+        text = file.read_text(encoding="utf-8")
+        if not protocols.is_known(text):
+            protocols.load_trial(text, by=system)
     trial = Trial.objects.get(identifier=DEMO_TRIAL)
-    site = _site(trial, system)
+    by_code = {site.code: site for site in trial.sites.all()}
     for role, name in PEOPLE.items():
-        user = _user(role, name, system)
+        user = _user(role.value, name, system)
         for one in Trial.objects.all() if role not in AT_SITE else [trial]:
-            _grant(user, role, one, site, system)
+            for site in _places(role, one, by_code):
+                _grant(user, role, one, site, system)
+    for code, people in ELSEWHERE.items():
+        for role, name in people.items():
+            _grant(_user(f"{role.value}{code}", name, system), role, trial, by_code[code], system)
+    for site in by_code.values():
+        _open(site)
     return trial
 
 
-def _site(trial: Trial, system: User) -> Site:
-    site = Site.objects.filter(trial=trial, code=SITE_CODE).first()
-    if site:
-        return site
-    given = {"name": "Demo University Hospital", "time_zone": "Europe/Berlin"}
-    return sites.add(trial, code=SITE_CODE, by=system, **given)
+def user_of(role: Role, code: str = SITE_CODE) -> User:
+    """Who holds a role at a site of the demonstration."""
+    name = role.value if code == SITE_CODE or role not in AT_SITE else f"{role.value}{code}"
+    return User.objects.get(username=name)
 
 
-def _user(role: Role, name: str, system: User) -> User:
-    user = User.objects.filter(username=role.value).first()
+def _places(role: Role, trial: Trial, by_code: dict[str, Site]) -> list[Site | None]:
+    if trial.identifier != DEMO_TRIAL:
+        return [None]
+    if role in AT_SITE:
+        return [by_code[SITE_CODE]]
+    return [by_code[code] for code in MONITORED] if role == Role.MONITOR else [None]
+
+
+def _user(username: str, name: str, system: User) -> User:
+    user = User.objects.filter(username=username).first()
     return user or accounts.create_user(
-        username=role.value, password=PASSWORD, full_name=name, by=system
+        username=username, password=PASSWORD, full_name=name, by=system
     )
 
 
-def _grant(user: User, role: Role, trial: Trial, site: Site, system: User) -> None:
-    accounts.grant(
-        user,
-        role,
-        trial=trial,
-        site=site if role in AT_SITE else None,
-        by=system,
-        starts_on=date(2026, 1, 1),
-    )
+def _grant(user: User, role: Role, trial: Trial, site: Site | None, system: User) -> None:
+    accounts.grant(user, role, trial=trial, site=site, by=system, starts_on=SINCE)
+
+
+def _open(site: Site) -> None:
+    """Approvals, principal investigator, activation and delegations of a site."""
+    manager, today = user_of(Role.DATA_MANAGER), timezone.localdate()
+    if site.version_in_force is None:
+        amendments.activate(
+            site.trial.newest_version,
+            site=site,
+            effective_on=today,
+            reference="invented approval",
+            by=manager,
+        )
+    if site.state == Site.State.ACTIVE:
+        return
+    there = {(one.kind, one.tracer) for one in site.approvals.all()}
+    tracers = site.version_in_force.tracers.values_list("identifier", flat=True)
+    kinds = [(kind, "") for kind in site_readiness.REQUIRED]
+    for kind, tracer in [*kinds, *((site_readiness.SCANNER, one) for one in tracers)]:
+        if (kind, tracer) not in there:
+            sites.record_approval(
+                site,
+                kind=kind,
+                tracer=tracer,
+                reference=f"invented document, {kind.replace('_', ' ')}",
+                granted_on=SINCE,
+                expires_on=None,
+                by=manager,
+            )
+    if not site.consent_versions.exists():
+        sites.record_consent_version(
+            site,
+            version="1.0",
+            language="en",
+            valid_from=SINCE,
+            valid_until=None,
+            requires_reconsent=False,
+            by=manager,
+        )
+    leader = user_of(Role.INVESTIGATOR, site.code)
+    led = sites.name_principal_investigator(site, user=leader, reason="contract", by=manager)
+    active = sites.activate(led, reason="everything is there", by=manager)
+    _delegate(active, leader)
+
+
+def _delegate(site: Site, leader: User) -> None:
+    """The coordinator consents, assesses, enrols and injects; the technologist injects."""
+    given = [
+        (user_of(Role.COORDINATOR, site.code), duty)
+        for duty in (duties.CONSENT, duties.ASSESS, duties.ENROL, duties.INJECT)
+    ]
+    if site.code == SITE_CODE:
+        given.append((user_of(Role.TECHNOLOGIST), duties.INJECT))
+    today = timezone.localdate()
+    for user, duty in given:
+        if not delegations.holds(user, duty, site):
+            delegations.delegate(
+                site,
+                user=user,
+                duty=duty,
+                starts_on=today,
+                ends_on=None,
+                password=PASSWORD,
+                by=leader,
+            )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.demo import cohort, comparison, journey
-from config.demo.accounts import DEMO_TRIAL
+from config.demo.accounts import DEMO_TRIAL, PASSWORD
 from config.demo.narration import Narration, heading, table, tree
 from config.demo.team import Team, planned
 from imaging.phantom import BLOOD_POOL_CENTRE
@@ -76,7 +76,9 @@ def report(scans: list[Scan], team: Team, narration: Narration, folder: Path) ->
 
 def _admitted(team: Team, trial: dict, case: cohort.Case, narration: Narration) -> list[Scan]:
     site = team[Role.COORDINATOR]
-    patient = journey.register(site, trial=DEMO_TRIAL, person=case.person)
+    patient = journey.register(
+        site, team[Role.INVESTIGATOR], trial=DEMO_TRIAL, person=case.person, password=PASSWORD
+    )
     scans = [_injected(team, trial, case, patient, plan) for plan in cohort.PLANS]
     given = " and ".join(
         f"{scan.examination.activity / 1e6:.1f} MBq {scan.plan.tracer.name}" for scan in scans

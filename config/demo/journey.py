@@ -39,8 +39,10 @@ class Injected:
     injected_at: datetime
 
 
-def register(site: Client, *, trial: str, person: Person) -> dict:
-    """Screen, consent, collect evidence, assess, enrol."""
+def register(
+    site: Client, investigator: Client, *, trial: str, person: Person, password: str
+) -> dict:
+    """Screen, consent, collect evidence, assess, sign, enrol."""
     site_row = site.get(f"/trials/{trial}/")["sites"][0]
     patient = site.post(
         "/patients/",
@@ -61,9 +63,11 @@ def register(site: Client, *, trial: str, person: Person) -> dict:
     )
     for row in _evidence(person, now):
         site.post(f"{path}/evidence/", row)
-    _require_eligible(site.post(f"{path}/assessments/", {"gate": "enrolment"}))
-    site.post(f"{path}/enrol/")
-    return patient
+    made = site.post(f"{path}/assessments/", {"gate": "enrolment"})
+    _require_eligible(made)
+    investigator.post(f"/assessments/{made['id']}/sign/", {"password": password})
+    cohort = "SOLID" if person.diagnosis == "solid_tumor" else "LYMPHOMA"
+    return site.post(f"{path}/enrol/", {"cohort": cohort})
 
 
 def _require_eligible(assessment: dict) -> None:

@@ -13,7 +13,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 
 from config.demo import journey
-from config.demo.accounts import DEMO_TRIAL
+from config.demo.accounts import DEMO_TRIAL, PASSWORD
 from config.demo.client import DemoFailed
 from config.demo.journey import Injected, Person
 from config.demo.narration import Narration, heading, table
@@ -127,7 +127,9 @@ def _admitted(team: Team, found: Found, narration: Narration) -> dict:
     header, zone = found.headers[0], ZoneInfo(trial["sites"][0]["time_zone"])
     height = header.patient_size * 100 if header.patient_size else HEIGHT_CM
     person = Person(found.sex, BIRTH, header.patient_weight or 0.0, height, CREATININE, DIAGNOSIS)
-    patient = journey.register(site, trial=DEMO_TRIAL, person=person)
+    patient = journey.register(
+        site, team[Role.INVESTIGATOR], trial=DEMO_TRIAL, person=person, password=PASSWORD
+    )
     scan = journey.schedule(
         site,
         patient=patient["id"],

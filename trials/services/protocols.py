@@ -63,6 +63,15 @@ def load_trial(text: str, *, by: User, dry_run: bool = False) -> Loaded:
     return _write(definition, text, by=by)
 
 
+def is_known(text: str) -> bool:
+    """Whether some version of the trial says what a file says, the newest or an earlier one."""
+    definition = _definition(text)
+    return ProtocolVersion.objects.filter(
+        trial__identifier=definition["identifier"],
+        definition_sha256=protocol.digest(definition),
+    ).exists()
+
+
 def export(version: ProtocolVersion) -> str:
     """The trial file of a version: the very one that was loaded, or one that says the same."""
     return version.text or protocol.dump(version.definition)

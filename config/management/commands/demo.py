@@ -16,6 +16,7 @@ from trials.models import Patient
 from trials.roles import Role
 
 DEFINITIONS = settings.BASE_DIR / "trials" / "definitions"
+AMENDMENT = DEFINITIONS / "amendments" / "demo-2.0.yaml"
 
 
 class Command(BaseCommand):
@@ -44,19 +45,25 @@ def _furnish(address: str) -> None:
     """Leave a site with data behind; a site that has patients is left alone."""
     if not Patient.objects.filter(trial__identifier=accounts.DEMO_TRIAL).exists():
         # Phantoms need half a second of imports, which a site that has patients does without.
-        from config.demo import cohort_run
+        from config.demo import cohort_run, screening_run
 
         narration = Narration()
         _prepare(narration)
         cohort_run.build(Team(address), narration)
+        screening_run.build(narration)
     print(heading(f"Demo accounts at {address}"))
     people = [[role, accounts.PEOPLE[role]] for role in Role]
+    people += [
+        [f"{role}{code}", f"{name}, site {code}"]
+        for code, held in accounts.ELSEWHERE.items()
+        for role, name in held.items()
+    ]
     print(table(["username", "name"], people, texts=2))
     print(f"\npassword of each: {accounts.PASSWORD}")
 
 
 def _show(address: str, folder: Path | None) -> None:
-    from config.demo import cohort_run, series_run
+    from config.demo import cohort_run, screening_run, series_run
 
     narration, team = Narration(), Team(address)
     results = settings.VAR / "demo"
@@ -67,15 +74,17 @@ def _show(address: str, folder: Path | None) -> None:
         series_run.run(folder.absolute(), team, narration, results)
     else:
         wrong = cohort_run.report(cohort_run.build(team, narration), team, narration, results)
+        screening_run.build(narration)
+        wrong += screening_run.report(AMENDMENT, narration)
     _print_seconds(narration)
     if wrong:
-        sys.exit(f"{wrong} values are outside their tolerance, marked ✗ above.")
+        sys.exit(f"{wrong} values are outside their tolerance, or verdicts not the same.")
 
 
 def _prepare(narration: Narration) -> None:
     with narration.step("Trials and accounts"):
         accounts.prepare(DEFINITIONS)
-        narration.say(f"one account for each of {len(accounts.PEOPLE)} roles")
+        narration.say("every role has an account; three sites are open")
 
 
 def _print_seconds(narration: Narration) -> None:
