@@ -15,15 +15,18 @@ import pytest
 from playwright.sync_api import expect
 
 from config.demo import cohort as demo_cohort
+from config.demo.accounts import PASSWORD
+from tests.conftest import ROOT
 from tests.journeys.visitor import Visitor
 from trials.roles import Role
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
 WAIT_MS = 120_000
+AMENDMENTS = ROOT / "trials" / "definitions" / "amendments"
 
 
-def test_a_coordinator_enrols_a_patient_and_uploads_the_images(visitor: Visitor, tmp_path):
+def test_a_coordinator_enrols_a_patient_and_uploads_the_images(visitor: Visitor, browser, tmp_path):
     visitor.log_in(Role.COORDINATOR)
     visitor.look("home-coordinator")
     register(visitor)
@@ -32,10 +35,18 @@ def test_a_coordinator_enrols_a_patient_and_uploads_the_images(visitor: Visitor,
     visitor.press("End screening")
     visitor.look("screening-end")
     visitor.press("Cancel")
-    record_evidence(visitor)
+    path = visitor.page.url.removeprefix(visitor.address)
+    record_evidence(visitor, path, FACTS)
+    visitor.press("Assess eligibility")
+    expect(visitor.page.get_by_text("Cannot tell yet", exact=True).first).to_be_visible()
+    expect(visitor.page.get_by_text("Pregnancy test: nothing is recorded").first).to_be_visible()
+    visitor.look("assessment-not-evaluable")
+    record_evidence(visitor, path, {"pregnancy_test": "negative"})
     visitor.press("Assess eligibility")
     expect(visitor.page.get_by_text("Eligible", exact=True).first).to_be_visible()
     visitor.look("assessment")
+    sign(Visitor(browser.new_page(), visitor.address), path)
+    visitor.open(path)
     enrol(visitor)
     syringe, started = schedule_and_inject(visitor)
     upload(visitor, folder_of_images(tmp_path, syringe, started))
@@ -74,34 +85,37 @@ def record_consent(visitor: Visitor) -> None:
     page.get_by_label("Version of the consent form").fill("1.0")
     signed = datetime.now(UTC) - timedelta(hours=3)
     page.get_by_label("Signed", exact=False).first.fill(signed.isoformat(timespec="minutes"))
-    page.get_by_label("Obtained by").fill("I. Investigator")
+    page.get_by_label("Obtained by").select_option(label="Ines Investigator")
     page.get_by_label("Yes").check()
     visitor.look("consent-new")
     page.get_by_role("main").get_by_role("button").first.click()
     expect(page.get_by_text("In force")).to_be_visible()
 
 
-def record_evidence(visitor: Visitor) -> None:
-    """The dated facts the demo trial asks for, each on its form."""
+FACTS = {
+    "creatinine": "0.8",
+    "histology.confirmed": True,
+    "diagnosis.group": "NHL",
+    "lesions.measurable_count": "3",
+    "therapy.anticancer": None,
+    "pregnant": False,
+    "breastfeeding": False,
+    "unable_to_tolerate_scan": False,
+    "ecog": "1",
+}
+CHOICES = {"diagnosis.group", "pregnancy_test"}
+
+
+def record_evidence(visitor: Visitor, path: str, facts: dict) -> None:
+    """Dated facts the demo trial asks for, each on its form."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
-    facts = {
-        "creatinine": "0.8",
-        "histology.confirmed": True,
-        "diagnosis.group": "NHL",
-        "lesions.measurable_count": "3",
-        "therapy.anticancer": None,
-        "pregnant": False,
-        "breastfeeding": False,
-        "unable_to_tolerate_scan": False,
-    }
-    path = visitor.page.url.removeprefix(visitor.address)
     for variable, value in facts.items():
         visitor.open(f"{path}evidence/new/?variable={variable}")
         answer(visitor, variable, value)
         visitor.page.get_by_label("Observed").fill(yesterday)
         visitor.page.get_by_label("Source").fill("medical record")
         visitor.page.get_by_label("Standard of care").check()
-        if variable in {"creatinine", "therapy.anticancer"}:
+        if variable in {"creatinine", "therapy.anticancer", "pregnancy_test"}:
             visitor.look(f"evidence-{variable.replace('.', '-')}")
         visitor.press("Record")
         visitor.page.wait_for_url(visitor.address + path + "**")
@@ -113,7 +127,7 @@ def answer(visitor: Visitor, variable: str, value: str | bool | None) -> None:
         page.get_by_label(re.compile("none$")).check()
     elif isinstance(value, bool):
         page.get_by_label("Yes" if value else "No", exact=True).check()
-    elif variable == "diagnosis.group":
+    elif variable in CHOICES:
         page.locator("[name=value]").select_option(value)
     else:
         page.locator("[name=value]").fill(value)
@@ -121,11 +135,33 @@ def answer(visitor: Visitor, variable: str, value: str | bool | None) -> None:
         page.get_by_label("Unit").select_option("mg/dL")
 
 
+def sign(investigator: Visitor, path: str) -> None:
+    """The investigator signs the verdict, after a password that is none."""
+    page = investigator.page
+    investigator.log_in(Role.INVESTIGATOR)
+    investigator.open(path)
+    investigator.press("Sign the verdict")
+    investigator.look("verdict-sign")
+    page.get_by_label("Your password").fill("not my password")
+    investigator.press("Sign")
+    expect(page.get_by_text("nothing was signed")).to_be_visible()
+    investigator.expect_refusal()
+    page.get_by_label("Your password").fill(PASSWORD)
+    investigator.press("Sign")
+    expect(page.get_by_text("Stands", exact=True)).to_be_visible()
+    investigator.look("assessment-signed")
+    page.close()
+
+
 def enrol(visitor: Visitor) -> None:
     page = visitor.page
-    page.get_by_role("main").get_by_role("link", name=re.compile(r"^101-\d+")).first.click()
+    visitor.press("Enrol")
+    visitor.look("patient-enrol")
+    page.get_by_label(re.compile("Lymphoma and myeloma")).check()
     visitor.press("Enrol")
     expect(page.get_by_text("Enrolled", exact=True).first).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"101-\d{3}"))
+    visitor.look("patient-enrolled")
 
 
 def schedule_and_inject(visitor: Visitor) -> tuple:
@@ -192,11 +228,31 @@ def test_a_monitor_audits_eligibility_with_its_evidence_and_trail(visitor: Visit
     visitor.open("/trials/NCT06125028/")
     expect(page.get_by_text("Sources disagree, to be settled").first).to_be_visible()
     visitor.look("trial")
+    page.set_viewport_size({"width": 1440, "height": 1000})
     visitor.open("/eligibility/?trial=DEMO")
-    visitor.look("eligibility")
-    page.get_by_role("row").filter(has_text="101-001").get_by_role("link").nth(1).click()
+    visitor.look("board")
+    page.set_viewport_size({"width": 768, "height": 1000})
+    visitor.look("board-narrow")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    visitor.open("/eligibility/?trial=DEMO&word=cannot+tell")
+    visitor.look("board-cannot-tell")
+    visitor.open("/eligibility/?trial=DEMO&state=enrolled&verification=not+verified")
+    page.get_by_role(
+        "link", name=re.compile(r"E3 of 10\d-\d+: satisfied.*not verified")
+    ).first.click()
     expect(page.get_by_text("CKD-EPI", exact=False).first).to_be_visible()
-    visitor.look("assessment-monitor")
+    visitor.look("board-cell")
+    visitor.press("I compared it with the source")
+    expect(page.get_by_text("Verified", exact=True).first).to_be_visible()
+    visitor.press("Replay")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Replay: the same")
+    visitor.look("assessment-replay")
+    visitor.open("/screening-log/?trial=DEMO")
+    visitor.look("screening-log")
+    visitor.open("/sites/")
+    expect(page.get_by_role("link", name="103")).to_have_count(0)
+    page.get_by_role("link", name=re.compile("^101")).click()
+    visitor.look("site")
     visitor.open("/audit/?trial=DEMO&table=trials_patient")
     expect(page.get_by_text("patient.enrolled").first).to_be_visible()
     visitor.look("audit")
@@ -264,6 +320,40 @@ def test_a_statistician_downloads_a_documented_export(visitor: Visitor):
     assert manifest["trial"] == "DEMO"
     visitor.open(row["suvmax_derivation"])
     expect(page.get_by_text("SUVbw factor").first).to_be_visible()
+
+
+def test_a_data_manager_tries_an_amendment_before_it_holds(visitor: Visitor):
+    page = visitor.page
+    visitor.log_in(Role.DATA_MANAGER)
+    visitor.open("/trials/upload/")
+    page.get_by_label("Trial file").set_input_files(AMENDMENTS / "demo-2.0.yaml")
+    visitor.press("Show what it changes")
+    expect(page.get_by_text("Criterion E3, expression: was")).to_be_visible()
+    visitor.look("trial-upload-confirm")
+    visitor.press("Load it")
+    expect(page.get_by_text("Nowhere", exact=True)).to_be_visible()
+    visitor.look("trial-demo")
+    page.get_by_role("link", name="103", exact=True).click()
+    page.get_by_role("link", name=re.compile("^Try it on the patients")).click()
+    expect(page.get_by_text("I5", exact=True).first).to_be_visible()
+    visitor.look("amendment")
+    page.get_by_label("Approval").fill("ethics committee, amendment 1")
+    visitor.press("Activate version 2.0")
+    expect(page.get_by_text("2.0 (number 2) In force").first).to_be_visible()
+    visitor.look("site-amended")
+    visitor.open("/trials/upload/")
+    page.get_by_label("Or its text").fill("schema: trialtrace-trial/2\nidentifier: [\n")
+    visitor.press("Show what it changes")
+    expect(page.get_by_text("This is not YAML").first).to_be_visible()
+    visitor.expect_refusal()
+    visitor.look("trial-upload-refused")
+    visitor.open("/trials/NCT06125028/")
+    page.get_by_role("link", name=re.compile("^Settle E2")).click()
+    visitor.look("conflict-settle")
+    page.get_by_label(re.compile("^I4")).check()
+    page.get_by_label("What this rests on").fill("Protocol, section 5.1")
+    visitor.press("Decide")
+    expect(page.get_by_text("Not in force: settled")).to_be_visible()
 
 
 @pytest.mark.parametrize("role", [Role.DATA_MANAGER, Role.ADMINISTRATOR, Role.AUDITOR])

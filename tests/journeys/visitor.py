@@ -57,7 +57,8 @@ class Visitor:
     def look(self, name: str) -> None:
         """The page breaks no accessibility rule and the browser had nothing to complain of."""
         assert self.complaints == []
-        assert self._violations() == []
+        found = self._violations()
+        assert found == [], "\n".join(found)
         if SCREENSHOTS:
             Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=True)
