@@ -10,5 +10,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
 app = Celery("trialtrace")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["trials"])
-app.conf.beat_schedule = {"sweep": {"task": "trials.tasks.sweep", "schedule": 10.0}}
+app.autodiscover_tasks(["trials", "imaging"])
+app.conf.beat_schedule = {
+    "sweep": {"task": "trials.tasks.sweep", "schedule": 10.0},
+    "destroy": {"task": "imaging.tasks.destroy_due", "schedule": 60.0},
+}

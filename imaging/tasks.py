@@ -1,6 +1,8 @@
-"""Which service does which imaging job."""
+"""Which service does which imaging job, and what is looked for by the clock."""
 
 from __future__ import annotations
+
+from celery import shared_task
 
 from trials.services.jobs import handled_by
 
@@ -9,3 +11,11 @@ handled_by("imaging.release", "imaging.services.release.release")
 handled_by("imaging.clear", "imaging.services.clearing.clear")
 handled_by("imaging.assemble", "imaging.services.assembly.build")
 handled_by("imaging.quantify", "imaging.services.quantification.run")
+handled_by("imaging.destroy", "imaging.services.destruction.destroy")
+
+
+@shared_task(ignore_result=True, expires=60)
+def destroy_due() -> None:
+    from imaging.services import destruction
+
+    destruction.order_due()

@@ -13,10 +13,10 @@ from django.views.decorators.http import (
 )
 from django_htmx.http import HttpResponseClientRefresh
 
-from imaging import selectors, storage
+from imaging import selectors
 from imaging.forms import DecisionForm, RegionForm
 from imaging.models import Lesion, Picture, Quantification, Series, Transmittal
-from imaging.selectors import derivations
+from imaging.selectors import derivations, pictures
 from imaging.services import intake, regions
 from trials import permissions
 from trials.models import ScheduledScan
@@ -128,7 +128,7 @@ def reading(request: HttpRequest, reading_identifier: str) -> HttpResponse:
 @require_GET
 def picture(request: HttpRequest, pk: int) -> HttpResponse:
     row = permissions.fetched(Picture.objects, request.user, "quantification.view", pk=pk)
-    response = HttpResponse(storage.archive.read(row.sha256), content_type="image/png")
+    response = HttpResponse(pictures.content_of(row), content_type="image/png")
     response["Cache-Control"] = "private, max-age=86400, immutable"
     return response
 

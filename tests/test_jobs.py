@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from trials.models import Job
+from tests import factories
+from trials.models import AuditEvent, Job
+from trials.roles import Role
 from trials.services import jobs
+from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -153,3 +158,56 @@ def test_a_failure_message_is_cut_and_never_logged(handled, caplog):
     job.refresh_from_db()
     assert len(job.error) == 500
     assert "ZZCANARY" not in caplog.text
+
+
+def test_a_parked_job_is_ordered_again_with_a_reason_and_done(handled):
+    done = []
+
+    def work(claim):
+        if not done:
+            raise ValueError("the disk is full")
+        with jobs.fenced(claim):
+            pass
+
+    handled["test.kind"] = work
+    job = order()
+    for _ in range(jobs.MAXIMUM_ATTEMPTS):
+        lapse(job)
+        jobs.run(job.pk)
+    manager = factories.make_user(Role.DATA_MANAGER, trial=factories.make_trial())
+    job.refresh_from_db()
+    token = job.token
+    with pytest.raises(Invalid):
+        jobs.order_again(job, reason=" ", by=manager)
+    jobs.order_again(job, reason="disk replaced", by=manager)
+    done.append(True)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (Job.State.DONE, 1)
+    assert job.token > token
+    told = job.orders.get()
+    assert (told.reason, told.error) == ("disk replaced", "ValueError: the disk is full")
+    event = AuditEvent.objects.get(table="trials_joborder", row=str(told.pk))
+    assert (event.action, event.reason) == ("job.ordered_again", "disk replaced")
+
+
+def test_only_a_parked_job_is_ordered_again_and_only_by_who_may():
+    job = order()
+    trial = factories.make_trial()
+    with pytest.raises(Refused, match="only a parked one"):
+        jobs.order_again(
+            job, reason="again", by=factories.make_user(Role.ADMINISTRATOR, trial=trial)
+        )
+    with pytest.raises(Forbidden):
+        jobs.order_again(job, reason="again", by=factories.make_user(Role.MONITOR, trial=trial))
+
+
+def test_the_command_orders_every_parked_job_again(handled):
+    handled["test.kind"] = lambda claim: None
+    job = order()
+    Job.objects.filter(pk=job.pk).update(state=Job.State.PARKED, attempts=3, error="broken")
+    out = StringIO()
+    call_command("retry_jobs", reason="broker is back", stdout=out)
+    job.refresh_from_db()
+    assert job.state == Job.State.QUEUED
+    assert f"{job.pk} test.kind: ordered again, was: broken" in out.getvalue()

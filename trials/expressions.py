@@ -508,7 +508,7 @@ def _valid_consent(expression: Expression, record: Record) -> tuple[Truth, list[
     versions = expression.get("versions")
     now = record.anchors["gate"].at
     truth = any_of(
-        ~spans.before(now, spans.span(one.signed_at, record.zone))
+        ~spans.before(now, readings.signed_at(one, record))
         for one in record.consents
         if one.withdrawn_at is None and (versions is None or one.version in versions)
     )

@@ -19,6 +19,7 @@ from trials.readings import Anchor, Consent, Fact, Record
 from trials.spans import Span
 
 Frozen = dict[str, Any]
+TIMES = ("withdrawn_at", "recorded_at")
 
 
 def frozen(criteria: Sequence[Criterion], record: Record) -> Frozen:
@@ -33,10 +34,7 @@ def frozen(criteria: Sequence[Criterion], record: Record) -> Frozen:
             "facts": [
                 asdict(one) | {"recorded_at": _text(one.recorded_at)} for one in record.facts
             ],
-            "consents": [
-                asdict(one) | {"withdrawn_at": one.withdrawn_at and _text(one.withdrawn_at)}
-                for one in record.consents
-            ],
+            "consents": [_frozen_consent(one) for one in record.consents],
             "anchors": {name: _anchor(one) for name, one in record.anchors.items()},
             "zone": _zone_name(record.zone),
             "tracer": record.tracer,
@@ -55,10 +53,7 @@ def thawed(inputs: Mapping[str, Any]) -> tuple[list[Criterion], Record]:
         sex_at_birth=given["sex_at_birth"],
         birth=given["birth"],
         facts=[_fact(one) for one in given["facts"]],
-        consents=[
-            Consent(**one | {"withdrawn_at": one["withdrawn_at"] and _moment(one["withdrawn_at"])})
-            for one in given["consents"]
-        ],
+        consents=[_consent(one) for one in given["consents"]],
         anchors={name: _thawed_anchor(one) for name, one in given["anchors"].items()},
         zone=UTC if given["zone"] == "UTC" else ZoneInfo(given["zone"]),
         tracer=given["tracer"],
@@ -77,6 +72,20 @@ def _frozen_criterion(criterion: Criterion) -> dict[str, Any]:
 
 def _frozen_fact(fact: Fact) -> dict[str, Any]:
     return asdict(fact) | {"recorded_at": _text(fact.recorded_at)}
+
+
+def _frozen_consent(consent: Consent) -> dict[str, Any]:
+    kept = asdict(consent)
+    for key in TIMES:
+        kept[key] = kept[key] and _text(kept[key])
+    return kept
+
+
+def _consent(given: Mapping[str, Any]) -> Consent:
+    kept = dict(given)
+    for key in TIMES:
+        kept[key] = kept[key] and _moment(kept[key])
+    return Consent(**kept)
 
 
 def _fact(given: Mapping[str, Any]) -> Fact:

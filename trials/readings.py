@@ -47,6 +47,7 @@ class Consent:
     version: str
     signed_at: str
     withdrawn_at: datetime | None = None
+    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +170,30 @@ def born(record: Record) -> tuple[Span, str, tuple[int, ...]]:
 
 def first_consent(record: Record) -> Span | None:
     """When consent was first given, withdrawn since or not."""
-    signed = [spans.span(one.signed_at, record.zone) for one in record.consents]
+    signed = [signed_at(one, record) for one in record.consents]
     return min(signed, key=lambda when: (when.first, when.last), default=None)
+
+
+def signed_at(consent: Consent, record: Record) -> Span:
+    """When a consent may have been signed: not after it was written down."""
+    return _by_then(spans.span(consent.signed_at, record.zone), consent.recorded_at)
 
 
 def observed(fact: Fact, record: Record) -> Span:
     """When a fact may have been observed: not after it was written down."""
-    when = spans.span(fact.observed_at, record.zone)
-    if when.first > fact.recorded_at:
-        return when
-    return Span(when.first, min(when.last, fact.recorded_at))
+    return _by_then(spans.span(fact.observed_at, record.zone), fact.recorded_at)
 
 
 def between(low: float, high: float) -> str:
     """One number, or the two it lies between."""
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def _by_then(when: Span, written_at: datetime | None) -> Span:
+    """A span that ends when it was written down; one that lies ahead of that stays as it is."""
+    if written_at is None or when.first > written_at:
+        return when
+    return Span(when.first, min(when.last, written_at))
 
 
 def _reading(fact: Fact, unit: str, taken: Window, record: Record) -> Reading:

@@ -136,14 +136,13 @@ def _delegate(site: Site, leader: User) -> None:
     ]
     if site.code == SITE_CODE:
         given.append((user_of(Role.TECHNOLOGIST), duties.INJECT))
-    today = timezone.localdate()
     for user, duty in given:
         if not delegations.holds(user, duty, site):
             delegations.delegate(
                 site,
                 user=user,
                 duty=duty,
-                starts_on=today,
+                starts_on=SINCE,
                 ends_on=None,
                 password=PASSWORD,
                 by=leader,

@@ -9,9 +9,9 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from imaging import models, selectors, storage
+from imaging import models, selectors
 from imaging.api import serializers
-from imaging.selectors import derivations
+from imaging.selectors import derivations, pictures
 from imaging.services import intake, regions
 from trials import permissions
 from trials.api.base import Endpoint, asked, filtered, operation
@@ -163,7 +163,7 @@ class Picture(Endpoint):
         row = permissions.fetched(
             models.Picture.objects, request.user, "quantification.view", pk=pk
         )
-        return HttpResponse(storage.archive.read(row.sha256), content_type="image/png")
+        return HttpResponse(pictures.content_of(row), content_type="image/png")
 
 
 class Readings(Endpoint):

@@ -1,5 +1,6 @@
 """Image series from receipt to measurement."""
 
+from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
 from imaging.models.intake import ReceivedFile, Transmittal
 from imaging.models.quantification import (
@@ -11,6 +12,7 @@ from imaging.models.quantification import (
 )
 
 __all__ = [
+    "Destruction",
     "ImagingStudy",
     "Instance",
     "Lesion",

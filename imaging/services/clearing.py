@@ -34,12 +34,13 @@ def clear(claim: jobs.Claim) -> None:
     files = ReceivedFile.objects.filter(transmittal=claim.arguments["transmittal"])
     digests = set(files.values_list("sha256", flat=True))
     with jobs.fenced(claim):
-        _keep_others_off()
+        keep_others_off()
         held = ReceivedFile.objects.filter(sha256__in=digests, state__in=WAITING)
         for digest in digests - set(held.values_list("sha256", flat=True)):
             storage.quarantine.remove(digest)
 
 
-def _keep_others_off() -> None:
+def keep_others_off() -> None:
+    """Nobody writes a file until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.trials.judging import criterion, fact, planned, record, word
+from tests.trials.judging import NOW, criterion, fact, planned, record, word
 from trials import eligibility
 from trials.kleene import Truth, all_of, any_of
+from trials.readings import Consent
 
 ULN = {"reference_low": 5.0, "reference_high": 35.0}
 ECOG = {"op": "le", "var": "ecog", "value": 2}
@@ -375,3 +376,8 @@ def test_each_comparison_is_kept_with_value_unit_date_and_source():
     (leaf,) = eligibility.leaves(judged.workings)
     (found,) = leaf["found"]
     assert (found["value"], found["observed_at"], found["source"]) == (1, "2026-03-30", "report")
+
+
+def test_a_consent_of_today_without_a_time_was_signed_when_it_was_written_down():
+    signed = Consent("1.0", "2026-03-31", recorded_at=NOW)
+    assert word({"op": "consent"}, consents=[signed]) == "satisfied"

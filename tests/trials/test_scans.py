@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from tests import factories
 from tests.factories import NOON
@@ -166,3 +167,37 @@ def test_a_single_activity_limit_is_held_too(scan, coordinator, limits, words):
         tracer.save()
     inject(scan, coordinator)
     assert words in Deviation.objects.get(patient=scan.patient).text
+
+
+def test_an_injection_that_lies_ahead_is_refused_at_its_time(scan, coordinator):
+    ahead = timezone.now() + timedelta(hours=2)
+    with pytest.raises(Invalid) as refusal:
+        inject(scan, coordinator, injected_at=ahead, assayed_at=NOON)
+    assert refusal.value.field == "injected_at"
+
+
+def test_an_assay_of_another_day_is_kept_and_asked_about(scan, coordinator):
+    inject(scan, coordinator, assayed_at=NOON - timedelta(days=365), residual_activity_mbq=0.0)
+    rules = Query.objects.filter(patient=scan.patient).values_list("rule", flat=True)
+    assert "assay-far-from-injection" in rules
+
+
+def test_who_injects_without_the_duty_deviates_and_the_injection_stays(site, scan, coordinator):
+    outsider = factories.make_user(trial=site.trial)
+    injection = inject(
+        scan, coordinator, injected_by=outsider, assayed_activity_mbq=150, assayed_at=NOON
+    )
+    assert injection.injected_by == outsider
+    rules = Deviation.objects.filter(patient=scan.patient).values_list("rule", flat=True)
+    assert list(rules) == ["injected-without-delegation"]
+
+
+def test_a_scan_of_a_version_that_is_not_in_force_is_not_scheduled(site, coordinator):
+    patient = factories.make_enrolled(site, by=coordinator)
+    with factories.framed():
+        newer = site.trial.versions.create(
+            number=2, label="2.0", definition={}, definition_sha256="1" * 64
+        )
+    factories.activate(newer, site)
+    with pytest.raises(Invalid, match="not in force"):
+        factories.make_scan(Patient.objects.get(pk=patient.pk), by=coordinator)

@@ -132,7 +132,8 @@ def record_of(
         birth=patient.birth,
         facts=[_fact(row, doubted) for row in _evidence(patient, scan)],
         consents=[
-            readings.Consent(row.version, row.signed_at, row.withdrawn_at) for row in consents
+            readings.Consent(row.version, row.signed_at, row.withdrawn_at, row.recorded_at)
+            for row in consents
         ],
         anchors=_anchors(scan, consents, zone, now),
         zone=zone,

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError
 from django.utils import timezone
 
 from trials import decay, permissions
-from trials.models import Injection, Patient, PlannedScan, ScheduledScan, User
-from trials.services import assessments, audit, deviations, moments, patients, queries, verdicts
+from trials.models import Delegation, Injection, Patient, PlannedScan, ScheduledScan, User
+from trials.services import (
+    assessments,
+    audit,
+    delegations,
+    deviations,
+    moments,
+    patients,
+    queries,
+    verdicts,
+)
 from trials.services.errors import Invalid, Refused
+
+# Clocks of a site and of the server may differ by as much.
+CLOCKS = timedelta(minutes=5)
+# A syringe is assayed within the day.
+LONGEST_TO_INJECTION = timedelta(hours=24)
 
 
 def schedule(
@@ -21,6 +36,12 @@ def schedule(
     patients.require_participation(patient)
     if planned_scan.version.trial_id != patient.trial_id:
         raise Invalid("planned_scan", "This scan is planned in another trial.")
+    if planned_scan.version != patient.site.version_in_force:
+        raise Invalid(
+            "planned_scan",
+            f"{planned_scan.version} is not in force at {patient.site}: choose a scan of the "
+            "version that is.",
+        )
     if patient.state != Patient.State.ENROLLED:
         raise Refused(
             "not-enrolled",
@@ -77,11 +98,14 @@ def record_injection(
     weight_kg: float,
     height_cm: float | None,
     by: User,
+    injected_by: User | None = None,
 ) -> Injection:
     """Record the injection as it happened; what is outside the protocol becomes a deviation."""
     permissions.require(by, "injection.record", scan)
     patients.require_participation(scan.patient)
     _check_injection(assayed_activity_mbq, residual_activity_mbq, residual_at, weight_kg, height_cm)
+    times = {"assayed_at": assayed_at, "injected_at": injected_at, "residual_at": residual_at}
+    _require_past(times)
     tracer = scan.planned_scan.tracer
     half_life = decay.HALF_LIFE[tracer.radionuclide]
     net = _net_activity(
@@ -110,6 +134,7 @@ def record_injection(
             residual_activity_mbq=residual_activity_mbq,
             residual_at=residual_at,
             injected_at=injected_at,
+            injected_by=injected_by or by,
             route=route,
             weight_kg=weight_kg,
             height_cm=height_cm,
@@ -138,6 +163,14 @@ def _check_injection(assayed, residual, residual_at, weight, height) -> None:
         raise Invalid("weight_kg", f"Expected 1 to 400 kg, got {weight:g} kg.")
     if height is not None and not 30 <= height <= 250:
         raise Invalid("height_cm", f"Expected 30 to 250 cm, got {height:g} cm.")
+
+
+def _require_past(times: dict[str, datetime | None]) -> None:
+    """Nothing is recorded that has not happened; clocks may differ by a few minutes."""
+    limit = timezone.now() + CLOCKS
+    for field, at in times.items():
+        if at and at > limit:
+            raise Invalid(field, f"This lies ahead, at {at:%Y-%m-%d %H:%M %Z}: check the date.")
 
 
 def _net_activity(half_life, assayed, assayed_at, residual, residual_at, injected_at):
@@ -181,7 +214,34 @@ def _judge(injection: Injection, *, residual_known: bool) -> None:
             text="The residual activity was not measured: the net activity leaves it out. "
             "Answer with the activity and its time, or confirm that it was not measured.",
         )
+    _judge_assay(injection)
+    _judge_delegation(injection)
     _judge_eligibility(injection)
+
+
+def _judge_assay(injection: Injection) -> None:
+    """A syringe assayed long before is a wrong date, or a syringe nobody should have used."""
+    apart = abs(injection.injected_at - injection.assayed_at)
+    if apart > LONGEST_TO_INJECTION:
+        queries.raise_by_rule(
+            injection,
+            rule="assay-far-from-injection",
+            text=f"Between assay and injection lie {apart.total_seconds() / 3600:.0f} h: "
+            "check both dates.",
+        )
+
+
+def _judge_delegation(injection: Injection) -> None:
+    """Who injected without the duty deviates; the injection happened all the same."""
+    site, person = injection.scheduled_scan.patient.site, injection.injected_by
+    day = injection.injected_at.astimezone(ZoneInfo(site.time_zone)).date()
+    if not delegations.holds(person, Delegation.Duty.INJECT, site, on=day):
+        deviations.draft_by_rule(
+            injection,
+            rule="injected-without-delegation",
+            text=f"{person} was not delegated to inject at {site} on {day}.",
+            values={"found": str(person), "expected": "delegated to inject"},
+        )
 
 
 def _judge_eligibility(injection: Injection) -> None:

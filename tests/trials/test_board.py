@@ -1,0 +1,226 @@
+"""The eligibility audit board and source verification."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from tests import factories
+from trials.models import EligibilityCriterion, Patient
+from trials.roles import Role
+from trials.selectors import board as selectors
+from trials.services import assessments, evidence, verification
+from trials.services.errors import Forbidden, Refused
+
+pytestmark = pytest.mark.django_db
+RULES = {
+    "I1": {"op": "ge", "var": "height", "value": 100, "unit": "cm"},
+    "I2": {"op": "le", "var": "ecog", "value": 2},
+}
+
+
+@pytest.fixture
+def site():
+    trial = factories.make_trial()
+    with factories.framed():
+        for position, (identifier, expression) in enumerate(RULES.items(), start=1):
+            EligibilityCriterion.objects.create(
+                version=trial.newest_version,
+                identifier=identifier,
+                position=position,
+                category="inclusion",
+                text=f"Criterion {identifier}",
+                expression=expression,
+                gate="enrolment",
+                provenance="source",
+            )
+    return factories.make_site(trial)
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def monitor(site):
+    return factories.make_user(Role.MONITOR, trial=site.trial, site=site)
+
+
+def record(patient, by, variable="height", value=170.0, unit="cm"):
+    return evidence.record(
+        patient,
+        variable=variable,
+        value=value,
+        unit=unit,
+        observed_at=(timezone.localdate() - timedelta(days=1)).isoformat(),
+        is_study_specific=False,
+        source="file",
+        by=by,
+    )
+
+
+def judged(site, by):
+    patient = factories.make_patient(site, by=by)
+    factories.make_consent(patient, by=by)
+    record(patient, by)
+    assessments.assess(patient, gate="enrolment", by=by)
+    return patient
+
+
+@pytest.fixture
+def patient(site, coordinator):
+    return judged(site, coordinator)
+
+
+def criterion(site, identifier="I1"):
+    return site.version_in_force.criteria.get(identifier=identifier)
+
+
+def cells(site, patient):
+    criteria = selectors.columns([site])
+    (row,) = selectors.rows(Patient.objects.filter(pk=patient.pk), criteria)
+    return {cell.criterion: (cell.word, cell.verification) for cell in row.cells}
+
+
+def mark(patient, by, *, site, identifier="I1"):
+    one = criterion(site, identifier)
+    seen = {one: verification.digest_of(patient, one)}
+    return verification.verify(patient, seen=seen, by=by)
+
+
+def test_each_cell_has_the_word_of_the_newest_judgement(site, patient):
+    assert cells(site, patient) == {
+        "I1": ("satisfied", "not verified"),
+        "I2": ("cannot tell", "not verified"),
+    }
+
+
+def test_a_change_of_the_evidence_clears_the_mark_by_itself(site, patient, coordinator, monitor):
+    mark(patient, monitor, site=site)
+    assert cells(site, patient)["I1"] == ("satisfied", "verified")
+    record(patient, coordinator, "ecog", 1, "")
+    assert cells(site, patient)["I1"] == ("satisfied", "verified")
+    row = patient.evidence.get(variable="height")
+    evidence.correct(
+        row,
+        value=171.0,
+        unit="cm",
+        observed_at=row.observed_at,
+        source="file",
+        reason="digit",
+        by=coordinator,
+    )
+    assert cells(site, patient)["I1"] == ("satisfied", "changed since verified")
+
+
+def test_what_changed_while_one_looked_is_not_verified(site, patient, coordinator, monitor):
+    one = criterion(site)
+    seen = {one: verification.digest_of(patient, one)}
+    record(patient, coordinator, value=172.0)
+    patient = Patient.objects.get(pk=patient.pk)
+    with pytest.raises(Refused, match="changed while you looked"):
+        verification.verify(patient, seen=seen, by=monitor)
+    assert not patient.verifications.exists()
+
+
+def test_only_a_monitor_verifies(site, patient, coordinator):
+    with pytest.raises(Forbidden):
+        mark(patient, coordinator, site=site)
+
+
+def test_a_monitor_sees_the_sites_that_are_monitored_alone(client, site, patient, monitor):
+    other = factories.make_site(site.trial)
+    by = factories.make_user(Role.COORDINATOR, trial=site.trial, site=other)
+    hidden = judged(other, by)
+    client.force_login(monitor)
+    shown = client.get(reverse("eligibility")).content.decode()
+    assert patient.identifier in shown
+    assert hidden.identifier not in shown
+    assert client.get(reverse("board_cell", args=[hidden.pk, "I1"])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "is_shown"),
+    [
+        ({"word": "cannot tell"}, True),
+        ({"word": "excludes"}, False),
+        ({"criterion": "I1", "word": "cannot tell"}, False),
+        ({"verification": "not verified"}, True),
+        ({"verification": "changed since verified"}, False),
+        ({"state": "enrolled"}, False),
+    ],
+)
+def test_the_board_is_narrowed_to_what_is_asked_for(client, patient, monitor, query, is_shown):
+    client.force_login(monitor)
+    shown = client.get(reverse("eligibility"), query).content.decode()
+    assert (reverse("board_cell", args=[patient.pk, "I1"]) in shown) == is_shown
+
+
+def test_a_cell_opens_evidence_rule_runs_and_verification(client, site, patient, monitor):
+    client.force_login(monitor)
+    address = reverse("board_cell", args=[patient.pk, "I1"])
+    shown = client.get(address).content.decode()
+    for part in ("170 cm", "Rule: Height at least 100 cm", "Every run", "Not verified"):
+        assert part in shown
+    one = criterion(site)
+    form = {"evidence_sha256": verification.digest_of(patient, one), "note": "seen"}
+    assert client.post(address, form).status_code == 302
+    assert patient.verifications.get().note == "seen"
+
+
+def test_many_cells_are_verified_in_one_act(client, site, patient, monitor):
+    client.force_login(monitor)
+    address = reverse("board_verify", args=[patient.pk])
+    found = selectors.judged(patient)
+    form = {f"seen-{cell.criterion.identifier}": cell.digest for cell in found}
+    answer = client.post(address, form | {"evidence_sha256": "-", "note": ""})
+    assert answer.status_code == 302
+    assert {one for _, one in cells(site, patient).values()} == {"verified"}
+
+
+def test_the_board_costs_as_many_queries_for_three_patients_as_for_one(
+    site, patient, coordinator, monitor, django_assert_num_queries
+):
+    mark(patient, monitor, site=site)
+    criteria = selectors.columns([site])
+    rows = Patient.objects.filter(site=site)
+    with CaptureQueriesContext(connection) as one:
+        selectors.rows(rows, criteria)
+    for _ in "12":
+        mark(judged(site, coordinator), monitor, site=site)
+    with django_assert_num_queries(len(one)):
+        assert len(selectors.rows(rows, criteria)) == 3
+
+
+def test_who_was_enrolled_despite_the_criteria_is_marked(site, patient):
+    from trials.services import enrolment
+
+    enrolment.record_despite(
+        patient,
+        text="on paper",
+        password=factories.PASSWORD,
+        by=site.principal_investigator,
+    )
+    (row,) = selectors.rows(Patient.objects.filter(pk=patient.pk), selectors.columns([site]))
+    assert row.is_despite
+
+
+def test_the_screening_log_accounts_for_everyone_and_runs_no_formula(
+    client, site, patient, coordinator
+):
+    from trials.services import enrolment
+
+    enrolment.end_screening(patient, category="declined", reason="=1+1", by=coordinator)
+    client.force_login(coordinator)
+    answer = client.get(reverse("screening_log_csv"))
+    lines = answer.content.decode().splitlines()
+    assert lines[0].startswith("trial,site,screening_number")
+    assert lines[1].startswith(f"{site.trial},{site.code},{site.code}-S001,")
+    assert "Patient declined: =1+1" in lines[1]
+    assert patient.birth not in answer.content.decode()

@@ -1,0 +1,47 @@
+"""The last place of a cohort, with real commits: two sites reach for it at the same moment."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connection
+
+from tests import factories
+from trials.models import Cohort
+from trials.roles import Role
+from trials.services import cohorts, enrolment
+from trials.services.errors import Refused
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_two_who_enrol_into_the_last_place_get_it_once():
+    trial = factories.make_trial()
+    site = factories.make_site(trial)
+    other_site = factories.make_site(trial)
+    with factories.framed():
+        Cohort.objects.create(version=trial.newest_version, identifier="A", label="A", cap=1)
+    ready = []
+    for place in (site, other_site):
+        by = factories.make_user(Role.COORDINATOR, trial=trial, site=place)
+        patient = factories.make_patient(place, by=by)
+        factories.make_consent(patient, by=by)
+        factories.sign(factories.make_assessment(patient, by=by))
+        ready.append((patient, by))
+    barrier, came_to = Barrier(2), []
+
+    def enrol(patient, by):
+        barrier.wait()
+        try:
+            enrolment.enrol(patient, cohort="A", by=by)
+            came_to.append("enrolled")
+        except Refused as refusal:
+            came_to.append(refusal.code)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=enrol, args=one) for one in ready]
+    [one.start() for one in threads]
+    [one.join() for one in threads]
+    assert sorted(came_to) == ["cohort-full", "enrolled"]
+    assert cohorts.rooms(site.version_in_force)[0].enrolled == 1
