@@ -7,7 +7,9 @@ counts is the ratio of their medians. Below, how the cost grows with the work: t
 
 from __future__ import annotations
 
+import json
 import math
+import operator as operator_module
 import os
 import statistics
 import subprocess
@@ -21,6 +23,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -32,6 +35,7 @@ from config.demo import cohort
 from config.embedded.postgres import OWNER, RUNTIME, EmbeddedPostgres
 from imaging import acceptance, lesions, phantom, segmentation
 from imaging.services.parser import Parser
+from trials import eligibility, protocol, readings, spans
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
@@ -39,6 +43,7 @@ THRESHOLD = 4.0
 SMALLEST_ML = 0.5
 ROWS = 5000
 FILES = 100
+PATIENTS = 1000
 TOGETHER = np.ones((3, 3, 3))
 
 Work = Callable[[], object]
@@ -66,6 +71,13 @@ def main() -> int:
         lambda: inspected(files),
         lambda: [acceptance.verdict_on(pydicom.dcmread(BytesIO(data))) for data in files],
     )
+    patients = screened(PATIENTS)
+    criteria = twenty_criteria()
+    side_by_side(
+        f"{PATIENTS} patients x 20 criteria, against calculated fields",
+        lambda: judged(criteria, patients),
+        lambda: calculated(criteria, patients),
+    )
     with database() as connection:
         for verb in STATEMENTS:
             side_by_side(
@@ -76,10 +88,18 @@ def main() -> int:
         print(f"\n{'':54}{'seconds':>26}{'exponent':>10}")
         growth("lesions, by voxels", (1, 2, 4, 8), lambda n: lesions_of(np.tile(volume, (n, 1, 1))))
         growth("inspection, by files", (25, 50, 100, 200), lambda n: inspected((files * 2)[:n]))
+        growth(
+            "eligibility, by patients",
+            (250, 500, 1000, 2000),
+            lambda n: judged(criteria, (patients * 2)[:n]),
+        )
         sizes = (1000, 2000, 4000, 8000)
         growth(
             "audited update, by rows", sizes, lambda n: written(connection, "update", "audited", n)
         )
+    ten_thousand = patients * (10_000 // PATIENTS)
+    taken = seconds(lambda: judged(criteria, ten_thousand))
+    print(f"\n10,000 patients x 20 criteria, as an amendment is tried: {taken:.1f} s, one core")
     return 0
 
 
@@ -107,6 +127,99 @@ def seconds(work: Work) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
+
+
+# Eligibility: three truths with reasons, or what a calculated field does, which takes silence
+# for no, knows no window, no unit and no reason.
+
+
+def twenty_criteria() -> list[eligibility.Criterion]:
+    """The criteria of the trial with the most of them, until there are twenty."""
+    schema = json.loads((ROOT / "trials" / "protocol.schema.json").read_text())
+    file = ROOT / "trials" / "definitions" / "NCT06125028.yaml"
+    stated = protocol.parse(file.read_text(), schema=schema)["criteria"]
+    return [
+        eligibility.Criterion(
+            f"{one['identifier']}-{number}",
+            one["category"],
+            one["text"],
+            one["expression"],
+            one.get("applies_to"),
+            one["gate"],
+        )
+        for number, one in enumerate((stated * 2)[:20])
+    ]
+
+
+def screened(number: int) -> list[readings.Record]:
+    """Invented people with thirteen facts each."""
+    now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    gate = {"gate": readings.Anchor(spans.moment(now))}
+    consent = readings.Consent("1.0", "2026-03-01T08:00+00:00")
+    return [
+        readings.Record(
+            "F" if n % 2 else "M", "1961-04", facts_of(n, now), [consent], gate, UTC, "FDG"
+        )
+        for n in range(number)
+    ]
+
+
+def facts_of(number: int, now: datetime) -> list[readings.Fact]:
+    therapy = {"name": "x", "started_on": "2025-01", "stopped_on": "2025-05"}
+    found = {
+        "histology.confirmed": (True, ""),
+        "diagnosis.code": ("MZL_nodal", ""),
+        "therapy.anticancer": ([therapy] if number % 3 else [], ""),
+        "creatinine": (0.6 + number % 10 / 10, "mg/dL"),
+        "weight": (70.0, "kg"),
+        "glucose": (6.0, "mmol/L"),
+        "pregnant": (False, ""),
+        "breastfeeding": (False, ""),
+        "unable_to_tolerate_scan": (False, ""),
+        "hysterectomy": (bool(number % 2), ""),
+        "contraception": (True, ""),
+        "pregnancy_test": ("negative", ""),
+        "partner_contraception": (True, ""),
+    }
+    day = f"2026-03-{1 + number % 9:02d}"
+    return [
+        readings.Fact(place, name, value, unit, day, now, "laboratory")
+        for place, (name, (value, unit)) in enumerate(found.items())
+    ]
+
+
+def judged(criteria: list[eligibility.Criterion], patients: list[readings.Record]) -> None:
+    for record in patients:
+        eligibility.judge_all(criteria, record)
+
+
+def calculated(criteria: list[eligibility.Criterion], patients: list[readings.Record]) -> None:
+    for record in patients:
+        fields = {fact.variable: fact.value for fact in record.facts}
+        for criterion in criteria:
+            calculated_field(criterion.expression, fields)
+
+
+def calculated_field(expression: eligibility.Expression, fields: dict[str, Any]) -> bool:
+    operator, value = expression["op"], fields.get(expression.get("var", ""))
+    if operator in {"all", "any"}:
+        answers = (calculated_field(one, fields) for one in expression["of"])
+        return all(answers) if operator == "all" else any(answers)
+    if operator in {"occurred", "never"}:
+        return bool(value) == (operator == "occurred")
+    if operator in {"in", "in_any"}:
+        return value in expression["value"]
+    if operator in {"gt", "ge", "lt", "le"}:
+        return value is not None and COMPARE[operator](value, expression["value"])
+    return value is True or value == expression.get("value")
+
+
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator_module.gt,
+    "ge": operator_module.ge,
+    "lt": operator_module.lt,
+    "le": operator_module.le,
+}
 
 
 # Lesions: our runs and graph, or the whole volume labelled, then a mask for each region.
