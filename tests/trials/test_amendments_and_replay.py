@@ -106,6 +106,41 @@ def test_a_version_activated_for_later_holds_from_its_day(site, version, manager
     tomorrow = today() + timedelta(days=1)
     amendments.activate(version, site=site, effective_on=tomorrow, reference="a 7", by=manager)
     assert site.version_in_force.label == "1.0"
+    ((_, behind),) = amendments.pending(site.trial)
+    assert site not in behind
+
+
+def test_an_earlier_version_never_holds_again(site, version, manager):
+    earlier, given = site.version_in_force, {"site": site, "reference": "a 7", "by": manager}
+    amendments.activate(version, effective_on=today(), **given)
+    with pytest.raises(Refused, match="never holds again"):
+        amendments.activate(earlier, effective_on=today(), **given)
+
+
+def test_a_dry_run_names_criteria_of_the_scan_day_that_differ(site, version, manager):
+    assert amendments.dry_run(version, site=site, by=manager).scan_day == ()
+    with factories.framed():
+        row = version.criteria.filter(gate="pre_injection").first()
+        row.text = "Glucose below another limit"
+        row.save()
+    run = amendments.dry_run(version, site=site, by=manager)
+    assert run.scan_day == ((row, "changed"),)
+
+
+def test_a_form_that_the_site_asks_all_to_sign_is_asked_for_too(
+    site, version, coordinator, manager
+):
+    patient = screened(site, coordinator)
+    with factories.framed():
+        version.definition["consent_versions"] = []
+        version.save()
+        site.consent_versions.create(
+            version="9.0",
+            language="en",
+            valid_from=today() + timedelta(days=9),
+            requires_reconsent=True,
+        )
+    assert amendments.dry_run(version, site=site, by=manager).reconsent == (patient,)
 
 
 def test_time_goes_forward_only_and_an_approval_is_named(site, version, manager):

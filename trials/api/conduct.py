@@ -162,6 +162,11 @@ class DryRunResult(serializers.Serializer):
     flips = FlipRow(many=True)
     unchanged = serializers.IntegerField()
     reconsent = serializers.SerializerMethodField()
+    scan_day = serializers.SerializerMethodField()
+
+    def get_scan_day(self, run: DryRun) -> dict[str, str]:
+        """Criteria of the scan day that are new, changed or dropped."""
+        return {criterion.identifier: what for criterion, what in run.scan_day}
 
     def get_reconsent(self, run: DryRun) -> list[str]:
         return [one.identifier for one in run.reconsent]

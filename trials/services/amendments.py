@@ -19,7 +19,7 @@ from trials.models import (
     Trial,
     User,
 )
-from trials.services import assessments, audit
+from trials.services import assessments, audit, consents
 from trials.services.errors import Invalid, Refused
 
 CONCERNED = (Patient.State.SCREENING, Patient.State.ENROLLED)
@@ -60,6 +60,8 @@ class DryRun:
     unchanged: int
     # Who signed none of the consent forms that the version asks everybody to sign.
     reconsent: tuple[Patient, ...]
+    # Criteria of the scan day that differ: nobody can be judged by them before that day.
+    scan_day: tuple[tuple[EligibilityCriterion, str], ...]
 
 
 def dry_run(version: ProtocolVersion, *, site: Site, by: User) -> DryRun:
@@ -87,7 +89,14 @@ def dry_run(version: ProtocolVersion, *, site: Site, by: User) -> DryRun:
             flips.append(flip)
         else:
             unchanged += 1
-    return DryRun(version, site, tuple(flips), unchanged, tuple(_to_reconsent(version, patients)))
+    return DryRun(
+        version=version,
+        site=site,
+        flips=tuple(flips),
+        unchanged=unchanged,
+        reconsent=tuple(_to_reconsent(version, site, patients)),
+        scan_day=tuple(_scan_day_changes(current, version)),
+    )
 
 
 def activate(
@@ -108,6 +117,12 @@ def activate(
         last = site.activations.order_by("-effective_on", "-pk").first()
         if last and last.version_id == version.pk:
             raise Refused("in-force-already", f"{version} is the last one activated at {site}.")
+        if last and version.number < last.version.number:
+            raise Refused(
+                "older-version",
+                f"{site} went on to {last.version}: an earlier version never holds again. "
+                "What it said comes back as a version of its own.",
+            )
         if last and effective_on < last.effective_on:
             raise Invalid(
                 "effective_on", f"{last.version} holds from {last.effective_on}: give a later day."
@@ -122,9 +137,9 @@ def activate(
 
 
 def pending(trial: Trial) -> list[tuple[ProtocolVersion, list[Site]]]:
-    """Versions newer than what a site follows, with the sites that don't follow them yet."""
+    """Versions newer than what a site was told to follow, with the sites that were not told."""
     sites = list(trial.sites.prefetch_related("activations__version"))
-    numbers = {site.pk: _number_in_force(site) for site in sites}
+    numbers = {site.pk: _newest_activated(site) for site in sites}
     found = [
         (version, [site for site in sites if numbers[site.pk] < version.number])
         for version in trial.versions.order_by("number")
@@ -132,16 +147,34 @@ def pending(trial: Trial) -> list[tuple[ProtocolVersion, list[Site]]]:
     return [(version, behind) for version, behind in found if behind]
 
 
-def _number_in_force(site: Site) -> int:
-    today = timezone.localdate()
-    held = [one for one in site.activations.all() if one.effective_on <= today]
-    newest = max(held, key=lambda one: (one.effective_on, one.pk), default=None)
-    return newest.version.number if newest else 0
+def _newest_activated(site: Site) -> int:
+    """The number of the newest version activated at a site, if only for a day to come."""
+    return max((one.version.number for one in site.activations.all()), default=0)
 
 
 def _require_same_trial(version: ProtocolVersion, site: Site) -> None:
     if version.trial_id != site.trial_id:
         raise Invalid("version", f"{version} is no version of {site.trial}.")
+
+
+def _scan_day_changes(
+    current: ProtocolVersion, version: ProtocolVersion
+) -> Iterator[tuple[EligibilityCriterion, str]]:
+    """Criteria of the scan day that are new, gone or worded otherwise, with which it is."""
+    before, after = (
+        {one.identifier: one for one in side.criteria.filter(gate__in=assessments.SCAN_GATES)}
+        for side in (current, version)
+    )
+    for name, one in after.items():
+        if name not in before:
+            yield one, "new"
+        elif _asks(one) != _asks(before[name]):
+            yield one, "changed"
+    yield from ((one, "dropped") for name, one in before.items() if name not in after)
+
+
+def _asks(row: EligibilityCriterion) -> tuple:
+    return row.gate, row.category, row.text, row.expression, row.applies_to
 
 
 def _side(version: ProtocolVersion) -> list[eligibility.Criterion]:
@@ -176,12 +209,16 @@ def _word(judged: dict[str, Judgement], name: str) -> str:
     return judged[name].word if name in judged else ""
 
 
-def _to_reconsent(version: ProtocolVersion, patients: Iterable[Patient]) -> Iterator[Patient]:
+def _to_reconsent(
+    version: ProtocolVersion, site: Site, patients: Iterable[Patient]
+) -> Iterator[Patient]:
+    """Who signed no form that the version asks all to sign, or else the site, from any day on."""
     asked = {
         one["version"]
         for one in version.definition.get("consent_versions", ())
         if one.get("requires_reconsent")
     }
+    asked = asked or {one.version for one in consents.asked_again(site, on=date.max)}
     if not asked:
         return
     for patient in patients:
