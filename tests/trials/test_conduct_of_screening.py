@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
 from tests import factories
@@ -196,7 +197,10 @@ def test_an_impossible_value_is_kept_asked_about_and_counts_for_nothing(
     made = assessments.assess(patient, gate="enrolment", by=coordinator)
     assert (row.value, made.verdict) == (17.0, "not_evaluable")
     queries.close(query, text="corrected below", by=manager)
-    assert "a query about height was closed" in verdicts.changed_since(made)
+    assert any(
+        one.startswith("a query about height was closed on ")
+        for one in verdicts.changed_since(made)
+    )
 
 
 def test_a_plausible_value_under_query_counts_once_the_query_is_closed(
@@ -236,16 +240,28 @@ def test_a_signature_is_bound_to_the_verdict_and_its_inputs(signed):
     assert signature.content["criteria"] == {"I1": "satisfied"}
 
 
-@pytest.mark.parametrize("change", ["evidence", "consent", "version", "settlement"])
+@pytest.mark.parametrize("change", ["evidence", "correction", "consent", "version", "settlement"])
 def test_any_change_of_an_input_supersedes_the_signature_and_says_so(
     site, patient, coordinator, signed, change
 ):
     if change == "evidence":
         record(patient, coordinator, value=171.0)
-        expected = "height was recorded"
+        expected = "height was recorded on "
+    elif change == "correction":
+        row = patient.evidence.get(variable="height")
+        evidence.correct(
+            row,
+            value=171.0,
+            unit="cm",
+            observed_at=row.observed_at,
+            source="file",
+            reason="misread",
+            by=coordinator,
+        )
+        expected = "height was corrected on "
     elif change == "consent":
         factories.make_consent(patient, by=coordinator)
-        expected = "consent 1.0 was recorded"
+        expected = "consent 1.0 was recorded on "
     elif change == "version":
         with factories.framed():
             version = site.trial.versions.create(
@@ -258,11 +274,23 @@ def test_any_change_of_an_input_supersedes_the_signature_and_says_so(
             site.trial.settlements.create(
                 conflict="phase", choice="Phase 2", basis="x", settled_by=coordinator
             )
-        expected = "the sources' conflict phase was settled"
+        expected = "the sources' conflict phase was settled on "
     signed.refresh_from_db()
-    assert verdicts.changed_since(signed) == [expected]
+    (told,) = verdicts.changed_since(signed)
+    assert told.startswith(expected)
     assert verdicts.signature_in_force(signed) is None
     assert "assess-first" in lacking(patient, coordinator)
+
+
+def test_a_signature_over_something_else_is_shown_as_broken(client, signed, coordinator):
+    client.force_login(coordinator)
+    address = reverse("assessment", args=[signed.pk])
+    assert "Stands</span>" in client.get(address).content.decode()
+    with factories.framed():
+        CriterionResult.objects.filter(assessment=signed).update(word="excludes")
+    page = client.get(address).content.decode()
+    assert "Broken</span>" in page
+    assert "Stands</span>" not in page
 
 
 def test_a_verdict_is_signed_by_an_investigator_delegated_to(site, patient, coordinator, signed):

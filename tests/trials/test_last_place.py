@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from tests import factories
 from trials.models import Cohort
 from trials.roles import Role
-from trials.services import cohorts, enrolment
+from trials.services import cohorts, enrolment, patients, settlements
 from trials.services.errors import Refused
 
 
@@ -45,3 +45,35 @@ def test_two_who_enrol_into_the_last_place_get_it_once():
     [one.join() for one in threads]
     assert sorted(came_to) == ["cohort-full", "enrolled"]
     assert cohorts.rooms(site.version_in_force)[0].enrolled == 1
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_decision_between_sources_waits_for_an_assessment_under_way():
+    """Else the assessment would keep the old reading under a time after the decision."""
+    trial = factories.make_trial()
+    patient = factories.make_patient(factories.make_site(trial))
+    manager = factories.make_user(Role.DATA_MANAGER, trial=trial)
+    with factories.framed():
+        version = trial.newest_version
+        version.definition = {
+            "phase": {
+                "text": "Phase 2",
+                "source": ["A"],
+                "conflict": [{"text": "Phase 3", "source": ["B"]}],
+            }
+        }
+        version.save()
+    done = Event()
+
+    def settle():
+        settlements.settle(trial, conflict="phase", choice="Phase 2", basis="sponsor", by=manager)
+        done.set()
+        connection.close()
+
+    thread = Thread(target=settle)
+    with transaction.atomic():
+        patients.hold_still(patient)
+        thread.start()
+        assert not done.wait(0.5)
+    thread.join()
+    assert done.is_set()

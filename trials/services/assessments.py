@@ -44,13 +44,6 @@ def assess(
     delegations.require(by, Duty.ASSESS, patient.site)
     patients.require_participation(patient)
     _check_gate(patient, gate, scheduled_scan)
-    version = version_of(patient, scheduled_scan)
-    criteria = criteria_of(version, gate)
-    if not criteria:
-        raise Refused(
-            "no-criteria",
-            f"{version} states no criteria for this gate: {Gate(gate).label.lower()}.",
-        )
     with audit.action(
         "eligibility.assessed",
         actor=by,
@@ -58,8 +51,16 @@ def assess(
         trial=patient.trial_id,
         patient=patient.pk,
     ):
-        # Evidence is recorded and scans are rescheduled under the same lock: nothing slips in.
+        # Evidence is recorded, scans are rescheduled and conflicts settled under the same lock:
+        # nothing slips in.
         patients.hold_still(patient)
+        version = version_of(patient, scheduled_scan)
+        criteria = criteria_of(version, gate)
+        if not criteria:
+            raise Refused(
+                "no-criteria",
+                f"{version} states no criteria for this gate: {Gate(gate).label.lower()}.",
+            )
         if scheduled_scan:
             scheduled_scan.refresh_from_db(fields=["planned_at"])
         now = timezone.now()

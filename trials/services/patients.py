@@ -7,7 +7,7 @@ import secrets
 from django.db.models import Max
 
 from trials import permissions
-from trials.models import Patient, Site, User
+from trials.models import Patient, Site, Trial, User
 from trials.services import audit, moments
 from trials.services.errors import Invalid, Refused
 
@@ -75,6 +75,12 @@ def _create(site: Site, **fields) -> Patient:
 def hold_still(patient: Patient) -> Patient:
     """The patient as the record has it now, while nobody assesses or enrols. Inside an action."""
     return Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+
+
+def hold_all_still(trial: Trial) -> None:
+    """Wait for whoever assesses or enrols a patient of the trial. Inside an action."""
+    rows = Patient.objects.filter(trial=trial).order_by("pk").select_for_update(no_key=True)
+    list(rows.values_list("pk"))
 
 
 def require_consent_stands(patient: Patient) -> None:

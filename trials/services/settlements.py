@@ -7,7 +7,7 @@ from typing import Any
 
 from trials import permissions, protocol
 from trials.models import ConflictSettlement, ProtocolVersion, Trial, User
-from trials.services import audit
+from trials.services import audit, patients
 from trials.services.errors import Invalid
 
 
@@ -39,6 +39,8 @@ def settle(trial: Trial, *, conflict: str, choice: str, basis: str, by: User) ->
         raise Invalid("basis", "Say what the decision rests on: the protocol, the sponsor's word.")
     with audit.action("conflict.settled", actor=by, reason=basis, trial=trial.pk):
         Trial.objects.select_for_update().get(pk=trial.pk)
+        # An assessment in between would keep the old reading and a time after this decision.
+        patients.hold_all_still(trial)
         row = ConflictSettlement.objects.create(
             trial=trial, conflict=conflict, choice=choice, basis=basis.strip(), settled_by=by
         )

@@ -7,17 +7,17 @@ signature that outlives its verdict; it stands exactly as long.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from trials import eligibility, permissions, variables
 from trials.kleene import Truth
 from trials.models import (
-    Consent,
     Delegation,
     EligibilityAssessment,
     EligibilityCriterion,
@@ -36,6 +36,8 @@ from trials.services.errors import Refused
 Gate = EligibilityCriterion.Gate
 Verdict = EligibilityAssessment.Verdict
 Duty = Delegation.Duty
+# When something changed, and what.
+Dated = tuple[datetime, str]
 
 
 def in_force(
@@ -47,17 +49,18 @@ def in_force(
 
 
 def changed_since(assessment: EligibilityAssessment) -> list[str]:
-    """What an assessment was made on and has changed since, a phrase each."""
+    """What an assessment was made on and has changed since, a phrase each, with its time."""
     patient, scan, after = assessment.patient, assessment.scheduled_scan, assessment.assessed_at
-    settled = patient.trial.settlements.filter(settled_at__gt=after)
-    return [
-        *_version_changes(assessment),
-        *(["the scan was given another time"] if _moved(scan, after) else []),
-        *(f"{_label(one)} was recorded" for one in _new_evidence(patient, scan, after)),
-        *(f"consent {one.version} {verb}" for one, verb in _new_consents(patient, after)),
-        *(f"the sources' conflict {one.conflict} was settled" for one in settled),
-        *(f"a query about {_label(one)} was {verb}" for one, verb in _asked(patient, after)),
+    zone = ZoneInfo(patient.site.time_zone)
+    dated = [
+        *((scan.rescheduled_at, "the scan was given another time") for scan in _moved(scan, after)),
+        *_new_evidence(patient, scan, after),
+        *_new_consents(patient, after),
+        *_settled(patient, after),
+        *_asked(patient, after),
     ]
+    phrases = [f"{phrase} on {at.astimezone(zone):%Y-%m-%d at %H:%M}" for at, phrase in dated]
+    return [*_version_changes(assessment), *phrases]
 
 
 def sign(assessment: EligibilityAssessment, *, by: User, password: str) -> Signature:
@@ -146,24 +149,33 @@ def _version_changes(assessment: EligibilityAssessment) -> list[str]:
     return [f"{version} took the place of {assessment.version}"]
 
 
-def _moved(scan: ScheduledScan | None, after: datetime) -> bool:
-    return scan is not None and (scan.rescheduled_at or after) > after
+def _moved(scan: ScheduledScan | None, after: datetime) -> Iterator[ScheduledScan]:
+    if scan and scan.rescheduled_at and scan.rescheduled_at > after:
+        yield scan
 
 
-def _new_evidence(
-    patient: Patient, scan: ScheduledScan | None, after: datetime
-) -> Iterable[Evidence]:
+def _new_evidence(patient: Patient, scan: ScheduledScan | None, after: datetime) -> Iterator[Dated]:
     concerned = Q(scheduled_scan=None) | Q(scheduled_scan=scan)
-    return patient.evidence.filter(concerned, recorded_at__gt=after)
+    rows = patient.evidence.filter(concerned, recorded_at__gt=after)
+    corrected = Evidence.objects.filter(superseded_by=OuterRef("pk"))
+    for one in rows.annotate(is_correction=Exists(corrected)):
+        verb = "corrected" if one.is_correction else "recorded"
+        yield one.recorded_at, f"{_label(one)} was {verb}"
 
 
-def _new_consents(patient: Patient, after: datetime) -> Iterator[tuple[Consent, str]]:
+def _new_consents(patient: Patient, after: datetime) -> Iterator[Dated]:
     for one in patient.consents.filter(Q(recorded_at__gt=after) | Q(withdrawn_at__gt=after)):
         is_new = one.recorded_at > after
-        yield one, "was recorded" if is_new else "was withdrawn"
+        verb = "recorded" if is_new else "withdrawn"
+        yield one.recorded_at if is_new else one.withdrawn_at, f"consent {one.version} was {verb}"
 
 
-def _asked(patient: Patient, after: datetime) -> Iterator[tuple[Evidence, str]]:
+def _settled(patient: Patient, after: datetime) -> Iterator[Dated]:
+    for one in patient.trial.settlements.filter(settled_at__gt=after):
+        yield one.settled_at, f"the sources' conflict {one.conflict} was settled"
+
+
+def _asked(patient: Patient, after: datetime) -> Iterator[Dated]:
     """Doubts about evidence that began or ended since."""
     rows = patient.queries.filter(rule=IMPLAUSIBLE, subject_table=Evidence._meta.db_table)
     turned = rows.filter(
@@ -175,8 +187,12 @@ def _asked(patient: Patient, after: datetime) -> Iterator[tuple[Evidence, str]]:
         )
     )
     for query in turned.distinct():
-        closed = query.state == Query.State.CLOSED
-        yield Evidence.objects.get(pk=query.subject_pk), "closed" if closed else "raised"
+        about = _label(Evidence.objects.get(pk=query.subject_pk))
+        if query.state != Query.State.CLOSED:
+            yield query.opened_at, f"a query about {about} was raised"
+            continue
+        closing = query.messages.filter(state=Query.State.CLOSED).latest("written_at")
+        yield closing.written_at, f"a query about {about} was closed"
 
 
 def _label(evidence: Evidence) -> str:

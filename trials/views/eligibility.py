@@ -147,6 +147,7 @@ def assessment(request: HttpRequest, pk: int) -> HttpResponse:
         "changes": changes,
         "stands": row == runs[0] and not changes,
         "signature": signatures.of(row),
+        "signature_stands": row == runs[0] and verdicts.signature_in_force(row) is not None,
         "may": rights(
             request.user,
             row.scope(),
