@@ -21,7 +21,7 @@ from imaging import storage
 from imaging.services import intake
 from tests import factories, records
 from tests.factories import NOON
-from trials.models import ApiToken, Patient, User
+from trials.models import ApiToken, Deviation, Patient, User
 from trials.roles import Role
 from trials.services import accounts, jobs, protocols
 
@@ -227,6 +227,27 @@ def test_a_refusal_of_the_rules_carries_its_code(client, scan):
     body = {"planned_scan": scan.planned_scan_id, "planned_at": "2026-03-02T12:00Z"}
     response = client.post(f"{API}/patients/{scan.patient_id}/scans/", body)
     assert problem(response) == (409, "already-scheduled")
+
+
+def test_who_explained_the_trial_is_a_user_of_the_site_or_named(client, scan, coordinator):
+    path = f"{API}/patients/{scan.patient_id}/consents/"
+    form = scan.patient.site.consent_versions.first()
+    given = {
+        "version": form.version,
+        "language": form.language,
+        "signed_at": "2026-03-01",
+        "signatory": "patient",
+    }
+    nobody = client.post(path, given)
+    assert (nobody.status_code, nobody.json()["field"]) == (422, "obtained_by")
+    stranger = client.post(path, given | {"obtained_by_user": factories.make_user().pk})
+    assert (stranger.status_code, stranger.json()["field"]) == (422, "obtained_by_user")
+    with factories.framed():
+        coordinator.delegations.update(starts_on="2026-03-02")
+    made = client.post(path, given | {"obtained_by_user": coordinator.pk}).json()
+    assert (made["obtained_by"], made["obtained_by_user"]) == (str(coordinator), coordinator.pk)
+    deviation = Deviation.objects.get(rule="consent-without-delegation")
+    assert deviation.values["found"] == str(coordinator)
 
 
 def test_a_scan_gets_another_time_with_a_reason_and_not_without(client, scan):

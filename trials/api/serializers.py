@@ -191,7 +191,12 @@ class RecordConsent(serializers.Serializer):
     language = Line(max_length=10)
     signed_at = Line(max_length=40, help_text="A date, or a date and time with zone.")
     signatory = Line(max_length=40, help_text="patient, representative or witnessed.")
-    obtained_by = Line(max_length=120, help_text="Who explained the trial.")
+    obtained_by = Line(max_length=120, help_text="Who explained the trial.", default="")
+    obtained_by_user = Key(
+        default=None,
+        allow_null=True,
+        help_text="Who explained the trial, if it is a user; judged by the delegation log.",
+    )
     copy_given = serializers.BooleanField(allow_null=True, default=None)
     options = CleanJSONField(
         default=dict, help_text="Optional consents: biobank, image_sharing, second_scan."

@@ -14,7 +14,22 @@ select set_config('trialtrace.audit', json_build_object(
 from trials_user where username = 'system'
 """
 
+# The tables are new and get their triggers after every migrate; these rows come before it. On
+# an empty database there is neither a trigger's function nor a row.
+TRIGGER = """
+do $$ declare name text; begin
+    if exists (select from pg_proc where proname = 'trials_audit_row') then
+        foreach name in array array['trials_protocolactivation', 'trials_enrolment'] loop
+            execute format('drop trigger if exists audit on %I', name);
+            execute format('create trigger audit after insert or update or delete on %I '
+                           'for each row execute function trials_audit_row(''{}'')', name);
+        end loop;
+    end if;
+end $$
+"""
+
 FORWARD = [
+    TRIGGER,
     FRAME,
     "update trials_patient set screening_number = identifier where screening_number = ''",
     """

@@ -55,6 +55,8 @@ def record(
     permissions.require(by, "consent.record", patient)
     signed_at = moments.partial_moment(signed_at, field="signed_at")
     _check(signed_at, signatory, options or {})
+    if not (obtained_by.strip() or obtained_by_user):
+        raise Invalid("obtained_by", "Name who explained the trial.")
     with audit.action("consent.recorded", actor=by, reason="consent", trial=patient.trial_id):
         locked = patients.hold_still(patient)
         if locked.state in ENDED:

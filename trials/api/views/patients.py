@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from trials import permissions
 from trials.api import conduct, serializers
 from trials.api.base import Endpoint, asked, filtered, operation
+from trials.api.views.sites import person_at
 from trials.models import (
     Consent,
     EligibilityAssessment,
@@ -81,6 +82,8 @@ class Consents(Endpoint):
         """Record a consent as the paper says."""
         patient = patient_for(request, "consent.record", pk)
         given = asked(request, serializers.RecordConsent)
+        if person := given.pop("obtained_by_user"):
+            given["obtained_by_user"] = person_at(patient.site, person, field="obtained_by_user")
         consent = consents.record(patient, **given, by=request.user)
         return self.show(consent, serializers.Consent, status=201)
 

@@ -11,7 +11,7 @@ from trials import permissions
 from trials.api import conduct, serializers
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.forms.conduct import users_of
-from trials.models import Delegation, ProtocolVersion, Site, SiteApproval
+from trials.models import Delegation, ProtocolVersion, Site, SiteApproval, User
 from trials.services import amendments, delegations
 from trials.services import sites as services
 from trials.services.errors import Invalid
@@ -105,7 +105,7 @@ class Leader(Endpoint):
         """Name the principal investigator of a site."""
         site = site_for(request, "site.manage", pk)
         given = asked(request, conduct.Leader)
-        user = _person(site, given["user"])
+        user = person_at(site, given["user"])
         led = services.name_principal_investigator(
             site, user=user, reason=given["reason"], by=request.user
         )
@@ -131,7 +131,7 @@ class Delegations(Endpoint):
         """Delegate a duty, signed by the principal investigator."""
         site = site_for(request, "delegation.sign", pk)
         given = asked(request, conduct.Delegate)
-        given["user"] = _person(site, given["user"])
+        given["user"] = person_at(site, given["user"])
         row = delegations.delegate(site, by=request.user, **given)
         return self.show(row, conduct.Delegation, status=201)
 
@@ -180,9 +180,9 @@ def site_for(request: Request, permission: str, pk: int) -> Site:
     return permissions.fetched(rows, request.user, permission, pk=pk)
 
 
-def _person(site: Site, pk: int):
+def person_at(site: Site, pk: int, *, field: str = "user") -> User:
     """Who holds a role at the site; nobody else is named by a key."""
     user = users_of(site).filter(pk=pk).first()
     if user is None:
-        raise Invalid("user", f"Nobody with the key {pk} holds a role at {site}.")
+        raise Invalid(field, f"Nobody with the key {pk} holds a role at {site}.")
     return user

@@ -1,0 +1,97 @@
+"""A database of an earlier release, with its records and its trail, brought to this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from config.embedded import postgres
+
+ROOT = Path(__file__).resolve().parents[1]
+# The last state before sites had versions in force and enrolments a row of their own.
+EARLIER = ("trials", "0003")
+FRAME = """
+select set_config('trialtrace.audit', json_build_object('action', '{}', 'actor', 1,
+    'actor_name', 'Ada', 'reason', 'x')::text, true)
+"""
+RECORDS = """
+insert into trials_trial
+    (id, identifier, acronym, title, sponsor, phase, status, conditions, is_demo, uid_key)
+values (7, 'OLD', '', '', '', '', '', '[]', false, '\\x00');
+insert into trials_protocolversion
+    (id, trial_id, number, label, definition, definition_sha256, loaded_at)
+values (1, 7, 1, '1.0', '{}', repeat('0', 64), '2025-01-01Z'),
+       (2, 7, 2, '2.0', '{}', repeat('1', 64), '2025-06-01Z');
+insert into trials_site (id, trial_id, code, name, time_zone) values (5, 7, '101', 'A', 'UTC');
+insert into trials_patient
+    (id, trial_id, site_id, number, identifier, sex_at_birth, birth, state, date_shift_days,
+     registered_at)
+select n, 7, 5, n, '101-00' || n, 'F', '1970', state, -400, '2025-06-02Z'
+from (values (1, 'screening'), (2, 'screening'), (3, 'withdrawn')) as given(n, state);
+insert into trials_eligibilityassessment
+    (id, patient_id, version_id, gate, verdict, assessed_at, assessed_by_id, software_version)
+values (9, 2, 2, 'enrolment', 'eligible', '2025-06-03Z', 1, '0.1');
+"""
+ENROLLED = "update trials_patient set state = 'enrolled' where id = 2"
+
+
+@pytest.fixture
+def server():
+    """A PostgreSQL of its own with an empty database."""
+    with tempfile.TemporaryDirectory(prefix="tt-old-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        found = postgres.EmbeddedPostgres(Path(folder) / "pg", durable=False)
+        found.start()
+        try:
+            found.prepare()
+            yield found
+        finally:
+            found.stop()
+
+
+def migrate(server, *state):
+    environment = os.environ | {
+        "DATABASE_URL": server.url(postgres.RUNTIME),
+        "OWNER_DATABASE_URL": server.url(postgres.OWNER),
+    }
+    command = [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0", *state]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
+def written(server, action, statements):
+    with psycopg.connect(server.url(postgres.OWNER)) as connection:
+        connection.execute(FRAME.format(action))
+        connection.execute(statements)
+
+
+def test_records_of_an_earlier_release_are_kept_and_nothing_is_guessed(server):
+    migrate(server, *EARLIER)
+    written(server, "patient.registered", RECORDS)
+    written(server, "patient.enrolled", ENROLLED)
+    migrate(server)
+    with psycopg.connect(server.url(postgres.OWNER)) as connection:
+
+        def rows(query):
+            return connection.execute(query).fetchall()
+
+        numbers = rows("select identifier, screening_number from trials_patient order by id")
+        held = rows("select site_id, version_id, effective_on::text from trials_protocolactivation")
+        enrolled = rows(
+            "select e.patient_id, e.assessment_id, e.enrolled_by_id, e.is_despite_criteria,"
+            " e.enrolled_at = a.at from trials_enrolment e left join trials_auditevent a"
+            " on a.action = 'patient.enrolled' and a.row = e.patient_id::text order by 1"
+        )
+        acts = rows(
+            "select distinct \"table\" from trials_auditevent where action = 'database.migrated'"
+        )
+    assert numbers == [(f"101-00{n}", f"101-00{n}") for n in (1, 2, 3)]
+    assert held == [(5, 2, "2025-06-01")]
+    # Who withdrew before the trail said when was enrolled on no assessment anybody can name.
+    assert enrolled == [(2, 9, 1, False, True), (3, None, 1, False, None)]
+    assert {name for (name,) in acts} >= {"trials_enrolment", "trials_protocolactivation"}
