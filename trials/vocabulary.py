@@ -99,10 +99,11 @@ ALL: tuple[Variable, ...] = (
     ),
     Variable(
         "egfr",
-        "eGFR as the laboratory reports it",
+        "eGFR",
         "number",
         ("mL/min/1.73 m2",),
-        help="A bound may be entered as reported: >90.",
+        help="As the laboratory reports it; without that it is computed from creatinine. A bound "
+        "may be entered as reported: >90.",
         plausible=(1, 250),
         details=(Detail("formula", "Formula of the laboratory"),),
     ),
@@ -116,7 +117,7 @@ ALL: tuple[Variable, ...] = (
     ),
     Variable(
         "creatinine_clearance",
-        "Creatinine clearance as the laboratory reports it",
+        "Creatinine clearance",
         "number",
         ("mL/min",),
         plausible=(1, 300),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from django import forms, template
 from django.core.paginator import Page
@@ -67,6 +67,12 @@ def moment(at: datetime | None) -> SafeString | str:
         at.isoformat(timespec="seconds"),
         at.strftime("%Y-%m-%d %H:%M"),
     )
+
+
+@register.filter
+def day(at: date | str | None) -> SafeString | str:
+    """A day, in one line: 2026-03-02."""
+    return format_html('<span class="moment">{}</span>', str(at)[:10]) if at else ""
 
 
 @register.filter

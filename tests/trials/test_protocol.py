@@ -139,7 +139,7 @@ def test_a_rule_with_a_proposed_part_says_which():
         (
             ["criteria", 0, "expression"],
             {"op": "ge", "var": "egfr", "value": 30, "unit": "mL/min"},
-            "criteria[0].expression: eGFR as the laboratory reports it is recorded in",
+            "criteria[0].expression: eGFR is recorded in",
         ),
         (
             ["criteria", 0, "expression"],

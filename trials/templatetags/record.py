@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from trials import variables
 from trials.expression_words import expression_words
@@ -30,9 +32,9 @@ def variable_label(name: str) -> str:
 
 
 @register.filter
-def moment_as_known(text: str) -> str:
+def moment_as_known(text: str) -> SafeString:
     """A partial date or a moment as it was written, without the letter T."""
-    return text.replace("T", " ", 1)
+    return format_html('<span class="moment">{}</span>', text.replace("T", " ", 1))
 
 
 @register.filter
