@@ -26,36 +26,36 @@ def trial():
 
 
 @pytest.fixture
-def page(client, trial):
+def send(client, trial):
     client.force_login(factories.make_user(Role.DATA_MANAGER, trial=trial))
 
-    def send(text, shown=""):
+    def post(text, shown=""):
         return client.post(reverse("trial_upload"), {"text": text, "shown": shown})
 
-    return send
+    return post
 
 
-def test_a_file_is_shown_before_it_is_loaded_and_loaded_as_it_was_shown(page, trial):
-    shown = page(CHANGED)
+def test_a_file_is_shown_before_it_is_loaded_and_loaded_as_it_was_shown(send, trial):
+    shown = send(CHANGED)
     assert "Criterion I1, expression: was" in shown.content.decode()
     assert trial.versions.count() == 1
-    loaded = page(CHANGED, shown.context["shown"])
+    loaded = send(CHANGED, shown.context["shown"])
     assert loaded.url == reverse("trial", args=["DEMO"])
     assert trial.versions.count() == 2
 
 
-def test_what_is_not_what_was_shown_is_shown_again(page, trial):
-    shown = page(CHANGED).context["shown"]
-    other = page(CHANGED.replace("value: 21", "value: 25"), shown)
+def test_what_is_not_what_was_shown_is_shown_again(send, trial):
+    shown = send(CHANGED).context["shown"]
+    other = send(CHANGED.replace("value: 21", "value: 25"), shown)
     assert "changed since you looked" in other.content.decode()
     protocols.load_trial(DEMO.replace("value: 18", "value: 19"), by=jobs.system_user())
-    moved = page(CHANGED, shown)
+    moved = send(CHANGED, shown)
     assert "changed since you looked" in moved.content.decode()
     assert trial.versions.count() == 2
 
 
-def test_a_file_with_something_to_mend_shows_each_line(page, trial):
-    answer = page(DEMO.replace("var: ecog", "var: ecgo"))
+def test_a_file_with_something_to_mend_shows_each_line(send, trial):
+    answer = send(DEMO.replace("var: ecog", "var: ecgo"))
     assert answer.status_code == 422
     said = answer.content.decode()
     assert "there is no variable &#x27;ecgo&#x27;" in said
@@ -63,22 +63,22 @@ def test_a_file_with_something_to_mend_shows_each_line(page, trial):
     assert trial.versions.count() == 1
 
 
-def test_a_file_that_is_no_utf_8_says_so(client, page):
+def test_a_file_that_is_no_utf_8_says_so(client, send):
     file = SimpleUploadedFile("trial.yaml", "größer".encode("latin-1"))
     answer = client.post(reverse("trial_upload"), {"file": file})
     assert answer.status_code == 422
     assert "Save it as UTF-8" in answer.content.decode()
 
 
-def test_the_same_file_comes_back_by_page_api_and_command(client, page, trial, tmp_path):
+def test_the_same_file_comes_back_by_page_api_and_command(client, send, trial, tmp_path):
     by_page = client.get(reverse("trial_file", args=["DEMO", 1])).content.decode()
     by_api = client.get("/api/v1/trials/DEMO/versions/1/file/").content.decode()
     call_command("export_trial", "DEMO", output=tmp_path / "back.yaml")
     assert by_page == by_api == (tmp_path / "back.yaml").read_text() == DEMO
-    assert page(by_page).context["changes"] == []
+    assert send(by_page).context["changes"] == []
 
 
-def test_usdm_and_schema_are_handed_out(client, page):
+def test_usdm_and_schema_are_handed_out(client, send):
     study = json.loads(client.get(reverse("trial_usdm", args=["DEMO", 1])).content)
     assert study["usdmVersion"] == "4.0.0"
     schema = json.loads(client.get(reverse("trial_schema")).content)
