@@ -14,7 +14,7 @@ on the slice normal, and anything that is not one slice per place is refused by 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -41,8 +41,6 @@ FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "single-slice": "The series has one slice; its thickness stands in for the spacing.",
         "slice-spacing-varies": "The distance between slices varies; volumes use its mean.",
-        "fewer-slices-than-announced": "Number of Slices (0054,0081) counts more slices than "
-        "arrived: lesions may lie in those that are missing.",
     }
 )
 
@@ -62,7 +60,7 @@ class Grid:
 
     `shape` is (K, M, N): planes, rows, columns. `spacing` is (dz, dy, dx) in mm. `origin` is
     the centre of voxel (0, 0, 0) in mm, `row` and `column` are unit vectors. `flags` says
-    what was tolerated: "slice-spacing-varies", "single-slice", "fewer-slices-than-announced".
+    what was tolerated: "slice-spacing-varies", "single-slice".
     """
 
     shape: tuple[int, int, int]
@@ -138,18 +136,13 @@ def stack_from_headers(headers: Sequence[SliceHeader]) -> Stack:
             "place-missing",
             "Image Position, Image Orientation or Pixel Spacing is missing on a slice.",
         )
-    stack = grid_from_positions(
+    return grid_from_positions(
         positions,
         orientation=_common_orientation(orientations),
         pixel_spacing=_common_spacing(spacings),
         matrix=_common_matrix(headers),
         slice_thickness=headers[0].slice_thickness,
     )
-    announced = announced_slices(headers)
-    if announced is None or announced <= len(headers):
-        return stack
-    flags = (*stack.grid.flags, "fewer-slices-than-announced")
-    return replace(stack, grid=replace(stack.grid, flags=flags))
 
 
 def grid_from_positions(

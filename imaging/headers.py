@@ -236,6 +236,7 @@ def pet_header(ds: Dataset) -> PetHeader:
     if reader.text("Modality") != "PT":
         raise HeaderError(f"Modality (0008,0060) must be PT, got {reader.text('Modality')!r}")
     values = _slice_fields(reader) | _pet_fields(reader)
+    reader.note_orphans(0x7053, (0x00, 0x09))
     return PetHeader(**values, unreadable=tuple(reader.unreadable))
 
 
@@ -316,6 +317,16 @@ class _Reader:
                 tag = (group, (reserved.tag.element << 8) | element)
                 return _plain(self.ds[tag].value) if tag in self.ds else ""
         return ""
+
+    def note_orphans(self, group: int, elements: tuple[int, ...]) -> None:
+        """Note private elements as unreadable whose block nobody reserved: they are nobody's."""
+        present = [one.tag.element for one in self.ds.group_dataset(group)]
+        reserved = {one for one in present if 0x10 <= one <= 0xFF}
+        self.unreadable += [
+            f"({group:04x},{one:04x})"
+            for one in present
+            if one >> 8 not in reserved and one > 0xFF and one & 0xFF in elements
+        ]
 
     def private_number(self, group: int, creator: str, element: int) -> float | None:
         keyword = f"({group:04x},xx{element:02x})"

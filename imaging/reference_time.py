@@ -62,7 +62,8 @@ class Witness:
 class Reference:
     """The verdict: an instant, or why there is none.
 
-    Exactly one of `instant` and `refusal` (a stable code and a sentence) is given.
+    Exactly one of `instant` and `refusal` (a stable code and a sentence) is given. With
+    `doubt`, of the same form, the instant is a candidate that a person has to decide about.
     """
 
     instant: datetime | None
@@ -70,6 +71,7 @@ class Reference:
     witnesses: tuple[Witness, ...]
     flags: tuple[str, ...] = ()
     adaptations: tuple[str, ...] = ()
+    doubt: tuple[str, str] | None = None
 
 
 def reference_time(headers: Sequence[PetHeader], *, half_life: float) -> Reference:
@@ -85,20 +87,70 @@ def reference_time(headers: Sequence[PetHeader], *, half_life: float) -> Referen
     Returns
     -------
     Reference
-        Series Time where the witnesses confirm it or are silent (flagged), the private
-        start of scan where Series Time was rewritten and a second witness confirms.
+        Series Time where the witnesses confirm it or are silent (flagged); another witness
+        where Series Time was rewritten and a second one confirms (flagged); a candidate with
+        a doubt where they contradict each other, or nothing confirms an incomplete series.
     """
     header = headers[0]
-    if header.series_time is None:
-        return _refused("series-time-missing", "Series Time (0008,0031) is missing.", ())
+    witnesses = testimony(headers, half_life)
+    refusal = _missing(headers)
+    if refusal is None and half_life >= LONG_LIVED:
+        refusal = _disputed_date(header)
+    if refusal is not None:
+        return Reference(None, refusal, witnesses)
+    tolerance = tolerance_of(half_life)
+    if min(_starts(headers)) >= -SAME_INSTANT:
+        return _from_series_time(headers, witnesses, tolerance)
+    return _rewritten(headers, witnesses, tolerance)
+
+
+def testimony(headers: Sequence[PetHeader], half_life: float | None) -> tuple[Witness, ...]:
+    """What each witness says, before anything is judged: S, A, P, F, D (or D') and Z.
+
+    Where Series Time is missing there is nothing to count from, and each says so.
+    """
+    if headers[0].series_time is None:
+        note = "no Series Time to count from"
+        absent = Witness("S", "Series Time", None, "absent")
+        return (absent, *(Witness(k, name, None, "void", note) for k, name in _OTHERS))
     if any(h.acquisition_time is None for h in headers):
-        message = "Acquisition Time (0008,0032) is missing."
-        return _refused("acquisition-time-missing", message, ())
-    if half_life >= LONG_LIVED and len({header.series_date, header.acquisition_date}) > 1:
-        message = "Series and Acquisition Date differ, which matters for so long a half-life."
-        return _refused("reference-date-disputed", message, ())
-    witnesses = _testimony(headers, half_life)
-    return _verdict(headers, witnesses, tolerance=tolerance_of(half_life))
+        return (
+            Witness("S", "Series Time", 0.0, "agrees"),
+            Witness("A", "earliest Acquisition Time", None, "absent", "missing on a slice"),
+            _private_start(headers[0]),
+            Witness("F", "Frame Reference Time", None, "void", "no Acquisition Time to count from"),
+            Witness("D", "Decay Factor", None, "void", "no Acquisition Time to count from"),
+            _decay_correction_instant(headers[0]),
+        )
+    return _testimony(headers, half_life)
+
+
+def judged(
+    witnesses: Sequence[Witness], offset: float | None, half_life: float | None
+) -> tuple[Witness, ...]:
+    """The witnesses held against an instant `offset` s after Series Time that others chose."""
+    if offset is None or half_life is None:
+        return tuple(witnesses)
+    tolerance = tolerance_of(half_life)
+    return tuple(_judge(one, offset, tolerance) for one in witnesses)
+
+
+def is_incomplete(headers: Sequence[PetHeader]) -> bool:
+    """Whether Number of Slices (0054,0081) counts more slices than there are."""
+    announced = headers[0].number_of_slices
+    return announced is not None and len(headers) < announced
+
+
+def frame_zeros(headers: Sequence[PetHeader], half_life: float) -> list[float] | None:
+    """Acquisition Time + T_ave - Frame Reference Time of each slice, in s after Series Time.
+
+    The standard's meaning, whoever wrote it; None if a slice lacks one of the three.
+    """
+    pairs = zip(headers, _starts(headers), strict=False)
+    found = [_frame_zero(header, start, "Siemens", half_life) for header, start in pairs]
+    if len(found) < len(headers) or None in found:
+        return None
+    return [one for one in found if one is not None]
 
 
 def tolerance_of(half_life: float) -> float:
@@ -161,16 +213,52 @@ def _starts(headers: Iterable[PetHeader]) -> list[float]:
     ]
 
 
-def _testimony(headers: Sequence[PetHeader], half_life: float) -> tuple[Witness, ...]:
+_OTHERS = (
+    ("A", "earliest Acquisition Time"),
+    ("P", "private start of scan"),
+    ("F", "Frame Reference Time"),
+    ("D", "Decay Factor"),
+    ("Z", "Decay Correction DateTime"),
+)
+
+
+def _missing(headers: Sequence[PetHeader]) -> tuple[str, str] | None:
+    if headers[0].series_time is None:
+        return "series-time-missing", "Series Time (0008,0031) is missing."
+    if any(h.acquisition_time is None for h in headers):
+        return "acquisition-time-missing", "Acquisition Time (0008,0032) is missing."
+    return None
+
+
+def _disputed_date(header: PetHeader) -> tuple[str, str] | None:
+    if len({header.series_date, header.acquisition_date}) == 1:
+        return None
+    message = (
+        "Series Date (0008,0021) and Acquisition Date (0008,0022) differ, which matters for so "
+        "long a half-life."
+    )
+    return "reference-date-disputed", message
+
+
+def _testimony(headers: Sequence[PetHeader], half_life: float | None) -> tuple[Witness, ...]:
     first = min(_starts(headers))
     count = f"{len(headers)} of {headers[0].number_of_slices or 'an unknown number of'} slices"
     frozen = _is_frozen(headers)
+    if half_life is None:
+        note = "no half-life to count with"
+        by_decay = (
+            Witness("F", "Frame Reference Time", None, "void", note),
+            Witness("D", "Decay Factor", None, "void", note),
+        )
+    elif frozen:
+        by_decay = _frozen_frame_reference(), _frozen_decay_factor(headers, half_life)
+    else:
+        by_decay = _frame_reference(headers, half_life), _decay_factor(headers, half_life)
     return (
         Witness("S", "Series Time", 0.0, "agrees"),
         Witness("A", "earliest Acquisition Time", first, "agrees", count),
         _private_start(headers[0]),
-        _frozen_frame_reference() if frozen else _frame_reference(headers, half_life),
-        _frozen_decay_factor(headers, half_life) if frozen else _decay_factor(headers, half_life),
+        *by_decay,
         _decay_correction_instant(headers[0]),
     )
 
@@ -220,7 +308,9 @@ def _frame_reference(headers: Sequence[PetHeader], half_life: float) -> Witness:
     if any(h.frame_reference_time is None for h in headers):
         return Witness("F", name, None, "absent")
     if vendor == "other":
-        return Witness("F", name, None, "void", "what this vendor writes there is not known")
+        zeros = frame_zeros(headers, half_life)
+        note = "as the standard means it; what this vendor writes there is not known"
+        return Witness("F", name, median(zeros) if zeros else None, "void", note)
     pairs = zip(headers, _starts(headers), strict=True)
     offsets = [_frame_zero(header, start, vendor, half_life) for header, start in pairs]
     known = [offset for offset in offsets if offset is not None]
@@ -288,74 +378,98 @@ def _agreed(key: str, name: str, offsets: list[float]) -> Witness:
     return Witness(key, name, median(offsets), "agrees", f"spread {spread:.2f} s")
 
 
-def _verdict(
-    headers: Sequence[PetHeader], witnesses: tuple[Witness, ...], *, tolerance: float
-) -> Reference:
-    series, _, private = witnesses[:3]
-    if min(_starts(headers)) >= -SAME_INSTANT:
-        return _from_series_time(headers, series, witnesses, tolerance)
-    return _from_private_start(headers, private, witnesses, tolerance)
+def _judge(witness: Witness, chosen: float, tolerance: float) -> Witness:
+    if witness.offset is None or witness.says == "void":
+        return witness
+    if witness.key == "A":
+        # Beds later than the first start later; that is no contradiction.
+        return replace(
+            witness, says="agrees" if witness.offset >= chosen - SAME_INSTANT else "void"
+        )
+    against = 0.0 if witness.key == "D'" else chosen
+    # S and P are clocks and D' a difference: none is smeared by the decay.
+    limit = SPREAD if witness.key in {"S", "P", "D'"} else tolerance
+    far = abs(witness.offset - against) > limit
+    return replace(witness, says="contradicts" if far else "agrees")
 
 
-def _judged(
-    witnesses: tuple[Witness, ...], chosen: Witness, tolerance: float
-) -> tuple[Witness, ...]:
-    """The table with each witness compared with the chosen one."""
-
-    def judge(witness: Witness) -> Witness:
-        if witness is chosen:
-            return replace(witness, says="reference")
-        if witness.offset is None:
-            return witness
-        if witness.key == "A":
-            # Beds later than the first start later; that is no contradiction.
-            return replace(witness, says="agrees" if witness.offset >= -SAME_INSTANT else "void")
-        against = 0.0 if witness.key == "D'" else chosen.offset or 0.0
-        # P is a clock and D' a difference: neither is smeared by the decay.
-        limit = SPREAD if witness.key in {"P", "D'"} else tolerance
-        far = abs(witness.offset - against) > limit
-        return replace(witness, says="contradicts" if far else "agrees")
-
-    return tuple(map(judge, witnesses))
+def _table(witnesses: Sequence[Witness], chosen: Witness, tolerance: float) -> tuple[Witness, ...]:
+    """The witnesses, each compared with the chosen one."""
+    return tuple(
+        replace(one, says="reference")
+        if one is chosen
+        else _judge(one, chosen.offset or 0.0, tolerance)
+        for one in witnesses
+    )
 
 
 def _from_series_time(
-    headers: Sequence[PetHeader], series: Witness, witnesses: tuple[Witness, ...], tolerance: float
+    headers: Sequence[PetHeader], witnesses: tuple[Witness, ...], tolerance: float
 ) -> Reference:
-    table = _judged(witnesses, series, tolerance)
+    table = _table(witnesses, witnesses[0], tolerance)
     against = [w.name for w in table if w.says == "contradicts"]
-    if against:
-        message = f"{' and '.join(against)} contradict(s) Series Time as reference instant."
-        return _refused("reference-time-disputed", message, table)
     confirmed = any(w.says == "agrees" for w in table[2:])
-    flags = () if confirmed else ("reference-time-uncorroborated",)
-    return _accepted(headers[0], 0.0, table, flags)
-
-
-def _from_private_start(
-    headers: Sequence[PetHeader], private: Witness, witnesses: tuple[Witness, ...], tolerance: float
-) -> Reference:
-    table = _judged(witnesses, private, tolerance)
-    others = [w.says for w in table[3:]]
-    if private.offset is None or "agrees" not in others or "contradicts" in others:
+    doubt = None
+    if against:
         message = (
-            "Series Time is later than the earliest acquisition, so a workstation rewrote it, "
-            "and the private start of scan with a second witness is not there to replace it."
+            f"{' and '.join(against)} contradict(s) Series Time (0008,0031) as the instant the "
+            "pixel values refer to."
         )
-        return _refused("series-time-rewritten", message, witnesses)
-    return _accepted(headers[0], private.offset, table, ("series-time-rewritten",))
+        doubt = "reference-time-disputed", message
+    elif not confirmed and is_incomplete(headers):
+        message = (
+            f"Only {len(headers)} of {headers[0].number_of_slices} slices are there, and nothing "
+            "but Series Time (0008,0031) says what instant the pixel values refer to."
+        )
+        doubt = "reference-time-uncorroborated", message
+    flags = () if confirmed or against else ("reference-time-uncorroborated",)
+    return _accepted(headers[0], 0.0, table, flags, doubt)
+
+
+def _rewritten(
+    headers: Sequence[PetHeader], witnesses: tuple[Witness, ...], tolerance: float
+) -> Reference:
+    """Series Time is later than an acquisition: P, then F, then D, then A; never one alone."""
+    chosen = _candidate(witnesses)
+    # What Series Time says is known to be wrong; it is shown, and no contradiction.
+    table = tuple(
+        replace(one, says="void", note="later than the earliest acquisition: rewritten")
+        if one.key == "S"
+        else one
+        for one in _table(witnesses, chosen, tolerance)
+    )
+    says = {one.key: one.says for one in table}
+    near = abs((witnesses[1].offset or 0.0) - (chosen.offset or 0.0)) <= tolerance
+    by_first_bed = chosen.key != "A" and near and not is_incomplete(headers)
+    confirmed = by_first_bed or "agrees" in [says.get(key) for key in ("P", "F", "D", "Z")]
+    doubt = None
+    if not confirmed or "contradicts" in says.values():
+        message = (
+            "Series Time (0008,0031) is later than the earliest acquisition, so a workstation "
+            f"rewrote it; {chosen.name} stands in for it and no second witness confirms that."
+        )
+        doubt = "series-time-rewritten", message
+    return _accepted(headers[0], chosen.offset or 0.0, table, ("series-time-rewritten",), doubt)
+
+
+def _candidate(witnesses: Sequence[Witness]) -> Witness:
+    by_key = {one.key: one for one in witnesses}
+    known = [by_key[k] for k in ("P", "F", "D") if k in by_key and by_key[k].offset is not None]
+    sure = [one for one in known if one.says != "void"]
+    return (sure or known or [by_key["A"]])[0]
 
 
 def _accepted(
-    header: PetHeader, offset: float, witnesses: tuple[Witness, ...], flags: tuple[str, ...]
+    header: PetHeader,
+    offset: float,
+    witnesses: tuple[Witness, ...],
+    flags: tuple[str, ...],
+    doubt: tuple[str, str] | None = None,
 ) -> Reference:
     day = header.series_date or header.acquisition_date
     if day is None or header.series_time is None:
-        return _refused("series-date-missing", "Series Date (0008,0021) is missing.", witnesses)
+        refusal = "series-date-missing", "Series Date (0008,0021) is missing."
+        return Reference(None, refusal, witnesses)
     adaptations = () if header.series_date else ("series-date-from-acquisition",)
     instant = datetime.combine(day, header.series_time) + timedelta(seconds=offset)
-    return Reference(instant, None, witnesses, flags, adaptations)
-
-
-def _refused(code: str, message: str, witnesses: tuple[Witness, ...]) -> Reference:
-    return Reference(None, (code, message), witnesses)
+    return Reference(instant, None, witnesses, flags, adaptations, doubt)

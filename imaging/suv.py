@@ -10,107 +10,65 @@ an hour is a factor of 1.46 for fluorine-18. So it is never taken on trust. Up t
 witnesses in the headers say what it was; the table of what each one says is part of every
 result, and a series whose witnesses disagree gets no number.
 
-Policy: IBSI-SUV 3.0.1, strict, with the rule for the reference instant sharpened by the
-witnesses D and D' (decay factor), which no published algorithm uses.
+Three policies, recorded with every number: `witnesses`, ours; `ibsi` and `qiba`, the two
+published algorithms as they are, to compare with.
 
 What is not understood is refused by name. A missing weight, dose, time or half-life is
-never replaced by a likely one.
+never replaced by a likely one. Where a person may decide, the verdict is REVIEW and what
+would hold is a candidate, never a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
+from imaging import suv_checks as checks
+from imaging.administration import (
+    began_before,
+    clock_flags,
+    doubt_about_uptake,
+    seconds_since_injection,
+)
+from imaging.compared_policies import ibsi_reference, qiba_reference
 from imaging.headers import PetHeader, Radiopharmaceutical
+from imaging.normalisations import (
+    NEEDS_SEX,
+    UNIT,
+    NormalisationError,
+    is_past_turning,
+    normaliser,
+)
 from imaging.reference_time import (
-    DAY,
-    LONG_LIVED,
-    SAME_INSTANT,
     Reference,
     Witness,
+    average_time,
+    is_incomplete,
     reference_time,
-    seconds_between,
+    testimony,
 )
-from trials.decay import HALF_LIFE, decayed
+from imaging.suv_inputs import activity_inputs, body_inputs, image_inputs, iso, slice_inputs
+from imaging.suv_terms import (
+    ADAPTATIONS,
+    FLAGS,
+    POLICIES,
+    Input,
+    Policy,
+    Status,
+    SuvRefused,
+)
+from trials.decay import decayed
 
-POLICY = "IBSI-SUV 3.0.1 strict, five witnesses"
-POLICY_VERSION = "1"
-
-PET_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.128"
-# A dynamic series may begin up to an hour before the injection (IBSI-SUV).
-EARLIEST_UPTAKE = -3600.0
 PHILIPS_FACTOR_TOLERANCE = 0.02
-HALF_LIFE_TOLERANCE = 0.01
-WEIGHT_KG = (1.0, 400.0)
-# From rubidium-82 to sodium-22; beyond, nothing is injected for PET.
-HALF_LIFE_S = (60.0, 1e8)
-ACTIVITY_BQ = (1e4, 1e11)
-BQ_PER_MBQ = 1e6
-# A dose below this in Bq can only have been written in MBq.
-SMALLEST_DOSE_BQ = 1e4
-PLAUSIBLE_MBQ: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {"F-18": (20, 1000), "Ga-68": (20, 400), "Zr-89": (10, 200), "Lu-177": (100, 10000)}
+# Flags that say what was changed, and so are adaptations too.
+ADAPTING = ("dose-in-megabecquerel", "weight-in-grams", "size-in-centimetres")
+REFERENCE: Mapping[Policy, Callable[..., Reference]] = MappingProxyType(
+    {"witnesses": reference_time, "ibsi": ibsi_reference, "qiba": qiba_reference}
 )
-
-FLAGS: Mapping[str, str] = MappingProxyType(
-    {
-        "reference-time-uncorroborated": "Series and acquisition time agree, but nothing else "
-        "in the headers confirms that the pixel values refer to them.",
-        "series-time-rewritten": "Series Time is later than the acquisition; the private start "
-        "of scan was used, confirmed by a second witness.",
-        "dose-in-megabecquerel": "Radionuclide Total Dose was below 10 kBq and was read as MBq.",
-        "activity-implausible": "The injected activity is outside what is usual for the nuclide.",
-        "nuclide-unverified": "The headers do not name a known nuclide, so the half-life could "
-        "not be checked.",
-        "injection-times-differ": "Radiopharmaceutical Start Time and Start DateTime give "
-        "different times of day.",
-        "rescale-intercept": "Rescale Intercept is not zero; the standard says it is.",
-        "derived-image": "Image Type says the pixel values were derived from others.",
-    }
-)
-ADAPTATIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "injection-date-from-reference": "Only the time of day of the injection is given; its "
-        "date was taken from the reference instant.",
-        "injection-date-replaced": "The date in Radiopharmaceutical Start DateTime cannot be "
-        "right; its time of day was put on the date of the reference instant.",
-        "injection-in-zone-of-series": "Start DateTime was converted to the time zone of the "
-        "series.",
-        "injection-during-acquisition": "A dynamic series that began before the injection.",
-        "series-date-from-acquisition": "Series Date is missing; Acquisition Date was used.",
-        "scanner-suv-factor": "The Philips SUV scale factor was used: weight and activity are "
-        "baked into it and cannot be corrected afterwards.",
-    }
-)
-
-Status = Literal["COMPUTED", "FLAGGED"]
-
-
-class SuvRefused(ValueError):  # noqa: N818  a refusal is an answer, not a fault
-    """No SUV can be given; `code` is stable, the message says what was found.
-
-    `witnesses` is the table of reference instants as far as it was worked out.
-    """
-
-    def __init__(self, code: str, message: str, witnesses: tuple[Witness, ...] = ()) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.witnesses = witnesses
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One value the factor was computed from, as written in the header."""
-
-    name: str
-    tag: str
-    value: Any
-    unit: str
+Doubt = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,37 +76,46 @@ class SuvScale:
     """What turns rescaled pixel values of one series into SUVbw, and why.
 
     `factor` has the unit `factor_unit`: g/Bq for values in Bq/mL, g/mL for counts, 1 for
-    values that are SUVbw already. `injected_activity` and `decayed_activity` are in Bq,
-    `decay_seconds` from injection to `reference`; they are None where the factor does not
-    depend on them.
+    values that are SUVbw already, 1 or g/cm2 for values normalised otherwise. With Decay
+    Correction NONE it is None and `factors` has one for each slice, in the order of the
+    headers. `injected_activity` and `decayed_activity` are in Bq, `decay_seconds` from
+    injection to `reference`; they are None where the factor does not depend on them.
     """
 
-    factor: float
+    policy: Policy
+    factor: float | None
+    factors: tuple[float, ...] = ()
     factor_unit: str
     status: Status
     units: str
     decay_correction: str
-    nuclide: str | None
-    half_life: float | None
-    reference: datetime | None
-    injection: datetime | None
-    decay_seconds: float | None
-    injected_activity: float | None
-    decayed_activity: float | None
-    weight: float | None
+    nuclide: str | None = None
+    half_life: float | None = None
+    reference: datetime | None = None
+    injection: datetime | None = None
+    decay_seconds: float | None = None
+    injected_activity: float | None = None
+    decayed_activity: float | None = None
+    weight: float | None = None
     witnesses: tuple[Witness, ...]
     flags: tuple[str, ...]
-    adaptations: tuple[str, ...]
+    adaptations: tuple[str, ...] = ()
     inputs: tuple[Input, ...]
+
+    def of_slice(self, index: int) -> float:
+        """Factor of one slice, by its place among the headers."""
+        return self.factors[index] if self.factor is None else self.factor
 
     def derivation(self) -> dict[str, Any]:
         """Everything above with policy and explanations, as JSON values."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        name, version = POLICIES[self.policy]
         return plain | {
-            "policy": POLICY,
-            "policy_version": POLICY_VERSION,
-            "reference": self.reference and self.reference.isoformat(),
-            "injection": self.injection and self.injection.isoformat(),
+            "policy": name,
+            "policy_version": version,
+            "factors": list(self.factors),
+            "reference": iso(self.reference),
+            "injection": iso(self.injection),
             "witnesses": [asdict(w) for w in self.witnesses],
             "flags": [{"code": code, "meaning": FLAGS[code]} for code in self.flags],
             "adaptations": [{"code": c, "meaning": ADAPTATIONS[c]} for c in self.adaptations],
@@ -156,7 +123,44 @@ class SuvScale:
         }
 
 
-def suvbw_scale(headers: Sequence[PetHeader]) -> SuvScale:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What can be said of a series: a scale, a candidate that a person decides about, or none.
+
+    A number is in `scale`, and only with COMPUTED or COMPUTED-FLAGGED.
+    """
+
+    policy: Policy
+    status: Status
+    code: str = ""
+    message: str = ""
+    attribute: str = ""
+    scale: SuvScale | None = None
+    candidate: SuvScale | None = None
+    witnesses: tuple[Witness, ...] = ()
+
+
+def assess(headers: Sequence[PetHeader], *, policy: Policy = "witnesses") -> Verdict:
+    """Verdict on the slices of one series; never raises for what they say.
+
+    Parameters as `suvbw_scale`.
+    """
+    try:
+        scale = suvbw_scale(headers, policy=policy)
+    except SuvRefused as refused:
+        return Verdict(
+            policy=policy,
+            status=refused.status,
+            code=refused.code,
+            message=refused.message,
+            attribute=refused.attribute,
+            candidate=refused.candidate,
+            witnesses=refused.witnesses or _unjudged(headers),
+        )
+    return Verdict(policy=policy, status=scale.status, scale=scale, witnesses=scale.witnesses)
+
+
+def suvbw_scale(headers: Sequence[PetHeader], *, policy: Policy = "witnesses") -> SuvScale:
     """Factor from rescaled pixel values to SUVbw for the slices of one series.
 
     Parameters
@@ -164,6 +168,8 @@ def suvbw_scale(headers: Sequence[PetHeader]) -> SuvScale:
     headers : sequence of PetHeader
         One or more slices of the series, in any order. Dropping slices never changes the
         factor, it can only lead to a refusal or a flag.
+    policy : {"witnesses", "ibsi", "qiba"}
+        Whose rules decide; recorded with the result.
 
     Returns
     -------
@@ -172,17 +178,32 @@ def suvbw_scale(headers: Sequence[PetHeader]) -> SuvScale:
     Raises
     ------
     SuvRefused
-        With a stable code, if the headers do not settle the factor.
+        With a stable code, if the headers do not settle the factor; with a candidate if a
+        person may.
 
     References
     ----------
     DICOM PS3.3 C.8.9.1 and C.8.9.4; IBSI-SUV 3.0.1; QIBA vendor-neutral pseudo-code for SUV.
     """
-    _require_one_series(headers)
-    _require_measurable(headers)
-    if headers[0].units == "GML":
-        return _prescaled(headers)
-    return _from_activity(headers)
+    checks.require_one_series(headers)
+    checks.require_measurable(headers)
+    header = headers[0]
+    if policy == "qiba":
+        _require_qiba(header)
+    if checks.is_contradictory(header):
+        raise _contradictory(headers, policy)
+    if header.units in {"GML", "CM2ML"}:
+        return _prescaled(headers, policy)
+    scale, doubts = _from_activity(headers, policy)
+    if doubts:
+        raise SuvRefused(
+            doubts[0][0],
+            " ".join(message for _, message in doubts),
+            scale.witnesses,
+            status="REVIEW",
+            candidate=scale,
+        )
+    return scale
 
 
 def weight_activity_factor(weight: float, activity: float) -> float:
@@ -196,274 +217,248 @@ def weight_activity_factor(weight: float, activity: float) -> float:
     return weight * 1000.0 / activity
 
 
-# Geometry judges position, orientation and spacing, with tolerances of its own.
-_PER_SLICE = frozenset(
-    {
-        "sop_instance_uid",
-        "instance_number",
-        "position",
-        "orientation",
-        "pixel_spacing",
-        "slice_thickness",
-        "rescale_slope",
-        "rescale_intercept",
-        "acquisition_date",
-        "acquisition_time",
-        "frame_reference_time",
-        "actual_frame_duration",
-        "decay_factor",
-        "unreadable",
-    }
-)
-_PER_SERIES = tuple(f.name for f in fields(PetHeader) if f.name not in _PER_SLICE)
-
-
-def _require_one_series(headers: Sequence[PetHeader]) -> None:
-    if not headers:
-        raise SuvRefused("no-slices", "There is no slice to read a header from.")
-    for name in _PER_SERIES:
-        found = {getattr(header, name) for header in headers}
-        if len(found) > 1:
-            listed = ", ".join(sorted(map(str, found))[:3])
-            raise SuvRefused(
-                "series-not-homogeneous",
-                f"The slices differ in {name} ({listed}): more than one series?",
-            )
-
-
-def _require_measurable(headers: Sequence[PetHeader]) -> None:
-    header = headers[0]
-    _require_primary(header)
-    if header.units not in {"BQML", "CNTS", "GML"}:
+def _require_qiba(header: PetHeader) -> None:
+    if header.decay_correction != "START" or header.units == "CM2ML":
         raise SuvRefused(
-            "units-unsupported",
-            f"Units (0054,1001) must be BQML, CNTS or GML, got {header.units or 'nothing'}.",
-        )
-    _require_corrections(header)
-    if any(not (h.rescale_slope is not None and h.rescale_slope > 0) for h in headers):
-        raise SuvRefused(
-            "rescale-slope-missing", "Rescale Slope (0028,1053) must be positive on every slice."
-        )
-    if any(h.rescale_intercept is None for h in headers):
-        raise SuvRefused(
-            "rescale-intercept-missing", "Rescale Intercept (0028,1052) is missing on a slice."
+            "not-in-policy",
+            "QIBA's pseudo-code knows Decay Correction (0054,1102) START with Units BQML, CNTS "
+            f"or GML, got {header.decay_correction} and {header.units}.",
         )
 
 
-def _require_primary(header: PetHeader) -> None:
-    if header.sop_class_uid != PET_IMAGE_STORAGE or header.number_of_frames != 1:
-        raise SuvRefused(
-            "sop-class-unsupported",
-            f"SOP Class {header.sop_class_uid} with {header.number_of_frames} frame(s) is not a "
-            "PET Image of one slice.",
-        )
-    if _is_secondary(header):
-        raise SuvRefused(
-            "derived-image",
-            f"Image Type (0008,0008) {', '.join(header.image_type)} is not the reconstructed "
-            "image but something made from it.",
-        )
+def _unjudged(headers: Sequence[PetHeader]) -> tuple[Witness, ...]:
+    """What the witnesses say of a series that was refused before anyone asked them."""
+    return testimony(headers, _single_half_life(headers[0])) if headers else ()
 
 
-def _is_secondary(header: PetHeader) -> bool:
-    kinds = {part.upper() for part in header.image_type}
-    reformatted = any(kind.startswith(("CSA M", "MIP", "MPR")) for kind in kinds)
-    projected = "REPROJECTION" in header.series_type
-    return reformatted or projected or {"DERIVED", "SECONDARY"} <= kinds
-
-
-def _require_corrections(header: PetHeader) -> None:
-    corrections = set(header.corrected_image)
-    listed = ", ".join(header.corrected_image) or "nothing"
-    if "ATTN" not in corrections:
-        raise SuvRefused(
-            "not-attenuation-corrected",
-            f"Corrected Image (0028,0051) must contain ATTN, got {listed}.",
-        )
-    if header.decay_correction == "NONE":
-        contradictory = "DECY" in corrections
-        raise SuvRefused(
-            "decay-correction-contradictory" if contradictory else "decay-correction-none",
-            "Decay Correction (0054,1102) is NONE"
-            + (" but Corrected Image contains DECY." if contradictory else "; not supported."),
-        )
-    if header.decay_correction not in {"START", "ADMIN"}:
-        raise SuvRefused(
-            "decay-correction-missing",
-            "Decay Correction (0054,1102) must be START or ADMIN, got "
-            f"{header.decay_correction or 'nothing'}.",
-        )
-    if "DECY" not in corrections:
-        raise SuvRefused(
-            "not-decay-corrected", f"Corrected Image (0028,0051) must contain DECY, got {listed}."
-        )
-
-
-def _image_flags(headers: Sequence[PetHeader]) -> tuple[str, ...]:
-    derived = "DERIVED" in {part.upper() for part in headers[0].image_type}
-    shifted = any(h.rescale_intercept for h in headers)
-    return ("derived-image",) * derived + ("rescale-intercept",) * shifted
-
-
-def _require_body_weight_type(header: PetHeader) -> None:
-    if header.suv_type not in {"", "BW"}:
-        raise SuvRefused(
-            "suv-type-unsupported",
-            f"SUV Type (0054,1006) must be BW or absent, got {header.suv_type}.",
-        )
-
-
-def _prescaled(headers: Sequence[PetHeader]) -> SuvScale:
-    """Values that are SUVbw already; weight and activity can no longer be corrected."""
-    header = headers[0]
-    _require_body_weight_type(header)
-    items = header.radiopharmaceuticals
-    flags = _image_flags(headers)
-    return SuvScale(
-        factor=1.0,
-        factor_unit="1",
-        status="FLAGGED" if flags else "COMPUTED",
-        units=header.units,
-        decay_correction=header.decay_correction,
-        nuclide=items[0].nuclide if len(items) == 1 else None,
-        half_life=None,
-        reference=None,
-        injection=None,
-        decay_seconds=None,
-        injected_activity=None,
-        decayed_activity=None,
-        weight=None,
-        witnesses=(),
-        flags=flags,
-        adaptations=(),
-        inputs=_image_inputs(header),
+def _idle(headers: Sequence[PetHeader], half_life: float | None, why: str) -> tuple[Witness, ...]:
+    """The witnesses of a series whose values depend on none of them."""
+    return tuple(
+        one if one.offset is None else replace(one, says="void", note=why)
+        for one in testimony(headers, half_life)
     )
 
 
-def _from_activity(headers: Sequence[PetHeader]) -> SuvScale:
+def _single_half_life(header: PetHeader) -> float | None:
+    items = header.radiopharmaceuticals
+    value = items[0].half_life if len(items) == 1 else None
+    return value if value and value > 0 else None
+
+
+def _flagged(flags: Sequence[str]) -> Status:
+    return "COMPUTED-FLAGGED" if flags else "COMPUTED"
+
+
+# --------------------------------------------------------------------- values that are SUV
+
+
+def _prescaled(headers: Sequence[PetHeader], policy: Policy) -> SuvScale:
+    """Values that are SUV already; weight and activity can no longer be corrected."""
     header = headers[0]
-    item = _single_radiopharmaceutical(header)
-    half_life, half_life_flags = _half_life(item)
-    activity, activity_flags = _injected_activity(item)
-    weight = _weight(header)
-    timing = _timing(headers, item, half_life)
-    at_reference = decayed(activity, elapsed=timing.decay_seconds, half_life=half_life)
-    factor, unit, scanner = _factor(header, weight_activity_factor(weight, at_reference))
-    flags = _image_flags(headers) + half_life_flags + activity_flags + timing.flags
-    return SuvScale(
-        factor=factor,
+    items = header.radiopharmaceuticals
+    scale = SuvScale(
+        policy=policy,
+        factor=1.0,
+        factor_unit="1",
+        status="COMPUTED",
+        units=header.units,
+        decay_correction=header.decay_correction,
+        nuclide=items[0].nuclide if len(items) == 1 else None,
+        witnesses=_idle(headers, _single_half_life(header), "the values are SUV already"),
+        flags=_series_flags(headers),
+        inputs=image_inputs(header),
+    )
+    suv_type = _suv_type(header)
+    if suv_type != "BW" and policy == "qiba":
+        scale = replace(scale, flags=(*scale.flags, "suv-type-ignored"))
+    elif suv_type != "BW":
+        scale = _renormalised(scale, header, suv_type, policy)
+    return replace(scale, status=_flagged(scale.flags))
+
+
+def _suv_type(header: PetHeader) -> str:
+    suv_type = header.suv_type or ("BSA" if header.units == "CM2ML" else "BW")
+    if suv_type not in UNIT or (suv_type == "BSA") != (header.units == "CM2ML"):
+        raise SuvRefused(
+            "suv-type-contradictory",
+            f"SUV Type (0054,1006) {suv_type} does not go with Units (0054,1001) {header.units}.",
+        )
+    return suv_type
+
+
+def _renormalised(scale: SuvScale, header: PetHeader, suv_type: str, policy: Policy) -> SuvScale:
+    """Divide the normaliser out, and put body weight in its place."""
+    weight, weight_flags = checks.weight(header, policy)
+    size, size_flags = checks.size(header)
+    mass, sex_flags = _normaliser(header, suv_type, weight, size, policy)
+    flags = (*scale.flags, *weight_flags, *size_flags, *sex_flags)
+    return replace(
+        scale,
+        factor=weight * 1000.0 / mass,
+        factor_unit="g/cm2" if suv_type == "BSA" else "1",
+        weight=weight,
+        flags=flags,
+        adaptations=("suv-type-undone", *(one for one in flags if one in ADAPTING)),
+        inputs=(*scale.inputs, *body_inputs(header)),
+    )
+
+
+def _normaliser(
+    header: PetHeader, suv_type: str, weight: float, size: float, policy: Policy
+) -> tuple[float, tuple[str, ...]]:
+    sex = header.patient_sex
+    averaged = policy == "ibsi" and suv_type in NEEDS_SEX and sex == "O"
+    sexes = ("M", "F") if averaged else (sex,)
+    try:
+        found = [normaliser(suv_type, weight=weight, size=size, sex=one) for one in sexes]
+    except NormalisationError as error:
+        raise SuvRefused("suv-type-not-undone", f"{error} SUV Type is (0054,1006).") from error
+    past = any(is_past_turning(suv_type, weight=weight, size=size, sex=one) for one in sexes)
+    flags = ("sex-averaged",) * averaged + ("lean-mass-past-turning",) * past
+    return sum(found) / len(found), flags
+
+
+def _contradictory(headers: Sequence[PetHeader], policy: Policy) -> SuvRefused:
+    """DECY beside NONE: what the scanner's own factor would give is for a person to judge."""
+    header = headers[0]
+    factor = header.philips_suv_factor
+    if header.units == "CNTS" and not factor:
+        return _factor_missing(header)
+    candidate = None
+    if header.units == "CNTS":
+        candidate = SuvScale(
+            policy=policy,
+            factor=factor,
+            factor_unit="g/mL",
+            status="REVIEW",
+            units=header.units,
+            decay_correction=header.decay_correction,
+            witnesses=_unjudged(headers),
+            flags=_series_flags(headers),
+            adaptations=("scanner-suv-factor",),
+            inputs=image_inputs(header),
+        )
+    return SuvRefused(
+        "decay-correction-contradictory",
+        "Decay Correction (0054,1102) is NONE but Corrected Image (0028,0051) contains DECY.",
+        _unjudged(headers),
+        status="REVIEW",
+        candidate=candidate,
+    )
+
+
+# ----------------------------------------------------------------- values that are activity
+
+
+def _from_activity(headers: Sequence[PetHeader], policy: Policy) -> tuple[SuvScale, list[Doubt]]:
+    header = headers[0]
+    item = checks.single_radiopharmaceutical(header)
+    half_life, half_life_flags = checks.half_life(item, policy)
+    activity, activity_flags = checks.injected_activity(item, policy)
+    weight, weight_flags = checks.weight(header, policy)
+    timing = _timing(headers, item, half_life, policy)
+    factors, unit, scanner, doubts = _factors(headers, weight, activity, half_life, timing, policy)
+    flags = (
+        *_series_flags(headers),
+        *half_life_flags,
+        *activity_flags,
+        *weight_flags,
+        *timing.flags,
+    )
+    per_slice = header.decay_correction == "NONE"
+    scale = SuvScale(
+        policy=policy,
+        factor=None if per_slice else factors[0],
+        factors=factors if per_slice else (),
         factor_unit=unit,
-        status="FLAGGED" if flags else "COMPUTED",
+        status=_flagged(flags),
         units=header.units,
         decay_correction=header.decay_correction,
         nuclide=item.nuclide,
         half_life=half_life,
         reference=timing.reference,
         injection=timing.injection,
-        decay_seconds=timing.decay_seconds,
+        decay_seconds=None if per_slice else timing.elapsed[0],
         injected_activity=activity,
-        decayed_activity=at_reference,
+        decayed_activity=None
+        if per_slice
+        else decayed(activity, elapsed=timing.elapsed[0], half_life=half_life),
         weight=weight,
         witnesses=timing.witnesses,
         flags=flags,
-        adaptations=timing.adaptations + scanner,
-        inputs=_image_inputs(header) + _activity_inputs(header, item) + _slice_inputs(headers),
+        adaptations=(
+            *timing.adaptations,
+            *scanner,
+            *(one for one in flags if one in ADAPTING),
+        ),
+        inputs=image_inputs(header) + activity_inputs(header, item) + slice_inputs(headers),
     )
+    return scale, [*timing.doubts, *doubts]
 
 
-def _factor(header: PetHeader, per_becquerel: float) -> tuple[float, str, tuple[str, ...]]:
-    """Factor, its unit and adaptations, from what one Bq/mL is worth in SUVbw."""
+def _series_flags(headers: Sequence[PetHeader]) -> tuple[str, ...]:
+    return (*checks.image_flags(headers), *(("incomplete",) * is_incomplete(headers)))
+
+
+def _factors(
+    headers: Sequence[PetHeader],
+    weight: float,
+    activity: float,
+    half_life: float,
+    timing: _Timing,
+    policy: Policy,
+) -> tuple[tuple[float, ...], str, tuple[str, ...], list[Doubt]]:
+    """Factor of each instant, their unit, adaptations, doubts."""
+    header = headers[0]
+    at = [decayed(activity, elapsed=one, half_life=half_life) for one in timing.elapsed]
+    per_becquerel = tuple(weight_activity_factor(weight, one) for one in at)
     if header.units == "BQML":
         # The private Philips factors belong to counts; with Bq/mL they are never applied.
-        return per_becquerel, "g/Bq", ()
-    _require_body_weight_type(header)
+        return per_becquerel, "g/Bq", (), []
+    return _factors_of_counts(header, per_becquerel, policy)
+
+
+def _factors_of_counts(
+    header: PetHeader, per_becquerel: tuple[float, ...], policy: Policy
+) -> tuple[tuple[float, ...], str, tuple[str, ...], list[Doubt]]:
+    if header.suv_type not in {"", "BW"}:
+        raise SuvRefused(
+            "suv-type-unsupported",
+            f"SUV Type (0054,1006) with counts must be BW or absent, got {header.suv_type}.",
+        )
     suv, activity = header.philips_suv_factor, header.philips_activity_factor
     # Scanners write "0.000000" for a factor they do not know.
-    if activity and activity > 0:
-        _require_agreement(suv, activity * per_becquerel)
-        return activity * per_becquerel, "g/mL", ()
-    if suv and suv > 0:
-        return suv, "g/mL", ("scanner-suv-factor",)
-    raise SuvRefused(
+    has_suv = suv is not None and suv > 0 and header.decay_correction != "NONE"
+    if has_suv and suv is not None and (policy == "qiba" or not activity or activity < 0):
+        return (suv,), "g/mL", ("scanner-suv-factor",), []
+    if not activity or activity < 0:
+        raise _factor_missing(header)
+    factors = tuple(activity * one for one in per_becquerel)
+    doubts: list[Doubt] = []
+    if has_suv and suv is not None and policy == "witnesses":
+        doubts = _disagreement(suv, factors[0])
+    return factors, "g/mL", (), doubts
+
+
+def _factor_missing(header: PetHeader) -> SuvRefused:
+    orphan = next((one for one in header.unreadable if one.startswith("(7053,")), "")
+    found = f" {orphan} is nobody's: its private creator is missing." if orphan else ""
+    return SuvRefused(
         "scale-factor-missing",
-        "Units are counts and neither Philips factor (7053,xx00) or (7053,xx09) is there.",
+        "Units (0054,1001) are counts and neither Philips factor, (7053,xx00) or (7053,xx09), "
+        f"that would turn them into activity is there.{found}",
     )
 
 
-def _require_agreement(scanner: float | None, computed: float) -> None:
-    if scanner and scanner > 0 and abs(scanner / computed - 1) > PHILIPS_FACTOR_TOLERANCE:
-        raise SuvRefused(
-            "scale-factors-disputed",
-            f"The scanner's SUV factor {scanner:g} (7053,xx00) is more than "
-            f"{PHILIPS_FACTOR_TOLERANCE:.0%} from {computed:.6g}, computed from weight, activity "
-            "and times.",
-        )
-
-
-# ------------------------------------------------------------------ weight, activity, half-life
-
-
-def _single_radiopharmaceutical(header: PetHeader) -> Radiopharmaceutical:
-    count = len(header.radiopharmaceuticals)
-    if count == 1:
-        return header.radiopharmaceuticals[0]
-    raise SuvRefused(
-        "several-radiopharmaceuticals" if count else "radiopharmaceutical-missing",
-        f"Radiopharmaceutical Information Sequence (0054,0016) must have one item, got {count}.",
+def _disagreement(scanner: float, computed: float) -> list[Doubt]:
+    if abs(scanner / computed - 1) <= PHILIPS_FACTOR_TOLERANCE:
+        return []
+    message = (
+        f"The scanner's SUV factor {scanner:g} (7053,xx00) is more than "
+        f"{PHILIPS_FACTOR_TOLERANCE:.0%} from {computed:.6g}, computed from weight, activity "
+        "and times."
     )
-
-
-def _half_life(item: Radiopharmaceutical) -> tuple[float, tuple[str, ...]]:
-    if item.half_life is None or not item.half_life > 0:
-        raise SuvRefused(
-            "half-life-missing",
-            f"Radionuclide Half Life (0018,1075) must be positive, got {item.half_life}.",
-        )
-    low, high = HALF_LIFE_S
-    if not low <= item.half_life <= high:
-        raise SuvRefused(
-            "half-life-implausible",
-            f"Radionuclide Half Life (0018,1075) is {item.half_life:g} s.",
-        )
-    if item.nuclide is None:
-        return item.half_life, ("nuclide-unverified",)
-    if abs(item.half_life / HALF_LIFE[item.nuclide] - 1) > HALF_LIFE_TOLERANCE:
-        raise SuvRefused(
-            "half-life-disputed",
-            f"Radionuclide Half Life (0018,1075) is {item.half_life:g} s; {item.nuclide} has "
-            f"{HALF_LIFE[item.nuclide]:g} s.",
-        )
-    return item.half_life, ()
-
-
-def _injected_activity(item: Radiopharmaceutical) -> tuple[float, tuple[str, ...]]:
-    dose = item.total_dose
-    if dose is None or not dose > 0:
-        raise SuvRefused(
-            "dose-missing", f"Radionuclide Total Dose (0018,1074) must be positive, got {dose}."
-        )
-    in_mbq = dose < SMALLEST_DOSE_BQ
-    activity = dose * BQ_PER_MBQ if in_mbq else dose
-    if not ACTIVITY_BQ[0] <= activity <= ACTIVITY_BQ[1]:
-        raise SuvRefused("dose-implausible", f"Radionuclide Total Dose (0018,1074) is {dose:g}.")
-    low, high = PLAUSIBLE_MBQ.get(item.nuclide or "", (0.0, float("inf")))
-    implausible = not low <= activity / BQ_PER_MBQ <= high
-    return activity, ("dose-in-megabecquerel",) * in_mbq + ("activity-implausible",) * implausible
-
-
-def _weight(header: PetHeader) -> float:
-    weight = header.patient_weight
-    if not weight:
-        raise SuvRefused(
-            "weight-missing", f"Patient's Weight (0010,1030) must be positive, got {weight} kg."
-        )
-    low, high = WEIGHT_KG
-    if not low <= weight <= high:
-        raise SuvRefused(
-            "weight-implausible",
-            f"Patient's Weight (0010,1030) must be {low:g} to {high:g} kg, got {weight:g}.",
-        )
-    return weight
+    return [("scale-factors-disputed", message)]
 
 
 # ---------------------------------------------------------------------- from injection to image
@@ -471,160 +466,95 @@ def _weight(header: PetHeader) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Timing:
+    """Seconds from injection to what the values refer to: one, or one for each slice."""
+
+    elapsed: tuple[float, ...]
     reference: datetime | None
     injection: datetime | None
-    decay_seconds: float
-    witnesses: tuple[Witness, ...] = ()
+    witnesses: tuple[Witness, ...]
     flags: tuple[str, ...] = ()
     adaptations: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
-def _timing(headers: Sequence[PetHeader], item: Radiopharmaceutical, half_life: float) -> _Timing:
+def _timing(
+    headers: Sequence[PetHeader], item: Radiopharmaceutical, half_life: float, policy: Policy
+) -> _Timing:
     header = headers[0]
     if header.decay_correction == "ADMIN":
         # The values refer to the injection: activity as injected, and no time is needed.
         recorded = item.start_datetime.local if item.start_datetime else None
-        return _Timing(reference=recorded, injection=recorded, decay_seconds=0.0)
-    reference = reference_time(headers, half_life=half_life)
-    if reference.instant is None or reference.refusal is not None:
+        return _Timing(
+            elapsed=(0.0,),
+            reference=recorded,
+            injection=recorded,
+            witnesses=_idle(headers, half_life, "the values refer to the injection"),
+        )
+    if header.decay_correction == "NONE":
+        return _uncorrected(headers, item, half_life)
+    reference = REFERENCE[policy](headers, half_life=half_life)
+    if reference.instant is None:
         code, message = reference.refusal or ("reference-time-missing", "No reference instant.")
         raise SuvRefused(code, message, reference.witnesses)
-    elapsed, notes = _since_injection(header, item, reference.instant, half_life)
-    _require_plausible_uptake(header, elapsed, half_life, reference)
-    during = ("injection-during-acquisition",) * (elapsed < 0)
+    elapsed, notes, doubts = _since(headers, item, reference.instant, half_life, reference)
     return _Timing(
+        elapsed=(elapsed,),
         reference=reference.instant,
         injection=reference.instant - timedelta(seconds=elapsed),
-        decay_seconds=elapsed,
         witnesses=reference.witnesses,
-        flags=reference.flags + _clock_flags(item),
-        adaptations=reference.adaptations + notes + during,
+        flags=reference.flags + clock_flags(item),
+        adaptations=(*reference.adaptations, *notes),
+        doubts=((reference.doubt,) if reference.doubt else ()) + doubts,
     )
 
 
-def _since_injection(
-    header: PetHeader, item: Radiopharmaceutical, reference: datetime, half_life: float
-) -> tuple[float, tuple[str, ...]]:
-    """Seconds from injection to reference, and what had to be adapted."""
-    start = item.start_datetime
-    notes: tuple[str, ...] = ()
-    local = None
-    if start is not None:
-        local = start.in_zone(header.utc_offset)
-        notes = ("injection-in-zone-of-series",) * (local != start.local)
-        elapsed = (reference - local).total_seconds()
-        if EARLIEST_UPTAKE <= elapsed < 2 * half_life:
-            return elapsed, notes
-    clock = local.time() if local else item.start_time
-    if clock is None:
-        raise SuvRefused(
-            "injection-time-missing",
-            "Neither Radiopharmaceutical Start DateTime (0018,1078) nor Start Time (0018,1072).",
-        )
-    if half_life >= LONG_LIVED:
-        raise SuvRefused(
-            "injection-date-missing",
-            "A half-life this long needs a Radiopharmaceutical Start DateTime (0018,1078) within "
-            f"two half-lives of the scan, got {start.local if start else 'only a time of day'}.",
-        )
-    elapsed = seconds_between(reference.time(), clock)
-    if elapsed < EARLIEST_UPTAKE:
-        elapsed += DAY
-    return elapsed, (
-        *notes,
-        "injection-date-replaced" if local else "injection-date-from-reference",
-    )
+def _since(
+    headers: Sequence[PetHeader],
+    item: Radiopharmaceutical,
+    instant: datetime,
+    half_life: float,
+    reference: Reference,
+) -> tuple[float, tuple[str, ...], tuple[Doubt, ...]]:
+    header = headers[0]
+    try:
+        elapsed, notes = seconds_since_injection(header, item, instant, half_life)
+        doubt = doubt_about_uptake(header, elapsed, half_life)
+    except SuvRefused as refused:
+        raise SuvRefused(refused.code, refused.message, reference.witnesses) from refused
+    notes = (*notes, *began_before(header, elapsed))
+    return elapsed, notes, (doubt,) if doubt else ()
 
 
-def _clock_flags(item: Radiopharmaceutical) -> tuple[str, ...]:
-    if item.start_datetime is None or item.start_time is None:
-        return ()
-    apart = seconds_between(item.start_datetime.local.time(), item.start_time)
-    return ("injection-times-differ",) * (abs(apart) > SAME_INSTANT)
-
-
-def _require_plausible_uptake(
-    header: PetHeader, elapsed: float, half_life: float, reference: Reference
-) -> None:
-    if elapsed < 0 and "DYNAMIC" not in header.series_type:
-        raise SuvRefused(
-            "negative-uptake",
-            f"The injection is {-elapsed:g} s after the reference instant of a static series: a "
-            "clock is wrong.",
-            reference.witnesses,
-        )
-    if elapsed > 2 * half_life:
-        raise SuvRefused(
-            "uptake-implausible",
-            f"{elapsed / 60:.0f} min from injection to scan are more than two half-lives.",
-            reference.witnesses,
-        )
-
-
-# ------------------------------------------------------------------------------ what was read
-
-
-def _image_inputs(header: PetHeader) -> tuple[Input, ...]:
-    return (
-        Input("Units", "(0054,1001)", header.units, ""),
-        Input("SUV Type", "(0054,1006)", header.suv_type, ""),
-        Input("Corrected Image", "(0028,0051)", list(header.corrected_image), ""),
-        Input("Decay Correction", "(0054,1102)", header.decay_correction, ""),
-        Input("Image Type", "(0008,0008)", list(header.image_type), ""),
-        Input("Manufacturer", "(0008,0070)", header.manufacturer, ""),
-    )
-
-
-def _activity_inputs(header: PetHeader, item: Radiopharmaceutical) -> tuple[Input, ...]:
-    start = item.start_datetime
-    return (
-        Input("Patient's Weight", "(0010,1030)", header.patient_weight, "kg"),
-        Input("Radionuclide Total Dose", "(0018,1074)", item.total_dose, "Bq"),
-        Input("Radionuclide Half Life", "(0018,1075)", item.half_life, "s"),
-        Input("Radionuclide", "(0054,0300)", item.code_meaning or item.code_value, ""),
-        Input("Radiopharmaceutical Start Time", "(0018,1072)", _iso(item.start_time), ""),
-        Input("Radiopharmaceutical Start DateTime", "(0018,1078)", start and start.to_json(), ""),
-        Input("Series Date", "(0008,0021)", _iso(header.series_date), ""),
-        Input("Series Time", "(0008,0031)", _iso(header.series_time), ""),
-        Input("SUV Scale Factor", "(7053,xx00)", header.philips_suv_factor, "g/mL"),
-        Input(
-            "Activity Concentration Scale Factor",
-            "(7053,xx09)",
-            header.philips_activity_factor,
-            "Bq/mL",
+def _uncorrected(
+    headers: Sequence[PetHeader], item: Radiopharmaceutical, half_life: float
+) -> _Timing:
+    """Each slice refers to its own average time: acquisition start plus T_ave (IBSI-SUV)."""
+    witnesses = testimony(headers, half_life)
+    if any(h.acquisition_date is None or h.acquisition_time is None for h in headers):
+        message = "Acquisition Date (0008,0022) or Time (0008,0032) is missing on a slice."
+        raise SuvRefused("acquisition-time-missing", message, witnesses)
+    if any(not h.actual_frame_duration or h.actual_frame_duration < 0 for h in headers):
+        message = "Actual Frame Duration (0018,1242) must be positive on every slice."
+        raise SuvRefused("frame-duration-missing", message, witnesses)
+    starts = [_start(one) for one in headers]
+    first = min(starts)
+    table = Reference(first, None, witnesses)
+    elapsed, notes, doubts = _since(headers, item, first, half_life, table)
+    idle = _idle(headers, half_life, "each slice refers to its own average time")
+    average = [average_time((h.actual_frame_duration or 0.0) / 1000, half_life) for h in headers]
+    return _Timing(
+        elapsed=tuple(
+            elapsed + (start - first).total_seconds() + inside
+            for start, inside in zip(starts, average, strict=True)
         ),
+        reference=None,
+        injection=first - timedelta(seconds=elapsed),
+        witnesses=idle,
+        flags=clock_flags(item),
+        adaptations=notes,
+        doubts=doubts,
     )
 
 
-def _slice_inputs(headers: Sequence[PetHeader]) -> tuple[Input, ...]:
-    """What differs between slices, as [smallest, largest]."""
-    return tuple(
-        Input(name, tag, [min(values), max(values)] if values else None, unit)
-        for name, tag, unit, values in (
-            ("Acquisition Time", "(0008,0032)", "", _present(headers, "acquisition_time")),
-            (
-                "Frame Reference Time",
-                "(0054,1300)",
-                "ms",
-                _present(headers, "frame_reference_time"),
-            ),
-            (
-                "Actual Frame Duration",
-                "(0018,1242)",
-                "ms",
-                _present(headers, "actual_frame_duration"),
-            ),
-            ("Decay Factor", "(0054,1321)", "", _present(headers, "decay_factor")),
-            ("Rescale Slope", "(0028,1053)", "", _present(headers, "rescale_slope")),
-            ("Rescale Intercept", "(0028,1052)", "", _present(headers, "rescale_intercept")),
-        )
-    )
-
-
-def _present(headers: Sequence[PetHeader], name: str) -> list[Any]:
-    values = [value for h in headers if (value := getattr(h, name)) is not None]
-    return [_iso(value) if isinstance(value, time) else value for value in values]
-
-
-def _iso(value: date | time | None) -> str | None:
-    return None if value is None else value.isoformat()
+def _start(header: PetHeader) -> datetime:
+    return datetime.combine(header.acquisition_date or date.min, header.acquisition_time or time())

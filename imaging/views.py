@@ -188,7 +188,7 @@ def _measured(row: Series) -> dict:
         "lesions": lesions,
         "regions": run.reference_regions.select_related("placed_by"),
         "picture": run.pictures.filter(kind=Picture.Kind.MIP).first(),
-        "refused": run.status == Quantification.Status.REFUSED,
+        "refused": run.status in (Quantification.Status.REFUSED, Quantification.Status.REVIEW),
     }
 
 

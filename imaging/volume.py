@@ -12,7 +12,7 @@ Memory: the float32 result, 4 bytes per voxel (17 MB for 267 x 128 x 128, 512 MB
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ def rescaled(
     headers: Iterable[SliceHeader],
     stored: Iterable[NDArray[np.integer]],
     *,
-    factor: float = 1.0,
+    factor: float | Sequence[float] = 1.0,
 ) -> NDArray[np.float32]:
     """Volume of slices given in the order of the planes.
 
@@ -43,7 +43,7 @@ def rescaled(
         One per plane, from the first plane to the last.
     stored : iterable of ndarray, shape (M, N)
         Stored values of the same slices; read one at a time.
-    factor : float
+    factor : float, or one for each plane
         What to multiply rescaled values with: the factor of an `SuvScale` in g/Bq gives
         SUVbw in g/mL; 1 gives the unit of the headers, such as Bq/mL or HU.
 
@@ -61,9 +61,10 @@ def rescaled(
     if not planes:
         raise VolumeError("there is no slice to build a volume from")
     volume = np.empty((len(planes), planes[0].rows, planes[0].columns), np.float32)
+    factors = [factor] * len(planes) if isinstance(factor, int | float) else factor
     try:
-        for plane, header, array in zip(volume, planes, stored, strict=True):
-            plane[:] = _slice(header, array, factor)
+        for plane, header, array, one in zip(volume, planes, stored, factors, strict=True):
+            plane[:] = _slice(header, array, one)
     except ValueError as error:
         if isinstance(error, VolumeError):
             raise

@@ -15,11 +15,12 @@ register = template.Library()
 # The tone of a badge; the word beside it says the same, so that colour is never alone.
 TONES = {
     "good": "quantified enrolled eligible satisfied met computed released accepted placed "
-    "closed frozen done assembled active",
+    "closed frozen done assembled active agrees reference",
     "busy": "receiving received inspected running queued requested scheduled injected "
     "images_received screening answered acknowledged proposed",
-    "warn": "quarantined flagged not_evaluable cannot_tell open drafted provisional",
-    "bad": "rejected refused ineligible excludes not_met failed parked screen_failed withdrawn",
+    "warn": "review quarantined flagged not_evaluable cannot_tell open drafted provisional",
+    "bad": "rejected refused ineligible excludes not_met failed parked screen_failed withdrawn "
+    "contradicts",
 }
 TONE_OF = {state: tone for tone, states in TONES.items() for state in states.split()}
 

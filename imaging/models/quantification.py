@@ -17,6 +17,8 @@ class Quantification(ScopedModel):
     class Status(models.TextChoices):
         COMPUTED = "computed"
         FLAGGED = "flagged", "Computed, flagged"
+        # A person may decide about the candidate in the derivation; till then no number.
+        REVIEW = "review", "For review"
         REFUSED = "refused"
 
     trial_path = "series__imaging_study__scheduled_scan__patient__trial_id"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, Prefetch, QuerySet
 
-from imaging import geometry, suv
+from imaging import geometry, suv_terms
 from imaging.models import (
     Lesion,
     LesionRatio,
@@ -19,8 +19,10 @@ from imaging.models import (
 from trials.models import Job
 
 FLAGS = {
-    **suv.FLAGS,
+    **suv_terms.FLAGS,
     **geometry.FLAGS,
+    # What runs of an earlier release called it.
+    "fewer-slices-than-announced": suv_terms.FLAGS["incomplete"],
     "no-picture": "The volume lies askew in the patient: no projection could be drawn.",
 }
 

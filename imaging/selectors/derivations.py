@@ -148,12 +148,21 @@ def _scale(run: Quantification) -> Node:
         derivation["factor_unit"],
         derivation["policy"],
         (
-            Node("Decayed activity", derivation["decayed_activity"], "Bq"),
-            Node("Injection to reference", derivation["decay_seconds"], "s"),
+            *_decay(derivation),
             *given,
             Node("Witnesses of the reference time", inputs=witnesses),
         ),
     )
+
+
+def _decay(derivation: dict[str, Any]):
+    """Activity at the instant the values refer to; each slice has its own where uncorrected."""
+    factors = derivation.get("factors")
+    if factors:
+        yield Node("Factor of each slice", f"{min(factors):.9g} to {max(factors):.9g}")
+        return
+    yield Node("Decayed activity", derivation["decayed_activity"], "Bq")
+    yield Node("Injection to reference", derivation["decay_seconds"], "s")
 
 
 def _origin(run: Quantification, with_origin: bool) -> Node:

@@ -36,9 +36,10 @@ def suv_volume(
     instances = list(series.instances.all())
     ordered = [instances[i] for i in stack.order]
     values = volume.rescaled(
-        (headers[i] for i in stack.order), (_stored_values(one) for one in ordered)
+        (headers[i] for i in stack.order),
+        (_stored_values(one) for one in ordered),
+        factor=[scale.of_slice(i) for i in stack.order],
     )
-    values *= np.float32(scale.factor)
     return values, stack.grid, scale
 
 

@@ -181,8 +181,13 @@ def _new_run(series: Series, measured: Measured | Exception, digest: str) -> Qua
             derivation=measured.scale.derivation(),
             **common,
         )
+    is_suv = isinstance(measured, suv.SuvRefused)
     return Quantification.objects.create(
-        status=Status.REFUSED, code=measured.code, message=str(measured), **common
+        status=Status.REVIEW if is_suv and measured.status == "REVIEW" else Status.REFUSED,
+        code=measured.code,
+        message=str(measured),
+        derivation=measured.derivation() if is_suv else {},
+        **common,
     )
 
 

@@ -459,7 +459,7 @@ def test_suv_of_real_scanners_is_the_same_before_and_after(reference_data):
     expected = {name: outcome(header) for name, header in before.items()}
     assert {name: outcome(header) for name, header in after.items()} == expected
     computed = [name for name, found in expected.items() if isinstance(found, tuple)]
-    assert len(computed) == 26
+    assert len(computed) == 27
     assert {vendor_of(before[name].manufacturer) for name in computed} >= {
         "GE",
         "Siemens",

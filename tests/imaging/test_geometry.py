@@ -117,11 +117,6 @@ def test_spacing_that_no_scanner_has_is_refused(header, change):
     assert caught.value.code == "spacing-invalid"
 
 
-def test_fewer_slices_than_the_series_announces_are_flagged(header):
-    slices = [replace(header, number_of_slices=3, position=(0.0, 0.0, z)) for z in (0.0, 3.0)]
-    assert stack_from_headers(slices).grid.flags == ("fewer-slices-than-announced",)
-
-
 @given(
     st.tuples(*[st.floats(-500, 500)] * 3),
     st.tuples(*[st.floats(0.5, 10)] * 3),

@@ -92,7 +92,7 @@ def again(series: Series) -> None:
 def test_a_series_with_slices_missing_is_measured_flagged_and_asked_about(measured):
     run = measured.quantifications.get()
     assert run.status == Quantification.Status.FLAGGED
-    assert "fewer-slices-than-announced" in run.flags
+    assert "incomplete" in run.flags
     assert run.lesions.count() == 2
     question = Query.objects.get(rule="fewer-slices-than-announced")
     assert f"{SENT} slices" in question.text
@@ -114,7 +114,7 @@ def test_the_slices_that_were_missing_bring_a_run_over_all_of_them(sending):
     old, new = sending.series.quantifications.order_by("run")
     assert (old.is_current, new.is_current) == (False, True)
     assert new.lesions.count() > old.lesions.count()
-    assert "fewer-slices-than-announced" not in new.flags
+    assert "incomplete" not in new.flags
     states = Transmittal.objects.filter(scheduled_scan=scan).values_list("state", flat=True)
     assert list(states) == [Transmittal.State.QUANTIFIED] * 2
     scan.refresh_from_db()

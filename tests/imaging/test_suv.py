@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.headers import Instant
-from imaging.suv import ADAPTATIONS, FLAGS, SuvRefused, suvbw_scale
+from imaging.suv import SuvRefused, assess, suvbw_scale
+from imaging.suv_terms import ADAPTATIONS, FLAGS
 
 # bc -l: 70000 / (370000000 * e(-l(2) * 3600 / 6586.2))
 FACTOR = 0.000276336681717643
@@ -79,7 +80,10 @@ def test_derivation_is_json_and_names_every_input(header):
     assert inputs["Patient's Weight"] == ("(0010,1030)", 70.0, "kg")
     assert inputs["Radionuclide Total Dose"] == ("(0018,1074)", 370e6, "Bq")
     assert inputs["Decay Factor"] == ("(0054,1321)", [1.048483, 1.048483], "")
-    assert derivation["policy"].startswith("IBSI-SUV 3.0.1 strict")
+    assert (derivation["policy"], derivation["policy_version"]) == (
+        "TrialTrace five witnesses",
+        "2",
+    )
 
 
 def test_admin_takes_the_activity_as_injected(header):
@@ -123,7 +127,11 @@ def test_philips_factors_are_not_applied_to_becquerel(header):
     [
         ({"units": "PROPCPS"}, "units-unsupported"),
         ({"units": ""}, "units-unsupported"),
-        ({"units": "GML", "suv_type": "LBMJAMES128"}, "suv-type-unsupported"),
+        ({"units": "GML", "suv_type": "BSA"}, "suv-type-contradictory"),
+        ({"units": "CM2ML", "suv_type": "BW"}, "suv-type-contradictory"),
+        ({"units": "GML", "suv_type": "LBM", "patient_sex": "O"}, "suv-type-not-undone"),
+        ({"units": "GML", "suv_type": "LBM", "patient_size": None}, "size-missing"),
+        ({"units": "CM2ML", "patient_size": 700.0}, "size-implausible"),
         ({"units": "CNTS"}, "scale-factor-missing"),
         (
             {"units": "CNTS", "suv_type": "LBM", "philips_suv_factor": 0.1},
@@ -137,18 +145,24 @@ def test_philips_factors_are_not_applied_to_becquerel(header):
         ({"corrected_image": ("ATTN", "NORM")}, "not-decay-corrected"),
         ({"decay_correction": "NONE"}, "decay-correction-contradictory"),
         (
-            {"decay_correction": "NONE", "corrected_image": ("ATTN",)},
-            "decay-correction-none",
+            {
+                "decay_correction": "NONE",
+                "corrected_image": ("ATTN",),
+                "actual_frame_duration": None,
+            },
+            "frame-duration-missing",
         ),
         ({"decay_correction": ""}, "decay-correction-missing"),
-        ({"image_type": ("DERIVED", "SECONDARY")}, "derived-image"),
-        ({"image_type": ("ORIGINAL", "PRIMARY", "CSA MPR")}, "derived-image"),
-        ({"series_type": ("WHOLE BODY", "REPROJECTION")}, "derived-image"),
-        ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.130"}, "sop-class-unsupported"),
+        ({"image_type": ("ORIGINAL", "PRIMARY", "CSA MPR")}, "projection-or-reformat"),
+        ({"image_type": ("DERIVED", "SECONDARY", "MIP")}, "projection-or-reformat"),
+        ({"series_type": ("WHOLE BODY", "REPROJECTION")}, "projection-or-reformat"),
+        ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.130"}, "enhanced-pet-unsupported"),
+        ({"sop_class_uid": "1.2.840.10008.5.1.4.1.1.7"}, "sop-class-unsupported"),
         ({"patient_weight": None}, "weight-missing"),
         ({"patient_weight": 0.0}, "weight-missing"),
-        ({"patient_weight": 70000.0}, "weight-implausible"),
-        ({"patient_weight": -70.0}, "weight-implausible"),
+        ({"patient_weight": 700.0}, "weight-implausible"),
+        ({"patient_weight": 700000.0}, "weight-implausible"),
+        ({"patient_weight": -70.0}, "weight-missing"),
         ({"radiopharmaceuticals": ()}, "radiopharmaceutical-missing"),
         ({"rescale_slope": None}, "rescale-slope-missing"),
         ({"rescale_intercept": None}, "rescale-intercept-missing"),
@@ -200,11 +214,14 @@ def test_slices_of_two_patients_are_refused(header):
         ({"image_type": ("DERIVED", "PRIMARY")}, "derived-image"),
         ({"rescale_intercept": -1.0}, "rescale-intercept"),
         ({"frame_reference_time": None, "decay_factor": None}, "reference-time-uncorroborated"),
+        ({"image_type": ("DERIVED", "SECONDARY")}, "derived-image"),
+        ({"patient_weight": 70000.0}, "weight-in-grams"),
+        ({"number_of_slices": 74}, "incomplete"),
     ],
 )
 def test_what_is_unusual_is_computed_and_flagged(header, change, flag):
     scale = suvbw_scale([replace(header, **change)])
-    assert (scale.status, scale.flags) == ("FLAGGED", (flag,))
+    assert (scale.status, scale.flags) == ("COMPUTED-FLAGGED", (flag,))
     assert scale.factor == pytest.approx(FACTOR, rel=1e-8)
 
 
@@ -219,7 +236,7 @@ def test_what_is_unusual_is_computed_and_flagged(header, change, flag):
 )
 def test_unusual_activity_is_computed_and_flagged(header, change, flag, ratio):
     scale = suvbw_scale([with_item(header, **change)])
-    assert (scale.status, scale.flags) == ("FLAGGED", (flag,))
+    assert (scale.status, scale.flags) == ("COMPUTED-FLAGGED", (flag,))
     assert scale.factor == pytest.approx(FACTOR * ratio, rel=1e-8)
 
 
@@ -259,8 +276,48 @@ def test_decay_correction_datetime_against_series_time_is_refused(header):
     assert refusal(other) == "reference-time-disputed"
 
 
-def test_rewritten_series_time_is_refused_without_a_private_start_of_scan(header):
-    assert refusal(replace(header, series_time=time(11, 40))) == "series-time-rewritten"
+def test_rewritten_series_time_yields_to_two_witnesses_other_than_the_private_one(header):
+    scale = suvbw_scale([replace(header, series_time=time(11, 40))])
+    assert scale.factor == pytest.approx(FACTOR, rel=1e-6)
+    assert (scale.flags, says(scale)["F"], says(scale)["D"]) == (
+        ("series-time-rewritten",),
+        "reference",
+        "agrees",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "chosen"),
+    [
+        ({"decay_factor": None}, "F"),
+        ({"frame_reference_time": None}, "D"),
+        ({"decay_factor": None, "frame_reference_time": None}, "A"),
+        # Two that contradict each other are no better than one.
+        ({"decay_factor": 1.2}, "F"),
+    ],
+)
+def test_one_witness_alone_gives_a_candidate_and_no_number(header, change, chosen):
+    verdict = assess([replace(header, series_time=time(11, 40), **change)])
+    assert (verdict.status, verdict.code, verdict.scale) == (
+        "REVIEW",
+        "series-time-rewritten",
+        None,
+    )
+    assert says(verdict.candidate)[chosen] == "reference"
+
+
+def test_the_earliest_bed_of_a_whole_series_is_a_second_witness(header):
+    rewritten = [replace(h, series_time=time(11, 40), decay_factor=None) for h in series(header)]
+    assert suvbw_scale(rewritten).factor == pytest.approx(FACTOR, rel=1e-6)
+    cut = [replace(one, number_of_slices=5) for one in rewritten]
+    assert assess(cut).status == "REVIEW"
+
+
+def test_series_time_alone_is_not_enough_for_an_incomplete_series(header):
+    alone = replace(header, frame_reference_time=None, decay_factor=None, number_of_slices=74)
+    verdict = assess([alone])
+    assert (verdict.status, verdict.code) == ("REVIEW", "reference-time-uncorroborated")
+    assert verdict.candidate.factor == pytest.approx(FACTOR, rel=1e-8)
 
 
 def test_rewritten_series_time_yields_to_two_witnesses_and_is_flagged(header):

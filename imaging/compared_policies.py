@@ -1,0 +1,114 @@
+"""The reference instant by the two published algorithms, to compare ours with.
+
+IBSI-SUV 3.0.1 and QIBA's pseudo-code each take the first rule that applies and believe it.
+They are kept as they are, with what the witnesses say of the result beside it, so that a
+number of another program can be reproduced and its difference explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from statistics import median
+
+from imaging.headers import PetHeader
+from imaging.reference_time import (
+    SAME_INSTANT,
+    Reference,
+    frame_zeros,
+    judged,
+    seconds_between,
+    testimony,
+    vendor_of,
+)
+
+
+def ibsi_reference(headers: Sequence[PetHeader], *, half_life: float) -> Reference:
+    """Reference instant of IBSI-SUV: private start or Z; S = A; by frame reference time.
+
+    Parameters as `imaging.reference_time.reference_time`.
+    """
+    header = headers[0]
+    private = header.vendor_scan_time or header.decay_correction_datetime
+    if private is not None:
+        return _chosen(headers, private.in_zone(header.utc_offset), half_life)
+    starts = _acquisitions(headers)
+    series = _at(header.series_date, header.series_time)
+    if not starts:
+        return _none(headers, half_life, "acquisition-time-missing", "Acquisition Time (0008,0032)")
+    if series is not None and abs((min(starts) - series).total_seconds()) <= SAME_INSTANT:
+        return _chosen(headers, series, half_life)
+    zero = _by_frame_reference(headers, starts, half_life)
+    if zero is None:
+        return _none(
+            headers,
+            half_life,
+            "frame-reference-missing",
+            "Frame Reference Time (0054,1300) or Actual Frame Duration (0018,1242)",
+        )
+    return _chosen(headers, zero, half_life)
+
+
+def qiba_reference(headers: Sequence[PetHeader], *, half_life: float) -> Reference:
+    """Reference instant of QIBA: Series Time unless it is later than the acquisition.
+
+    Then GE's private start of scan; else acquisition and Frame Reference Time of another
+    vendor; else the earliest acquisition. Parameters as `ibsi_reference`.
+    """
+    header = headers[0]
+    starts = _acquisitions(headers)
+    series = _at(header.series_date, header.series_time)
+    if not starts:
+        return _none(headers, half_life, "acquisition-time-missing", "Acquisition Time (0008,0032)")
+    if series is None:
+        return _none(headers, half_life, "series-time-missing", "Series Time (0008,0031)")
+    if series <= min(starts):
+        return _chosen(headers, series, half_life)
+    is_ge = vendor_of(header.manufacturer) == "GE"
+    if is_ge and header.vendor_scan_time is not None:
+        return _chosen(headers, header.vendor_scan_time.in_zone(header.utc_offset), half_life)
+    zero = None if is_ge else _by_frame_reference(headers, starts, half_life)
+    return _chosen(headers, zero or min(starts), half_life)
+
+
+def _by_frame_reference(
+    headers: Sequence[PetHeader], starts: Sequence[datetime], half_life: float
+) -> datetime | None:
+    """Acquisition - Frame Reference Time, with the average time added unless GE wrote it."""
+    if any(not header.frame_reference_time for header in headers):
+        return None
+    if vendor_of(headers[0].manufacturer) == "GE":
+        offsets = [-(header.frame_reference_time or 0.0) / 1000.0 for header in headers]
+        pairs = zip(starts, offsets, strict=True)
+        return _median([start + timedelta(seconds=offset) for start, offset in pairs])
+    zeros = frame_zeros(headers, half_life)
+    series = _at(headers[0].series_date, headers[0].series_time)
+    if zeros is None or series is None:
+        return None
+    return series + timedelta(seconds=median(zeros))
+
+
+def _median(instants: Sequence[datetime]) -> datetime:
+    first = min(instants)
+    return first + timedelta(seconds=median((one - first).total_seconds() for one in instants))
+
+
+def _acquisitions(headers: Sequence[PetHeader]) -> list[datetime]:
+    found = [_at(one.acquisition_date, one.acquisition_time) for one in headers]
+    known = [one for one in found if one is not None]
+    return known if len(known) == len(headers) else []
+
+
+def _at(day, clock) -> datetime | None:
+    return datetime.combine(day, clock) if day and clock else None
+
+
+def _chosen(headers: Sequence[PetHeader], instant: datetime, half_life: float) -> Reference:
+    witnesses = testimony(headers, half_life)
+    series = headers[0].series_time
+    offset = seconds_between(instant.time(), series) if series else None
+    return Reference(instant, None, judged(witnesses, offset, half_life))
+
+
+def _none(headers: Sequence[PetHeader], half_life: float, code: str, attributes: str) -> Reference:
+    return Reference(None, (code, f"{attributes} is missing."), testimony(headers, half_life))
