@@ -4,9 +4,15 @@
 import os
 import sys
 
+# A physicist runs these on any machine, with nothing set up and nothing running.
+ALONE = {"quantify"}
+
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
+    alone = ALONE & set(sys.argv[1:2])
+    os.environ.setdefault(
+        "DJANGO_SETTINGS_MODULE", "config.settings.alone" if alone else "config.settings.dev"
+    )
     try:
         from django.core.management import execute_from_command_line
     except ImportError:
