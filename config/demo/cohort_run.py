@@ -93,7 +93,7 @@ def _injected(team: Team, trial: dict, case: cohort.Case, patient: dict, plan: c
     scan = journey.schedule(
         site,
         patient=patient["id"],
-        planned_scan=planned(trial, identifier=plan.identifier)["id"],
+        planned_scan=planned(team.site(), identifier=plan.identifier)["id"],
         at=started,
     )
     journey.clear_for_injection(

@@ -123,7 +123,7 @@ def _known(team: Team, note: Path) -> dict | None:
 def _admitted(team: Team, found: Found, narration: Narration) -> dict:
     """A new patient with a scan on the day of the images, injected as their headers say."""
     site, trial = team[Role.COORDINATOR], team.trial()
-    plan = planned(trial, radionuclide=found.nuclide)
+    plan = planned(team.site(), radionuclide=found.nuclide)
     header, zone = found.headers[0], ZoneInfo(trial["sites"][0]["time_zone"])
     height = header.patient_size * 100 if header.patient_size else HEIGHT_CM
     person = Person(found.sex, BIRTH, header.patient_weight or 0.0, height, CREATININE, DIAGNOSIS)

@@ -23,6 +23,11 @@ class Team:
         """The demo trial as the coordinator sees it."""
         return self[Role.COORDINATOR].get(f"/trials/{DEMO_TRIAL}/")
 
+    def site(self) -> dict:
+        """The coordinator's site, with what the protocol version in force there plans."""
+        first = self.trial()["sites"][0]
+        return self[Role.COORDINATOR].get(f"/sites/{first['id']}/")
+
     def found_wanting(self, patient: int) -> list[str]:
         """Deviations and queries of a patient, as the monitor sees them."""
         return [
@@ -32,11 +37,11 @@ class Team:
         ]
 
 
-def planned(trial: dict, *, identifier: str = "", radionuclide: str = "") -> dict:
+def planned(site: dict, *, identifier: str = "", radionuclide: str = "") -> dict:
     """The planned scan with this identifier, or the one with this radionuclide."""
-    for scan in trial["planned_scans"]:
+    for scan in site["planned_scans"]:
         if identifier == scan["identifier"] or radionuclide == scan["tracer"]["radionuclide"]:
             return scan
-    known = ", ".join(scan["tracer"]["radionuclide"] for scan in trial["planned_scans"])
+    known = ", ".join(scan["tracer"]["radionuclide"] for scan in site["planned_scans"])
     wanted = identifier or radionuclide or "without a radionuclide"
     raise DemoFailed(f"The demo trial plans no scan {wanted}, only with {known}.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from trials import models
 from trials.api.fields import CleanJSONField, Key, Line, Text
-from trials.api.serializers import Reason, Version
+from trials.api.serializers import PlannedScan, Reason, Version
 from trials.protocol import MAXIMUM_CHARACTERS
 from trials.selectors.board import Row
 from trials.services import sites as services
@@ -119,9 +120,18 @@ class SiteStanding(Rows):
 class OneSite(SiteStanding):
     approvals = Approval(many=True)
     consent_versions = ConsentVersion(many=True)
+    planned_scans = serializers.SerializerMethodField(
+        help_text="What the version in force here plans: these can be scheduled."
+    )
 
     class Meta(SiteStanding.Meta):
-        fields = [*SiteStanding.Meta.fields, "approvals", "consent_versions"]
+        fields = [*SiteStanding.Meta.fields, "approvals", "consent_versions", "planned_scans"]
+
+    @extend_schema_field(PlannedScan(many=True))
+    def get_planned_scans(self, row: models.Site) -> list:
+        version = row.version_in_force
+        rows = version.planned_scans.select_related("tracer") if version else []
+        return PlannedScan(rows, many=True).data
 
 
 class Activate(serializers.Serializer):
