@@ -685,6 +685,7 @@ SERIES_SET = Dataset(
             codes=(
                 ("computed", "Computed"),
                 ("flagged", "Computed, flagged"),
+                ("review", "For review"),
                 ("refused", "Refused"),
             ),
         ),

@@ -188,6 +188,7 @@ def make_assessment(patient: Patient, *, by: User) -> EligibilityAssessment:
 def make_enrolled(site: Site, *, by: User) -> Patient:
     """A patient enrolled on an eligible assessment that stands."""
     patient = make_patient(site, by=by)
+    make_consent(patient, by=by, signed_at="2026-03-01")
     make_assessment(patient, by=by)
     with framed():
         patient.state = Patient.State.ENROLLED

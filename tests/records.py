@@ -33,6 +33,7 @@ from tests import factories
 from tests.factories import NOON
 from tests.imaging.conftest import pet_dataset
 from trials.models import (
+    Batch,
     Consent,
     CriterionResult,
     Deviation,
@@ -46,13 +47,24 @@ from trials.models import (
     PlannedScan,
     ProtocolVersion,
     Query,
+    Scanner,
     ScheduledScan,
     Site,
     Trial,
     User,
 )
 from trials.roles import Role
-from trials.services import consents, deviations, evidence, jobs, queries, scans
+from trials.services import (
+    batches,
+    consents,
+    deviations,
+    evidence,
+    injections,
+    jobs,
+    queries,
+    scanners,
+    scans,
+)
 
 _uids = count(1)
 PLANES, ROWS, COLUMNS = 12, 24, 24
@@ -83,6 +95,8 @@ class Record:
     receiving: Transmittal
     held: Transmittal
     export: Export
+    batch: Batch
+    scanner: Scanner
 
     @property
     def trial(self) -> Trial:
@@ -140,6 +154,23 @@ def make_record(site: Site, *, by: User) -> Record:
         receiving=_receiving(ready, by=by),
         held=_held(scan, by=by),
         export=_export(site.trial, by=by),
+        batch=_batch(site, by=by),
+        scanner=scanners.register(
+            site, name=f"PET {next(_uids)}", manufacturer="GE", model="Discovery", by=by
+        ),
+    )
+
+
+def _batch(site: Site, *, by: User) -> Batch:
+    """A batch that still waits for its release."""
+    return batches.record(
+        site,
+        tracer="PTF",
+        number=f"B{next(_uids)}",
+        calibration_activity_mbq=1000.0,
+        calibrated_at=NOON,
+        expires_at=NOON + timedelta(hours=4),
+        by=by,
     )
 
 
@@ -286,7 +317,7 @@ def add_more(record: Record, *, by: User) -> None:
 
 
 def _injection(scan: ScheduledScan, *, by: User) -> Injection:
-    return scans.record_injection(
+    return injections.record(
         scan,
         assayed_activity_mbq=150.0,
         assayed_at=NOON,
@@ -296,6 +327,7 @@ def _injection(scan: ScheduledScan, *, by: User) -> Injection:
         route="intravenous",
         weight_kg=70.0,
         height_cm=170.0,
+        despite="not assessed before",
         by=by,
     )
 

@@ -210,6 +210,25 @@ TABLE: dict[tuple[str, str], Need] = {
     ("scan_new", "POST"): OnRow("scan.schedule"),
     ("scan", "GET"): OnRow("patient.view"),
     ("scan_assess", "POST"): OnRow("eligibility.assess"),
+    ("scan_cancel", "GET"): OnRow("scan.schedule"),
+    ("scan_cancel", "POST"): OnRow("scan.schedule"),
+    ("injection_correct", "GET"): OnRow("injection.record"),
+    ("injection_correct", "POST"): OnRow("injection.record"),
+    ("scan_day", "GET"): OnRow("site.view"),
+    ("batch_new", "GET"): OnRow("batch.record"),
+    ("batch_new", "POST"): OnRow("batch.record"),
+    ("batch_release", "GET"): OnRow("batch.record"),
+    ("batch_release", "POST"): OnRow("batch.record"),
+    ("scanner_new", "GET"): OnRow("scanner.manage"),
+    ("scanner_new", "POST"): OnRow("scanner.manage"),
+    ("scanner_retire", "GET"): OnRow("scanner.manage"),
+    ("scanner_retire", "POST"): OnRow("scanner.manage"),
+    ("qualification_new", "GET"): OnRow("scanner.manage"),
+    ("qualification_new", "POST"): OnRow("scanner.manage"),
+    ("cross_calibration_new", "GET"): OnRow("scanner.manage"),
+    ("cross_calibration_new", "POST"): OnRow("scanner.manage"),
+    ("clock_new", "GET"): OnRow("injection.record"),
+    ("clock_new", "POST"): OnRow("injection.record"),
     ("injection_new", "GET"): OnRow("injection.record"),
     ("injection_new", "POST"): OnRow("injection.record"),
     ("queries", "GET"): OnList("query.view"),
@@ -302,7 +321,20 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_scans", "GET"): OnRow("patient.view"),
     ("api_scans", "POST"): OnRow("scan.schedule"),
     ("api_scan", "GET"): OnRow("patient.view"),
+    ("api_scan_cancel", "POST"): OnRow("scan.schedule"),
+    ("api_scan_gate", "GET"): OnRow("injection.record"),
     ("api_injection", "POST"): OnRow("injection.record"),
+    ("api_injection_correct", "POST"): OnRow("injection.record"),
+    ("api_batches", "GET"): OnRow("site.view"),
+    ("api_batches", "POST"): OnRow("batch.record"),
+    ("api_batch_release", "POST"): OnRow("batch.record"),
+    ("api_scanners", "GET"): OnRow("site.view"),
+    ("api_scanners", "POST"): OnRow("scanner.manage"),
+    ("api_scanner_retire", "POST"): OnRow("scanner.manage"),
+    ("api_qualifications", "POST"): OnRow("scanner.manage"),
+    ("api_cross_calibrations", "POST"): OnRow("scanner.manage"),
+    ("api_clocks", "GET"): OnRow("site.view"),
+    ("api_clocks", "POST"): OnRow("injection.record"),
     ("api_queries", "GET"): OnList("query.view"),
     ("api_queries", "POST"): OnNamed("query.open"),
     ("api_query", "GET"): OnRow("query.view"),
@@ -368,6 +400,13 @@ ROWS: dict[str, Of] = {
             "delegation_new",
             "delegations",
             "amendment",
+            "scan_day",
+            "batch_new",
+            "batches",
+            "scanner_new",
+            "scanners",
+            "clock_new",
+            "clocks",
         ],
         lambda r: r.site,
     ),
@@ -379,6 +418,20 @@ ROWS: dict[str, Of] = {
     "scan_assess": lambda r: r.prepared,
     "injection_new": lambda r: r.prepared,
     "injection": lambda r: r.prepared,
+    "injection_correct": lambda r: r.scan,
+    "scan_cancel": lambda r: r.prepared,
+    "scan_gate": lambda r: r.prepared,
+    "batch_release": lambda r: r.batch,
+    **dict.fromkeys(
+        [
+            "scanner_retire",
+            "qualification_new",
+            "qualifications",
+            "cross_calibration_new",
+            "cross_calibrations",
+        ],
+        lambda r: r.scanner,
+    ),
     "query": lambda r: r.query,
     "query_answer": lambda r: r.query,
     "query_reopen": lambda r: r.answered,
@@ -418,9 +471,14 @@ INJECTION = {
     "assayed_activity_mbq": 150,
     "residual_activity_mbq": 1,
     "route": "intravenous",
-    "weight_kg": 70,
+    "weight_kg": 71,
+    "despite": "given all the same",
     "height_cm": 170,
 }
+BATCH = {"tracer": "PTF", "number": "B-1", "calibration_activity_mbq": 1000}
+BATCH_TIMES = {"calibrated_at": "08:00", "expires_at": "12:00"}
+VALID = {"valid_from": "2026-01-01", "valid_until": "2026-12-31", "reference": "on file"}
+CLOCK = {"instrument": "dose_calibrator", "ahead_s": 12}
 TIMES = ("assayed_at", "residual_at", "injected_at")
 DAY_OF = {"granted_on": "2026-01-01", "valid_from": "2026-01-01", "starts_on": "2026-01-01"}
 # What is sent, by address; an address that is not here is sent nothing.
@@ -508,6 +566,33 @@ BODIES: dict[str, Of] = {
     "api_scans": lambda r: {"planned_scan": r.unscheduled.pk, "planned_at": "2026-03-02T12:00Z"},
     "injection_new": lambda _: INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00"),
     "api_injection": lambda _: INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00Z"),
+    "injection_correct": lambda _: WORDS | INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00"),
+    "api_injection_correct": lambda _: (
+        WORDS | INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00Z") | {"version": 1}
+    ),
+    **dict.fromkeys(["scan_cancel", "api_scan_cancel"], lambda _: WORDS),
+    "batch_new": lambda _: BATCH | {at: f"2026-03-02T{when}" for at, when in BATCH_TIMES.items()},
+    "api_batches": lambda _: (
+        BATCH | {at: f"2026-03-02T{when}Z" for at, when in BATCH_TIMES.items()}
+    ),
+    "batch_release": lambda _: {"released_at": "2026-03-02T12:00", "released_by": "Q. Person"},
+    "api_batch_release": lambda _: {
+        "released_at": "2026-03-02T12:00Z",
+        "released_by": "Q. Person",
+    },
+    **dict.fromkeys(
+        ["scanner_new", "api_scanners"],
+        lambda _: {"name": "PET X", "manufacturer": "GE", "model": "Discovery"},
+    ),
+    **dict.fromkeys(["scanner_retire", "api_scanner_retire"], lambda _: WORDS | {"on": TODAY}),
+    **dict.fromkeys(
+        ["qualification_new", "api_qualifications"], lambda _: VALID | {"tracer": "PTF"}
+    ),
+    **dict.fromkeys(
+        ["cross_calibration_new", "api_cross_calibrations"], lambda _: VALID | {"factor": 1.02}
+    ),
+    "clock_new": lambda _: CLOCK | {"read_at": "2026-03-02T08:00"},
+    "api_clocks": lambda _: CLOCK | {"read_at": "2026-03-02T08:00Z"},
     "api_queries": lambda r: _subject(r) | ABOUT,
     "api_deviations": lambda r: _subject(r) | ABOUT,
     **dict.fromkeys(

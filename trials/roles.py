@@ -58,6 +58,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "patient.withdraw": frozenset({_C, _I}),
     "scan.schedule": frozenset({_C, _I}),
     "injection.record": frozenset({_C, _I, _T}),
+    "batch.record": frozenset({_C, _I, _T, _D}),
+    "scanner.manage": frozenset({_C, _I, _T, _D}),
     "images.upload": frozenset({_C, _I, _T}),
     "images.view": frozenset({_C, _I, _T, _M, _D, _A}),
     "images.decide": frozenset({_D}),

@@ -15,7 +15,7 @@ from imaging.services import intake, regions
 from tests import factories
 from trials.models import Job, Query, ScheduledScan, Trial, User
 from trials.roles import Role
-from trials.services import audit, jobs, scans
+from trials.services import audit, injections, jobs
 from trials.services.errors import Refused
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ def sending() -> Sent:
     syringe, started = cohort.given(PLAN, now=factories.NOON + timedelta(hours=2))
     scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by, planned_at=started)
     person = CASE.person
-    scans.record_injection(
+    injections.record(
         scan,
         **vars(syringe),
         route="intravenous",

@@ -27,7 +27,7 @@ from trials.models import (
     User,
 )
 from trials.roles import Role
-from trials.services import consents, deviations, evidence, jobs, queries, scans
+from trials.services import consents, deviations, evidence, injections, jobs, queries
 
 INPUT_SHA256 = "ab" * 32
 
@@ -71,7 +71,7 @@ def add_patient(cohort: Cohort) -> Patient:
     _record(patient, by, "birth_date", "1961-04-23", "")
     assess(patient, by, fact)
     scan = factories.make_scan(patient, by=by)
-    scans.record_injection(
+    injections.record(
         scan,
         assayed_activity_mbq=190.1,
         assayed_at=NOON - timedelta(minutes=10),

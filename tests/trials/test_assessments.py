@@ -17,6 +17,7 @@ from trials.services import (
     consents,
     enrolment,
     evidence,
+    injections,
     jobs,
     protocols,
     scans,
@@ -91,9 +92,9 @@ def scheduled(site, by, identifier, *, planned_at=None):
     return scans.schedule(patient, planned_scan=plan, planned_at=planned_at or now(), by=by)
 
 
-def inject(scan, by, *, injected_at=None):
+def inject(scan, by, *, injected_at=None, despite=""):
     at = injected_at or now()
-    return scans.record_injection(
+    return injections.record(
         scan,
         assayed_activity_mbq=180.0,
         assayed_at=at,
@@ -103,6 +104,7 @@ def inject(scan, by, *, injected_at=None):
         route="intravenous",
         weight_kg=68.0,
         height_cm=166.0,
+        despite=despite,
         by=by,
     )
 
@@ -311,7 +313,7 @@ def eligibility_deviations(scan):
 @pytest.mark.requirement("R64")
 def test_an_injection_without_an_assessment_of_its_scan_deviates(site, coordinator):
     scan = scheduled(site, coordinator, "fdg")
-    inject(scan, coordinator)
+    inject(scan, coordinator, despite="the patient lay on the table")
     assert eligibility_deviations(scan).get().text == (
         "Injected without an eligible assessment in force. Before injection (E6): not assessed."
     )
@@ -322,7 +324,7 @@ def test_an_injection_against_an_assessment_deviates_with_what_was_found(site, c
     scan = scheduled(site, coordinator, "fdg")
     record(scan.patient, coordinator, "glucose", 15.0, "mmol/L", at=now().isoformat(), scan=scan)
     assessments.assess(scan.patient, gate="pre_injection", scheduled_scan=scan, by=coordinator)
-    inject(scan, coordinator)
+    inject(scan, coordinator, despite="the patient lay on the table")
     assert eligibility_deviations(scan).get().values == {
         "found": {"pre_injection": "Before injection (E6): not eligible."},
         "expected": "eligible",
@@ -334,7 +336,7 @@ def test_an_assessment_the_record_outran_does_not_cover_the_injection(site, coor
     record(scan.patient, coordinator, "glucose", 5.4, "mmol/L", at=now().isoformat(), scan=scan)
     assessments.assess(scan.patient, gate="pre_injection", scheduled_scan=scan, by=coordinator)
     record(scan.patient, coordinator, "glucose", 6.0, "mmol/L", at=now().isoformat(), scan=scan)
-    inject(scan, coordinator)
+    inject(scan, coordinator, despite="the patient lay on the table")
     assert "no longer stands" in eligibility_deviations(scan).get().text
 
 

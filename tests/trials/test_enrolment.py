@@ -124,16 +124,7 @@ def test_a_patient_number_is_given_with_enrolment_and_the_screening_number_stays
 def test_withdrawal_stops_new_evidence_and_keeps_the_old(site, coordinator):
     patient = factories.make_enrolled(site, by=coordinator)
     add_evidence(patient, coordinator)
-    consent = consents.record(
-        patient,
-        version="1.0",
-        language="en",
-        signed_at="2026-03-01T08:00:00+00:00",
-        signatory="patient",
-        obtained_by="I. Investigator",
-        copy_given=True,
-        by=coordinator,
-    )
+    consent = patient.consents.get()
     consents.withdraw(consent, reason="patient's wish", by=coordinator)
     patient.refresh_from_db()
     with pytest.raises(Refused) as refusal:

@@ -11,7 +11,7 @@ from tests import factories
 from tests.factories import NOON
 from trials.models import AuditEvent, Deviation, Patient, Query, ScheduledScan
 from trials.roles import Role
-from trials.services import scans
+from trials.services import injections, scans
 from trials.services.errors import Invalid, Refused
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ def inject(scan, by, **changes):
         "weight_kg": 70.0,
         "height_cm": 170.0,
     }
-    return scans.record_injection(scan, **values | changes, by=by)
+    return injections.record(scan, **values | changes, by=by)
 
 
 @pytest.mark.requirement("R67")
@@ -185,11 +185,16 @@ def test_an_assay_of_another_day_is_kept_and_asked_about(scan, coordinator):
 def test_who_injects_without_the_duty_deviates_and_the_injection_stays(site, scan, coordinator):
     outsider = factories.make_user(trial=site.trial)
     injection = inject(
-        scan, coordinator, injected_by=outsider, assayed_activity_mbq=150, assayed_at=NOON
+        scan,
+        coordinator,
+        injected_by=outsider,
+        assayed_activity_mbq=150,
+        assayed_at=NOON,
+        despite="nobody else was there",
     )
     assert injection.injected_by == outsider
     rules = Deviation.objects.filter(patient=scan.patient).values_list("rule", flat=True)
-    assert list(rules) == ["injected-without-delegation"]
+    assert set(rules) == {"injected-without-delegation", "injected-despite-the-gate"}
 
 
 def test_a_scan_of_a_version_that_is_not_in_force_is_not_scheduled(site, coordinator):

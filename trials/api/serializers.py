@@ -310,6 +310,12 @@ class Assess(serializers.Serializer):
 
 class Injection(Rows):
     recorded_by = serializers.StringRelatedField()
+    injected_by = serializers.StringRelatedField()
+    calibrator_ahead_s = serializers.FloatField(
+        allow_null=True,
+        help_text="Seconds the dose calibrator's clock was ahead, corrected for. Null: not "
+        "checked.",
+    )
     net_activity_mbq = serializers.FloatField(
         help_text="Assayed less residual, both decay-corrected to the injection, MBq."
     )
@@ -323,17 +329,26 @@ class Injection(Rows):
             "residual_activity_mbq",
             "residual_at",
             "injected_at",
+            "injected_by",
+            "batch",
+            "scanner",
             "route",
+            "body_site",
+            "extravasation",
+            "comment",
+            "despite",
             "weight_kg",
             "height_cm",
             "net_activity_mbq",
             "half_life_s",
+            "calibrator_ahead_s",
+            "version",
             "recorded_by",
             "recorded_at",
         ]
 
 
-class RecordInjection(serializers.Serializer):
+class GivenInjection(serializers.Serializer):
     assayed_activity_mbq = serializers.FloatField(help_text="MBq in the syringe before.")
     assayed_at = Moment()
     residual_activity_mbq = serializers.FloatField(
@@ -344,6 +359,38 @@ class RecordInjection(serializers.Serializer):
     route = Line(max_length=40, default="intravenous")
     weight_kg = serializers.FloatField(help_text="kg on the day of the scan.")
     height_cm = serializers.FloatField(allow_null=True, default=None, help_text="cm.")
+    batch = Key(allow_null=True, default=None, help_text="Primary key of a batch of the site.")
+    scanner = Key(allow_null=True, default=None, help_text="Primary key of a scanner of the site.")
+    body_site = Line(max_length=60, default="", allow_blank=True)
+    extravasation = serializers.ChoiceField(
+        choices=models.Injection.Extravasation.choices,
+        default=models.Injection.Extravasation.NOT_STATED,
+    )
+    comment = Line(max_length=400, default="", allow_blank=True)
+
+
+class RecordInjection(GivenInjection):
+    despite = Line(
+        max_length=400,
+        default="",
+        allow_blank=True,
+        help_text="Why it was given although the gate is red; it becomes a deviation.",
+    )
+
+
+class CorrectInjection(GivenInjection, Reason):
+    """The whole injection as it should have been recorded, and why it is corrected."""
+
+    version = serializers.IntegerField(min_value=1, help_text="The version that is corrected.")
+
+
+class GateCondition(serializers.Serializer):
+    """One line of the gate of a scan day."""
+
+    code = serializers.CharField()
+    label = serializers.CharField()
+    standing = serializers.ChoiceField(choices=["met", "unmet", "not checkable"])
+    sentence = serializers.CharField()
 
 
 class Scan(Rows):

@@ -306,36 +306,6 @@ class RescheduleForm(ActForm):
     reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
 
 
-class InjectionForm(ActForm):
-    assayed_activity_mbq = forms.FloatField(label="Assayed activity (MBq)")
-    assayed_at = SiteMoment(label="Assayed at")
-    injected_at = SiteMoment(label="Injected at")
-    residual_activity_mbq = forms.FloatField(
-        label="Residual activity (MBq)",
-        required=False,
-        help_text="What stayed in syringe and line. Nothing left is 0.",
-    )
-    residual_at = SiteMoment(label="Residual measured at", required=False)
-    is_residual_unmeasured = forms.BooleanField(
-        label="The residual was not measured",
-        required=False,
-        help_text="It is then unknown, not zero, and a query asks about it.",
-    )
-    weight_kg = forms.FloatField(label="Weight on the day (kg)")
-    height_cm = forms.FloatField(label="Height (cm)", required=False)
-    route = forms.CharField(max_length=40, initial="intravenous")
-
-    def clean(self) -> dict:
-        found = super().clean()
-        is_measured = found.get("residual_activity_mbq") is not None
-        if is_measured == found.pop("is_residual_unmeasured", False):
-            self.add_error(
-                "residual_activity_mbq",
-                "Enter the residual and its time, or say that it was not measured: one of both.",
-            )
-        return found
-
-
 def _scan_label(scan: ScheduledScan) -> str:
     return f"{scan.planned_scan}, {scan.planned_at:%Y-%m-%d}"
 

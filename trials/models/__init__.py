@@ -20,6 +20,7 @@ from trials.models.patient import (
 from trials.models.people import ApiToken, Membership, User
 from trials.models.record import AuditEvent, Deviation, Job, JobOrder, Query, QueryMessage
 from trials.models.scan import Injection, ScheduledScan
+from trials.models.scan_day import Batch, ClockReading, Scanner, ScannerCheck
 from trials.models.scope import ScopedModel, ScopedQuerySet
 from trials.models.trial import (
     Cohort,
@@ -35,6 +36,8 @@ from trials.models.trial import (
 __all__ = [
     "ApiToken",
     "AuditEvent",
+    "Batch",
+    "ClockReading",
     "Cohort",
     "CohortClosure",
     "ConflictSettlement",
@@ -58,6 +61,8 @@ __all__ = [
     "ProtocolVersion",
     "Query",
     "QueryMessage",
+    "Scanner",
+    "ScannerCheck",
     "ScheduledScan",
     "ScopedModel",
     "ScopedQuerySet",

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from trials.models.patient import Patient
+from trials.models.scan_day import Batch, Scanner
 from trials.models.scope import ScopedModel
 from trials.models.trial import PlannedScan
 
@@ -30,6 +31,8 @@ class ScheduledScan(ScopedModel):
     planned_at = models.DateTimeField()
     # When the time was last changed; what was judged for an earlier time is judged anew.
     rescheduled_at = models.DateTimeField(null=True, blank=True)
+    # Why it was cancelled, or the scan that repeats it.
+    cancelled_because = models.CharField(max_length=400, blank=True)
     state = models.CharField(max_length=20, choices=State, default=State.SCHEDULED)
 
     class Meta:
@@ -49,6 +52,12 @@ class ScheduledScan(ScopedModel):
 class Injection(ScopedModel):
     """The tracer a patient was given: what the syringe held, before and after, and when."""
 
+    class Extravasation(models.TextChoices):
+        NOT_STATED = "not_stated", "Not stated"
+        NONE = "none", "None seen"
+        SUSPECTED = "suspected", "Suspected"
+        SEEN = "seen", "Seen"
+
     trial_path = "scheduled_scan__patient__trial_id"
     site_path = "scheduled_scan__patient__site_id"
 
@@ -57,6 +66,12 @@ class Injection(ScopedModel):
     )
     assayed_activity_mbq = models.FloatField()
     assayed_at = models.DateTimeField()
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, null=True, blank=True, related_name="injections"
+    )
+    scanner = models.ForeignKey(
+        Scanner, on_delete=models.PROTECT, null=True, blank=True, related_name="injections"
+    )
     # A residual that was not measured is unknown, not zero.
     residual_activity_mbq = models.FloatField(null=True, blank=True)
     residual_at = models.DateTimeField(null=True, blank=True)
@@ -65,10 +80,21 @@ class Injection(ScopedModel):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     route = models.CharField(max_length=40, default="intravenous")
+    body_site = models.CharField(max_length=60, blank=True)
+    extravasation = models.CharField(
+        max_length=10, choices=Extravasation, default=Extravasation.NOT_STATED
+    )
+    comment = models.CharField(max_length=400, blank=True)
+    # Why it was given although the gate of the day was red; empty when it was green.
+    despite = models.CharField(max_length=400, blank=True)
     weight_kg = models.FloatField()
     height_cm = models.FloatField(null=True, blank=True)
     net_activity_mbq = models.FloatField()
     half_life_s = models.FloatField()
+    # Seconds that the dose calibrator's clock was ahead; None where nobody compared it.
+    calibrator_ahead_s = models.FloatField(null=True, blank=True)
+    # Counts up with each correction; the trail holds every version.
+    version = models.PositiveIntegerField(default=1)
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     recorded_at = models.DateTimeField(default=timezone.now)
 

@@ -193,6 +193,10 @@ class PlannedVisit(ScopedModel):
 class PlannedScan(ScopedModel):
     """A scan the protocol plans, with its conformance limits as far as known."""
 
+    class SuvSource(models.TextChoices):
+        HEADER = "header", "The headers of the images"
+        RECORD = "record", "What the site recorded"
+
     trial_path = "version__trial_id"
 
     version = models.ForeignKey(
@@ -211,6 +215,8 @@ class PlannedScan(ScopedModel):
     reconstruction = models.CharField(max_length=200, blank=True)
     reference_regions = models.JSONField(default=list)
     segmentation = models.JSONField(default=dict)
+    # Whose weight, activity and injection time the SUV rests on.
+    suv_source = models.CharField(max_length=10, choices=SuvSource, default=SuvSource.HEADER)
     source = models.JSONField(default=list)
 
     class Meta:

@@ -8,6 +8,7 @@ from trials.services import audit, jobs, signatures, subjects
 from trials.services.errors import Invalid, Refused
 
 State = Deviation.State
+WITHDRAWN = "Withdrawn: the record was corrected."
 
 
 def record(about: ScopedModel, *, text: str, by: User) -> Deviation:
@@ -43,6 +44,31 @@ def draft_by_rule(
         },
     )
     return deviation
+
+
+def of_rule(about: ScopedModel, *, rule: str) -> Deviation | None:
+    """What a rule found about a row, drafted or known."""
+    return Deviation.objects.filter(rule=rule, **subjects.reference(about)).first()
+
+
+def judge_by_rule(about: ScopedModel, *, rule: str, finding: tuple[str, dict] | None) -> None:
+    """Hold what a rule drafted against what it finds now. Inside the action that changed it.
+
+    With other numbers it is drafted anew, whoever knew of the old ones; the trail has them. A
+    draft nobody has seen closes when nothing deviates any more; what was acknowledged stays.
+    """
+    known = of_rule(about, rule=rule)
+    if finding is None:
+        if known and known.state == State.DRAFTED:
+            known.state, known.text = State.CLOSED, f"{known.text} {WITHDRAWN}"
+            known.save(update_fields=["state", "text"])
+        return
+    text, values = finding
+    if known is None:
+        draft_by_rule(about, rule=rule, text=text, values=values)
+    elif known.values != values or known.text.endswith(WITHDRAWN):
+        known.text, known.values, known.state = text, values, State.DRAFTED
+        known.save(update_fields=["text", "values", "state"])
 
 
 def record_important(

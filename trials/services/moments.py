@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+
+from django.utils import timezone
 
 from trials.services.errors import Invalid
 
+# Clocks of a site and of the server may differ by as much.
+CLOCKS = timedelta(minutes=5)
 PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
@@ -42,4 +46,12 @@ def aware(value: datetime, *, field: str) -> datetime:
     """`value` if it names its zone; raises Invalid otherwise."""
     if value.tzinfo is None:
         raise Invalid(field, "Give the time with its zone.")
+    return value
+
+
+def past(value: datetime, *, field: str) -> datetime:
+    """An aware time that has come; nothing is recorded that has not happened."""
+    value = aware(value, field=field)
+    if value > timezone.now() + CLOCKS:
+        raise Invalid(field, f"This lies ahead, at {value:%Y-%m-%d %H:%M %Z}: check the date.")
     return value

@@ -35,6 +35,17 @@ def raise_by_rule(about: ScopedModel, *, rule: str, text: str) -> Query:
     return query or _create(about, text=text, by=jobs.system_user(), rule=rule)
 
 
+def settle_by_rule(about: ScopedModel, *, rule: str, text: str) -> None:
+    """A rule that asked is satisfied: its question closes. Inside the action that did it."""
+    asked = Query.objects.filter(rule=rule, **subjects.reference(about)).exclude(state=State.CLOSED)
+    for query in asked.select_for_update():
+        query.state = State.CLOSED
+        query.save(update_fields=["state"])
+        QueryMessage.objects.create(
+            query=query, state=State.CLOSED, text=text, author=jobs.system_user()
+        )
+
+
 def answer(query: Query, *, text: str, by: User) -> Query:
     permissions.require(by, "query.answer", query)
     return _move(query, State.ANSWERED, text=text, by=by, allowed={State.OPEN})

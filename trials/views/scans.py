@@ -8,20 +8,30 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from trials import permissions
-from trials.forms import InjectionForm, RescheduleForm, ScanForm
+from trials.forms import (
+    CancelForm,
+    InjectionCorrectionForm,
+    InjectionForm,
+    RescheduleForm,
+    ScanForm,
+)
 from trials.models import (
     Deviation,
     EligibilityAssessment,
     EligibilityCriterion,
+    Injection,
     Patient,
     Query,
     ScheduledScan,
 )
 from trials.selectors import eligibility as selectors
 from trials.selectors import evidence, subjects
-from trials.services import assessments, verdicts
+from trials.selectors import scan_day as selectors_day
+from trials.services import assessments, injections, scan_day, verdicts
 from trials.services import scans as services
 from trials.views.acts import (
+    ActPage,
+    act_page,
     form_methods,
     form_page,
     fresh_submission,
@@ -93,12 +103,21 @@ def scan(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "scan": row,
         "patient": row.patient,
-        "injection": getattr(row, "injection", None),
+        "injection": _injection(row),
+        "uptake": selectors_day.uptake(row),
         "may": may,
         "gates": _gates(row),
         "facts": evidence.facts_of(row.patient, scheduled_scan=row),
         "submission": fresh_submission(),
     }
+    if row.state == ScheduledScan.State.SCHEDULED and (
+        may["injection_record"] or may["eligibility_view"]
+    ):
+        day = selectors_day.likely(row, by=request.user)
+        context["conditions"] = scan_day.conditions(row, day)
+    if context["injection"]:
+        context["judgements"] = injections.judgements(context["injection"])
+        context["scanner_problems"] = selectors_day.scanner_problems(context["injection"])
     if may["eligibility_view"]:
         context["assessed"] = _assessed(row)
     if may["images_view"]:
@@ -127,18 +146,77 @@ def scan_assess(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @form_methods
+def scan_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Cancel a scan that has no images; the plan can be scheduled again."""
+    row = _scan(request, pk, "scan.schedule")
+    form = CancelForm(sent(request))
+
+    def cancel(found: dict) -> str:
+        services.cancel(row, by=request.user, **found)
+        return _page_of(row)
+
+    done = perform(request, form, cancel)
+    intro = "The tracer was given already: this becomes a deviation." if _injection(row) else ""
+    page = ActPage(
+        "Cancel the scan", "Cancel the scan", _page_of(row), str(row), _page_of(row), intro, True
+    )
+    return done or act_page(request, form, page)
+
+
+@form_methods
 def injection_new(request: HttpRequest, pk: int) -> HttpResponse:
-    """Record the injection as it happened, on the clock of the site."""
+    """The gate of the day, and the injection as it happened, on the clock of the site."""
     row = _scan(request, pk, "injection.record")
-    form = InjectionForm(sent(request), zone=row.patient.site.time_zone)
+    day = selectors_day.likely(row, by=request.user)
+    form = InjectionForm(
+        sent(request), site=row.patient.site, initial=selectors_day.prefilled(row, day)
+    )
 
     def record(found: dict) -> str:
-        services.record_injection(row, by=request.user, **found)
+        injections.record(row, by=request.user, **found)
         return f"{_page_of(row)}#injection"
 
     done = perform(request, form, record)
-    context = {"form": form, "scan": row, "patient": row.patient}
+    context = {
+        "form": form,
+        "scan": row,
+        "patient": row.patient,
+        "conditions": scan_day.conditions(row, day),
+        "facts": evidence.facts_of(row.patient, scheduled_scan=row),
+        "may": {},
+    }
     return done or form_page(request, "trials/injection_new.html", context)
+
+
+@form_methods
+def injection_correct(request: HttpRequest, pk: int) -> HttpResponse:
+    """Correct the injection with a reason; the version before stays in the trail."""
+    row = _scan(request, pk, "injection.record")
+    found = _injection(row)
+    if found is None:
+        raise Http404
+    form = InjectionCorrectionForm(
+        sent(request), site=row.patient.site, initial=selectors_day.as_recorded(found)
+    )
+
+    def correct(given: dict) -> str:
+        injections.correct(found, by=request.user, **given)
+        return f"{_page_of(row)}#injection"
+
+    done = perform(request, form, correct)
+    page = ActPage(
+        "Correct the injection",
+        "Correct",
+        _page_of(row),
+        str(row),
+        _page_of(row),
+        intro="What is computed from it is computed anew; what was computed stays readable.",
+    )
+    return done or act_page(request, form, page)
+
+
+def _injection(row: ScheduledScan) -> Injection | None:
+    return getattr(row, "injection", None)
 
 
 def _scan(request: HttpRequest, pk: int, permission: str) -> ScheduledScan:
@@ -148,6 +226,9 @@ def _scan(request: HttpRequest, pk: int, permission: str) -> ScheduledScan:
         "planned_scan__tracer",
         "planned_scan__version__trial",
         "injection__recorded_by",
+        "injection__injected_by",
+        "injection__batch",
+        "injection__scanner",
     ).prefetch_related("evidence", "transmittals__series")
     return permissions.fetched(rows, request.user, permission, pk=pk)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -9,8 +10,10 @@ from trials import permissions
 from trials.api import serializers
 from trials.api.base import Endpoint, asked, operation
 from trials.api.views.patients import patient_for
-from trials.models import PlannedScan, ScheduledScan
-from trials.services import scans
+from trials.models import Injection, PlannedScan, ScheduledScan
+from trials.selectors.scan_day import likely
+from trials.services import injections, scan_day, scans
+from trials.services.errors import Invalid
 
 SCANS = ScheduledScan.objects.select_related(
     "patient__trial",
@@ -18,6 +21,7 @@ SCANS = ScheduledScan.objects.select_related(
     "planned_scan__tracer",
     "planned_scan__version",
     "injection__recorded_by",
+    "injection__injected_by",
 )
 
 
@@ -78,9 +82,58 @@ class ScanInjection(Endpoint):
     def post(self, request: Request, pk: int) -> Response:
         """Record the injection as it happened; what is outside the protocol becomes a deviation."""
         scan = scheduled_for(request, "injection.record", pk)
-        given = asked(request, serializers.RecordInjection)
-        injection = scans.record_injection(scan, **given, by=request.user)
+        given = _named(asked(request, serializers.RecordInjection), scan)
+        injection = injections.record(scan, **given, by=request.user)
         return self.show(injection, serializers.Injection, status=201)
+
+
+class CorrectScanInjection(Endpoint):
+    @operation(
+        "correctInjection",
+        tag="scans",
+        asks=serializers.CorrectInjection,
+        answers=serializers.Injection,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Correct the injection; what rests on it is computed anew, the version before stays."""
+        scan = scheduled_for(request, "injection.record", pk)
+        row = Injection.objects.filter(scheduled_scan=scan).first()
+        if row is None:
+            raise Http404
+        given = _named(asked(request, serializers.CorrectInjection), scan)
+        row.version = given.pop("version")
+        found = injections.correct(row, by=request.user, **given)
+        return self.show(found, serializers.Injection)
+
+
+class ScanGate(Endpoint):
+    @operation("scanGate", tag="scans", answers=serializers.GateCondition(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """Whether the tracer may be given now, line by line."""
+        scan = scheduled_for(request, "injection.record", pk)
+        day = likely(scan, by=request.user)
+        return self.page(scan_day.conditions(scan, day), serializers.GateCondition)
+
+
+class CancelScan(Endpoint):
+    @operation("cancelScan", tag="scans", asks=serializers.Reason, answers=serializers.Scan)
+    def post(self, request: Request, pk: int) -> Response:
+        """Cancel a scan that has no images; the plan can be scheduled again."""
+        scan = scheduled_for(request, "scan.schedule", pk)
+        scans.cancel(scan, **asked(request, serializers.Reason), by=request.user)
+        return self.show(SCANS.get(pk=scan.pk), serializers.Scan)
+
+
+def _named(given: dict, scan: ScheduledScan) -> dict:
+    """Batch and scanner by their keys, of the site of the scan alone."""
+    site = scan.patient.site
+    for field, rows in (("batch", site.batches), ("scanner", site.scanners)):
+        if given[field] is not None:
+            row = rows.filter(pk=given[field]).first()
+            if row is None:
+                raise Invalid(field, f"{site} has no {field} with the key {given[field]}.")
+            given[field] = row
+    return given
 
 
 def scheduled_for(request: Request, permission: str, pk: int) -> ScheduledScan:

@@ -1,0 +1,165 @@
+"""Forms of a scan day: batches, scanners, clocks, and the syringe."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils import timezone
+
+from trials.forms.base import ActForm, SiteMoment
+from trials.forms.conduct import Day
+from trials.models import Batch, ClockReading, Injection, Scanner
+
+
+class BatchForm(ActForm):
+    tracer = forms.ChoiceField()
+    number = forms.CharField(label="Batch number", max_length=60)
+    calibration_activity_mbq = forms.FloatField(label="Activity at calibration (MBq)")
+    calibrated_at = SiteMoment(label="Calibrated at")
+    expires_at = SiteMoment(label="Expires at")
+    certificate = forms.CharField(
+        max_length=200, required=False, help_text="The certificate of analysis, as filed."
+    )
+    released_at = SiteMoment(label="Released at", required=False)
+    released_by = forms.CharField(
+        label="Released by",
+        max_length=120,
+        required=False,
+        help_text="The qualified person. Leave time and name empty until it is released.",
+    )
+
+    def __init__(self, *args, tracers, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tracer"].choices = [(one.identifier, one.name) for one in tracers]
+
+
+class BatchReleaseForm(ActForm):
+    released_at = SiteMoment(label="Released at")
+    released_by = forms.CharField(label="Released by", max_length=120)
+
+
+class ScannerForm(ActForm):
+    name = forms.CharField(max_length=60, help_text="As the site calls it.")
+    manufacturer = forms.CharField(max_length=80)
+    model = forms.CharField(max_length=80)
+    software = forms.CharField(label="Software version", max_length=80, required=False)
+    serial_number = forms.CharField(max_length=80, required=False)
+    station_name = forms.CharField(
+        max_length=40, required=False, help_text="Station Name (0008,1010) in its images."
+    )
+
+
+class ScannerRetireForm(ActForm):
+    on = Day(label="Not used from", initial=timezone.localdate)
+    reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
+
+
+class QualificationForm(ActForm):
+    tracer = forms.ChoiceField()
+    valid_from = Day(label="Valid from", initial=timezone.localdate)
+    valid_until = Day(label="Valid until")
+    reference = forms.CharField(max_length=200, help_text="The report, as filed.")
+
+    def __init__(self, *args, tracers, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tracer"].choices = [(one.identifier, one.name) for one in tracers]
+
+
+class CrossCalibrationForm(ActForm):
+    factor = forms.FloatField(
+        label="Scanner over dose calibrator",
+        help_text="Shown and judged by its validity; never applied to a number.",
+    )
+    valid_from = Day(label="Valid from", initial=timezone.localdate)
+    valid_until = Day(label="Valid until")
+    reference = forms.CharField(max_length=200, help_text="The report, as filed.")
+
+
+class ClockForm(ActForm):
+    instrument = forms.ChoiceField(choices=ClockReading.Instrument.choices)
+    scanner = forms.ModelChoiceField(
+        Scanner.objects.none(), required=False, help_text="If it is a scanner's clock."
+    )
+    ahead_s = forms.FloatField(
+        label="Ahead of the reference clock (s)", help_text="Negative if it was behind."
+    )
+    read_at = SiteMoment(label="Compared at")
+
+    def __init__(self, *args, scanners, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["scanner"].queryset = scanners
+
+
+class InjectionForm(ActForm):
+    """The injection with what it came from, and why, if the gate was red."""
+
+    batch = forms.ModelChoiceField(Batch.objects.none(), required=False, empty_label="Not named")
+    scanner = forms.ModelChoiceField(
+        Scanner.objects.none(), required=False, empty_label="Not named"
+    )
+    assayed_activity_mbq = forms.FloatField(label="Assayed activity (MBq)")
+    assayed_at = SiteMoment(label="Assayed at")
+    injected_at = SiteMoment(label="Injected at")
+    residual_activity_mbq = forms.FloatField(
+        label="Residual activity (MBq)",
+        required=False,
+        help_text="What stayed in syringe and line. Nothing left is 0.",
+    )
+    residual_at = SiteMoment(label="Residual measured at", required=False)
+    is_residual_unmeasured = forms.BooleanField(
+        label="The residual was not measured",
+        required=False,
+        help_text="It is then unknown, not zero, and a query asks about it.",
+    )
+    weight_kg = forms.FloatField(label="Weight on the day (kg)")
+    height_cm = forms.FloatField(label="Height (cm)", required=False)
+    route = forms.CharField(max_length=40, initial="intravenous")
+    body_site = forms.CharField(
+        label="Site of injection",
+        max_length=60,
+        required=False,
+        help_text="Such as right antecubital vein.",
+    )
+    extravasation = forms.ChoiceField(
+        choices=Injection.Extravasation.choices,
+        initial=Injection.Extravasation.NOT_STATED,
+        required=False,
+    )
+    comment = forms.CharField(max_length=400, required=False)
+    despite = forms.CharField(
+        label="Why it was given although the gate is red",
+        max_length=400,
+        required=False,
+        help_text="Only if a line of the gate is red: it is recorded as an important deviation.",
+    )
+
+    def __init__(self, *args, site, **kwargs) -> None:
+        super().__init__(*args, zone=site.time_zone, **kwargs)
+        self.fields["batch"].queryset = site.batches.all()
+        self.fields["scanner"].queryset = site.scanners.filter(retired_on=None)
+
+    def clean(self) -> dict:
+        found = super().clean()
+        found["extravasation"] = found.get("extravasation") or Injection.Extravasation.NOT_STATED
+        is_measured = found.get("residual_activity_mbq") is not None
+        if is_measured == found.pop("is_residual_unmeasured", False):
+            self.add_error(
+                "residual_activity_mbq",
+                "Enter the residual and its time, or say that it was not measured: one of both.",
+            )
+        return found
+
+
+class InjectionCorrectionForm(InjectionForm):
+    """What was recorded, to be corrected with a reason."""
+
+    reason = forms.CharField(
+        max_length=200, help_text="Why it is corrected; it goes into the trail."
+    )
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["despite"]
+
+
+class CancelForm(ActForm):
+    reason = forms.CharField(max_length=200, help_text="Why; the plan can be scheduled again.")

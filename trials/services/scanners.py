@@ -1,0 +1,192 @@
+"""Scanners of a site, what they are qualified for, and how far the clocks are apart.
+
+A cross-calibration factor is shown and its validity judged; it is never applied to a number.
+A clock that nobody compared is "not checked", which is not an offset of zero.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from django.db import IntegrityError
+
+from trials import permissions
+from trials.models import ClockReading, Scanner, ScannerCheck, Site, User
+from trials.services import audit, moments
+from trials.services.errors import Invalid, Refused
+
+Kind = ScannerCheck.Kind
+Instrument = ClockReading.Instrument
+# A clock that is a day off is set wrong; it is no offset to count with.
+MOST_AHEAD_S = 6 * 3600.0
+PLAUSIBLE_FACTOR = (0.5, 2.0)
+
+
+def register(
+    site: Site,
+    *,
+    name: str,
+    manufacturer: str,
+    model: str,
+    by: User,
+    software: str = "",
+    serial_number: str = "",
+    station_name: str = "",
+) -> Scanner:
+    """Add a scanner to a site's register."""
+    permissions.require(by, "scanner.manage", site)
+    for field, value in (("name", name), ("manufacturer", manufacturer), ("model", model)):
+        if not value.strip():
+            raise Invalid(field, "Give it as it stands on the scanner.")
+    try:
+        with audit.action("scanner.registered", actor=by, reason=name, trial=site.trial_id):
+            return Scanner.objects.create(
+                site=site,
+                name=name.strip(),
+                manufacturer=manufacturer.strip(),
+                model=model.strip(),
+                software=software.strip(),
+                serial_number=serial_number.strip(),
+                station_name=station_name.strip(),
+            )
+    except IntegrityError as error:
+        raise Refused("registered-already", f"{name} is registered at {site} already.") from error
+
+
+def retire(scanner: Scanner, *, on: date, reason: str, by: User) -> Scanner:
+    """Let a scanner be used no more from a day; what was scanned on it stays."""
+    permissions.require(by, "scanner.manage", scanner)
+    audit.require_reason(reason)
+    with audit.action("scanner.retired", actor=by, reason=reason, trial=scanner.site.trial_id):
+        locked = Scanner.objects.select_for_update().get(pk=scanner.pk)
+        if locked.retired_on:
+            raise Refused("retired-already", f"{locked} is retired since {locked.retired_on}.")
+        locked.retired_on = on
+        locked.save(update_fields=["retired_on"])
+    return locked
+
+
+def qualify(
+    scanner: Scanner,
+    *,
+    tracer: str,
+    valid_from: date,
+    valid_until: date,
+    reference: str,
+    by: User,
+) -> ScannerCheck:
+    """Record that a scanner is qualified for a tracer, from a day until a day."""
+    permissions.require(by, "scanner.manage", scanner)
+    version = scanner.site.version_in_force
+    known = [one.identifier for one in version.tracers.all()] if version else []
+    if tracer not in known:
+        raise Invalid("tracer", f"Expected one of {', '.join(known) or 'none'}; got {tracer!r}.")
+    return _check(
+        scanner, Kind.QUALIFICATION, valid_from, valid_until, reference, by, tracer=tracer
+    )
+
+
+def cross_calibrate(
+    scanner: Scanner,
+    *,
+    factor: float,
+    valid_from: date,
+    valid_until: date,
+    reference: str,
+    by: User,
+) -> ScannerCheck:
+    """Record a cross-calibration: scanner over dose calibrator, and until when it is valid."""
+    permissions.require(by, "scanner.manage", scanner)
+    low, high = PLAUSIBLE_FACTOR
+    if not low <= factor <= high:
+        raise Invalid("factor", f"Expected {low:g} to {high:g}, got {factor:g}.")
+    return _check(
+        scanner, Kind.CROSS_CALIBRATION, valid_from, valid_until, reference, by, factor=factor
+    )
+
+
+def read_clock(
+    site: Site,
+    *,
+    instrument: str,
+    ahead_s: float,
+    read_at: datetime,
+    by: User,
+    scanner: Scanner | None = None,
+) -> ClockReading:
+    """Record by how many seconds an instrument's clock was ahead of a reference clock."""
+    permissions.require(by, "injection.record", site)
+    if instrument not in Instrument.values:
+        raise Invalid("instrument", f"Expected one of {', '.join(Instrument.values)}.")
+    if (instrument == Instrument.SCANNER) != (scanner is not None):
+        raise Invalid("scanner", "Name the scanner whose clock it is, and no other's.")
+    if scanner and scanner.site_id != site.pk:
+        raise Invalid("scanner", f"{scanner} is not at {site}.")
+    if not abs(ahead_s) <= MOST_AHEAD_S:
+        raise Invalid("ahead_s", "A clock this far off has to be set, not corrected for.")
+    read_at = moments.past(read_at, field="read_at")
+    with audit.action("clock.read", actor=by, reason=instrument, trial=site.trial_id):
+        return ClockReading.objects.create(
+            site=site,
+            instrument=instrument,
+            scanner=scanner,
+            ahead_s=ahead_s,
+            read_at=read_at,
+            recorded_by=by,
+        )
+
+
+def clock_ahead(
+    site: Site, *, instrument: str, at: datetime, scanner: Scanner | None = None
+) -> ClockReading | None:
+    """The newest comparison of a clock that was made before a moment, or none."""
+    rows = site.clock_readings.filter(instrument=instrument, scanner=scanner, read_at__lte=at)
+    return rows.order_by("-read_at", "-pk").first()
+
+
+def problems(scanner: Scanner, *, tracer: str, on: date) -> list[str]:
+    """What is not in order with a scanner on a day, a sentence each."""
+    checks = list(scanner.checks.all())
+    found = []
+    if scanner.retired_on and on >= scanner.retired_on:
+        found.append(f"{scanner} was retired on {scanner.retired_on}.")
+    qualified = [c for c in checks if c.kind == Kind.QUALIFICATION and c.tracer == tracer]
+    if not _valid(qualified, on):
+        found.append(f"{scanner} was not qualified for {tracer} on {on}.")
+    calibrated = [c for c in checks if c.kind == Kind.CROSS_CALIBRATION]
+    if not _valid(calibrated, on):
+        until = max((c.valid_until for c in calibrated), default=None)
+        found.append(
+            f"The cross-calibration of {scanner} "
+            + (f"ended on {until}." if until and until < on else f"was not valid on {on}.")
+        )
+    return found
+
+
+def _valid(checks: list[ScannerCheck], on: date) -> bool:
+    return any(one.valid_from <= on <= one.valid_until for one in checks)
+
+
+def _check(
+    scanner: Scanner,
+    kind: str,
+    valid_from: date,
+    valid_until: date,
+    reference: str,
+    by: User,
+    **value,
+) -> ScannerCheck:
+    if valid_until < valid_from:
+        raise Invalid("valid_until", f"It is valid from {valid_from} and can't end before.")
+    if not reference.strip():
+        raise Invalid("reference", "Name the report it rests on, as the site files it.")
+    with audit.action("scanner.checked", actor=by, reason=reference, trial=scanner.site.trial_id):
+        return ScannerCheck.objects.create(
+            scanner=scanner,
+            kind=kind,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            reference=reference.strip(),
+            recorded_by=by,
+            **value,
+        )
