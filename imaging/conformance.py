@@ -1,28 +1,84 @@
 """What an image series says against what the protocol plans and what the site recorded.
 
-A limit that no source states is not checkable, which is not a pass: nothing is said about
+A limit that no source states is not checkable, which is not a pass: nothing is found about
 it here, and the pages say "not checkable". The mistake to fear is a silent comparison of
 two clocks: times are compared only when both carry a zone.
+
+Rules run on facts that were put into one shape before; their limits, tolerances and
+severities are data of the protocol. Only "blocking" keeps a series from being measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
 
-# Header and record round differently; beyond this somebody should look.
-ACTIVITY_TOLERANCE = 0.05
-WEIGHT_TOLERANCE = 0.02
-INJECTION_TIME_TOLERANCE_S = 120.0
+from trials.decay import HALF_LIFE
 
 
 class Kind(StrEnum):
-    """What a finding becomes: a question to the site, or a deviation from the protocol."""
+    """What a finding becomes: a question to the site, a deviation from the protocol, or both."""
 
     QUERY = "query"
     DEVIATION = "deviation"
+    BOTH = "query and deviation"
+
+    @property
+    def asks(self) -> bool:
+        return self is not Kind.DEVIATION
+
+    @property
+    def deviates(self) -> bool:
+        return self is not Kind.QUERY
+
+
+class Severity(StrEnum):
+    """How much it matters. Only blocking keeps a series from being measured."""
+
+    INFO = "info"
+    MINOR = "minor"
+    MAJOR = "major"
+    BLOCKING = "blocking"
+
+
+# Every rule, and how much it matters unless the protocol says otherwise.
+RULES: Mapping[str, Severity] = MappingProxyType(
+    {
+        "radionuclide-differs": Severity.MAJOR,
+        "negative-uptake-time": Severity.MAJOR,
+        "uptake-time-out-of-window": Severity.MAJOR,
+        "ct-missing": Severity.MAJOR,
+        "ct-after-pet": Severity.MINOR,
+        "scan-not-on-planned-day": Severity.MINOR,
+        "fewer-slices-than-announced": Severity.MAJOR,
+        "coverage-too-short": Severity.MAJOR,
+        "voxel-size-out-of-range": Severity.MINOR,
+        "reconstruction-not-listed": Severity.MINOR,
+        "injection-not-recorded": Severity.MAJOR,
+        "header-activity-out-of-range": Severity.MAJOR,
+        "header-activity-differs": Severity.MAJOR,
+        "header-activity-is-gross": Severity.MINOR,
+        "header-weight-differs": Severity.MAJOR,
+        "header-height-differs": Severity.MINOR,
+        "header-half-life-differs": Severity.MAJOR,
+        "header-injection-time-differs": Severity.MAJOR,
+        "header-scanner-differs": Severity.MINOR,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """How far header and record may be apart; relative unless the name has a unit."""
+
+    activity: float = 0.05
+    weight: float = 0.02
+    half_life: float = 0.01
+    height_cm: float = 2.0
+    injection_seconds: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -36,20 +92,38 @@ class Planned:
     activity_high_mbq: float | None
     requires_ct: bool | None
     scan_date: date
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    coverage_low_mm: float | None = None
+    voxel_low_mm: float | None = None
+    voxel_high_mm: float | None = None
+    reconstructions: tuple[str, ...] = ()
+    severities: Mapping[str, str] = field(default_factory=dict)
+
+    def severity(self, rule: str) -> Severity:
+        """How much a rule matters in this protocol."""
+        return Severity(self.severities.get(rule, RULES[rule]))
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the site recorded of the injection."""
+    """What the site recorded of the injection; `gross_activity_mbq` without the residual."""
 
     injected_at: datetime
     net_activity_mbq: float
     weight_kg: float
+    gross_activity_mbq: float | None = None
+    height_cm: float | None = None
+    half_life_s: float | None = None
+    scanner: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the headers of the series say; times with zone, None where absent."""
+    """What the headers of the series say; times with zone, None where absent.
+
+    `scanner` is manufacturer, model and station name; `voxel_mm` between planes, rows and
+    columns; `coverage_mm` from the first plane to the last.
+    """
 
     nuclide: str | None
     injected_at: datetime | None
@@ -59,16 +133,27 @@ class Observed:
     has_ct: bool
     slices: int = 0
     slices_announced: int | None = None
+    height_cm: float | None = None
+    half_life_s: float | None = None
+    ct_at: datetime | None = None
+    coverage_mm: float | None = None
+    voxel_mm: tuple[float, float, float] | None = None
+    reconstruction: str = ""
+    scanner: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One disagreement: stable rule name, sentence, and the numbers compared."""
+    """One disagreement: stable rule name, sentence, the numbers compared, how much it matters.
+
+    `population` is what it proposes for the analysis populations; empty if nothing.
+    """
 
     rule: str
     kind: Kind
     text: str
     values: dict[str, object] = field(default_factory=dict)
+    population: str = ""
 
 
 def uptake_minutes(observed: Observed, recorded: Recorded | None) -> float | None:
@@ -106,7 +191,8 @@ def findings(
         *_computed_tomography(planned, observed),
         *_day(planned, observed),
         *_completeness(observed),
-        *(_record(observed, recorded) if recorded else _no_record(planned, observed)),
+        *_image(planned, observed),
+        *(_record(planned, observed, recorded) if recorded else _no_record(planned, observed)),
     )
 
 
@@ -118,6 +204,16 @@ def _tracer(planned: Planned, observed: Observed) -> Iterator[Finding]:
             f"The images are of {observed.nuclide}, this scan is planned with "
             f"{planned.radionuclide}. Check that they belong to this scan.",
             {"found": observed.nuclide, "expected": planned.radionuclide},
+        )
+    expected = HALF_LIFE.get(planned.radionuclide)
+    found, most = observed.half_life_s, planned.tolerances.half_life
+    if found and expected and abs(found / expected - 1) > most:
+        yield Finding(
+            "header-half-life-differs",
+            Kind.QUERY,
+            f"The half-life in the images is {found:.5g} s, that of {planned.radionuclide} is "
+            f"{expected:.5g} s.",
+            {"found": found, "expected": expected, "unit": "s"},
         )
 
 
@@ -136,7 +232,7 @@ def _uptake(planned: Planned, observed: Observed, recorded: Recorded | None) -> 
     elif _outside(minutes, planned.uptake_low_minutes, planned.uptake_high_minutes):
         yield Finding(
             "uptake-time-out-of-window",
-            Kind.DEVIATION,
+            Kind.BOTH,
             f"Uptake time {minutes:.1f} min is outside "
             f"{_span(planned.uptake_low_minutes, planned.uptake_high_minutes)} min.",
             {
@@ -145,6 +241,7 @@ def _uptake(planned: Planned, observed: Observed, recorded: Recorded | None) -> 
                 "high": planned.uptake_high_minutes,
                 "unit": "min",
             },
+            population="not per protocol: uptake",
         )
 
 
@@ -155,6 +252,16 @@ def _computed_tomography(planned: Planned, observed: Observed) -> Iterator[Findi
             Kind.DEVIATION,
             "The protocol plans a low-dose CT with this PET; no CT series arrived.",
             {"found": "PET only", "expected": "PET and CT"},
+        )
+    if observed.ct_at and observed.first_bed_at and observed.ct_at > observed.first_bed_at:
+        yield Finding(
+            "ct-after-pet",
+            Kind.QUERY,
+            "The CT began after the first bed of the PET: was it the CT of this PET?",
+            {
+                "found": observed.ct_at.isoformat(),
+                "expected": f"before {observed.first_bed_at.isoformat()}",
+            },
         )
 
 
@@ -183,6 +290,42 @@ def _completeness(observed: Observed) -> Iterator[Finding]:
         )
 
 
+def _image(planned: Planned, observed: Observed) -> Iterator[Finding]:
+    covered, least = observed.coverage_mm, planned.coverage_low_mm
+    if covered is not None and least is not None and covered < least:
+        yield Finding(
+            "coverage-too-short",
+            Kind.DEVIATION,
+            f"The PET covers {covered:.0f} mm along the body, the protocol asks for "
+            f"{least:g} mm or more.",
+            {"found": covered, "low": least, "high": None, "unit": "mm"},
+        )
+    for size in observed.voxel_mm or ():
+        if _outside(size, planned.voxel_low_mm, planned.voxel_high_mm):
+            yield Finding(
+                "voxel-size-out-of-range",
+                Kind.DEVIATION,
+                f"A voxel measures {size:.3g} mm, the protocol asks for "
+                f"{_span(planned.voxel_low_mm, planned.voxel_high_mm)} mm.",
+                {
+                    "found": list(observed.voxel_mm or ()),
+                    "low": planned.voxel_low_mm,
+                    "high": planned.voxel_high_mm,
+                    "unit": "mm",
+                },
+            )
+            break
+    found = observed.reconstruction
+    if planned.reconstructions and found and not _is_listed(found, planned.reconstructions):
+        yield Finding(
+            "reconstruction-not-listed",
+            Kind.DEVIATION,
+            f"Reconstruction {found} is not one the protocol lists: "
+            f"{', '.join(planned.reconstructions)}.",
+            {"found": found, "expected": list(planned.reconstructions)},
+        )
+
+
 def _no_record(planned: Planned, observed: Observed) -> Iterator[Finding]:
     yield Finding(
         "injection-not-recorded",
@@ -208,27 +351,67 @@ def _no_record(planned: Planned, observed: Observed) -> Iterator[Finding]:
         )
 
 
-def _record(observed: Observed, recorded: Recorded) -> Iterator[Finding]:
-    yield from _differs(
-        "header-activity-differs",
-        "injected activity",
-        observed.injected_activity_mbq,
-        recorded.net_activity_mbq,
-        "MBq",
-        ACTIVITY_TOLERANCE,
-    )
+def _record(planned: Planned, observed: Observed, recorded: Recorded) -> Iterator[Finding]:
+    most = planned.tolerances
+    yield from _activity(observed, recorded, most.activity)
     yield from _differs(
         "header-weight-differs",
         "weight",
         observed.weight_kg,
         recorded.weight_kg,
         "kg",
-        WEIGHT_TOLERANCE,
+        most.weight * recorded.weight_kg,
     )
+    yield from _differs(
+        "header-height-differs",
+        "height",
+        observed.height_cm,
+        recorded.height_cm,
+        "cm",
+        most.height_cm,
+    )
+    yield from _injection_time(observed, recorded, most.injection_seconds)
+    yield from _scanner(observed, recorded)
+
+
+def _activity(observed: Observed, recorded: Recorded, most: float) -> Iterator[Finding]:
+    """Against the net activity, and the gross one, naming which it is."""
+    found, net, gross = (
+        observed.injected_activity_mbq,
+        recorded.net_activity_mbq,
+        recorded.gross_activity_mbq,
+    )
+    if found is None or abs(found - net) <= most * net:
+        return
+    values: dict[str, object] = {
+        "found": found,
+        "expected": net,
+        "gross": gross,
+        "unit": "MBq",
+    }
+    if gross is not None and abs(found - gross) <= most * gross:
+        yield Finding(
+            "header-activity-is-gross",
+            Kind.QUERY,
+            f"The activity in the images, {found:.4g} MBq, is the gross one: the residual was "
+            f"not subtracted. The net activity recorded is {net:.4g} MBq.",
+            values,
+        )
+        return
+    yield Finding(
+        "header-activity-differs",
+        Kind.QUERY,
+        f"The injected activity in the images is {found:.4g} MBq, the record says {net:.4g} MBq "
+        "net" + (f" and {gross:.4g} MBq gross." if gross is not None else "."),
+        values,
+    )
+
+
+def _injection_time(observed: Observed, recorded: Recorded, most: float) -> Iterator[Finding]:
     if observed.injected_at is None:
         return
     seconds = (observed.injected_at - recorded.injected_at).total_seconds()
-    if abs(seconds) > INJECTION_TIME_TOLERANCE_S:
+    if abs(seconds) > most:
         yield Finding(
             "header-injection-time-differs",
             Kind.QUERY,
@@ -241,16 +424,46 @@ def _record(observed: Observed, recorded: Recorded) -> Iterator[Finding]:
         )
 
 
+def _scanner(observed: Observed, recorded: Recorded) -> Iterator[Finding]:
+    """Maker and model, where both name them, in whatever spelling."""
+    if observed.scanner is None or recorded.scanner is None:
+        return
+    pairs = zip(observed.scanner, recorded.scanner, strict=True)
+    if all(_is_same_name(*pair) for pair in pairs):
+        return
+    found, expected = (" ".join(one).strip() for one in (observed.scanner, recorded.scanner))
+    yield Finding(
+        "header-scanner-differs",
+        Kind.QUERY,
+        f"The images are from {found}, the record names {expected}.",
+        {"found": found, "expected": expected},
+    )
+
+
+def _is_same_name(one: str, other: str) -> bool:
+    """Whether one name is part of the other: "GE" and "GE MEDICAL SYSTEMS" are one maker."""
+    left, right = _plain(one), _plain(other)
+    return not (left and right) or left in right or right in left
+
+
+def _plain(text: str) -> str:
+    return "".join(one for one in text.upper() if one.isalnum())
+
+
+def _is_listed(found: str, listed: tuple[str, ...]) -> bool:
+    """Whether a reconstruction is one of a list, whatever its spelling: "3D-OSEM" is OSEM."""
+    return any(_plain(one) in _plain(found) for one in listed)
+
+
 def _differs(
-    rule: str, what: str, found: float | None, expected: float, unit: str, tolerance: float
+    rule: str, what: str, found: float | None, expected: float | None, unit: str, most: float
 ) -> Iterator[Finding]:
-    if found is None or abs(found - expected) <= tolerance * expected:
+    if found is None or expected is None or abs(found - expected) <= most:
         return
     yield Finding(
         rule,
         Kind.QUERY,
-        f"The {what} in the images is {found:.4g} {unit}, the record says {expected:.4g} {unit}. "
-        "The SUV was computed with the value in the images.",
+        f"The {what} in the images is {found:.4g} {unit}, the record says {expected:.4g} {unit}.",
         {"found": found, "expected": expected, "unit": unit},
     )
 

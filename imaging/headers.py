@@ -205,6 +205,8 @@ class PetHeader(SliceHeader):
     patient_size: float | None
     patient_sex: str
     radiopharmaceuticals: tuple[Radiopharmaceutical, ...]
+    # Not in records of an earlier release.
+    reconstruction_method: str = ""
 
 
 def slice_header(ds: Dataset) -> SliceHeader:
@@ -414,6 +416,7 @@ def _pet_fields(reader: _Reader) -> dict[str, Any]:
         "patient_weight": reader.number("PatientWeight"),
         "patient_size": reader.number("PatientSize"),
         "patient_sex": reader.text("PatientSex"),
+        "reconstruction_method": reader.text("ReconstructionMethod"),
         "radiopharmaceuticals": tuple(
             map(_radiopharmaceutical, reader.items("RadiopharmaceuticalInformationSequence"))
         ),

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from imaging import suv_checks as checks
 from imaging.administration import (
@@ -34,7 +34,7 @@ from imaging.administration import (
     seconds_since_injection,
 )
 from imaging.compared_policies import ibsi_reference, qiba_reference
-from imaging.headers import PetHeader, Radiopharmaceutical
+from imaging.headers import Instant, PetHeader, Radiopharmaceutical
 from imaging.normalisations import (
     NEEDS_SEX,
     UNIT,
@@ -50,13 +50,21 @@ from imaging.reference_time import (
     reference_time,
     testimony,
 )
-from imaging.suv_inputs import activity_inputs, body_inputs, image_inputs, iso, slice_inputs
+from imaging.suv_inputs import (
+    activity_inputs,
+    body_inputs,
+    image_inputs,
+    iso,
+    recorded_inputs,
+    slice_inputs,
+)
 from imaging.suv_terms import (
     ADAPTATIONS,
     FLAGS,
     POLICIES,
     Input,
     Policy,
+    Recorded,
     Status,
     SuvRefused,
 )
@@ -160,7 +168,13 @@ def assess(headers: Sequence[PetHeader], *, policy: Policy = "witnesses") -> Ver
     return Verdict(policy=policy, status=scale.status, scale=scale, witnesses=scale.witnesses)
 
 
-def suvbw_scale(headers: Sequence[PetHeader], *, policy: Policy = "witnesses") -> SuvScale:
+def suvbw_scale(
+    headers: Sequence[PetHeader],
+    *,
+    policy: Policy = "witnesses",
+    recorded: Recorded | None = None,
+    source: Literal["header", "record"] = "header",
+) -> SuvScale:
     """Factor from rescaled pixel values to SUVbw for the slices of one series.
 
     Parameters
@@ -170,6 +184,11 @@ def suvbw_scale(headers: Sequence[PetHeader], *, policy: Policy = "witnesses") -
         factor, it can only lead to a refusal or a flag.
     policy : {"witnesses", "ibsi", "qiba"}
         Whose rules decide; recorded with the result.
+    recorded : Recorded, optional
+        What the site recorded of the injection.
+    source : {"header", "record"}
+        Whose weight, activity and injection time count. With "header" a recorded weight
+        stands in for one that the headers lack, flagged.
 
     Returns
     -------
@@ -186,6 +205,68 @@ def suvbw_scale(headers: Sequence[PetHeader], *, policy: Policy = "witnesses") -
     DICOM PS3.3 C.8.9.1 and C.8.9.4; IBSI-SUV 3.0.1; QIBA vendor-neutral pseudo-code for SUV.
     """
     checks.require_one_series(headers)
+    if recorded and source == "record":
+        return _by_record(headers, policy, recorded)
+    if recorded and not headers[0].patient_weight:
+        return _with_recorded_weight(headers, policy, recorded)
+    return _by_headers(headers, policy)
+
+
+def _by_record(headers: Sequence[PetHeader], policy: Policy, recorded: Recorded) -> SuvScale:
+    """The record's weight, activity and time in place of the headers', where that is possible."""
+    if _is_baked_in(headers[0]):
+        scale = _by_headers(headers, policy)
+        flags = (*scale.flags, "record-not-applied")
+        return replace(scale, flags=flags, status=_flagged(flags))
+    changed = [_rewritten(header, recorded) for header in headers]
+    scale = _by_headers(changed, policy)
+    return replace(
+        scale,
+        adaptations=("computed-from-record", *scale.adaptations),
+        inputs=(*_read(headers), *recorded_inputs(recorded)),
+    )
+
+
+def _with_recorded_weight(
+    headers: Sequence[PetHeader], policy: Policy, recorded: Recorded
+) -> SuvScale:
+    if _is_baked_in(headers[0]):
+        return _by_headers(headers, policy)
+    changed = [replace(header, patient_weight=recorded.weight) for header in headers]
+    scale = _by_headers(changed, policy)
+    flags = (*scale.flags, "weight-from-record")
+    inputs = (*_read(headers), *recorded_inputs(recorded)[:1])
+    return replace(scale, flags=flags, status=_flagged(flags), inputs=inputs)
+
+
+def _is_baked_in(header: PetHeader) -> bool:
+    """Whether the scanner put weight and activity into the values, so that they stay there."""
+    by_scanner = header.units == "CNTS" and not header.philips_activity_factor
+    return by_scanner or header.units in {"GML", "CM2ML"}
+
+
+def _rewritten(header: PetHeader, recorded: Recorded) -> PetHeader:
+    items = tuple(
+        replace(
+            item,
+            total_dose=recorded.activity,
+            start_datetime=Instant(recorded.injected_at),
+            start_time=recorded.injected_at.time(),
+        )
+        for item in header.radiopharmaceuticals
+    )
+    return replace(header, patient_weight=recorded.weight, radiopharmaceuticals=items)
+
+
+def _read(headers: Sequence[PetHeader]) -> tuple[Input, ...]:
+    """Everything the headers say that a factor may be computed from."""
+    header = headers[0]
+    items = header.radiopharmaceuticals
+    item_inputs = activity_inputs(header, items[0]) if len(items) == 1 else ()
+    return image_inputs(header) + item_inputs + slice_inputs(headers)
+
+
+def _by_headers(headers: Sequence[PetHeader], policy: Policy) -> SuvScale:
     checks.require_measurable(headers)
     header = headers[0]
     if policy == "qiba":
@@ -391,7 +472,7 @@ def _from_activity(headers: Sequence[PetHeader], policy: Policy) -> tuple[SuvSca
             *scanner,
             *(one for one in flags if one in ADAPTING),
         ),
-        inputs=image_inputs(header) + activity_inputs(header, item) + slice_inputs(headers),
+        inputs=_read(headers),
     )
     return scale, [*timing.doubts, *doubts]
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from imaging.headers import PetHeader, Radiopharmaceutical
-from imaging.suv_terms import Input
+from imaging.suv_terms import Input, Recorded
 
 
 def image_inputs(header: PetHeader) -> tuple[Input, ...]:
@@ -47,6 +47,16 @@ def body_inputs(header: PetHeader) -> tuple[Input, ...]:
         Input("Patient's Weight", "(0010,1030)", header.patient_weight, "kg"),
         Input("Patient's Size", "(0010,1020)", header.patient_size, "m"),
         Input("Patient's Sex", "(0010,0040)", header.patient_sex, ""),
+    )
+
+
+def recorded_inputs(recorded: Recorded) -> tuple[Input, ...]:
+    """What the site recorded, with the row and version it is from."""
+    source = recorded.reference
+    return (
+        Input("Recorded weight", source, recorded.weight, "kg"),
+        Input("Recorded net activity", source, recorded.activity, "Bq"),
+        Input("Recorded injection, on the series' clock", source, iso(recorded.injected_at), ""),
     )
 
 

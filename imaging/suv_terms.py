@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -42,6 +43,10 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "not be checked.",
         "injection-times-differ": "Radiopharmaceutical Start Time and Start DateTime give "
         "different times of day.",
+        "weight-from-record": "Patient's Weight is missing in the headers; what the site "
+        "recorded was used.",
+        "record-not-applied": "Weight and activity are baked into the values by the scanner: "
+        "what the site recorded can't be put in their place.",
         "rescale-intercept": "Rescale Intercept is not zero; the standard says it is.",
         "derived-image": "Image Type says the pixel values were derived from others.",
         "suv-type-ignored": "SUV Type says that the values are not normalised by body weight; "
@@ -64,6 +69,8 @@ ADAPTATIONS: Mapping[str, str] = MappingProxyType(
         "baked into it and cannot be corrected afterwards.",
         "suv-type-undone": "The values were normalised otherwise; that was divided out and body "
         "weight put in its place.",
+        "computed-from-record": "Weight, injected activity and injection time are those that "
+        "the site recorded, not those of the headers.",
         "dose-in-megabecquerel": "Radionuclide Total Dose was multiplied by a million.",
         "weight-in-grams": "Patient's Weight was divided by a thousand.",
         "size-in-centimetres": "Patient's Size was divided by a hundred.",
@@ -114,9 +121,24 @@ class SuvRefused(ValueError):  # noqa: N818  a refusal is an answer, not a fault
         return found[0] if found else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the site recorded of the injection, for a series to be computed from.
+
+    `weight` in kg, `activity` the net one in Bq at `injected_at`, which is on the clock of
+    the series: its zone, its shifted dates, and its scanner's offset. `reference` names the
+    row of the record and its version.
+    """
+
+    weight: float
+    activity: float
+    injected_at: datetime
+    reference: str
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One value the factor was computed from, as written in the header."""
+    """One value the factor was computed from, as written in the header or the record."""
 
     name: str
     tag: str

@@ -14,6 +14,13 @@ handled_by("imaging.quantify", "imaging.services.quantification.run")
 handled_by("imaging.destroy", "imaging.services.destruction.destroy")
 
 
+@shared_task(ignore_result=True, expires=30)
+def recompute_due() -> None:
+    from imaging.services import recompute
+
+    recompute.order_due()
+
+
 @shared_task(ignore_result=True, expires=60)
 def destroy_due() -> None:
     from imaging.services import destruction

@@ -10,6 +10,12 @@ urlpatterns = [
     path("transmittals/<int:pk>/", views.transmittal, name="transmittal"),
     path("transmittals/<int:pk>/decide/", views.transmittal_decide, name="transmittal_decide"),
     path("series/<int:pk>/", views.series, name="series"),
+    path("findings/<int:pk>/override/", views.finding_override, name="finding_override"),
+    path(
+        "sites/<int:pk>/versions/<int:version>/conformance/",
+        views.conformance_try,
+        name="conformance_try",
+    ),
     path("reading/", views.reading_list, name="reading_list"),
     path("reading/<str:reading_identifier>/", views.reading, name="reading"),
     path("pictures/<int:pk>.png", views.picture, name="picture"),

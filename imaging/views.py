@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import (
     require_GET,
     require_http_methods,
@@ -15,12 +16,14 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from imaging import selectors
 from imaging.forms import DecisionForm, RegionForm
-from imaging.models import Lesion, Picture, Quantification, Series, Transmittal
+from imaging.models import ConformanceFinding, Lesion, Picture, Quantification, Series, Transmittal
 from imaging.selectors import derivations, pictures
-from imaging.services import intake, regions
+from imaging.services import intake, reconciliation, regions, trying
 from trials import permissions
-from trials.models import ScheduledScan
+from trials.forms import ReasonForm
+from trials.models import ProtocolVersion, ScheduledScan, Site
 from trials.services.errors import Invalid
+from trials.views.acts import ActPage, act_page, form_methods, perform, sent
 
 MOVING = {"received", "inspected", "released"}
 
@@ -94,10 +97,58 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
         "images.view",
         pk=pk,
     )
-    context = {"series": row, "scan": row.imaging_study.scheduled_scan}
+    context = {
+        "series": row,
+        "scan": row.imaging_study.scheduled_scan,
+        "findings": row.findings.filter(is_current=True).select_related("overridden_by"),
+        "may_override": request.user.may_for("images.decide", row.scope()),
+    }
     if request.user.may_for("quantification.view", row.scope()):
         context |= {"may_see_numbers": True, **_measured(row)}
     return render(request, "imaging/series.html", context)
+
+
+@form_methods
+def finding_override(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let a conformance finding pass, with a reason."""
+    row = permissions.fetched(
+        ConformanceFinding.objects.select_related(
+            "series__imaging_study__scheduled_scan__patient__site"
+        ),
+        request.user,
+        "images.decide",
+        pk=pk,
+    )
+    form = ReasonForm(sent(request))
+    address = reverse("series", args=[row.series_id])
+
+    def act(found: dict) -> str:
+        reconciliation.override(row, by=request.user, **found)
+        return address
+
+    done = perform(request, form, act)
+    page = ActPage(
+        "Let it pass",
+        "Let it pass",
+        address,
+        str(row.series),
+        address,
+        intro=f"{row.text} It stays a finding; what it asked and drafted is settled.",
+        is_grave=True,
+    )
+    return done or act_page(request, form, page)
+
+
+@require_safe
+def conformance_try(request: HttpRequest, pk: int, version: int) -> HttpResponse:
+    """What the rules of a protocol version would find otherwise in the archive of a site."""
+    site = permissions.fetched(
+        Site.objects.select_related("trial"), request.user, "version.activate", pk=pk
+    )
+    row = get_object_or_404(ProtocolVersion, pk=version, trial=site.trial_id)
+    found, count = trying.rules(row, site=site, by=request.user)
+    context = {"site": site, "version": row, "found": found, "count": count}
+    return render(request, "imaging/conformance_try.html", context)
 
 
 @require_safe

@@ -16,11 +16,11 @@ register = template.Library()
 TONES = {
     "good": "quantified enrolled eligible satisfied met computed released accepted placed "
     "closed frozen done assembled active agrees reference",
-    "busy": "receiving received inspected running queued requested scheduled injected "
+    "busy": "minor receiving received inspected running queued requested scheduled injected "
     "images_received screening answered acknowledged proposed",
-    "warn": "review quarantined flagged not_evaluable cannot_tell open drafted provisional",
+    "warn": "major review quarantined flagged not_evaluable cannot_tell open drafted provisional",
     "bad": "rejected refused ineligible excludes not_met failed parked screen_failed withdrawn "
-    "contradicts",
+    "contradicts blocking",
 }
 TONE_OF = {state: tone for tone, states in TONES.items() for state in states.split()}
 

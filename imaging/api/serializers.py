@@ -204,7 +204,16 @@ class Quantification(Rows):
         ]
 
 
+class Finding(Rows):
+    """What a series does not conform in; `override_reason` if a person let it pass."""
+
+    class Meta:
+        model = models.ConformanceFinding
+        fields = ["id", "rule", "severity", "text", "values", "population", "override_reason"]
+
+
 class Series(Rows):
+    findings = serializers.SerializerMethodField()
     scan = serializers.IntegerField(source="imaging_study.scheduled_scan_id")
     quantification = serializers.SerializerMethodField()
 
@@ -220,8 +229,13 @@ class Series(Rows):
             "code",
             "message",
             "assembly",
+            "findings",
             "quantification",
         ]
+
+    @extend_schema_field(Finding(many=True))
+    def get_findings(self, row: models.Series) -> list:
+        return Finding([one for one in row.findings.all() if one.is_current], many=True).data
 
     @extend_schema_field(Quantification(allow_null=True))
     def get_quantification(self, row: models.Series) -> dict | None:

@@ -13,6 +13,11 @@ urlpatterns = [
     path("transmittals/<int:pk>/complete/", views.Complete.as_view(), name="api_complete"),
     path("transmittals/<int:pk>/decide/", views.Decide.as_view(), name="api_decide"),
     path("series/", views.SeriesList.as_view(), name="api_series_list"),
+    path(
+        "findings/<int:pk>/override/",
+        views.OverrideFinding.as_view(),
+        name="api_finding_override",
+    ),
     path("series/<int:pk>/", views.OneSeries.as_view(), name="api_series"),
     path(
         "lesions/<int:pk>/derivation/<slug:quantity>/",

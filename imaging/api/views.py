@@ -12,9 +12,10 @@ from rest_framework.response import Response
 from imaging import models, selectors
 from imaging.api import serializers
 from imaging.selectors import derivations, pictures
-from imaging.services import intake, regions
+from imaging.services import intake, reconciliation, regions
 from trials import permissions
 from trials.api.base import Endpoint, asked, filtered, operation
+from trials.api.serializers import Reason
 from trials.models import ScheduledScan
 
 TRANSMITTALS = models.Transmittal.objects.select_related("scheduled_scan__patient__site", "sent_by")
@@ -150,6 +151,17 @@ class Derivation(Endpoint):
         with_origin = request.user.may_for("images.view", lesion.scope())
         node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
         return Response(node.to_json())
+
+
+class OverrideFinding(Endpoint):
+    @operation("overrideFinding", tag="images", asks=Reason, answers=serializers.Finding)
+    def post(self, request: Request, pk: int) -> Response:
+        """Let a conformance finding pass, with a reason; what it blocked is measured."""
+        row = permissions.fetched(
+            models.ConformanceFinding.objects, request.user, "images.decide", pk=pk
+        )
+        found = reconciliation.override(row, by=request.user, **asked(request, Reason))
+        return self.show(found, serializers.Finding)
 
 
 class Picture(Endpoint):

@@ -1,5 +1,6 @@
 """Image series from receipt to measurement."""
 
+from imaging.models.conformance import ConformanceFinding
 from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
 from imaging.models.intake import ReceivedFile, Transmittal
@@ -12,6 +13,7 @@ from imaging.models.quantification import (
 )
 
 __all__ = [
+    "ConformanceFinding",
     "Destruction",
     "ImagingStudy",
     "Instance",

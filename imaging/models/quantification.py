@@ -40,6 +40,8 @@ class Quantification(ScopedModel):
     derivation = models.JSONField(default=dict)
     # SHA-256 over the sorted digests of the instances it was computed from.
     input_sha256 = models.CharField(max_length=64)
+    # The version of the recorded injection it was computed beside; 0 is none, None not known.
+    record_version = models.PositiveIntegerField(null=True, blank=True)
     software_version = models.CharField(max_length=40)
     computed_at = models.DateTimeField(default=timezone.now)
 

@@ -17,8 +17,13 @@ from imaging.models import Instance, Series
 
 def headers_of(series: Series) -> list[SliceHeader]:
     """The headers of a series' instances, as they were read at release."""
-    reader = PetHeader if series.modality == "PT" else SliceHeader
-    return [reader.from_json(instance.header) for instance in series.instances.all()]
+    return [header_of(instance, series.modality) for instance in series.instances.all()]
+
+
+def header_of(instance: Instance, modality: str) -> SliceHeader:
+    """The header of one instance, as it was read at release."""
+    reader = PetHeader if modality == "PT" else SliceHeader
+    return reader.from_json(instance.header)
 
 
 def input_digest(series: Series) -> str:
@@ -28,10 +33,9 @@ def input_digest(series: Series) -> str:
 
 
 def suv_volume(
-    series: Series, headers: Sequence[PetHeader]
-) -> tuple[np.ndarray, geometry.Grid, suv.SuvScale]:
-    """SUVbw of a series in g/mL as a volume (planes, rows, columns), its grid and scale."""
-    scale = suv.suvbw_scale(headers)
+    series: Series, headers: Sequence[PetHeader], *, scale: suv.SuvScale
+) -> tuple[np.ndarray, geometry.Grid]:
+    """SUVbw of a series in g/mL as a volume (planes, rows, columns), and its grid."""
     stack = geometry.stack_from_headers(headers)
     instances = list(series.instances.all())
     ordered = [instances[i] for i in stack.order]
@@ -40,7 +44,7 @@ def suv_volume(
         (_stored_values(one) for one in ordered),
         factor=[scale.of_slice(i) for i in stack.order],
     )
-    return values, stack.grid, scale
+    return values, stack.grid
 
 
 def _stored_values(instance: Instance) -> np.ndarray:

@@ -34,7 +34,7 @@ from imaging.models import (
     Transmittal,
 )
 from imaging.selectors import series_of, volumes
-from imaging.services import assembly
+from imaging.services import reconciliation
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
 from trials.version import VERSION
@@ -57,10 +57,19 @@ class Measured:
     liver: reference_regions.RegionStatistics | None
     flags: tuple[str, ...]
     picture: tuple[str, int] | None
+    # What readers placed on the run before, and what it comes to on this one.
+    placed: list[tuple[ReferenceRegion, reference_regions.RegionStatistics]]
+
+
+class Blocked(ValueError):  # noqa: N818  a refusal is an answer, not a fault
+    """A finding that the protocol calls blocking, and nobody let pass."""
+
+    code = "blocked-by-conformance"
 
 
 # What a series itself can lack: its run says so. Anything else is a fault of ours.
 REFUSALS = (
+    Blocked,
     suv.SuvRefused,
     geometry.GeometryError,
     volume.VolumeError,
@@ -73,12 +82,14 @@ def run(claim: jobs.Claim) -> None:
     series = _load(claim.arguments["series"])
     digest = volumes.input_digest(series)
     headers = volumes.headers_of(series)
+    scan = series.imaging_study.scheduled_scan
+    version = reconciliation.record_version(scan)
     jobs.report(claim, "Computing SUV")
     try:
+        _require_conformance(series)
         measured: Measured | Exception = _measure(claim, series, headers)
     except REFUSALS as refusal:
         measured = refusal
-    scan = series.imaging_study.scheduled_scan
     with (
         jobs.fenced(claim),
         audit.action(
@@ -93,12 +104,21 @@ def run(claim: jobs.Claim) -> None:
         if volumes.input_digest(series) != digest:
             # Images came meanwhile; the job that they bring measures all of them.
             return
-        quantification = _new_run(series, measured, digest)
+        if reconciliation.record_version(scan) != version:
+            # The record was corrected meanwhile; the clock orders another run.
+            return
+        quantification = _new_run(series, measured, digest, version)
         if isinstance(measured, Measured):
             _record(quantification, measured)
         else:
             _refuse(series, quantification)
         _finish(series, scan)
+
+
+def _require_conformance(series: Series) -> None:
+    found = [one.text for one in reconciliation.blocking(series)]
+    if found:
+        raise Blocked(f"{' '.join(found)} A data manager may let it pass, with a reason.")
 
 
 def _load(pk: int) -> Series:
@@ -110,7 +130,8 @@ def _load(pk: int) -> Series:
 
 
 def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) -> Measured:
-    values, grid, scale = volumes.suv_volume(series, headers)
+    scale = scale_of(series, headers)
+    values, grid = volumes.suv_volume(series, headers, scale=scale)
     jobs.report(claim, "Measuring lesions")
     parameters = _parameters(series)
     components = segmentation.fixed_threshold(
@@ -123,6 +144,7 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
     found = lesions.measure(values, components, grid=grid)
     jobs.report(claim, "Reference regions and pictures")
     picture = _picture(values, grid, found)
+    placed = _placed(series, values, grid)
     flags = (*scale.flags, *grid.flags, *(() if picture else ("no-picture",)))
     return Measured(
         scale=scale,
@@ -132,7 +154,47 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
         liver=_liver(values, grid),
         flags=flags,
         picture=picture,
+        placed=placed,
     )
+
+
+def scale_of(series: Series, headers: Sequence[PetHeader]) -> suv.SuvScale:
+    """The scale of a series by the source that the protocol names."""
+    scan = series.imaging_study.scheduled_scan
+    return suv.suvbw_scale(
+        headers,
+        recorded=reconciliation.recorded_for_suv(scan),
+        source=scan.planned_scan.suv_source,
+    )
+
+
+def volume_of(quantification: Quantification) -> tuple[np.ndarray, geometry.Grid]:
+    """The very SUV volume that a current run was measured on."""
+    series = _load(quantification.series_id)
+    headers = volumes.headers_of(series)
+    return volumes.suv_volume(series, headers, scale=scale_of(series, headers))
+
+
+def _placed(
+    series: Series, values: np.ndarray, grid: geometry.Grid
+) -> list[tuple[ReferenceRegion, reference_regions.RegionStatistics]]:
+    """The regions that readers placed on the run before, measured on this one."""
+    rows = ReferenceRegion.objects.filter(
+        quantification__series=series,
+        quantification__is_current=True,
+        status=ReferenceRegion.Status.PLACED,
+    ).select_related("placed_by")
+    found = []
+    for row in rows:
+        try:
+            statistics = reference_regions.sphere(
+                values, grid=grid, centre_mm=tuple(row.centre_mm), radius_mm=row.radius_mm
+            )
+        except reference_regions.RegionError:
+            # More slices may have come: the sphere is then for the reader to place again.
+            continue
+        found.append((row, statistics))
+    return found
 
 
 def _parameters(series: Series) -> dict:
@@ -141,8 +203,8 @@ def _parameters(series: Series) -> dict:
 
 def _uptake(series: Series, headers: Sequence[PetHeader]) -> float | None:
     scan = series.imaging_study.scheduled_scan
-    seen = assembly.observed(scan, headers, has_ct=False)
-    return conformance.uptake_minutes(seen, assembly.recorded_injection(scan))
+    seen = reconciliation.observed(scan, headers)
+    return conformance.uptake_minutes(seen, reconciliation.recorded_injection(scan))
 
 
 def _picture(values: np.ndarray, grid: geometry.Grid, found) -> tuple[str, int] | None:
@@ -161,7 +223,9 @@ def _liver(values: np.ndarray, grid: geometry.Grid) -> reference_regions.RegionS
     return reference_regions.sphere(values, grid=grid, centre_mm=centre, radius_mm=LIVER_RADIUS_MM)
 
 
-def _new_run(series: Series, measured: Measured | Exception, digest: str) -> Quantification:
+def _new_run(
+    series: Series, measured: Measured | Exception, digest: str, version: int
+) -> Quantification:
     series.quantifications.filter(is_current=True).update(is_current=False)
     last = series.quantifications.aggregate(last=Max("run"))["last"] or 0
     common = {
@@ -170,6 +234,7 @@ def _new_run(series: Series, measured: Measured | Exception, digest: str) -> Qua
         "parameters": _parameters(series),
         "input_sha256": digest,
         "software_version": VERSION,
+        "record_version": version,
     }
     if isinstance(measured, Measured):
         return Quantification.objects.create(
@@ -216,6 +281,14 @@ def _record(quantification: Quantification, measured: Measured) -> None:
             status=ReferenceRegion.Status.PROPOSED,
             statistics=measured.liver,
             by=jobs.system_user(),
+        )
+    for row, statistics in measured.placed:
+        add_region(
+            quantification,
+            kind=row.kind,
+            status=row.status,
+            statistics=statistics,
+            by=row.placed_by,
         )
     if measured.picture:
         sha256, size = measured.picture

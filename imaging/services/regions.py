@@ -32,14 +32,14 @@ def place(
         raise Invalid("radius_mm", f"Expected 3 to 30 mm, got {radius_mm:g} mm.")
     if not all(map(math.isfinite, centre_mm)):
         raise Invalid("centre_mm", "Give three finite coordinates in mm.")
-    if quantification.status == Quantification.Status.REFUSED or not quantification.is_current:
+    if quantification.suvmax is None or not quantification.is_current:
         raise Refused("no-current-suv", "This series has no current SUV to measure a region on.")
     series = quantification.series
     if volumes.input_digest(series) != quantification.input_sha256:
         raise Refused(
             "measured-again", "Images of this series came since: wait until it is measured again."
         )
-    values, grid, _ = volumes.suv_volume(series, volumes.headers_of(series))
+    values, grid = measuring.volume_of(quantification)
     try:
         statistics = reference_regions.sphere(
             values, grid=grid, centre_mm=centre_mm, radius_mm=radius_mm

@@ -7,7 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from imaging.conformance import Kind, Observed, Planned, Recorded, findings, uptake_minutes
+from imaging.conformance import (
+    Kind,
+    Observed,
+    Planned,
+    Recorded,
+    Tolerances,
+    findings,
+    uptake_minutes,
+)
 
 SHOT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 PLANNED = Planned(
@@ -107,3 +115,83 @@ def test_a_complete_series_or_an_uncounted_one_is_not_asked_about():
         seen = replace(OBSERVED, slices=66, slices_announced=announced)
         rules = {finding.rule for finding in findings(PLANNED, seen, RECORDED)}
         assert "fewer-slices-than-announced" not in rules
+
+
+COARSE = (3.3, 5.5, 5.5)
+SIEMENS = ("Siemens", "mCT", "")
+GE = ("GE MEDICAL SYSTEMS", "Discovery 690", "")
+
+
+@pytest.mark.parametrize(
+    ("planned", "seen", "recorded", "rule", "severity"),
+    [
+        ({}, {"half_life_s": 6586.2}, {}, "header-half-life-differs", "major"),
+        ({}, {"height_cm": 175.0}, {"height_cm": 170.0}, "header-height-differs", "minor"),
+        (
+            {},
+            {"scanner": GE},
+            {"scanner": ("Siemens", "mCT", "")},
+            "header-scanner-differs",
+            "minor",
+        ),
+        ({}, {"ct_at": SHOT + timedelta(minutes=50)}, {}, "ct-after-pet", "minor"),
+        ({"coverage_low_mm": 900.0}, {"coverage_mm": 899.9}, {}, "coverage-too-short", "major"),
+        (
+            {"voxel_high_mm": 4.0},
+            {"voxel_mm": (3.3, 5.5, 5.5)},
+            {},
+            "voxel-size-out-of-range",
+            "minor",
+        ),
+        (
+            {"reconstructions": ("OSEM",)},
+            {"reconstruction": "FBP"},
+            {},
+            "reconstruction-not-listed",
+            "minor",
+        ),
+    ],
+)
+def test_image_and_record_are_held_to_each_rule(planned, seen, recorded, rule, severity):
+    plan = replace(PLANNED, **planned)
+    found = findings(plan, replace(OBSERVED, **seen), replace(RECORDED, **recorded))
+    assert [one.rule for one in found] == [rule]
+    assert plan.severity(rule) == severity
+
+
+@pytest.mark.parametrize(
+    ("planned", "seen", "recorded"),
+    [
+        ({}, {"half_life_s": 4057.7}, {}),
+        ({}, {"height_cm": 172.0}, {"height_cm": 170.0}),
+        ({}, {"scanner": GE}, {"scanner": ("GE", "Discovery-690", "")}),
+        ({}, {"scanner": GE}, {}),
+        ({}, {"ct_at": SHOT + timedelta(minutes=40)}, {}),
+        ({"coverage_low_mm": 900.0}, {"coverage_mm": 900.0}, {}),
+        ({}, {"voxel_mm": (3.3, 5.5, 5.5)}, {}),
+        ({"reconstructions": ("OSEM", "TOF")}, {"reconstruction": "3D-OSEM"}, {}),
+        ({"reconstructions": ("OSEM",)}, {"reconstruction": ""}, {}),
+    ],
+)
+def test_what_agrees_or_is_not_limited_is_not_found(planned, seen, recorded):
+    found = findings(
+        replace(PLANNED, **planned), replace(OBSERVED, **seen), replace(RECORDED, **recorded)
+    )
+    assert found == ()
+
+
+def test_a_gross_activity_in_the_images_is_named_as_such():
+    recorded = replace(RECORDED, net_activity_mbq=140.0, gross_activity_mbq=150.0)
+    (found,) = findings(PLANNED, OBSERVED, recorded)
+    assert found.rule == "header-activity-is-gross"
+    assert "the residual was not subtracted" in found.text
+    (other,) = findings(PLANNED, replace(OBSERVED, injected_activity_mbq=170.0), recorded)
+    assert other.rule == "header-activity-differs"
+    assert "140 MBq net and 150 MBq gross" in other.text
+
+
+def test_tolerances_and_severities_are_the_protocol_s():
+    loose = replace(PLANNED, tolerances=Tolerances(weight=0.10), severities={"ct-missing": "info"})
+    assert rules(loose, replace(OBSERVED, weight_kg=76.9)) == []
+    assert rules(loose, replace(OBSERVED, weight_kg=77.1)) == ["header-weight-differs"]
+    assert loose.severity("ct-missing") == "info"

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from trials import decay
 from trials.models.patient import Patient
 from trials.models.scan_day import Batch, Scanner
 from trials.models.scope import ScopedModel
@@ -117,3 +118,10 @@ class Injection(ScopedModel):
 
     def __str__(self) -> str:
         return f"injection for {self.scheduled_scan}"
+
+    @property
+    def gross_activity_mbq(self) -> float:
+        """The assayed activity at the injection, before the residual is subtracted."""
+        ahead = self.calibrator_ahead_s or 0.0
+        elapsed = (self.injected_at - self.assayed_at).total_seconds() + ahead
+        return decay.decayed(self.assayed_activity_mbq, elapsed=elapsed, half_life=self.half_life_s)

@@ -216,6 +216,8 @@ class PlannedScan(ScopedModel):
     reference_regions = models.JSONField(default=list)
     segmentation = models.JSONField(default=dict)
     # Whose weight, activity and injection time the SUV rests on.
+    # Tolerances, limits of the image, and severities, as far as the protocol states them.
+    conformance = models.JSONField(default=dict)
     suv_source = models.CharField(max_length=10, choices=SuvSource, default=SuvSource.HEADER)
     source = models.JSONField(default=list)
 

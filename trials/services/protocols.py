@@ -193,6 +193,8 @@ def _plan(version: ProtocolVersion, definition: protocol.Definition) -> None:
             ],
             requires_ct=scan["requires_ct"],
             segmentation=scan["segmentation"],
+            conformance=scan.get("conformance", {}),
+            suv_source=scan.get("suv_source", PlannedScan.SuvSource.HEADER),
             source=protocol.cited(definition, scan["source"]),
         )
 

@@ -1,0 +1,58 @@
+"""What was computed beside a record that was corrected since is computed again.
+
+The trial does not know of images, so imaging looks: each run names the version of the
+injection it was computed beside. The old run stays readable.
+"""
+
+from __future__ import annotations
+
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from imaging.models import Quantification
+from imaging.services import reconciliation
+from trials.models import Injection, Job, ScheduledScan
+from trials.services import audit, jobs
+
+KIND = "imaging.quantify"
+
+
+def outdated():
+    """Current runs whose injection was recorded or corrected after they were computed."""
+    scan = "series__imaging_study__scheduled_scan"
+    version = Injection.objects.filter(scheduled_scan=OuterRef(scan)).values("version")
+    return (
+        Quantification.objects.filter(is_current=True, record_version__isnull=False)
+        .annotate(now=Coalesce(Subquery(version), 0))
+        .exclude(record_version=F("now"))
+        .filter(~Q(series__state="released"))
+        .order_by("pk")
+    )
+
+
+def order_due() -> list[Job]:
+    """Hold the scans of outdated runs against their record, and order new runs, once each."""
+    ordered = set(
+        Job.objects.filter(kind=KIND)
+        .exclude(state=Job.State.DONE)
+        .values_list("arguments__series", flat=True)
+    )
+    due = [one for one in outdated() if one.series_id not in ordered]
+    scans = ScheduledScan.objects.filter(
+        imaging_studies__series__in=[one.series_id for one in due]
+    ).distinct()
+    for scan in scans.select_related("patient__site", "planned_scan__tracer"):
+        _reconcile(scan)
+    actor = jobs.system_user()
+    return [jobs.enqueue(KIND, actor=actor, series=one.series_id) for one in due]
+
+
+def _reconcile(scan: ScheduledScan) -> None:
+    with audit.action(
+        "scan.reconciled",
+        actor=jobs.system_user(),
+        reason="the record of the injection changed",
+        trial=scan.patient.trial_id,
+        patient=scan.patient_id,
+    ):
+        reconciliation.reconcile(scan)

@@ -1,0 +1,284 @@
+"""Header against record against protocol: found for each series, told once for each scan.
+
+What was found is kept with the series. A question closes itself when either side is
+corrected, and a draft nobody has seen is withdrawn; a person may let a finding pass, with a
+reason, and it stays a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from imaging import conformance, geometry, suv
+from imaging.headers import PetHeader, SliceHeader
+from imaging.models import ConformanceFinding, Series
+from imaging.selectors import volumes
+from imaging.suv_terms import Recorded
+from trials import permissions
+from trials.models import ClockReading, Injection, PlannedScan, ScheduledScan, User
+from trials.services import audit, deviations, jobs, queries, scanners
+from trials.services.errors import Refused
+
+BQ_PER_MBQ = 1e6
+State = Series.State
+SETTLED = "The images, the record or the protocol were corrected: they agree now."
+
+
+def reconcile(scan: ScheduledScan) -> None:
+    """Judge every PET series of a scan anew. Inside the action that changed one side."""
+    told: dict[str, conformance.Finding] = {}
+    for series in _series(scan):
+        headers = volumes.headers_of(series)
+        if not any("ATTN" in header.corrected_image for header in headers):
+            continue
+        found = findings_of(scan, headers, plan=scan.planned_scan)
+        passed = _keep(series, scan, found)
+        told |= {one.rule: one for one in found if one.rule not in passed and one.rule not in told}
+    for rule in conformance.RULES:
+        _tell(scan, rule, told.get(rule))
+
+
+def findings_of(
+    scan: ScheduledScan, headers: Sequence[PetHeader], *, plan: PlannedScan
+) -> tuple[conformance.Finding, ...]:
+    """What a series does not keep of a planned scan, which may be of another version."""
+    return conformance.findings(
+        planned(scan, plan), observed(scan, headers), recorded_injection(scan)
+    )
+
+
+def blocking(series: Series) -> list[ConformanceFinding]:
+    """The findings that keep a series from being measured."""
+    return [one for one in series.findings.filter(is_current=True) if one.blocks]
+
+
+def override(finding: ConformanceFinding, *, reason: str, by: User) -> ConformanceFinding:
+    """Let a finding pass, with a reason; what it blocked is measured, what it asked is settled."""
+    permissions.require(by, "images.decide", finding)
+    audit.require_reason(reason)
+    scan = finding.series.imaging_study.scheduled_scan
+    with audit.action(
+        "finding.overridden",
+        actor=by,
+        reason=reason,
+        trial=scan.patient.trial_id,
+        patient=scan.patient_id,
+    ):
+        locked = ConformanceFinding.objects.select_for_update(of=("self",)).get(pk=finding.pk)
+        if not locked.is_current:
+            raise Refused("superseded", "This finding was superseded: look at the newest one.")
+        if locked.overridden_by_id:
+            raise Refused("overridden-already", "This finding was let pass already.")
+        did_block = locked.blocks
+        locked.override_reason, locked.overridden_by = reason.strip(), by
+        locked.overridden_at = timezone.now()
+        locked.save(update_fields=["override_reason", "overridden_by", "overridden_at"])
+        reconcile(scan)
+        if did_block and not blocking(locked.series):
+            jobs.enqueue("imaging.quantify", actor=by, series=locked.series_id)
+    return locked
+
+
+def _series(scan: ScheduledScan) -> Iterable[Series]:
+    rows = Series.objects.filter(
+        imaging_study__scheduled_scan=scan, modality="PT"
+    ).prefetch_related("instances")
+    # A series refused by a rule of the measurement still is what it is.
+    return rows.exclude(assembly={}).order_by("pk")
+
+
+def _keep(series: Series, scan: ScheduledScan, found: Iterable[conformance.Finding]) -> set[str]:
+    """Keep what was found with the series; the rules that a person let pass."""
+    plan = planned(scan, scan.planned_scan)
+    current = {one.rule: one for one in series.findings.filter(is_current=True)}
+    passed = set()
+    for one in found:
+        row, severity = current.pop(one.rule, None), plan.severity(one.rule)
+        same = row and (row.text, row.values, row.severity) == (one.text, one.values, severity)
+        if row and same:
+            passed |= {one.rule} if row.overridden_by_id else set()
+            continue
+        if row:
+            row.is_current = False
+            row.save(update_fields=["is_current"])
+        ConformanceFinding.objects.create(
+            series=series,
+            rule=one.rule,
+            severity=severity,
+            text=one.text,
+            values=one.values,
+            population=one.population,
+        )
+    for row in current.values():
+        row.is_current = False
+        row.save(update_fields=["is_current"])
+    return passed
+
+
+def _tell(scan: ScheduledScan, rule: str, found: conformance.Finding | None) -> None:
+    """Ask and draft what was found; settle what no longer is."""
+    if found and found.kind.asks:
+        queries.raise_by_rule(scan, rule=rule, text=found.text)
+    else:
+        queries.settle_by_rule(scan, rule=rule, text=SETTLED)
+    deviates = found is not None and found.kind.deviates
+    finding = (found.text, found.values | _proposed(found)) if found and deviates else None
+    deviations.judge_by_rule(scan, rule=rule, finding=finding)
+
+
+def _proposed(found: conformance.Finding) -> dict:
+    return {"population": found.population} if found.population else {}
+
+
+# ------------------------------------------------------------------------ facts in one shape
+
+
+def planned(scan: ScheduledScan, plan: PlannedScan) -> conformance.Planned:
+    """What a planned scan states, as the rules look at it."""
+    tracer, stated = plan.tracer, plan.conformance
+    zone = ZoneInfo(scan.patient.site.time_zone)
+    return conformance.Planned(
+        radionuclide=tracer.radionuclide,
+        uptake_low_minutes=plan.uptake_low_minutes,
+        uptake_high_minutes=plan.uptake_high_minutes,
+        activity_low_mbq=tracer.activity_low_mbq,
+        activity_high_mbq=tracer.activity_high_mbq,
+        requires_ct=plan.requires_ct,
+        scan_date=scan.planned_at.astimezone(zone).date(),
+        tolerances=conformance.Tolerances(**stated.get("tolerances", {})),
+        coverage_low_mm=stated.get("coverage_mm", {}).get("low"),
+        voxel_low_mm=stated.get("voxel_mm", {}).get("low"),
+        voxel_high_mm=stated.get("voxel_mm", {}).get("high"),
+        reconstructions=tuple(stated.get("reconstructions", ())),
+        severities=stated.get("severities", {}),
+    )
+
+
+def recorded_injection(scan: ScheduledScan) -> conformance.Recorded | None:
+    """What the site recorded, as the rules look at it."""
+    injection = _injection(scan)
+    if injection is None:
+        return None
+    scanner = injection.scanner
+    return conformance.Recorded(
+        injected_at=injection.injected_at,
+        net_activity_mbq=injection.net_activity_mbq,
+        gross_activity_mbq=injection.gross_activity_mbq,
+        weight_kg=injection.weight_kg,
+        height_cm=injection.height_cm,
+        half_life_s=injection.half_life_s,
+        scanner=(scanner.manufacturer, scanner.model, "") if scanner else None,
+    )
+
+
+def recorded_for_suv(scan: ScheduledScan) -> Recorded | None:
+    """The record of the injection on the clock of the series, for the SUV to rest on."""
+    injection = _injection(scan)
+    if injection is None:
+        return None
+    zone = ZoneInfo(scan.patient.site.time_zone)
+    local = injection.injected_at.astimezone(zone).replace(tzinfo=None)
+    return Recorded(
+        weight=injection.weight_kg,
+        activity=injection.net_activity_mbq * BQ_PER_MBQ,
+        injected_at=local
+        + timedelta(days=scan.patient.date_shift_days, seconds=scanner_ahead(scan) or 0.0),
+        reference=f"injection {injection.pk}, version {injection.version}",
+    )
+
+
+def record_version(scan: ScheduledScan) -> int:
+    """The version of the recorded injection; 0 where there is none."""
+    injection = _injection(scan)
+    return injection.version if injection else 0
+
+
+def scanner_ahead(scan: ScheduledScan) -> float | None:
+    """Seconds that the scanner's clock was ahead at the injection; None is not checked."""
+    injection = _injection(scan)
+    if injection is None or injection.scanner is None:
+        return None
+    reading = scanners.clock_ahead(
+        scan.patient.site,
+        instrument=ClockReading.Instrument.SCANNER,
+        scanner=injection.scanner,
+        at=injection.injected_at,
+    )
+    return reading.ahead_s if reading else None
+
+
+def observed(scan: ScheduledScan, headers: Sequence[PetHeader]) -> conformance.Observed:
+    """What the headers say, on the real calendar and with the site's zone."""
+    first = headers[0]
+    item = first.radiopharmaceuticals[0] if first.radiopharmaceuticals else None
+    dose = item.total_dose if item else None
+    verdict = suv.assess(headers)
+    scale = verdict.scale or verdict.candidate
+    ct = _ct_of(scan)
+    return conformance.Observed(
+        nuclide=item.nuclide if item else None,
+        injected_at=_real(scale.injection if scale else None, scan),
+        injected_activity_mbq=dose / BQ_PER_MBQ if dose else None,
+        weight_kg=first.patient_weight,
+        first_bed_at=_real(first_bed(headers), scan),
+        has_ct=bool(ct),
+        slices=len(headers),
+        slices_announced=geometry.announced_slices(headers),
+        height_cm=first.patient_size * 100 if first.patient_size else None,
+        half_life_s=item.half_life if item else None,
+        ct_at=_real(min((at for at in map(_ct_start, ct) if at), default=None), scan),
+        reconstruction=first.reconstruction_method,
+        scanner=(first.manufacturer, first.model, ""),
+        **_extent(headers),
+    )
+
+
+def first_bed(headers: Sequence[SliceHeader]) -> datetime | None:
+    """Start of the first bed by the clock of the headers."""
+    starts = [
+        datetime.combine(header.acquisition_date, header.acquisition_time)
+        for header in headers
+        if header.acquisition_date and header.acquisition_time
+    ]
+    return min(starts, default=None)
+
+
+def _injection(scan: ScheduledScan) -> Injection | None:
+    rows = Injection.objects.filter(scheduled_scan=scan).select_related("scanner")
+    return rows.first()
+
+
+def _ct_of(scan: ScheduledScan) -> list[Series]:
+    rows = Series.objects.filter(imaging_study__scheduled_scan=scan, modality="CT")
+    return list(rows.filter(state=State.ASSEMBLED))
+
+
+def _ct_start(series: Series) -> datetime | None:
+    first = series.instances.first()
+    if first is None:
+        return None
+    return first_bed([volumes.header_of(first, series.modality)])
+
+
+def _extent(headers: Sequence[PetHeader]) -> dict:
+    try:
+        grid = geometry.stack_from_headers(headers).grid
+    except geometry.GeometryError:
+        return {}
+    return {"voxel_mm": grid.spacing, "coverage_mm": grid.spacing[0] * grid.shape[0]}
+
+
+def _real(moment: datetime | None, scan: ScheduledScan) -> datetime | None:
+    """A moment of the de-identified headers on the real calendar, in the site's zone.
+
+    The scanner's clock is set right by what it was ahead of the reference clock.
+    """
+    if moment is None:
+        return None
+    ahead = timedelta(seconds=scanner_ahead(scan) or 0.0)
+    real = moment - timedelta(days=scan.patient.date_shift_days) - ahead
+    return real.replace(tzinfo=ZoneInfo(scan.patient.site.time_zone))

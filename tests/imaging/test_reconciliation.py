@@ -1,0 +1,331 @@
+"""Header against record: asked once, settled when either side is corrected, computed anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+
+from imaging.conformance import RULES, Severity
+from imaging.models import Quantification, ReferenceRegion, Series
+from imaging.services import quantification, recompute, reconciliation, regions, trying
+from imaging.suv import assess, suvbw_scale
+from imaging.suv_terms import Recorded
+from tests import factories, records
+from tests.imaging.test_suv import FACTOR
+from trials.models import Deviation, Job, PlannedScan, Query
+from trials.roles import Role
+from trials.services import audit, injections, jobs
+from trials.services.errors import Forbidden, Invalid
+
+pytestmark = pytest.mark.django_db
+# The injection of the slices that tests/records.py makes: 70 kg, 370 MBq.
+SHOT = datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _storage(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_trial())
+
+
+@pytest.fixture
+def everyone(site):
+    return records.everyone(site.trial)
+
+
+@pytest.fixture
+def scan(site, everyone):
+    """A scan whose images are on their real day, so that both calendars are one."""
+    patient = factories.make_enrolled(site, by=everyone)
+    with factories.framed():
+        patient.date_shift_days = 0
+        patient.save(update_fields=["date_shift_days"])
+    return factories.make_scan(patient, by=everyone, planned_at=SHOT)
+
+
+def given(**changes):
+    return {
+        "assayed_activity_mbq": 370.0,
+        "assayed_at": SHOT,
+        "residual_activity_mbq": 0.0,
+        "residual_at": SHOT,
+        "injected_at": SHOT,
+        "weight_kg": 70.0,
+    } | changes
+
+
+def set_plan(scan, **fields):
+    with factories.framed():
+        PlannedScan.objects.filter(pk=scan.planned_scan_id).update(**fields)
+    scan.refresh_from_db()
+
+
+def work():
+    while job := Job.objects.filter(state=Job.State.QUEUED).first():
+        jobs.run(job.pk)
+        job.refresh_from_db()
+        assert job.state == Job.State.DONE, job.error
+
+
+def open_rules(scan):
+    rows = Query.objects.filter(patient=scan.patient).exclude(state="closed")
+    return {one.rule for one in rows}
+
+
+# The engine on a record
+
+
+RECORDED = Recorded(
+    weight=77.0,
+    activity=185e6,
+    injected_at=SHOT.replace(tzinfo=None),
+    reference="injection 7, version 2",
+)
+
+
+def test_the_record_takes_the_place_of_the_headers_where_the_protocol_says_so(header):
+    scale = suvbw_scale([header], recorded=RECORDED, source="record")
+    # Same time, 77 kg for 70 kg, half the activity.
+    assert scale.factor == pytest.approx(FACTOR * 77 / 70 * 2, rel=1e-9)
+    assert scale.adaptations[0] == "computed-from-record"
+    named = {one.name: (one.tag, one.value) for one in scale.inputs}
+    assert named["Recorded weight"] == ("injection 7, version 2", 77.0)
+    assert named["Patient's Weight"] == ("(0010,1030)", 70.0)
+
+
+def test_the_headers_count_where_the_protocol_says_so(header):
+    assert suvbw_scale([header], recorded=RECORDED).factor == suvbw_scale([header]).factor
+
+
+def test_a_recorded_weight_stands_in_for_a_missing_one_and_says_so(header):
+    bare = replace(header, patient_weight=0.0)
+    assert assess([bare]).code == "weight-missing"
+    scale = suvbw_scale([bare], recorded=RECORDED)
+    assert scale.factor == pytest.approx(FACTOR * 77 / 70, rel=1e-9)
+    assert scale.flags == ("weight-from-record",)
+
+
+@pytest.mark.parametrize(
+    "baked",
+    [
+        {"units": "GML"},
+        {"units": "CM2ML"},
+        {"units": "CNTS", "philips_suv_factor": 0.0005},
+    ],
+)
+def test_what_the_scanner_baked_in_stays_and_says_so(header, baked):
+    series = replace(header, **baked)
+    scale = suvbw_scale([series], recorded=RECORDED, source="record")
+    assert scale.factor == suvbw_scale([series]).factor
+    assert "record-not-applied" in scale.flags
+    assert scale.status == "COMPUTED-FLAGGED"
+
+
+# Reconciliation
+
+
+def test_a_question_closes_itself_when_the_record_is_corrected(scan, everyone):
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    seen = reconciliation.observed(scan, _headers(run))
+    assert "header-weight-differs" in open_rules(scan)
+    (finding,) = run.series.findings.filter(rule="header-weight-differs", is_current=True)
+    assert (finding.severity, finding.values["found"]) == ("major", seen.weight_kg)
+    injections.correct(injection, **given(weight_kg=seen.weight_kg), reason="misread", by=everyone)
+    recompute.order_due()
+    assert "header-weight-differs" not in open_rules(scan)
+    asked = Query.objects.get(rule="header-weight-differs")
+    assert asked.messages.last().text == reconciliation.SETTLED
+    assert not run.series.findings.filter(rule="header-weight-differs", is_current=True)
+
+
+def _headers(run):
+    from imaging.selectors import volumes
+
+    return volumes.headers_of(run.series)
+
+
+def test_a_correction_brings_one_new_run_and_the_old_one_stays(scan, everyone):
+    set_plan(scan, suv_source="record")
+    injection = injections.record(scan, **given(), by=everyone)
+    old = records.make_measured(scan, by=everyone)
+    injections.correct(injection, **given(weight_kg=77.0), reason="misread", by=everyone)
+    assert len(recompute.order_due()) == 1
+    assert recompute.order_due() == []
+    work()
+    old.refresh_from_db()
+    new = Quantification.objects.get(series=old.series, is_current=True)
+    assert (old.is_current, old.run, new.run, new.record_version) == (False, 1, 2, 2)
+    assert new.suvbw_factor == pytest.approx(old.suvbw_factor * 1.1, rel=1e-9)
+    assert new.suvmax == pytest.approx(old.suvmax * 1.1, rel=1e-6)
+    assert recompute.order_due() == []
+
+
+def test_regions_that_a_reader_placed_go_with_the_new_run(scan, everyone):
+    set_plan(scan, suv_source="record")
+    injection = injections.record(scan, **given(), by=everyone)
+    old = records.make_measured(scan, by=everyone)
+    placed = regions.place(
+        old, kind="blood_pool", centre_mm=(20.0, 20.0, 15.0), radius_mm=6.0, by=everyone
+    )
+    injections.correct(injection, **given(weight_kg=77.0), reason="misread", by=everyone)
+    recompute.order_due()
+    work()
+    new = ReferenceRegion.objects.get(
+        quantification__series=old.series, quantification__is_current=True, kind="blood_pool"
+    )
+    assert (new.placed_by, new.status, new.centre_mm) == (everyone, "placed", placed.centre_mm)
+    assert new.suvmean == pytest.approx(placed.suvmean * 1.1, rel=1e-6)
+
+
+def test_an_injection_recorded_after_the_images_is_used(scan, everyone):
+    set_plan(scan, suv_source="record")
+    old = records.make_measured(scan, by=everyone)
+    assert (old.record_version, "injection-not-recorded" in open_rules(scan)) == (0, True)
+    injections.record(scan, **given(), by=everyone)
+    recompute.order_due()
+    work()
+    new = old.series.quantifications.get(is_current=True)
+    assert (new.run, new.record_version) == (2, 1)
+    assert "injection-not-recorded" not in open_rules(scan)
+
+
+def test_a_correction_during_a_run_lets_nothing_old_pass(scan, everyone, monkeypatch):
+    injection = injections.record(scan, **given(), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    with audit.action("test.ordered", actor=everyone, reason="again"):
+        job = jobs.enqueue("imaging.quantify", actor=everyone, series=run.series_id)
+    measure = quantification._measure
+
+    def meanwhile(*arguments):
+        injections.correct(injection, **given(weight_kg=77.0), reason="misread", by=everyone)
+        return measure(*arguments)
+
+    monkeypatch.setattr(quantification, "_measure", meanwhile)
+    jobs.run(job.pk)
+    assert run.series.quantifications.count() == 1
+    monkeypatch.undo()
+    recompute.order_due()
+    work()
+    assert run.series.quantifications.get(is_current=True).record_version == 2
+
+
+# Severity and overrides
+
+
+def blocked(scan, everyone):
+    severities = {"header-weight-differs": "blocking"}
+    set_plan(scan, conformance={"severities": severities})
+    injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    return records.make_measured(scan, by=everyone)
+
+
+def test_a_blocking_finding_stops_the_measurement_and_says_what_to_do(scan, everyone):
+    run = blocked(scan, everyone)
+    assert (run.status, run.code, run.suvmax) == ("refused", "blocked-by-conformance", None)
+    assert "may let it pass" in run.message
+
+
+def test_a_finding_that_a_person_lets_pass_is_measured_and_stays_a_finding(scan, everyone):
+    run = blocked(scan, everyone)
+    finding = run.series.findings.get(rule="header-weight-differs", is_current=True)
+    reconciliation.override(finding, reason="amputee, checked by phone", by=everyone)
+    work()
+    new = run.series.quantifications.get(is_current=True)
+    assert (new.run, new.suvmax is not None) == (2, True)
+    finding.refresh_from_db()
+    assert (finding.is_current, finding.overridden_by) == (True, everyone)
+    assert "header-weight-differs" not in open_rules(scan)
+
+
+def test_only_a_data_manager_lets_pass_and_with_a_reason(scan, everyone):
+    run = blocked(scan, everyone)
+    finding = run.series.findings.filter(is_current=True).first()
+    monitor = factories.make_user(Role.MONITOR, trial=scan.patient.trial)
+    with pytest.raises(Forbidden):
+        reconciliation.override(finding, reason="seems right", by=monitor)
+    with pytest.raises(Invalid):
+        reconciliation.override(finding, reason=" ", by=everyone)
+
+
+def test_uptake_of_75_minutes_asks_deviates_and_proposes_a_population(scan, everyone):
+    set_plan(scan, uptake_low_minutes=30, uptake_high_minutes=60)
+    run = records.make_measured(scan, by=everyone)
+    start = reconciliation.observed(scan, _headers(run)).first_bed_at
+    at = start - timedelta(minutes=75)
+    injections.record(
+        scan, **given(injected_at=at, assayed_at=at, residual_at=at), by=everyone, despite="late"
+    )
+    recompute.order_due()
+    assert "uptake-time-out-of-window" in open_rules(scan)
+    deviation = Deviation.objects.get(rule="uptake-time-out-of-window")
+    assert deviation.values["population"] == "not per protocol: uptake"
+    assert "75.0 min is outside 30 to 60 min" in deviation.text
+    finding = Series.objects.get(pk=run.series_id).findings.get(
+        rule=deviation.rule, is_current=True
+    )
+    assert finding.population == "not per protocol: uptake"
+
+
+def test_every_rule_has_a_severity_the_product_knows():
+    assert {Severity(one) for one in RULES.values()} <= set(Severity)
+
+
+# Tried before it holds
+
+
+def test_rules_of_another_version_are_tried_on_the_archive(scan, everyone, client):
+    injections.record(scan, **given(), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    plan = PlannedScan.objects.select_related("tracer").get(pk=scan.planned_scan_id)
+    trial = scan.patient.trial
+    with factories.framed():
+        version = trial.versions.create(
+            number=2, label="2.0", definition={}, definition_sha256="1" * 64
+        )
+        plan.pk, plan._state.adding, plan.version = None, True, version
+        plan.conformance = {"voxel_mm": {"high": 3.5}}
+        plan.save()
+    site = scan.patient.site
+    (one,), count = trying.rules(version, site=site, by=everyone)
+    assert (one.series, one.gone, count) == (run.series, (), 1)
+    assert "A voxel measures 4 mm" in one.new[0]
+    assert not run.series.findings.filter(rule="voxel-size-out-of-range").exists()
+    client.force_login(everyone)
+    page = client.get(reverse("conformance_try", args=[site.pk, version.pk])).content.decode()
+    assert "1 of 1 PET series judged otherwise" in page
+
+
+def test_an_engine_is_tried_before_it_is_adopted(scan, everyone):
+    injections.record(scan, **given(), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    trial = scan.patient.trial
+    assert list(trying.engine(trial)) == []
+    with factories.framed():
+        Quantification.objects.filter(pk=run.pk).update(suvbw_factor=run.suvbw_factor * 1.25)
+    (changed,) = trying.engine(trial)
+    assert changed.percent == pytest.approx(-20.0, abs=1e-9)
+    told = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("try_engine", trial.identifier, stdout=told)
+    assert ended.value.code == 3
+    assert "-20.0000 %" in told.getvalue()
+
+
+def test_the_series_page_shows_findings_and_witnesses(scan, everyone, client):
+    injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    client.force_login(everyone)
+    page = client.get(reverse("series", args=[run.series_id])).content.decode()
+    assert "The weight in the images is 70 kg, the record says 90 kg." in page
+    assert "What instant the values refer to" in page
+    assert "D Decay Factor" in page
