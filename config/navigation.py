@@ -33,6 +33,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Study",
         (
+            Entry(
+                "Worklist",
+                "list-check",
+                "worklist",
+                "patient.view",
+                ("worklist", "calendar"),
+            ),
             Entry("Trials", "flask", "trials", "trial.view", ("trial", "conflict", "cohort")),
             Entry(
                 "Sites",

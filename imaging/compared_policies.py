@@ -8,7 +8,7 @@ number of another program can be reproduced and its difference explained.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from statistics import median
 
 from imaging.headers import PetHeader
@@ -99,7 +99,7 @@ def _acquisitions(headers: Sequence[PetHeader]) -> list[datetime]:
     return known if len(known) == len(headers) else []
 
 
-def _at(day, clock) -> datetime | None:
+def _at(day: date | None, clock: time | None) -> datetime | None:
     return datetime.combine(day, clock) if day and clock else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from imaging.headers import PetHeader
@@ -174,7 +174,9 @@ def _witnesses(
     return [_witness(one, zero, chosen) for one in verdict.witnesses]
 
 
-def _chosen_offset(witnesses: Sequence[Witness], scale: SuvScale | None, series) -> float | None:
+def _chosen_offset(
+    witnesses: Sequence[Witness], scale: SuvScale | None, series: time | None
+) -> float | None:
     marked = [one.offset for one in witnesses if one.says == "reference"]
     if marked:
         return marked[0]

@@ -295,7 +295,16 @@ def inside(links: list[str]) -> set[str]:
         (Role.STATISTICIAN, ["Home", "Trials", "Exports"]),
         (
             Role.TECHNOLOGIST,
-            ["Home", "Trials", "Sites", "Patients", "Images", "Queries", "Deviations"],
+            [
+                "Home",
+                "Worklist",
+                "Trials",
+                "Sites",
+                "Patients",
+                "Images",
+                "Queries",
+                "Deviations",
+            ],
         ),
     ],
 )

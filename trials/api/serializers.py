@@ -384,6 +384,33 @@ class CorrectInjection(GivenInjection, Reason):
     version = serializers.IntegerField(min_value=1, help_text="The version that is corrected.")
 
 
+class DatedVisit(serializers.Serializer):
+    """A planned visit with its window and how it stands now."""
+
+    visit = serializers.CharField(source="visit.identifier")
+    label = serializers.CharField(source="visit.label")
+    standing = serializers.CharField()
+    target_at = serializers.DateTimeField(allow_null=True)
+    opens_at = serializers.DateTimeField(allow_null=True)
+    closes_at = serializers.DateTimeField(allow_null=True)
+    at = serializers.DateTimeField(allow_null=True)
+    is_provisional = serializers.BooleanField()
+
+
+class WorkLine(serializers.Serializer):
+    """One thing a site has to do within a week."""
+
+    patient = serializers.IntegerField(source="patient.pk")
+    patient_identifier = serializers.CharField(source="patient.identifier")
+    trial = serializers.CharField(source="patient.trial.identifier")
+    site = serializers.CharField(source="patient.site.code")
+    what = serializers.CharField()
+    standing = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True)
+    is_provisional = serializers.BooleanField()
+
+
 class GateCondition(serializers.Serializer):
     """One line of the gate of a scan day."""
 

@@ -115,6 +115,8 @@ urlpatterns = [
     path("patients/<int:pk>/scans/", scans.Scans.as_view(), name="api_scans"),
     path("scans/<int:pk>/", scans.OneScan.as_view(), name="api_scan"),
     path("scans/<int:pk>/reschedule/", scans.RescheduleScan.as_view(), name="api_scan_reschedule"),
+    path("worklist/", scans.Worklist.as_view(), name="api_worklist"),
+    path("patients/<int:pk>/schedule/", scans.PatientSchedule.as_view(), name="api_schedule"),
     path("scans/<int:pk>/cancel/", scans.CancelScan.as_view(), name="api_scan_cancel"),
     path("scans/<int:pk>/gate/", scans.ScanGate.as_view(), name="api_scan_gate"),
     path(

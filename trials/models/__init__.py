@@ -17,7 +17,7 @@ from trials.models.patient import (
     Evidence,
     Patient,
 )
-from trials.models.people import ApiToken, Membership, User
+from trials.models.people import ApiToken, CalendarFeed, Membership, User
 from trials.models.record import AuditEvent, Deviation, Job, JobOrder, Query, QueryMessage
 from trials.models.scan import Injection, ScheduledScan
 from trials.models.scan_day import Batch, ClockReading, Scanner, ScannerCheck
@@ -37,6 +37,7 @@ __all__ = [
     "ApiToken",
     "AuditEvent",
     "Batch",
+    "CalendarFeed",
     "ClockReading",
     "Cohort",
     "CohortClosure",

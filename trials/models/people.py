@@ -86,6 +86,25 @@ class Membership(models.Model):
         return f"{self.user} as {self.role} in {self.trial}"
 
 
+class CalendarFeed(models.Model):
+    """A secret address of a user's calendar: only its SHA-256 is kept, a new one ends the old."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="calendar_feeds")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="one_feed_in_force", fields=["user"], condition=Q(revoked_at__isnull=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"calendar of {self.user}"
+
+
 class ApiToken(models.Model):
     """A token for scripts: only its SHA-256 is kept, it ends by itself."""
 

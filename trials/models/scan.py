@@ -32,6 +32,8 @@ class ScheduledScan(ScopedModel):
     planned_at = models.DateTimeField()
     # When the time was last changed; what was judged for an earlier time is judged anew.
     rescheduled_at = models.DateTimeField(null=True, blank=True)
+    # Counts up with each new time, so that a calendar knows which one is newer.
+    sequence = models.PositiveIntegerField(default=0)
     # Why it was cancelled, or the scan that repeats it.
     cancelled_because = models.CharField(max_length=400, blank=True)
     state = models.CharField(max_length=20, choices=State, default=State.SCHEDULED)

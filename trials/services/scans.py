@@ -75,7 +75,8 @@ def reschedule(
                 f"This scan is {locked.get_state_display().lower()}: its time can't change.",
             )
         locked.planned_at, locked.rescheduled_at = planned_at, timezone.now()
-        locked.save(update_fields=["planned_at", "rescheduled_at"])
+        locked.sequence += 1
+        locked.save(update_fields=["planned_at", "rescheduled_at", "sequence"])
     return locked
 
 
@@ -99,7 +100,8 @@ def cancel(scan: ScheduledScan, *, reason: str, by: User) -> ScheduledScan:
             )
         was_injected = locked.state == ScheduledScan.State.INJECTED
         locked.state, locked.cancelled_because = ScheduledScan.State.CANCELLED, reason.strip()
-        locked.save(update_fields=["state", "cancelled_because"])
+        locked.sequence += 1
+        locked.save(update_fields=["state", "cancelled_because", "sequence"])
         if was_injected:
             deviations.draft_by_rule(
                 locked,

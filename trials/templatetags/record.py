@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,6 +41,27 @@ def moment_as_known(text: str) -> SafeString:
 def on_clock(at: datetime, zone: str) -> str:
     """A moment as the clock of a site showed it."""
     return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+
+
+@register.filter
+def on_day(at: datetime | None, zone: str) -> SafeString | str:
+    """The day of a moment on the calendar of a site."""
+    if at is None:
+        return "…"
+    return format_html('<span class="moment">{}</span>', at.astimezone(ZoneInfo(zone)).date())
+
+
+@register.filter
+def apart(by: timedelta) -> str:
+    """How far outside a window something is.
+
+    >>> apart(timedelta(days=-2, hours=-3))
+    '2 d 3 h early'
+    """
+    hours = round(abs(by).total_seconds() / 3600)
+    days, left = divmod(hours, 24)
+    words = [f"{days} d"] * bool(days) + [f"{left} h"] * bool(left or not days)
+    return f"{' '.join(words)} {'early' if by < timedelta() else 'late'}"
 
 
 @register.filter

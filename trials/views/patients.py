@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from trials import patient_way, permissions
 from trials.forms import ConsentForm, EndScreeningForm, PatientForm, ReasonForm, WithdrawForm
 from trials.models import Consent, Patient, Query, Site, Trial
-from trials.selectors import eligibility, evidence
+from trials.selectors import eligibility, evidence, schedule
 from trials.selectors import patients as selectors
 from trials.services import consents, enrolment, withdrawals
 from trials.services import patients as services
@@ -100,6 +100,8 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         "is_open": row.state in {Patient.State.SCREENING, Patient.State.ENROLLED},
         "has_unscheduled": bool(standing.unscheduled),
         "submission": fresh_submission(),
+        "visits": schedule.visits_of(row.pk),
+        "zone": row.site.time_zone,
         "consent_standing": consents.standing(row),
         "failure": getattr(row, "screen_failure", None),
         "enrolment": getattr(row, "enrolment", None),

@@ -10,7 +10,8 @@ from trials import permissions
 from trials.api import serializers
 from trials.api.base import Endpoint, asked, operation
 from trials.api.views.patients import patient_for
-from trials.models import Injection, PlannedScan, ScheduledScan
+from trials.models import Injection, Patient, PlannedScan, ScheduledScan
+from trials.selectors import schedule
 from trials.selectors.scan_day import likely
 from trials.services import injections, scan_day, scans
 from trials.services.errors import Invalid
@@ -122,6 +123,22 @@ class CancelScan(Endpoint):
         scan = scheduled_for(request, "scan.schedule", pk)
         scans.cancel(scan, **asked(request, serializers.Reason), by=request.user)
         return self.show(SCANS.get(pk=scan.pk), serializers.Scan)
+
+
+class PatientSchedule(Endpoint):
+    @operation("patientSchedule", tag="scans", answers=serializers.DatedVisit(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """The visits of a patient with their windows, as of now."""
+        patient = patient_for(request, "patient.view", pk)
+        return self.page(schedule.visits_of(patient.pk), serializers.DatedVisit)
+
+
+class Worklist(Endpoint):
+    @operation("worklist", tag="scans", answers=serializers.WorkLine(many=True))
+    def get(self, request: Request) -> Response:
+        """What the user's patients need within a week, the most urgent first."""
+        patients = permissions.listed(Patient.objects, request.user, "patient.view")
+        return self.page(schedule.worklist(patients), serializers.WorkLine)
 
 
 def _named(given: dict, scan: ScheduledScan) -> dict:

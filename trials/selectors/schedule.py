@@ -1,0 +1,172 @@
+"""The schedule of patients, read in a fixed number of queries for any number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+
+from trials import schedule, spans
+from trials.models import Patient, PlannedVisit, ProtocolActivation, ScheduledScan
+
+AHEAD = timedelta(days=7)
+State = Patient.State
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing a site has to do: for whom, what, until when, and where it is done."""
+
+    patient: Patient
+    what: str
+    standing: str
+    at: datetime | None
+    until: datetime | None
+    page: str
+    pk: int
+    act: str
+    is_provisional: bool = False
+
+
+def with_schedule(patients: QuerySet[Patient]) -> QuerySet[Patient]:
+    """Patients with what their schedule is computed from."""
+    scans = (
+        ScheduledScan.objects.exclude(state=ScheduledScan.State.CANCELLED)
+        .select_related("planned_scan__visit", "injection")
+        .order_by("planned_at", "pk")
+    )
+    activations = ProtocolActivation.objects.select_related("version").defer("version__definition")
+    return patients.select_related("trial", "site", "enrolment").prefetch_related(
+        "consents",
+        Prefetch("scheduled_scans", scans, to_attr="current_scans"),
+        Prefetch("site__activations", activations),
+    )
+
+
+def plans_of(patients: Iterable[Patient]) -> dict[int, list[tuple[schedule.Visit, PlannedVisit]]]:
+    """The planned visits of every version in force where the patients are; two queries."""
+    versions = {v.pk for one in patients if (v := one.site.version_in_force)}
+    rows = PlannedVisit.objects.filter(version__in=versions).prefetch_related("planned_scans")
+    found: dict[int, list[tuple[schedule.Visit, PlannedVisit]]] = {}
+    for row in rows:
+        visit = schedule.Visit(
+            identifier=row.identifier,
+            label=row.label,
+            anchor=row.anchor,
+            target=row.target,
+            earliest=row.earliest,
+            latest=row.latest,
+            has_scan=bool(row.planned_scans.all()),
+        )
+        found.setdefault(row.version_id, []).append((visit, row))
+    return found
+
+
+def of_patient(patient: Patient, plans, *, now: datetime | None = None) -> list[schedule.Dated]:
+    """The visits of one patient from `with_schedule`, dated."""
+    version = patient.site.version_in_force
+    zone = ZoneInfo(patient.site.time_zone)
+    return schedule.dated(
+        [visit for visit, _ in plans.get(version.pk, ())] if version else [],
+        anchors=_anchors(patient, zone),
+        appointments=_appointments(patient),
+        now=now or timezone.now(),
+        zone=zone,
+    )
+
+
+def visits_of(pk: int) -> list[schedule.Dated]:
+    """The visits of one patient by key, dated as of now."""
+    patient = with_schedule(Patient.objects.filter(pk=pk)).get()
+    return of_patient(patient, plans_of([patient]))
+
+
+def _anchors(patient: Patient, zone: ZoneInfo) -> dict[str, schedule.Anchor]:
+    anchors = {}
+    signed = [
+        spans.span(one.signed_at, zone) for one in patient.consents.all() if not one.withdrawn_at
+    ]
+    if signed:
+        first = min(signed, key=lambda one: (one.first, one.last))
+        anchors["consent"] = schedule.Anchor(first)
+    enrolment = getattr(patient, "enrolment", None)
+    if enrolment:
+        anchors["enrolment"] = schedule.Anchor(spans.moment(enrolment.enrolled_at))
+    for scan in patient.current_scans:
+        injection = getattr(scan, "injection", None)
+        at = injection.injected_at if injection else scan.planned_at
+        anchors[f"scan.{scan.planned_scan.identifier}"] = schedule.Anchor(
+            spans.moment(at), is_actual=injection is not None
+        )
+    return anchors
+
+
+def _appointments(patient: Patient) -> dict[str, schedule.Appointment]:
+    found: dict[str, schedule.Appointment] = {}
+    for scan in patient.current_scans:
+        visit = scan.planned_scan.visit
+        if visit is None:
+            continue
+        injection = getattr(scan, "injection", None)
+        one = schedule.Appointment(scan.planned_at, injection.injected_at if injection else None)
+        # A visit with two scans begins with the first of them.
+        found.setdefault(visit.identifier, one)
+    return found
+
+
+def worklist(patients: QuerySet[Patient], *, now: datetime | None = None) -> list[Line]:
+    """What the patients need within a week, the most urgent first."""
+    now = now or timezone.now()
+    taking_part = list(with_schedule(patients.filter(state=State.ENROLLED)).order_by("identifier"))
+    plans = plans_of(taking_part)
+    lines = []
+    for patient in taking_part:
+        found = of_patient(patient, plans, now=now)
+        for one in schedule.urgent(found, until=now + AHEAD):
+            lines += _lines(patient, one)
+    order = {standing.value: n for n, standing in enumerate(schedule.URGENCY)}
+    return sorted(lines, key=lambda one: (order[one.standing], one.until or now, one.pk))
+
+
+def _lines(patient: Patient, one: schedule.Dated) -> list[Line]:
+    """The act that a visit asks for: a time for its scan, or the scan itself."""
+    at_visit = [
+        scan
+        for scan in patient.current_scans
+        if scan.planned_scan.visit and scan.planned_scan.visit.identifier == one.visit.identifier
+    ]
+    common = {
+        "patient": patient,
+        "standing": one.standing.value,
+        "until": one.closes_at,
+        "is_provisional": one.is_provisional,
+    }
+    waiting = [scan for scan in at_visit if scan.state == ScheduledScan.State.SCHEDULED]
+    if waiting:
+        return [
+            Line(
+                what=scan.planned_scan.label,
+                at=scan.planned_at,
+                page="scan",
+                pk=scan.pk,
+                act="Open the scan",
+                **common,
+            )
+            for scan in waiting
+        ]
+    if at_visit:
+        return []
+    return [
+        Line(
+            what=one.visit.label,
+            at=None,
+            page="scan_new",
+            pk=patient.pk,
+            act="Schedule",
+            **common,
+        )
+    ]
