@@ -138,7 +138,8 @@ def clear_for_injection(
     )
 
 
-def inject(site: Client, *, scan: int, person: Person, given: Injected) -> dict:
+def inject(site: Client, *, scan: int, person: Person, given: Injected, despite: str = "") -> dict:
+    """Record an injection; `despite` says why it was given though the gate is red."""
     return site.post(
         f"/scans/{scan}/injection/",
         {
@@ -150,6 +151,7 @@ def inject(site: Client, *, scan: int, person: Person, given: Injected) -> dict:
             "route": "intravenous",
             "weight_kg": person.weight_kg,
             "height_cm": person.height_cm,
+            "despite": despite,
         },
     )
 

@@ -138,7 +138,13 @@ def _admitted(team: Team, found: Found, narration: Narration) -> dict:
     )
     syringe = _syringe(found, zone)
     if syringe and header.patient_weight:
-        journey.inject(team[Role.TECHNOLOGIST], scan=scan["id"], person=person, given=syringe)
+        journey.inject(
+            team[Role.TECHNOLOGIST],
+            scan=scan["id"],
+            person=person,
+            given=syringe,
+            despite="images of another day than the invented patient's consent and laboratory",
+        )
     else:
         narration.say("the headers do not settle the injection: none is recorded")
     return site.get(f"/scans/{scan['id']}/")

@@ -130,7 +130,7 @@ def test_who_obtained_consent_without_being_delegated_is_a_deviation(site, patie
 
 def test_one_of_two_consents_withdrawn_leaves_the_patient_in(site, coordinator):
     patient = factories.make_enrolled(site, by=coordinator)
-    first = factories.make_consent(patient, by=coordinator)
+    first = patient.consents.get()
     second = factories.make_consent(patient, by=coordinator)
     consents.withdraw(first, reason="superseded", by=coordinator)
     assert Patient.objects.get(pk=patient.pk).state == "enrolled"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trials import contradictions, protocol
@@ -209,6 +209,7 @@ texts = st.text(
 )
 
 
+@settings(max_examples=40)
 @given(title=texts, note=texts, label=st.text("abc xyz-é", min_size=1, max_size=30))
 def test_whatever_is_said_in_words_survives_being_written_anew(title, note, label):
     changed = yaml.safe_load(DEMO)
