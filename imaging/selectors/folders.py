@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from imaging import acceptance, geometry, volume
+from imaging import acceptance, geometry, pixels, volume
 from imaging.headers import PetHeader, pet_header
 from imaging.series_report import Pixels, Skipped
 from imaging.suv import SuvScale
@@ -133,8 +133,9 @@ def _stored(file: Path, header: PetHeader) -> np.ndarray | None:
     if max(header.rows, header.columns) > acceptance.LARGEST_MATRIX:
         raise PixelsError("matrix-too-large", f"{header.rows} x {header.columns} (0028,0010).")
     try:
-        ds = pydicom.dcmread(file)
-        return ds.pixel_array if "PixelData" in ds else None
+        return pixels.stored_values(file.read_bytes(), header)
+    except pixels.NoPixelData:
+        return None
     except Exception as error:
         message = f"Pixel Data (7FE0,0010) of {file.name} can't be read: {error}"
         raise PixelsError("pixels-unreadable", message[:LONGEST_REASON]) from error

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pydicom
 
-from imaging import geometry, storage, suv, volume
+from imaging import geometry, pixels, storage, suv, volume
 from imaging.headers import PetHeader, SliceHeader
 from imaging.models import Instance, Series
 
@@ -38,19 +36,17 @@ def suv_volume(
     """SUVbw of a series in g/mL as a volume (planes, rows, columns), and its grid."""
     stack = geometry.stack_from_headers(headers)
     instances = list(series.instances.all())
-    ordered = [instances[i] for i in stack.order]
     values = volume.rescaled(
         (headers[i] for i in stack.order),
-        (_stored_values(one) for one in ordered),
+        (_stored_values(instances[i], headers[i]) for i in stack.order),
         factor=[scale.of_slice(i) for i in stack.order],
     )
     return values, stack.grid
 
 
-def _stored_values(instance: Instance) -> np.ndarray:
+def _stored_values(instance: Instance, header: SliceHeader) -> np.ndarray:
     """Pixel values of one archived, de-identified instance, as stored."""
-    data = io.BytesIO(storage.archive.read(instance.sha256))
-    return pydicom.dcmread(data).pixel_array
+    return pixels.stored_values(storage.archive.read(instance.sha256), header)
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def pixel(series: Series, voxel: tuple[int, int, int]) -> Pixel:
     place = geometry.stack_from_headers(headers).order[plane]
     instance, header = list(series.instances.all())[place], headers[place]
     return Pixel(
-        stored=int(_stored_values(instance)[row, column]),
+        stored=int(_stored_values(instance, header)[row, column]),
         slope=header.rescale_slope,
         intercept=header.rescale_intercept,
         sha256=instance.sha256,

@@ -1,0 +1,154 @@
+"""Stored values of one image, straight from the bytes of its file.
+
+Where a file is native little endian, its Pixel Data are found by walking the elements of its
+data set, length by length, and used where they lie: nothing is parsed or copied that is not
+needed. Anything else, compressed or big endian, is decoded by pydicom. The mistake to fear is
+a wrong place: the walk must arrive at (7FE0,0010) with the very length that rows, columns
+and bits ask for, or the values are refused.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from imaging.headers import SliceHeader
+
+PREAMBLE = 132
+PIXEL_DATA = 0x7FE0_0010
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
+UNDEFINED = 0xFFFF_FFFF
+# VRs with two reserved bytes and a length of four (PS3.5 7.1.2).
+LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR"}) | {
+    b"UT",
+    b"UV",
+}
+DEEPEST = 16
+
+
+class PixelDataError(ValueError):
+    """Pixel Data that are not where or as long as the file says; `code` is stable."""
+
+    code = "pixels-invalid"
+
+
+class NoPixelData(PixelDataError):  # noqa: N818  a header without its image is no fault
+    """A file without an image."""
+
+
+def stored_values(data: bytes, header: SliceHeader) -> NDArray[np.integer]:
+    """Stored values of a single-frame image, shape (M, N), as they lie in `data`.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole DICOM file.
+    header : SliceHeader
+        Read from the same file.
+
+    Returns
+    -------
+    ndarray, shape (M, N)
+        A read-only view into `data` where that is possible.
+
+    Raises
+    ------
+    PixelDataError
+        If there are no Pixel Data, or not as many as rows, columns and bits ask for.
+    """
+    syntax = header.transfer_syntax_uid
+    if syntax not in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}:
+        return _decoded(data)
+    kind = "i" if header.pixel_representation == 1 else "u"
+    try:
+        dtype = np.dtype(f"<{kind}{header.bits_allocated // 8}")
+    except TypeError as error:
+        raise PixelDataError(f"{header.bits_allocated} bits allocated (0028,0100)") from error
+    expected = header.rows * header.columns * dtype.itemsize
+    try:
+        start, length = _pixel_data(data, explicit=syntax == ExplicitVRLittleEndian)
+    except (struct.error, IndexError, RecursionError) as error:
+        raise PixelDataError("the elements of the file do not lead to Pixel Data") from error
+    # An odd number of bytes is padded with one.
+    if length not in {expected, expected + expected % 2} or start + expected > len(data):
+        raise PixelDataError(
+            f"Pixel Data (7FE0,0010) of {length} bytes, {header.rows} x {header.columns} of "
+            f"{header.bits_allocated} bits are {expected}"
+        )
+    values = np.frombuffer(data, dtype, header.rows * header.columns, start)
+    return values.reshape(header.rows, header.columns)
+
+
+def _decoded(data: bytes) -> NDArray[np.integer]:
+    ds = pydicom.dcmread(io.BytesIO(data))
+    if "PixelData" not in ds:
+        raise NoPixelData("there are no Pixel Data (7FE0,0010)")
+    return np.asarray(ds.pixel_array)
+
+
+def _pixel_data(data: bytes, *, explicit: bool) -> tuple[int, int]:
+    """Offset and length of the value of Pixel Data."""
+    at = _after_meta(data)
+    while at < len(data):
+        tag, length, at = _element(data, at, explicit=explicit)
+        if tag == PIXEL_DATA:
+            return at, length
+        if length == UNDEFINED:
+            at = _after_sequence(data, at, explicit=explicit, depth=0)
+        else:
+            at += length
+    raise NoPixelData("there are no Pixel Data (7FE0,0010)")
+
+
+def _after_meta(data: bytes) -> int:
+    """Where the data set begins: group 2 is always explicit little endian."""
+    at = PREAMBLE
+    while data[at : at + 2] == b"\x02\x00":
+        _, length, start = _element(data, at, explicit=True)
+        at = start + length
+    return at
+
+
+def _element(data: bytes, at: int, *, explicit: bool) -> tuple[int, int, int]:
+    """Tag, length of the value, and where the value begins."""
+    group, element = struct.unpack_from("<HH", data, at)
+    tag = group << 16 | element
+    if not explicit or group == 0xFFFE:
+        return tag, struct.unpack_from("<I", data, at + 4)[0], at + 8
+    if data[at + 4 : at + 6] in LONG:
+        return tag, struct.unpack_from("<I", data, at + 8)[0], at + 12
+    return tag, struct.unpack_from("<H", data, at + 6)[0], at + 8
+
+
+def _after_sequence(data: bytes, at: int, *, explicit: bool, depth: int) -> int:
+    """Where a sequence of undefined length ends."""
+    if depth > DEEPEST:
+        raise PixelDataError("sequences nested deeper than any image has")
+    while True:
+        tag, length, at = _element(data, at, explicit=explicit)
+        if tag == SEQUENCE_END:
+            return at
+        if tag != ITEM:
+            raise PixelDataError("a sequence holds something that is no item")
+        at = (
+            _after_item(data, at, explicit=explicit, depth=depth + 1)
+            if length == UNDEFINED
+            else at + length
+        )
+
+
+def _after_item(data: bytes, at: int, *, explicit: bool, depth: int) -> int:
+    while True:
+        tag, length, at = _element(data, at, explicit=explicit)
+        if tag == ITEM_END:
+            return at
+        at = (
+            _after_sequence(data, at, explicit=explicit, depth=depth)
+            if length == UNDEFINED
+            else at + length
+        )
