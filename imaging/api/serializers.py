@@ -267,6 +267,10 @@ class Node(serializers.Serializer):
     value = serializers.JSONField(allow_null=True)
     unit = serializers.CharField()
     source = serializers.CharField()
+    formula = serializers.CharField(
+        allow_blank=True, help_text="How it follows from its inputs, with the values put in."
+    )
+    address = serializers.CharField(allow_blank=True, help_text="The page of the row it is from.")
     inputs = serializers.ListField(child=serializers.DictField(), help_text="Nodes again.")
 
 

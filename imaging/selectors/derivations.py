@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import Http404
+from django.urls import reverse
 
 from imaging.models import Instance, Lesion, Quantification
 from imaging.selectors import volumes
@@ -36,6 +38,9 @@ class Node:
     unit: str = ""
     source: str = ""
     inputs: tuple[Node, ...] = field(default=())
+    # How it follows from its inputs, with the values put in; and the page of the row it is from.
+    formula: str = ""
+    address: str = ""
 
     def to_json(self) -> dict:
         return {
@@ -43,6 +48,8 @@ class Node:
             "value": self.value,
             "unit": self.unit,
             "source": self.source,
+            "formula": self.formula,
+            "address": self.address,
             "inputs": [node.to_json() for node in self.inputs],
         }
 
@@ -68,7 +75,7 @@ def derivation_of(lesion: Lesion, quantity: str, *, with_origin: bool) -> Node:
         (
             *_voxels(lesion, quantity),
             _segmentation(run),
-            _scale(run),
+            _scale(run, with_origin),
             _origin(run, with_origin),
         ),
     )
@@ -132,10 +139,10 @@ def _segmentation(run: Quantification) -> Node:
     )
 
 
-def _scale(run: Quantification) -> Node:
+def _scale(run: Quantification, with_origin: bool) -> Node:
     derivation = run.derivation
     given = tuple(
-        Node(one["name"], one["value"], one["unit"], f"DICOM {one['tag']}")
+        Node(one["name"], one["value"], one["unit"], _place(one["tag"]))
         for one in derivation["inputs"]
     )
     witnesses = tuple(
@@ -146,23 +153,67 @@ def _scale(run: Quantification) -> Node:
         "SUVbw factor",
         run.suvbw_factor,
         derivation["factor_unit"],
-        derivation["policy"],
+        f"{derivation['policy']}, version {derivation['policy_version']}",
         (
-            *_decay(derivation),
-            *given,
+            *_decay(run, with_origin),
+            Node("What was read", inputs=given),
             Node("Witnesses of the reference time", inputs=witnesses),
         ),
+        formula=_formula(run),
     )
 
 
-def _decay(derivation: dict[str, Any]):
-    """Activity at the instant the values refer to; each slice has its own where uncorrected."""
-    factors = derivation.get("factors")
+def _place(tag: str) -> str:
+    return f"DICOM {tag}" if tag.startswith("(") else tag
+
+
+def _formula(run: Quantification) -> str:
+    """The factor with the values put in; empty where the scanner had put them in before."""
+    found = run.derivation
+    if run.suvbw_factor is None or found["decayed_activity"] is None:
+        return ""
+    weight, activity = found["weight"], found["injected_activity"]
+    power = f"{found['decay_seconds']:g} s / {found['half_life']:g} s"
+    per = f"{weight:g} kg × 1000 / ({activity:g} Bq × 2^(−{power}))"
+    if "scanner-suv-factor" in [one["code"] for one in found["adaptations"]]:
+        return ""
+    return per if found["factor_unit"] == "g/Bq" else f"(7053,xx09) × {per}"
+
+
+def _decay(run: Quantification, with_origin: bool) -> Iterator[Node]:
+    """What the factor was computed from, each with where it is from."""
+    found = run.derivation
+    source, address = _source(run, with_origin)
+    factors = found.get("factors")
     if factors:
         yield Node("Factor of each slice", f"{min(factors):.9g} to {max(factors):.9g}")
-        return
-    yield Node("Decayed activity", derivation["decayed_activity"], "Bq")
-    yield Node("Injection to reference", derivation["decay_seconds"], "s")
+    for label, key, unit in (
+        ("Weight", "weight", "kg"),
+        ("Injected activity", "injected_activity", "Bq"),
+        ("Half-life", "half_life", "s"),
+        ("Injection to reference", "decay_seconds", "s"),
+        ("Decayed activity", "decayed_activity", "Bq"),
+    ):
+        if found.get(key) is not None:
+            is_recorded = key in {"weight", "injected_activity", "decay_seconds"}
+            yield Node(
+                label,
+                found[key],
+                unit,
+                source if is_recorded else "",
+                address=address if is_recorded else "",
+            )
+
+
+def _source(run: Quantification, with_origin: bool) -> tuple[str, str]:
+    """Whose weight, activity and time these are, and the page that shows them."""
+    codes = [one["code"] for one in run.derivation["adaptations"]]
+    if "computed-from-record" not in codes:
+        return "the headers of the images", ""
+    named = next(one["tag"] for one in run.derivation["inputs"] if one["name"] == "Recorded weight")
+    scan = run.series.imaging_study.scheduled_scan_id
+    address = f"{reverse('scan', args=[scan])}#injection" if with_origin else ""
+    return f"recorded by the site: {named}", address
 
 
 def _origin(run: Quantification, with_origin: bool) -> Node:
@@ -197,7 +248,8 @@ def _syringe(injection: Injection) -> Node:
         "Net injected activity recorded by the site",
         injection.net_activity_mbq,
         "MBq",
-        "assayed less residual, both decay-corrected to the injection",
+        "assayed less residual, both decay-corrected to the injection; version "
+        f"{injection.version}, recorded by {injection.recorded_by}",
         (
             Node(
                 "Assayed activity",

@@ -329,3 +329,37 @@ def test_the_series_page_shows_findings_and_witnesses(scan, everyone, client):
     assert "The weight in the images is 70 kg, the record says 90 kg." in page
     assert "What instant the values refer to" in page
     assert "D Decay Factor" in page
+
+
+# From a number back to the syringe
+
+
+def nodes(node):
+    yield node
+    for one in node["inputs"]:
+        yield from nodes(one)
+
+
+@pytest.mark.parametrize("source", ["header", "record"])
+def test_a_number_is_computed_again_from_its_derivation_alone(scan, everyone, client, source):
+    set_plan(scan, suv_source=source)
+    injections.record(scan, **given(weight_kg=77.0), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    lesion = run.lesions.get()
+    client.force_login(everyone)
+    told = client.get(f"/api/v1/lesions/{lesion.pk}/derivation/suvmax/").json()
+    value: dict = {}
+    for one in nodes(told):
+        value.setdefault(one["label"], one["value"])
+    rescaled = value["Stored value"] * value["Rescale Slope"] + value["Rescale Intercept"]
+    halvings = value["Injection to reference"] / value["Half-life"]
+    factor = value["Weight"] * 1000 / (value["Injected activity"] * 2**-halvings)
+    assert rescaled * factor == pytest.approx(told["value"], rel=1e-6)
+    (weight,) = [one for one in nodes(told) if one["label"] == "Weight"]
+    expected = {"header": (70.0, ""), "record": (77.0, f"/scans/{scan.pk}/#injection")}
+    assert (weight["value"], weight["address"]) == expected[source]
+    (found,) = [one for one in nodes(told) if one["label"] == "SUVbw factor"]
+    assert (
+        f"{weight['value']:g} kg × 1000 / (3.7e+08 Bq × 2^(−3600 s / 6586.2 s))"
+        in (found["formula"])
+    )
