@@ -40,7 +40,8 @@ FARTHEST_MM = 1e5
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "single-slice": "The series has one slice; its thickness stands in for the spacing.",
-        "slice-spacing-varies": "The distance between slices varies; volumes use its mean.",
+        "slice-spacing-varies": "The distance between slices varies by up to 5 %; each plane "
+        "counts with its true place and height.",
     }
 )
 
@@ -59,7 +60,9 @@ class Grid:
     """A regular grid of voxels.
 
     `shape` is (K, M, N): planes, rows, columns. `spacing` is (dz, dy, dx) in mm. `origin` is
-    the centre of voxel (0, 0, 0) in mm, `row` and `column` are unit vectors. `flags` says
+    the centre of voxel (0, 0, 0) in mm, `row` and `column` are unit vectors. `planes` are the
+    true places of uneven planes along the normal, in mm from the first; empty where they are
+    even. `flags` says
     what was tolerated: "slice-spacing-varies", "single-slice".
     """
 
@@ -69,6 +72,31 @@ class Grid:
     row: tuple[float, float, float] = (1.0, 0.0, 0.0)
     column: tuple[float, float, float] = (0.0, 1.0, 0.0)
     flags: tuple[str, ...] = ()
+    planes: tuple[float, ...] = ()
+
+    @property
+    def along(self) -> Floats:
+        """Places of the planes along the normal in mm from the first, shape (K,)."""
+        if self.planes:
+            return np.asarray(self.planes, dtype=np.float64)
+        return np.arange(self.shape[0], dtype=np.float64) * self.spacing[0]
+
+    @property
+    def heights(self) -> Floats:
+        """Height in mm that each plane stands for, shape (K,): half way to its neighbours.
+
+        >>> Grid(shape=(3, 1, 1), spacing=(3, 1, 1), origin=(0, 0, 0), planes=(0, 2, 6)).heights
+        array([2., 3., 4.])
+        """
+        if not self.planes:
+            return np.full(self.shape[0], self.spacing[0], dtype=np.float64)
+        steps = np.diff(self.along)
+        return np.asarray((np.append(steps[:1], steps) + np.append(steps, steps[-1:])) / 2)
+
+    def volume_ml(self, planes: ArrayLike) -> float:
+        """Volume in mL of voxels by the planes they lie in, each with its own height."""
+        counts = np.bincount(np.asarray(planes, dtype=np.int64), minlength=self.shape[0])
+        return float(counts @ self.heights) * self.spacing[1] * self.spacing[2] / 1000.0
 
     @property
     def normal(self) -> Floats:
@@ -92,13 +120,25 @@ class Grid:
         >>> Grid(shape=(2, 2, 2), spacing=(3, 2, 1), origin=(0, 0, 5)).voxel_to_patient((1, 1, 1))
         array([1., 2., 8.])
         """
-        offset = np.asarray(index, dtype=np.float64) @ self.steps.T
-        return np.asarray(offset + np.asarray(self.origin))
+        places = np.array(index, dtype=np.float64)
+        if self.planes:
+            # In planes of the mean distance, as the matrix of the steps counts them.
+            places[..., 0] = _interpolated(places[..., 0], self._counts, self.along)
+            places[..., 0] /= self.spacing[0]
+        return np.asarray(places @ self.steps.T + np.asarray(self.origin))
 
     def patient_to_voxel(self, point: ArrayLike) -> Floats:
         """Fractional voxel indices (..., 3) of points (..., 3) in mm."""
         offset = np.asarray(point, dtype=np.float64) - np.asarray(self.origin)
-        return np.asarray(offset @ np.linalg.inv(self.steps).T)
+        places = np.asarray(offset @ np.linalg.inv(self.steps).T)
+        if self.planes:
+            along = places[..., 0] * self.spacing[0]
+            places[..., 0] = _interpolated(along, self.along, self._counts)
+        return places
+
+    @property
+    def _counts(self) -> Floats:
+        return np.arange(self.shape[0], dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """The grid as JSON values."""
@@ -108,6 +148,16 @@ class Grid:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The grid that `to_json` wrote."""
         return cls(**{name: tuple(part) for name, part in value.items()})
+
+
+def _interpolated(at: Floats, known: Floats, values: Floats) -> Floats:
+    """Linear between what is known, and on along the first and last step beyond it."""
+    inner = np.interp(at, known, values)
+    first = (values[1] - values[0]) / (known[1] - known[0])
+    last = (values[-1] - values[-2]) / (known[-1] - known[-2])
+    below = values[0] + (at - known[0]) * first
+    above = values[-1] + (at - known[-1]) * last
+    return np.asarray(np.where(at < known[0], below, np.where(at > known[-1], above, inner)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +244,14 @@ def grid_from_positions(
             row=_triple(row),
             column=_triple(column),
             flags=flags,
+            planes=_planes(along[order]) if flags == ("slice-spacing-varies",) else (),
         ),
         tuple(int(i) for i in order),
     )
+
+
+def _planes(along: Floats) -> tuple[float, ...]:
+    return tuple(float(place - along[0]) for place in along)
 
 
 def announced_slices(headers: Sequence[SliceHeader]) -> int | None:

@@ -93,7 +93,7 @@ def measure(
         raise LesionError(f"volume of shape {suv.shape}, grid of shape {grid.shape}")
     if components.count == 0:
         return ()
-    peaks, cut = sphere_means(suv, components.flat, spacing=grid.spacing, radius=PEAK_RADIUS_MM)
+    peaks, cut = sphere_means(suv, components.flat, grid=grid, radius=PEAK_RADIUS_MM)
     by_label = np.argsort(components.labels, kind="stable")
     members = np.split(by_label, np.cumsum(np.bincount(components.labels))[:-1])
     # Ties go to the one met first, so that a second run numbers alike.
@@ -105,7 +105,7 @@ def measure(
 
 
 def sphere_means(
-    suv: Volume, flat: Indices, *, spacing: tuple[float, float, float], radius: float
+    suv: Volume, flat: Indices, *, grid: Grid, radius: float
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Mean over the voxels within a radius of each given voxel.
 
@@ -114,8 +114,8 @@ def sphere_means(
     suv : ndarray, shape (K, M, N)
     flat : ndarray, shape (V,)
         Indices of the centres into the raveled volume.
-    spacing : (float, float, float)
-        (dz, dy, dx) in mm.
+    grid : Grid
+        Of the volume; uneven planes count with their true distance.
     radius : float
         In mm; voxels belong whose centre is at most this far.
 
@@ -126,7 +126,42 @@ def sphere_means(
     cut : ndarray, shape (V,), bool
         Whether the sphere leaves the image.
     """
-    offsets = _sphere(spacing, radius)
+    if grid.planes:
+        return _uneven_means(suv, flat, grid, radius)
+    return _even_means(suv, flat, _sphere(grid.spacing, radius))
+
+
+def _uneven_means(
+    suv: Volume, flat: Indices, grid: Grid, radius: float
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Plane by plane: the sphere around each plane reaches its neighbours where they are."""
+    means, cut = np.empty(flat.size), np.zeros(flat.size, bool)
+    of_plane = flat // (suv.shape[1] * suv.shape[2])
+    for plane in np.unique(of_plane):
+        here = of_plane == plane
+        offsets, leaves = _sphere_at(grid, int(plane), radius)
+        means[here], cut[here] = _even_means(suv, flat[here], offsets)
+        cut[here] |= leaves
+    return means, cut
+
+
+def _sphere_at(grid: Grid, plane: int, radius: float) -> tuple[Indices, bool]:
+    """Voxel offsets within the radius of a plane's voxels, and whether it leaves the stack."""
+    distances = grid.along - grid.along[plane]
+    rows, columns = (np.arange(-int(radius // s), int(radius // s) + 1) for s in grid.spacing[1:])
+    layer = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    in_plane = np.linalg.norm(layer * np.asarray(grid.spacing[1:]), axis=1)
+    offsets = [
+        np.column_stack([np.full(inside.sum(), other - plane), layer[inside]])
+        for other, distance in enumerate(distances)
+        if abs(distance) <= radius
+        for inside in [in_plane**2 + distance**2 <= radius**2]
+    ]
+    ends = distances[0] - grid.heights[0], distances[-1] + grid.heights[-1]
+    return np.concatenate(offsets).astype(np.int64), ends[0] >= -radius or ends[1] <= radius
+
+
+def _even_means(suv: Volume, flat: Indices, offsets: Indices) -> tuple[Floats, NDArray[np.bool_]]:
     strides = np.array([suv.shape[1] * suv.shape[2], suv.shape[2], 1])
     places = np.stack(np.unravel_index(flat, suv.shape), axis=1)
     reach = np.abs(offsets).max(axis=0)
@@ -180,8 +215,8 @@ def _measurement(
 ) -> LesionMeasurement:
     values = suv.ravel()[flat].astype(np.float64)
     hottest, peak = int(values.argmax()), int(peaks.argmax())
-    volume_ml = flat.size * grid.voxel_volume_ml
     places = np.stack(np.unravel_index(flat, suv.shape), axis=1)
+    volume_ml = grid.volume_ml(places[:, 0])
     plane, row, column = (int(i) for i in places[hottest])
     x, y, z = (float(c) for c in grid.voxel_to_patient(places.mean(axis=0)))
     return LesionMeasurement(

@@ -78,9 +78,17 @@ def sphere(
     low, high = np.ceil(centre - reach).astype(int), np.floor(centre + reach).astype(int)
     if np.any(low < 0) or np.any(high >= grid.shape):
         raise RegionError("The sphere leaves the image.")
+    if grid.planes:
+        # Uneven planes: one more on each side may reach into the sphere.
+        low[0], high[0] = max(low[0] - 1, 0), min(high[0] + 1, grid.shape[0] - 1)
     box = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
-    axes = zip(np.ogrid[box], centre, grid.spacing, strict=True)
-    inside = sum(((places - middle) * step) ** 2 for places, middle, step in axes) <= radius_mm**2
+    planes, rows, columns = np.ogrid[box]
+    middle = np.interp(centre[0], np.arange(grid.shape[0]), grid.along)
+    inside = (
+        (grid.along[planes] - middle) ** 2
+        + ((rows - centre[1]) * grid.spacing[1]) ** 2
+        + ((columns - centre[2]) * grid.spacing[2]) ** 2
+    ) <= radius_mm**2
     values = suv[box][inside].astype(np.float64)
     if values.size < 2:
         raise RegionError(f"The sphere holds {values.size} voxel centre(s); two are needed.")
@@ -139,7 +147,7 @@ def _coarse(suv: Volume, grid: Grid) -> tuple[Volume, Grid]:
     k, m, n = (max(1, int(COARSE_MM // step)) for step in grid.spacing)
     coarse = np.ascontiguousarray(suv[::k, ::m, ::n])
     dz, dy, dx = grid.spacing
-    return coarse, replace(grid, shape=coarse.shape, spacing=(dz * k, dy * m, dx * n))
+    return coarse, replace(grid, shape=coarse.shape, spacing=(dz * k, dy * m, dx * n), planes=())
 
 
 def _local(suv: Volume, grid: Grid) -> tuple[Volume, Volume]:

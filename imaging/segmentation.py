@@ -54,6 +54,7 @@ def fixed_threshold(
     *,
     threshold: float,
     spacing: tuple[float, float, float],
+    heights: NDArray[np.float64] | None = None,
     minimum_volume_ml: float,
     max_components: int,
 ) -> Components:
@@ -67,6 +68,8 @@ def fixed_threshold(
         Smallest SUV that belongs, g/mL; positive.
     spacing : (float, float, float)
         (dz, dy, dx) in mm.
+    heights : ndarray, shape (K,), optional
+        Height in mm of each plane where they are uneven.
     minimum_volume_ml : float
         Smallest volume of a region in mL, counted in voxels.
     max_components : int
@@ -88,7 +91,8 @@ def fixed_threshold(
         )
     flat = _at_or_above(suv, threshold)
     labels = _labels(suv, flat, threshold)
-    found = _large_enough(flat, labels, spacing, minimum_volume_ml)
+    weights = None if heights is None else heights[flat // (suv.shape[1] * suv.shape[2])]
+    found = _large_enough(flat, labels, spacing, minimum_volume_ml, weights)
     if found.count > max_components:
         raise SegmentationError(
             "too-many-regions",
@@ -177,10 +181,15 @@ def _touching(
 
 
 def _large_enough(
-    flat: Indices, labels: Indices, spacing: tuple[float, float, float], minimum_ml: float
+    flat: Indices,
+    labels: Indices,
+    spacing: tuple[float, float, float],
+    minimum_ml: float,
+    heights: NDArray[np.float64] | None,
 ) -> Components:
     voxel_ml = math.prod(spacing) / 1000.0
-    counts = np.bincount(labels, minlength=0)
+    weights = None if heights is None else heights / spacing[0]
+    counts = np.bincount(labels, weights=weights, minlength=0)
     # A hundred-millionth of a voxel of slack, because volumes are products of decimals.
     keep = counts * voxel_ml >= minimum_ml - 1e-8 * voxel_ml
     number = np.cumsum(keep) - 1

@@ -138,6 +138,7 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
         values,
         threshold=parameters["suv"],
         spacing=grid.spacing,
+        heights=grid.heights if grid.planes else None,
         minimum_volume_ml=parameters["minimum_volume_ml"],
         max_components=MAXIMUM_COMPONENTS,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -145,3 +146,42 @@ def test_real_whole_body_series_of_uneven_spacing_passes_with_a_flag(reference_d
     tops = np.array([h.position for h in headers]).max(axis=0)
     # The mean spacing puts no slice more than 0.05 mm from where it is.
     assert grid.voxel_to_patient((266, 0, 0)) == pytest.approx(tops, abs=0.05)
+
+
+# Uneven planes: 0, 3.00, 6.10, 9.10 mm. Heights by hand: 3.00, 3.05, 3.05, 3.00.
+UNEVEN = (0.0, 3.0, 6.1, 9.1)
+
+
+def uneven(header):
+    slices = [replace(header, position=(0.0, 0.0, z)) for z in UNEVEN]
+    return stack_from_headers(slices).grid
+
+
+def test_uneven_planes_keep_their_places_and_heights(header):
+    grid = uneven(header)
+    assert grid.flags == ("slice-spacing-varies",)
+    assert grid.planes == pytest.approx(UNEVEN)
+    assert grid.heights == pytest.approx([3.0, 3.05, 3.05, 3.0])
+    # Twelve voxels of 4 mm x 4 mm: three in each of the four planes.
+    assert grid.volume_ml([0, 1, 2, 3] * 3) == pytest.approx(3 * 16 * 12.1 / 1000)
+
+
+def test_places_of_uneven_planes_are_true_and_come_back(header):
+    grid = uneven(header)
+    assert grid.voxel_to_patient((2, 0, 0))[2] == pytest.approx(6.1)
+    assert grid.voxel_to_patient((2.5, 0, 0))[2] == pytest.approx(7.6)
+    for plane in (-0.5, 0.0, 0.25, 1.7, 3.0, 3.4):
+        there = grid.voxel_to_patient((plane, 1, 2))
+        assert grid.patient_to_voxel(there) == pytest.approx([plane, 1, 2])
+
+
+def test_even_planes_need_no_list(header):
+    slices = [replace(header, position=(0.0, 0.0, 3.0 * k)) for k in range(4)]
+    grid = stack_from_headers(slices).grid
+    assert grid.planes == ()
+    assert grid.heights.tolist() == [3.0] * 4
+
+
+def test_a_grid_of_uneven_planes_survives_json(header):
+    grid = uneven(header)
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid

@@ -11,7 +11,7 @@ import pytest
 
 from imaging.geometry import Grid, stack_from_headers
 from imaging.headers import pet_header
-from imaging.lesions import LesionError, measure
+from imaging.lesions import LesionError, measure, sphere_means
 from imaging.segmentation import Components, fixed_threshold
 from imaging.suv import suvbw_scale
 from imaging.volume import rescaled
@@ -157,3 +157,63 @@ def test_published_lesion_of_a_whole_body_series(reference_data):
     (lesion,) = measure(volume, region(mask), grid=stack.grid)
     assert lesion.suvmax == pytest.approx(7.9107, abs=5e-5)
     assert volume[mask].min() == pytest.approx(0.1688, abs=5e-5)
+
+
+# Uneven planes
+
+
+def box_on(planes):
+    """Everything of SUV 5 in planes 2 to 5, rows and columns 2 to 5, voxels of 2 mm."""
+    suv = np.zeros((8, 8, 8), np.float32)
+    suv[2:6, 2:6, 2:6] = 5.0
+    steps = np.diff(planes)
+    varies = bool(np.ptp(steps) > 0.01)
+    grid = Grid(
+        shape=suv.shape,
+        spacing=(float(steps.mean()), 2.0, 2.0),
+        origin=(0.0, 0.0, 0.0),
+        planes=tuple(planes) if varies else (),
+    )
+    found = fixed_threshold(
+        suv,
+        threshold=4.0,
+        spacing=grid.spacing,
+        heights=grid.heights if varies else None,
+        minimum_volume_ml=0.1,
+        max_components=5,
+    )
+    (lesion,) = measure(suv, found, grid=grid)
+    return lesion
+
+
+def test_a_box_over_uneven_planes_has_its_true_volume():
+    planes = [0.0, 2.0, 4.0, 6.1, 8.1, 10.2, 12.2, 14.2]
+    lesion = box_on(planes)
+    # Heights of planes 2 to 5 by hand: 2.05, 2.05, 2.05, 2.05; sixteen voxels of 4 mm2 each.
+    assert lesion.volume_ml == pytest.approx(16 * 4 * 8.2 / 1000)
+    assert lesion.total_uptake == pytest.approx(5.0 * lesion.volume_ml)
+    # Its middle lies between planes 3 and 4, which are at 6.1 and 8.1 mm.
+    assert lesion.centroid_mm[2] == pytest.approx(7.1)
+
+
+def test_planes_that_are_nearly_even_give_nearly_the_same():
+    even = box_on([2.0 * k for k in range(8)])
+    odd = box_on([2.0 * k + (0.011 if k == 7 else 0.0) for k in range(8)])
+    assert odd.volume_ml == pytest.approx(even.volume_ml, rel=1e-3)
+    assert odd.suvpeak == pytest.approx(even.suvpeak, rel=1e-6)
+
+
+@pytest.mark.parametrize(("far", "reached"), [(6.1, True), (6.3, False)])
+def test_the_peak_sphere_reaches_planes_by_their_true_distance(far, reached):
+    """The sphere's radius is 6.2035 mm; the plane with the only value is `far` away."""
+    suv = np.zeros((7, 15, 15), np.float32)
+    suv[6, 7, 7] = 9.0
+    grid = Grid(
+        shape=suv.shape,
+        spacing=(2.0, 2.0, 2.0),
+        origin=(0.0, 0.0, 0.0),
+        planes=(0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 6.0 + far),
+    )
+    flat = np.array([np.ravel_multi_index((3, 7, 7), suv.shape)])
+    means, _ = sphere_means(suv, flat, grid=grid, radius=6.2035)
+    assert (means[0] > 0) == reached
