@@ -11,7 +11,7 @@ UV := uv==0.13.9
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PY) -m pytest -p config.pytest_stack \
 	-p pytest_django.plugin -p pytest_playwright.pytest_playwright -p _hypothesis_pytestplugin
 
-.PHONY: help setup setup-dev demo serve stop test check static-check faults faults-short bench fuzz lock schema
+.PHONY: help setup setup-dev demo serve stop test check static-check faults faults-short bench fuzz lock schema reference-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,9 @@ faults-short: setup-dev ## the fault tests that take less than a minute each
 
 bench: setup-dev ## what it costs, side by side with what one would use instead
 	@$(PY) -m config.bench
+
+reference-data: setup-dev ## real PET headers from the package index, into reference-data/
+	@$(PY) -m config.reference_data reference-data
 
 fuzz: setup-dev ## throw broken and hostile files at the intake
 	@$(PYTEST) -m fuzz tests

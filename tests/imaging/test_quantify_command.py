@@ -144,7 +144,7 @@ def test_a_person_reads_verdict_factor_and_witnesses(tmp_path):
 
 @pytest.mark.reference
 def test_a_folder_of_real_headers_gives_the_consensus(reference_data):
-    cases = json.loads((reference_data / "pet_headers" / "expected.json").read_text())["cases"]
+    cases = json.loads((reference_data / "pet_headers/expected.json").read_text())["cases"]
     status, reports = told(reference_data / "pet_headers")
     found = {one["series_instance_uid"]: one for one in reports}
     assert (status, len(found)) == (3, 40)
