@@ -41,9 +41,13 @@ class Uptake:
     closes_at: datetime | None
 
     @property
+    def now(self) -> datetime:
+        return self.injected_at + timedelta(minutes=self.minutes)
+
+    @property
     def standing(self) -> str:
         """Where the clock stands in the window, in words."""
-        now = self.injected_at + timedelta(minutes=self.minutes)
+        now = self.now
         if self.opens_at is None and self.closes_at is None:
             return "no window stated"
         if self.opens_at and now < self.opens_at:
