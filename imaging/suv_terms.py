@@ -47,6 +47,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "recorded was used.",
         "record-not-applied": "Weight and activity are baked into the values by the scanner: "
         "what the site recorded can't be put in their place.",
+        "accepted-after-review": "The headers left it open; a person decided that it holds.",
         "rescale-intercept": "Rescale Intercept is not zero; the standard says it is.",
         "derived-image": "Image Type says the pixel values were derived from others.",
         "suv-type-ignored": "SUV Type says that the values are not normalised by body weight; "

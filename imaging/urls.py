@@ -10,6 +10,7 @@ urlpatterns = [
     path("transmittals/<int:pk>/", views.transmittal, name="transmittal"),
     path("transmittals/<int:pk>/decide/", views.transmittal_decide, name="transmittal_decide"),
     path("series/<int:pk>/", views.series, name="series"),
+    path("series/<int:pk>/accept/", views.suv_accept, name="suv_accept"),
     path("findings/<int:pk>/override/", views.finding_override, name="finding_override"),
     path(
         "sites/<int:pk>/versions/<int:version>/conformance/",

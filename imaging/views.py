@@ -18,7 +18,7 @@ from imaging import selectors
 from imaging.forms import DecisionForm, RegionForm
 from imaging.models import ConformanceFinding, Lesion, Picture, Quantification, Series, Transmittal
 from imaging.selectors import derivations, pictures
-from imaging.services import intake, reconciliation, regions, trying
+from imaging.services import intake, reconciliation, regions, reviews, trying
 from trials import permissions
 from trials.forms import ReasonForm
 from trials.models import ProtocolVersion, ScheduledScan, Site
@@ -106,6 +106,36 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
     if request.user.may_for("quantification.view", row.scope()):
         context |= {"may_see_numbers": True, **_measured(row)}
     return render(request, "imaging/series.html", context)
+
+
+@form_methods
+def suv_accept(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let the candidate of a series hold, with a reason."""
+    row = permissions.fetched(
+        Series.objects.select_related("imaging_study__scheduled_scan__patient__site"),
+        request.user,
+        "images.decide",
+        pk=pk,
+    )
+    run = get_object_or_404(Quantification, series=row, is_current=True)
+    form = ReasonForm(sent(request))
+    address = reverse("series", args=[row.pk])
+
+    def act(found: dict) -> str:
+        reviews.accept(run, by=request.user, **found)
+        return address
+
+    done = perform(request, form, act)
+    page = ActPage(
+        "Let the candidate hold",
+        "Let it hold",
+        address,
+        str(row),
+        address,
+        intro=f"{run.message} With your reason it is measured and flagged.",
+        is_grave=True,
+    )
+    return done or act_page(request, form, page)
 
 
 @form_methods

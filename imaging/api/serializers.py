@@ -204,6 +204,14 @@ class Quantification(Rows):
         ]
 
 
+class Decision(Rows):
+    """That the candidate of a series holds, for the images it was found on."""
+
+    class Meta:
+        model = models.SuvDecision
+        fields = ["id", "series", "code", "input_sha256", "reason", "decided_at"]
+
+
 class Finding(Rows):
     """What a series does not conform in; `override_reason` if a person let it pass."""
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("transmittals/<int:pk>/complete/", views.Complete.as_view(), name="api_complete"),
     path("transmittals/<int:pk>/decide/", views.Decide.as_view(), name="api_decide"),
     path("series/", views.SeriesList.as_view(), name="api_series_list"),
+    path("series/<int:pk>/accept/", views.AcceptSuv.as_view(), name="api_suv_accept"),
     path(
         "findings/<int:pk>/override/",
         views.OverrideFinding.as_view(),

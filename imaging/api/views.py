@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from imaging import models, selectors
 from imaging.api import serializers
 from imaging.selectors import derivations, pictures
-from imaging.services import intake, reconciliation, regions
+from imaging.services import intake, reconciliation, regions, reviews
 from trials import permissions
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.serializers import Reason
@@ -151,6 +152,16 @@ class Derivation(Endpoint):
         with_origin = request.user.may_for("images.view", lesion.scope())
         node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
         return Response(node.to_json())
+
+
+class AcceptSuv(Endpoint):
+    @operation("acceptSuv", tag="images", asks=Reason, answers=serializers.Decision, status=201)
+    def post(self, request: Request, pk: int) -> Response:
+        """Let the candidate of a series for review hold, with a reason; it is measured anew."""
+        series = permissions.fetched(models.Series.objects, request.user, "images.decide", pk=pk)
+        run = get_object_or_404(models.Quantification, series=series, is_current=True)
+        found = reviews.accept(run, by=request.user, **asked(request, Reason))
+        return self.show(found, serializers.Decision, status=201)
 
 
 class OverrideFinding(Endpoint):

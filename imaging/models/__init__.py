@@ -11,6 +11,7 @@ from imaging.models.quantification import (
     Quantification,
     ReferenceRegion,
 )
+from imaging.models.review import SuvDecision
 
 __all__ = [
     "ConformanceFinding",
@@ -24,5 +25,6 @@ __all__ = [
     "ReceivedFile",
     "ReferenceRegion",
     "Series",
+    "SuvDecision",
     "Transmittal",
 ]

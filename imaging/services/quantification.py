@@ -34,7 +34,7 @@ from imaging.models import (
     Transmittal,
 )
 from imaging.selectors import series_of, volumes
-from imaging.services import reconciliation
+from imaging.services import reconciliation, reviews
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
 from trials.version import VERSION
@@ -162,11 +162,16 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
 def scale_of(series: Series, headers: Sequence[PetHeader]) -> suv.SuvScale:
     """The scale of a series by the source that the protocol names."""
     scan = series.imaging_study.scheduled_scan
-    return suv.suvbw_scale(
-        headers,
-        recorded=reconciliation.recorded_for_suv(scan),
-        source=scan.planned_scan.suv_source,
-    )
+    try:
+        return suv.suvbw_scale(
+            headers,
+            recorded=reconciliation.recorded_for_suv(scan),
+            source=scan.planned_scan.suv_source,
+        )
+    except suv.SuvRefused as refusal:
+        if scale := reviews.decided(series, refusal):
+            return scale
+        raise
 
 
 def volume_of(quantification: Quantification) -> tuple[np.ndarray, geometry.Grid]:

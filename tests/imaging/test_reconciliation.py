@@ -11,16 +11,16 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from imaging.conformance import RULES, Severity
-from imaging.models import Quantification, ReferenceRegion, Series
-from imaging.services import quantification, recompute, reconciliation, regions, trying
+from imaging.models import Instance, Quantification, ReferenceRegion, Series
+from imaging.services import quantification, recompute, reconciliation, regions, reviews, trying
 from imaging.suv import assess, suvbw_scale
-from imaging.suv_terms import Recorded
+from imaging.suv_terms import Recorded, SuvRefused
 from tests import factories, records
 from tests.imaging.test_suv import FACTOR
 from trials.models import Deviation, Job, PlannedScan, Query
 from trials.roles import Role
 from trials.services import audit, injections, jobs
-from trials.services.errors import Forbidden, Invalid
+from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
 # The injection of the slices that tests/records.py makes: 70 kg, 370 MBq.
@@ -363,3 +363,57 @@ def test_a_number_is_computed_again_from_its_derivation_alone(scan, everyone, cl
         f"{weight['value']:g} kg × 1000 / (3.7e+08 Bq × 2^(−3600 s / 6586.2 s))"
         in (found["formula"])
     )
+
+
+# A person's decision
+
+
+def for_review(scan, everyone):
+    """Its decay factors say another instant than Series Time."""
+    series = records._released(scan, by=everyone)
+    with factories.framed():
+        for one in series.instances.all():
+            one.header["decay_factor"] = 1.2
+            one.save(update_fields=["header"])
+        job = jobs.enqueue("imaging.assemble", actor=everyone, transmittal=series.transmittal_id)
+    jobs.run(job.pk)
+    work()
+    return series.quantifications.get(is_current=True)
+
+
+def test_what_is_for_review_has_a_candidate_and_no_number(scan, everyone, client):
+    run = for_review(scan, everyone)
+    assert (run.status, run.code, run.suvmax) == ("review", "reference-time-disputed", None)
+    assert run.derivation["candidate"]["factor"] == pytest.approx(FACTOR, rel=1e-6)
+    client.force_login(everyone)
+    page = client.get(reverse("series", args=[run.series_id])).content.decode()
+    assert "No SUV until a person has decided" in page
+    assert "Contradicts" in page
+
+
+def test_a_decision_measures_it_flagged_and_holds_for_those_images_alone(scan, everyone):
+    run = for_review(scan, everyone)
+    reviews.accept(run, reason="scanner log says 11:00:00", by=everyone)
+    work()
+    new = run.series.quantifications.get(is_current=True)
+    assert (new.status, new.run) == ("flagged", 2)
+    assert reviews.FLAG in new.flags
+    assert new.suvbw_factor == pytest.approx(FACTOR, rel=1e-6)
+    assert "reference-time-disputed" not in open_rules(scan)
+    with pytest.raises(Refused, match="not for review"):
+        reviews.accept(run, reason="once more", by=everyone)
+    other = Instance.objects.filter(series=run.series).first()
+    with factories.framed():
+        other.sha256 = "0" * 64
+        other.save(update_fields=["sha256"])
+    with pytest.raises(SuvRefused):
+        quantification.scale_of(run.series, _headers(run))
+
+
+def test_only_a_data_manager_decides_and_with_a_reason(scan, everyone):
+    run = for_review(scan, everyone)
+    monitor = factories.make_user(Role.MONITOR, trial=scan.patient.trial)
+    with pytest.raises(Forbidden):
+        reviews.accept(run, reason="seems right", by=monitor)
+    with pytest.raises(Invalid):
+        reviews.accept(run, reason="", by=everyone)
