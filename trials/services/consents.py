@@ -121,7 +121,8 @@ def standing(patient: Patient, *, on: date | None = None) -> Standing:
             f"{asked[0].valid_from} and every patient has to sign it.",
             newest,
         )
-    return Standing(True, False, f"Consent {newest.version} of {newest.signed_at}.", newest)
+    signed = newest.signed_at.replace("T", " ", 1)
+    return Standing(True, False, f"Consent {newest.version} of {signed}.", newest)
 
 
 def asked_again(site: Site, *, on: date) -> list[ConsentVersion]:

@@ -129,7 +129,7 @@ def _criteria(scan: ScheduledScan) -> Iterator[Condition]:
             yield _told(gate, label, False, _failing(judged))
             continue
         gap = verdicts.gap(scan, gate=gate)
-        yield _told(gate, label, not gap, gap or f"{', '.join(judged)} satisfied, assessed.")
+        yield _told(gate, label, not gap, gap or f"{', '.join(judged)}: satisfied as of now.")
 
 
 def _failing(judged: dict[str, eligibility.Judgement]) -> str:

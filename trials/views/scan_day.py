@@ -165,7 +165,7 @@ def _act(
     **more,
 ) -> HttpResponse:
     """A form about the scan days of a site that leads back to them."""
-    address = reverse("scan_day", args=[site.pk])
+    address = reverse("site_day", args=[site.pk])
 
     def performed(found: dict) -> str:
         act(found)

@@ -31,7 +31,12 @@ def worklist(request: HttpRequest) -> HttpResponse:
     patients = permissions.listed(Patient.objects, request.user, "patient.view")
     if chosen:
         patients = patients.filter(site=chosen)
-    context = {"lines": selectors.worklist(patients), "sites": sites, "chosen": chosen}
+    context = {
+        "lines": selectors.worklist(patients),
+        "sites": sites,
+        "chosen": chosen,
+        "may_schedule": request.user.may("scan.schedule"),
+    }
     return render(request, "trials/worklist.html", context)
 
 
