@@ -17,6 +17,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from trials.decay import HALF_LIFE
+from trials.stated import Comparison, Given, Stated, Tolerances, compared, is_same_name, plain
 
 
 class Kind(StrEnum):
@@ -68,17 +69,6 @@ RULES: Mapping[str, Severity] = MappingProxyType(
         "header-scanner-differs": Severity.MINOR,
     }
 )
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """How far header and record may be apart; relative unless the name has a unit."""
-
-    activity: float = 0.05
-    weight: float = 0.02
-    half_life: float = 0.01
-    height_cm: float = 2.0
-    injection_seconds: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -140,6 +130,11 @@ class Observed:
     voxel_mm: tuple[float, float, float] | None = None
     reconstruction: str = ""
     scanner: tuple[str, str, str] | None = None
+
+    @property
+    def stated(self) -> Stated:
+        """What of it the site records as well."""
+        return Stated(self.injected_at, self.injected_activity_mbq, self.weight_kg, self.height_cm)
 
 
 @dataclass(frozen=True)
@@ -352,76 +347,65 @@ def _no_record(planned: Planned, observed: Observed) -> Iterator[Finding]:
 
 
 def _record(planned: Planned, observed: Observed, recorded: Recorded) -> Iterator[Finding]:
-    most = planned.tolerances
-    yield from _activity(observed, recorded, most.activity)
-    yield from _differs(
-        "header-weight-differs",
-        "weight",
-        observed.weight_kg,
+    given = Given(
+        recorded.injected_at,
+        recorded.net_activity_mbq,
         recorded.weight_kg,
-        "kg",
-        most.weight * recorded.weight_kg,
-    )
-    yield from _differs(
-        "header-height-differs",
-        "height",
-        observed.height_cm,
+        recorded.gross_activity_mbq,
         recorded.height_cm,
-        "cm",
-        most.height_cm,
     )
-    yield from _injection_time(observed, recorded, most.injection_seconds)
+    for one in compared(observed.stated, given, planned.tolerances):
+        if not one.agrees:
+            yield _apart(one, recorded)
     yield from _scanner(observed, recorded)
 
 
-def _activity(observed: Observed, recorded: Recorded, most: float) -> Iterator[Finding]:
-    """Against the net activity, and the gross one, naming which it is."""
-    found, net, gross = (
-        observed.injected_activity_mbq,
-        recorded.net_activity_mbq,
-        recorded.gross_activity_mbq,
+def _apart(one: Comparison, recorded: Recorded) -> Finding:
+    """What header and record say differently."""
+    if one.field == "activity_mbq":
+        return _activity(one, recorded)
+    if isinstance(one.stated, datetime) and isinstance(one.recorded, datetime):
+        return Finding(
+            "header-injection-time-differs",
+            Kind.QUERY,
+            f"The injection time in the images is {one.apart / 60:+.1f} min from the recorded one. "
+            "Check both clocks and the record.",
+            {"found": one.stated.isoformat(), "expected": one.recorded.isoformat()},
+        )
+    what = one.label.lower()
+    return Finding(
+        f"header-{what}-differs",
+        Kind.QUERY,
+        f"The {what} in the images is {one.stated:.4g} {one.unit}, the record says "
+        f"{one.recorded:.4g} {one.unit}.",
+        {"found": one.stated, "expected": one.recorded, "unit": one.unit},
     )
-    if found is None or abs(found - net) <= most * net:
-        return
+
+
+def _activity(one: Comparison, recorded: Recorded) -> Finding:
+    """Against the net activity, and the gross one, naming which it is."""
+    net, gross = recorded.net_activity_mbq, recorded.gross_activity_mbq
     values: dict[str, object] = {
-        "found": found,
+        "found": one.stated,
         "expected": net,
         "gross": gross,
         "unit": "MBq",
     }
-    if gross is not None and abs(found - gross) <= most * gross:
-        yield Finding(
+    if one.matches == "gross":
+        return Finding(
             "header-activity-is-gross",
             Kind.QUERY,
-            f"The activity in the images, {found:.4g} MBq, is the gross one: the residual was "
-            f"not subtracted. The net activity recorded is {net:.4g} MBq.",
+            f"The activity in the images, {one.stated:.4g} MBq, is the gross one: the residual "
+            f"was not subtracted. The net activity recorded is {net:.4g} MBq.",
             values,
         )
-        return
-    yield Finding(
+    return Finding(
         "header-activity-differs",
         Kind.QUERY,
-        f"The injected activity in the images is {found:.4g} MBq, the record says {net:.4g} MBq "
-        "net" + (f" and {gross:.4g} MBq gross." if gross is not None else "."),
+        f"The injected activity in the images is {one.stated:.4g} MBq, the record says "
+        f"{net:.4g} MBq net" + (f" and {gross:.4g} MBq gross." if gross is not None else "."),
         values,
     )
-
-
-def _injection_time(observed: Observed, recorded: Recorded, most: float) -> Iterator[Finding]:
-    if observed.injected_at is None:
-        return
-    seconds = (observed.injected_at - recorded.injected_at).total_seconds()
-    if abs(seconds) > most:
-        yield Finding(
-            "header-injection-time-differs",
-            Kind.QUERY,
-            f"The injection time in the images is {seconds / 60:+.1f} min from the recorded one. "
-            "Check both clocks and the record.",
-            {
-                "found": observed.injected_at.isoformat(),
-                "expected": recorded.injected_at.isoformat(),
-            },
-        )
 
 
 def _scanner(observed: Observed, recorded: Recorded) -> Iterator[Finding]:
@@ -429,7 +413,7 @@ def _scanner(observed: Observed, recorded: Recorded) -> Iterator[Finding]:
     if observed.scanner is None or recorded.scanner is None:
         return
     pairs = zip(observed.scanner, recorded.scanner, strict=True)
-    if all(_is_same_name(*pair) for pair in pairs):
+    if all(is_same_name(*pair) for pair in pairs):
         return
     found, expected = (" ".join(one).strip() for one in (observed.scanner, recorded.scanner))
     yield Finding(
@@ -440,32 +424,9 @@ def _scanner(observed: Observed, recorded: Recorded) -> Iterator[Finding]:
     )
 
 
-def _is_same_name(one: str, other: str) -> bool:
-    """Whether one name is part of the other: "GE" and "GE MEDICAL SYSTEMS" are one maker."""
-    left, right = _plain(one), _plain(other)
-    return not (left and right) or left in right or right in left
-
-
-def _plain(text: str) -> str:
-    return "".join(one for one in text.upper() if one.isalnum())
-
-
 def _is_listed(found: str, listed: tuple[str, ...]) -> bool:
     """Whether a reconstruction is one of a list, whatever its spelling: "3D-OSEM" is OSEM."""
-    return any(_plain(one) in _plain(found) for one in listed)
-
-
-def _differs(
-    rule: str, what: str, found: float | None, expected: float | None, unit: str, most: float
-) -> Iterator[Finding]:
-    if found is None or expected is None or abs(found - expected) <= most:
-        return
-    yield Finding(
-        rule,
-        Kind.QUERY,
-        f"The {what} in the images is {found:.4g} {unit}, the record says {expected:.4g} {unit}.",
-        {"found": found, "expected": expected, "unit": unit},
-    )
+    return any(plain(one) in plain(found) for one in listed)
 
 
 def _outside(value: float, low: float | None, high: float | None) -> bool:

@@ -328,6 +328,7 @@ def _injection(scan: ScheduledScan, *, by: User) -> Injection:
         weight_kg=70.0,
         height_cm=170.0,
         despite="not assessed before",
+        is_difference_confirmed=True,
         by=by,
     )
 

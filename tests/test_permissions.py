@@ -487,6 +487,7 @@ CONSENT = {
     "signatory": "patient",
     "obtained_by": "I. Investigator",
 }
+CONFIRMED = {"is_difference_confirmed": True}
 INJECTION = {
     "assayed_activity_mbq": 150,
     "residual_activity_mbq": 1,
@@ -590,9 +591,11 @@ BODIES: dict[str, Of] = {
     "api_scans": lambda r: {"planned_scan": r.unscheduled.pk, "planned_at": "2026-03-02T12:00Z"},
     "injection_new": lambda _: INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00"),
     "api_injection": lambda _: INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00Z"),
-    "injection_correct": lambda _: WORDS | INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00"),
+    "injection_correct": lambda _: (
+        WORDS | INJECTION | CONFIRMED | dict.fromkeys(TIMES, "2026-03-02T12:00")
+    ),
     "api_injection_correct": lambda _: (
-        WORDS | INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00Z") | {"version": 1}
+        CONFIRMED | WORDS | INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00Z") | {"version": 1}
     ),
     **dict.fromkeys(["scan_cancel", "api_scan_cancel"], lambda _: WORDS),
     "site_batch_new": lambda _: (

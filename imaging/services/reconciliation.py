@@ -20,7 +20,7 @@ from imaging.selectors import volumes
 from imaging.suv_terms import Recorded
 from trials import permissions
 from trials.models import ClockReading, Injection, PlannedScan, ScheduledScan, User
-from trials.services import audit, deviations, jobs, queries, scanners
+from trials.services import audit, deviations, header_statements, jobs, queries, scanners
 from trials.services.errors import Refused
 
 BQ_PER_MBQ = 1e6
@@ -31,10 +31,14 @@ SETTLED = "The images, the record or the protocol were corrected: they agree now
 def reconcile(scan: ScheduledScan) -> None:
     """Judge every PET series of a scan anew. Inside the action that changed one side."""
     told: dict[str, conformance.Finding] = {}
+    is_first = True
     for series in _series(scan):
         headers = volumes.headers_of(series)
         if not any("ATTN" in header.corrected_image for header in headers):
             continue
+        if is_first:
+            _tell_stated(series, scan, observed(scan, headers))
+            is_first = False
         found = findings_of(scan, headers, plan=scan.planned_scan)
         passed = _keep(series, scan, found)
         told |= {one.rule: one for one in found if one.rule not in passed and one.rule not in told}
@@ -130,6 +134,18 @@ def _tell(scan: ScheduledScan, rule: str, found: conformance.Finding | None) -> 
     deviations.judge_by_rule(scan, rule=rule, finding=finding)
 
 
+def _tell_stated(series: Series, scan: ScheduledScan, seen: conformance.Observed) -> None:
+    """Tell the trial what the headers state, for its forms and its pages."""
+    manufacturer, model, _ = seen.scanner or ("", "", "")
+    header_statements.tell(
+        scan,
+        seen.stated,
+        manufacturer=manufacturer,
+        model=model,
+        source=f"PET series {series.pk}, {len(series.instances.all())} images",
+    )
+
+
 def _proposed(found: conformance.Finding) -> dict:
     return {"population": found.population} if found.population else {}
 
@@ -149,7 +165,7 @@ def planned(scan: ScheduledScan, plan: PlannedScan) -> conformance.Planned:
         activity_high_mbq=tracer.activity_high_mbq,
         requires_ct=plan.requires_ct,
         scan_date=scan.planned_at.astimezone(zone).date(),
-        tolerances=conformance.Tolerances(**stated.get("tolerances", {})),
+        tolerances=plan.tolerances,
         coverage_low_mm=stated.get("coverage_mm", {}).get("low"),
         voxel_low_mm=stated.get("voxel_mm", {}).get("low"),
         voxel_high_mm=stated.get("voxel_mm", {}).get("high"),

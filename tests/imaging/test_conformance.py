@@ -12,10 +12,10 @@ from imaging.conformance import (
     Observed,
     Planned,
     Recorded,
-    Tolerances,
     findings,
     uptake_minutes,
 )
+from trials.stated import Tolerances
 
 SHOT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 PLANNED = Planned(

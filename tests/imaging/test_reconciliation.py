@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
@@ -17,7 +18,7 @@ from imaging.suv import assess, suvbw_scale
 from imaging.suv_terms import Recorded, SuvRefused
 from tests import factories, records
 from tests.imaging.test_suv import FACTOR
-from trials.models import Deviation, Job, PlannedScan, Query
+from trials.models import Deviation, HeaderStatement, Job, PlannedScan, Query
 from trials.roles import Role
 from trials.services import audit, injections, jobs
 from trials.services.errors import Forbidden, Invalid, Refused
@@ -61,6 +62,17 @@ def given(**changes):
         "injected_at": SHOT,
         "weight_kg": 70.0,
     } | changes
+
+
+def weigh(injection, weight, *, by):
+    """Correct the weight to one that the images don't state, as the source has it."""
+    injections.correct(
+        injection,
+        **given(weight_kg=weight),
+        reason="misread",
+        by=by,
+        is_difference_confirmed=True,
+    )
 
 
 def set_plan(scan, **fields):
@@ -158,7 +170,7 @@ def test_a_correction_brings_one_new_run_and_the_old_one_stays(scan, everyone):
     set_plan(scan, suv_source="record")
     injection = injections.record(scan, **given(), by=everyone)
     old = records.make_measured(scan, by=everyone)
-    injections.correct(injection, **given(weight_kg=77.0), reason="misread", by=everyone)
+    weigh(injection, 77.0, by=everyone)
     assert len(recompute.order_due()) == 1
     assert recompute.order_due() == []
     work()
@@ -177,7 +189,7 @@ def test_regions_that_a_reader_placed_go_with_the_new_run(scan, everyone):
     placed = regions.place(
         old, kind="blood_pool", centre_mm=(20.0, 20.0, 15.0), radius_mm=6.0, by=everyone
     )
-    injections.correct(injection, **given(weight_kg=77.0), reason="misread", by=everyone)
+    weigh(injection, 77.0, by=everyone)
     recompute.order_due()
     work()
     new = ReferenceRegion.objects.get(
@@ -199,6 +211,53 @@ def test_an_injection_recorded_after_the_images_is_used(scan, everyone):
     assert "injection-not-recorded" not in open_rules(scan)
 
 
+def test_what_the_images_state_is_told_to_the_trial_and_prefills_the_record(scan, everyone, client):
+    records.make_measured(scan, by=everyone)
+    stated = HeaderStatement.objects.get(scheduled_scan=scan)
+    assert (stated.weight_kg, stated.activity_mbq, stated.injected_at) == (70.0, 370.0, SHOT)
+    client.force_login(everyone)
+    page = client.get(reverse("injection_new", args=[scan.pk])).content.decode()
+    assert 'value="70.0"' in page
+    assert "The images say 70." in page
+    assert "The images say 370 as injected, gross or net." in page
+    shot = SHOT.astimezone(ZoneInfo(scan.patient.site.time_zone))
+    assert f'value="{shot:%Y-%m-%dT%H:%M:%S}"' in page
+
+
+def test_a_record_that_the_images_contradict_is_confirmed_by_a_person(scan, everyone):
+    records.make_measured(scan, by=everyone)
+    with pytest.raises(Invalid) as refused:
+        injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    assert refused.value.field == "is_difference_confirmed"
+    assert "the images say 70 kg, the record 90 kg" in refused.value.message
+    injection = injections.record(
+        scan, **given(weight_kg=90.0), by=everyone, is_difference_confirmed=True
+    )
+    said = "Weight: the images say 70 kg, the record 90 kg."
+    assert injection.confirmed_differences == said
+    # What was confirmed once is not asked again, a new difference is.
+    again = injections.correct(
+        injection, **given(weight_kg=90.0, comment="left arm"), reason="arm added", by=everyone
+    )
+    assert again.confirmed_differences == said
+    with pytest.raises(Invalid):
+        injections.correct(again, **given(weight_kg=95.0), reason="misread", by=everyone)
+    right = injections.correct(again, **given(), reason="misread", by=everyone)
+    assert right.confirmed_differences == ""
+
+
+def test_record_and_images_stand_beside_each_other_on_the_page(scan, everyone, client):
+    injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    records.make_measured(scan, by=everyone)
+    client.force_login(everyone)
+    page = client.get(reverse("scan", args=[scan.pk])).content.decode()
+    table = page[page.index('id="beside"') :].split("</table>")[0]
+    assert "90.0 kg" in table
+    assert "70.0 kg" in table
+    assert table.count("status-bad") == 1
+    assert table.count("status-good") == 2
+
+
 def test_a_correction_during_a_run_lets_nothing_old_pass(scan, everyone, monkeypatch):
     injection = injections.record(scan, **given(), by=everyone)
     run = records.make_measured(scan, by=everyone)
@@ -207,7 +266,7 @@ def test_a_correction_during_a_run_lets_nothing_old_pass(scan, everyone, monkeyp
     measure = quantification._measure
 
     def meanwhile(*arguments):
-        injections.correct(injection, **given(weight_kg=77.0), reason="misread", by=everyone)
+        weigh(injection, 77.0, by=everyone)
         return measure(*arguments)
 
     monkeypatch.setattr(quantification, "_measure", meanwhile)
@@ -263,7 +322,11 @@ def test_uptake_of_75_minutes_asks_deviates_and_proposes_a_population(scan, ever
     start = reconciliation.observed(scan, _headers(run)).first_bed_at
     at = start - timedelta(minutes=75)
     injections.record(
-        scan, **given(injected_at=at, assayed_at=at, residual_at=at), by=everyone, despite="late"
+        scan,
+        **given(injected_at=at, assayed_at=at, residual_at=at),
+        by=everyone,
+        despite="late",
+        is_difference_confirmed=True,
     )
     recompute.order_due()
     assert "uptake-time-out-of-window" in open_rules(scan)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests import factories
 from tests.factories import NOON
 from trials.injected_activity import Limits, judged
-from trials.models import AuditEvent, Deviation, Patient, Query, ScheduledScan
+from trials.models import AuditEvent, Deviation, Injection, Patient, Query, ScheduledScan
 from trials.roles import Role
 from trials.services import batches, injections, scan_day, scanners, scans
 from trials.services.errors import Forbidden, Invalid, Refused
@@ -424,3 +424,21 @@ def test_an_upper_bound_never_says_more_than_the_value(value, one, other):
     limits = Limits(min(one, other), max(one, other), "MBq")
     exact, bound = judged(value, limits), judged(value, limits, is_upper_bound=True)
     assert bound.standing in {exact.standing, "not checkable"}
+
+
+# Glucose, and what is not typed twice
+
+
+def test_glucose_given_with_the_injection_becomes_evidence_of_the_scan(scan, coordinator):
+    glucose = injections.Glucose(value=5.4, unit="mmol/L", measured_at="2026-03-01T09:30:00Z")
+    inject(scan, coordinator, despite="no time", glucose=glucose)
+    (row,) = scan.evidence.filter(variable="glucose")
+    assert (row.value, row.unit, row.recorded_by) == (5.4, "mmol/L", coordinator)
+
+
+def test_a_wrong_unit_of_glucose_leaves_nothing_recorded(scan, coordinator):
+    glucose = injections.Glucose(value=5.4, unit="g", measured_at="2026-03-01T09:30:00Z")
+    with pytest.raises(Invalid) as refused:
+        inject(scan, coordinator, despite="no time", glucose=glucose)
+    assert refused.value.field == "glucose_unit"
+    assert not Injection.objects.filter(scheduled_scan=scan).exists()

@@ -337,6 +337,7 @@ class Injection(Rows):
             "extravasation",
             "comment",
             "despite",
+            "confirmed_differences",
             "weight_kg",
             "height_cm",
             "net_activity_mbq",
@@ -367,6 +368,33 @@ class GivenInjection(serializers.Serializer):
         default=models.Injection.Extravasation.NOT_STATED,
     )
     comment = Line(max_length=400, default="", allow_blank=True)
+    is_difference_confirmed = serializers.BooleanField(
+        default=False,
+        help_text="That the record is as its source, where the images are there and say otherwise.",
+    )
+
+
+class HeaderStatement(Rows):
+    """What the headers of the images state of the injection, on the real calendar."""
+
+    class Meta:
+        model = models.HeaderStatement
+        fields = [
+            "injected_at",
+            "activity_mbq",
+            "weight_kg",
+            "height_cm",
+            "manufacturer",
+            "model",
+            "source",
+            "told_at",
+        ]
+
+
+class Glucose(serializers.Serializer):
+    value = serializers.FloatField()
+    unit = Line(max_length=20)
+    measured_at = Line(max_length=40)
 
 
 class RecordInjection(GivenInjection):
@@ -375,6 +403,9 @@ class RecordInjection(GivenInjection):
         default="",
         allow_blank=True,
         help_text="Why it was given although the gate is red; it becomes a deviation.",
+    )
+    glucose = Glucose(
+        allow_null=True, default=None, help_text="Measured before; it becomes evidence of the scan."
     )
 
 
@@ -426,6 +457,7 @@ class Scan(Rows):
     label = serializers.CharField(source="planned_scan.label")
     tracer = serializers.CharField(source="planned_scan.tracer.identifier")
     injection = Injection(allow_null=True)
+    header_statement = HeaderStatement(allow_null=True)
 
     class Meta:
         model = models.ScheduledScan
@@ -440,6 +472,7 @@ class Scan(Rows):
             "planned_at",
             "state",
             "injection",
+            "header_statement",
         ]
 
 

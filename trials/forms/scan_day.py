@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import forms
 from django.utils import timezone
 
 from trials.forms.base import ActForm, SiteMoment
 from trials.forms.conduct import Day
-from trials.models import Batch, ClockReading, Injection, Scanner
+from trials.models import Batch, ClockReading, HeaderStatement, Injection, Scanner
+from trials.services import injections
+from trials.variables import VARIABLES
+
+GLUCOSE_UNITS = VARIABLES["glucose"].units
 
 
 class BatchForm(ActForm):
@@ -125,17 +131,56 @@ class InjectionForm(ActForm):
         required=False,
     )
     comment = forms.CharField(max_length=400, required=False)
+    glucose = forms.FloatField(
+        label="Plasma glucose",
+        required=False,
+        help_text="If it is not among the evidence of the day yet; it becomes part of it.",
+    )
+    glucose_unit = forms.ChoiceField(
+        label="Unit of the glucose", choices=[(one, one) for one in GLUCOSE_UNITS], required=False
+    )
+    glucose_at = SiteMoment(label="Glucose measured at", required=False)
     despite = forms.CharField(
         label="Why it was given although the gate is red",
         max_length=400,
         required=False,
         help_text="Only if a line of the gate is red: it is recorded as an important deviation.",
     )
+    is_difference_confirmed = forms.BooleanField(
+        label="I looked at the source again: the record is right, the images say otherwise",
+        required=False,
+    )
 
-    def __init__(self, *args, site, **kwargs) -> None:
+    def __init__(self, *args, site, statement=None, **kwargs) -> None:
         super().__init__(*args, zone=site.time_zone, **kwargs)
         self.fields["batch"].queryset = site.batches.all()
         self.fields["scanner"].queryset = site.scanners.filter(retired_on=None)
+        if statement is None:
+            del self.fields["is_difference_confirmed"]
+        else:
+            self._offer(statement)
+
+    def _offer(self, statement: HeaderStatement) -> None:
+        """Show beside each field what the images say, to be taken over by a button."""
+        for name, stated in {
+            "assayed_activity_mbq": "activity_mbq",
+            "injected_at": "injected_at",
+            "weight_kg": "weight_kg",
+            "height_cm": "height_cm",
+        }.items():
+            value = getattr(statement, stated)
+            if value is None:
+                continue
+            field = self.fields[name]
+            shown = field.prepare_value(value)
+            if not isinstance(value, datetime):
+                shown = f"{value:.6g}"
+            else:
+                shown = field.widget.format_value(shown)
+            field.widget.attrs["data-stated"] = shown
+            more = " as injected, gross or net." if name == "assayed_activity_mbq" else "."
+            said = f"The images say {shown.replace('T', ' ')}{more}"
+            field.help_text = f"{field.help_text} {said}".strip()
 
     def clean(self) -> dict:
         found = super().clean()
@@ -146,7 +191,19 @@ class InjectionForm(ActForm):
                 "residual_activity_mbq",
                 "Enter the residual and its time, or say that it was not measured: one of both.",
             )
+        self._gather_glucose(found)
         return found
+
+    def _gather_glucose(self, found: dict) -> None:
+        value, unit, at = (
+            found.pop(name, None) for name in ("glucose", "glucose_unit", "glucose_at")
+        )
+        if value is None:
+            return
+        if at is None:
+            self.add_error("glucose_at", "Say when the glucose was measured.")
+            return
+        found["glucose"] = injections.Glucose(value=value, unit=unit, measured_at=at.isoformat())
 
 
 class InjectionCorrectionForm(InjectionForm):
@@ -158,7 +215,8 @@ class InjectionCorrectionForm(InjectionForm):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        del self.fields["despite"]
+        for name in ("despite", "glucose", "glucose_unit", "glucose_at"):
+            del self.fields[name]
 
 
 class CancelForm(ActForm):

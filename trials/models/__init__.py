@@ -19,7 +19,7 @@ from trials.models.patient import (
 )
 from trials.models.people import ApiToken, CalendarFeed, Membership, User
 from trials.models.record import AuditEvent, Deviation, Job, JobOrder, Query, QueryMessage
-from trials.models.scan import Injection, ScheduledScan
+from trials.models.scan import HeaderStatement, Injection, ScheduledScan
 from trials.models.scan_day import Batch, ClockReading, Scanner, ScannerCheck
 from trials.models.scope import ScopedModel, ScopedQuerySet
 from trials.models.trial import (
@@ -51,6 +51,7 @@ __all__ = [
     "EligibilityCriterion",
     "Enrolment",
     "Evidence",
+    "HeaderStatement",
     "Injection",
     "Job",
     "JobOrder",

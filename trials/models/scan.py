@@ -1,4 +1,4 @@
-"""Scheduled scans and injections."""
+"""Scheduled scans, injections, and what image headers state of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from trials.models.patient import Patient
 from trials.models.scan_day import Batch, Scanner
 from trials.models.scope import ScopedModel
 from trials.models.trial import PlannedScan
+from trials.stated import Given, Stated
 
 
 class ScheduledScan(ScopedModel):
@@ -90,6 +91,8 @@ class Injection(ScopedModel):
     comment = models.CharField(max_length=400, blank=True)
     # Why it was given although the gate of the day was red; empty when it was green.
     despite = models.CharField(max_length=400, blank=True)
+    # What the image headers said otherwise when a person confirmed the record; empty if nothing.
+    confirmed_differences = models.TextField(blank=True)
     weight_kg = models.FloatField()
     height_cm = models.FloatField(null=True, blank=True)
     net_activity_mbq = models.FloatField()
@@ -127,3 +130,45 @@ class Injection(ScopedModel):
         ahead = self.calibrator_ahead_s or 0.0
         elapsed = (self.injected_at - self.assayed_at).total_seconds() + ahead
         return decay.decayed(self.assayed_activity_mbq, elapsed=elapsed, half_life=self.half_life_s)
+
+    @property
+    def given(self) -> Given:
+        """The record as it is compared with image headers."""
+        return Given(
+            self.injected_at,
+            self.net_activity_mbq,
+            self.weight_kg,
+            self.gross_activity_mbq,
+            self.height_cm,
+        )
+
+
+class HeaderStatement(ScopedModel):
+    """What the headers of a scan's images state of its injection; imaging tells it.
+
+    On the real calendar, the scanner's clock set right by what it was ahead.
+    """
+
+    trial_path = "scheduled_scan__patient__trial_id"
+    site_path = "scheduled_scan__patient__site_id"
+
+    scheduled_scan = models.OneToOneField(
+        ScheduledScan, on_delete=models.PROTECT, related_name="header_statement"
+    )
+    injected_at = models.DateTimeField(null=True, blank=True)
+    activity_mbq = models.FloatField(null=True, blank=True)
+    weight_kg = models.FloatField(null=True, blank=True)
+    height_cm = models.FloatField(null=True, blank=True)
+    manufacturer = models.CharField(max_length=80, blank=True)
+    model = models.CharField(max_length=80, blank=True)
+    # The series it is from, for people.
+    source = models.CharField(max_length=200)
+    told_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"headers of {self.scheduled_scan}"
+
+    @property
+    def stated(self) -> Stated:
+        """The headers as they are compared with the record."""
+        return Stated(self.injected_at, self.activity_mbq, self.weight_kg, self.height_cm)

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from trials.models.scope import ScopedModel
+from trials.stated import Tolerances
 
 
 class Trial(ScopedModel):
@@ -215,9 +216,9 @@ class PlannedScan(ScopedModel):
     reconstruction = models.CharField(max_length=200, blank=True)
     reference_regions = models.JSONField(default=list)
     segmentation = models.JSONField(default=dict)
-    # Whose weight, activity and injection time the SUV rests on.
     # Tolerances, limits of the image, and severities, as far as the protocol states them.
     conformance = models.JSONField(default=dict)
+    # Whose weight, activity and injection time the SUV rests on.
     suv_source = models.CharField(max_length=10, choices=SuvSource, default=SuvSource.HEADER)
     source = models.JSONField(default=list)
 
@@ -229,6 +230,11 @@ class PlannedScan(ScopedModel):
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """How far image headers and record may be apart."""
+        return Tolerances(**self.conformance.get("tolerances", {}))
 
 
 class EligibilityCriterion(ScopedModel):

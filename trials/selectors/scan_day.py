@@ -9,8 +9,17 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from trials.models import ClockReading, Injection, ScheduledScan, Site, User
+from trials.models import (
+    ClockReading,
+    HeaderStatement,
+    Injection,
+    Scanner,
+    ScheduledScan,
+    Site,
+    User,
+)
 from trials.services import batches, scan_day, scanners
+from trials.stated import Comparison, compared, is_same_name
 
 RECORDED = (
     "batch",
@@ -71,13 +80,60 @@ def likely(scan: ScheduledScan, *, by: User) -> scan_day.Day:
 
 
 def prefilled(scan: ScheduledScan, day: scan_day.Day) -> dict[str, Any]:
-    """What is known before anything is typed: nothing is entered twice."""
-    facts = scan.patient.evidence.filter(superseded_by=None, variable__in=KNOWN)
+    """What is known before anything is typed: nothing is entered twice.
+
+    A weight counts only if it is of the day: as evidence of the scan, else from its images.
+    """
+    statement = statement_of(scan)
+    said = {
+        name: getattr(statement, name)
+        for name in ("weight_kg", "height_cm", "injected_at")
+        if statement and getattr(statement, name) is not None
+    }
+    known = {"batch": day.batch, "scanner": _of_images(scan, statement) or day.scanner}
+    return _older_height(scan) | said | _of_the_day(scan) | known
+
+
+def statement_of(scan: ScheduledScan) -> HeaderStatement | None:
+    """What the headers of the scan's images state, once they are there."""
+    return HeaderStatement.objects.filter(scheduled_scan=scan).first()
+
+
+def beside(scan: ScheduledScan) -> tuple[Comparison, ...]:
+    """The recorded injection beside what the images say of it."""
+    statement, injection = statement_of(scan), getattr(scan, "injection", None)
+    if statement is None or injection is None:
+        return ()
+    return compared(statement.stated, injection.given, scan.planned_scan.tolerances)
+
+
+def _of_the_day(scan: ScheduledScan) -> dict[str, float]:
+    return _measured(scan, scheduled_scan=scan, variable__in=KNOWN)
+
+
+def _older_height(scan: ScheduledScan) -> dict[str, float]:
+    return _measured(scan, variable="height")
+
+
+def _measured(scan: ScheduledScan, **filters) -> dict[str, float]:
+    facts = scan.patient.evidence.filter(superseded_by=None, **filters)
     newest = {one.variable: one for one in facts.order_by("observed_at", "pk")}
-    known = {
+    return {
         KNOWN[name]: one.value for name, one in newest.items() if isinstance(one.value, int | float)
     }
-    return known | {"batch": day.batch, "scanner": day.scanner}
+
+
+def _of_images(scan: ScheduledScan, statement: HeaderStatement | None) -> Scanner | None:
+    """The scanner of the site that the images name, if just one is of that maker and model."""
+    if statement is None or not statement.model:
+        return None
+    found = [
+        one
+        for one in scan.patient.site.scanners.filter(retired_on=None)
+        if is_same_name(one.manufacturer, statement.manufacturer)
+        and is_same_name(one.model, statement.model)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def as_recorded(injection: Injection) -> dict[str, Any]:

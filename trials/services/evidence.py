@@ -36,7 +36,7 @@ def record(
     with audit.action("evidence.recorded", actor=by, reason="first entry", trial=patient.trial_id):
         # Looked at again under the lock: a screening may end at this very moment.
         patients.require_participation(patients.hold_still(patient))
-        return _create(
+        return note(
             patient=patient,
             scheduled_scan=scheduled_scan,
             variable=variable,
@@ -71,7 +71,7 @@ def correct(
         )
     trial = evidence.patient.trial_id
     with audit.action("evidence.corrected", actor=by, reason=reason, trial=trial):
-        better = _create(
+        better = note(
             patient=evidence.patient,
             scheduled_scan=evidence.scheduled_scan,
             variable=evidence.variable,
@@ -89,7 +89,7 @@ def correct(
     return better
 
 
-def _create(
+def note(
     *,
     variable: str,
     value,
@@ -99,6 +99,7 @@ def _create(
     details: dict | None,
     **fields,
 ) -> Evidence:
+    """Keep a fact that was looked at before. Inside the action of a service."""
     if not source.strip():
         raise Invalid("source", "Say where this stands: the document, device or person.")
     try:

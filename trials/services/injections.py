@@ -17,6 +17,7 @@ from trials.models import (
     Batch,
     ClockReading,
     Delegation,
+    HeaderStatement,
     Injection,
     Scanner,
     ScheduledScan,
@@ -29,6 +30,7 @@ from trials.services import (
     batches,
     delegations,
     deviations,
+    evidence,
     moments,
     patients,
     queries,
@@ -37,6 +39,7 @@ from trials.services import (
     verdicts,
 )
 from trials.services.errors import Invalid, Refused
+from trials.stated import compared
 
 # A syringe is assayed within the day.
 LONGEST_TO_INJECTION = timedelta(hours=24)
@@ -64,12 +67,30 @@ class Given:
     scanner: Scanner | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Glucose:
+    """Plasma glucose measured before the injection."""
+
+    value: float
+    unit: str
+    measured_at: str
+
+
 def record(
-    scan: ScheduledScan, *, by: User, injected_by: User | None = None, despite: str = "", **given
+    scan: ScheduledScan,
+    *,
+    by: User,
+    injected_by: User | None = None,
+    despite: str = "",
+    glucose: Glucose | None = None,
+    is_difference_confirmed: bool = False,
+    **given,
 ) -> Injection:
     """Record the injection as it happened; what is outside the protocol becomes a deviation.
 
-    With the gate of the day red, `despite` says why it was given all the same.
+    With the gate of the day red, `despite` says why it was given all the same. Where the
+    images are there already and say otherwise, `is_difference_confirmed` says that the record
+    is as its source. A `glucose` measured for it becomes evidence of the scan.
     """
     permissions.require(by, "injection.record", scan)
     patients.require_participation(scan.patient)
@@ -89,6 +110,11 @@ def record(
         patients.hold_still(patient)
         locked = ScheduledScan.objects.select_for_update().get(pk=scan.pk)
         _require_injectable(locked)
+        columns = _columns(facts, scan)
+        confirmed = _differences(scan, columns)
+        _require_confirmed(confirmed, is_difference_confirmed)
+        if glucose:
+            _note_glucose(scan, glucose, by=by)
         reds = scan_day.reds(scan, day)
         if reds and not despite.strip():
             why = " ".join(one.sentence for one in reds)
@@ -102,7 +128,8 @@ def record(
             injected_by=injected_by or by,
             recorded_by=by,
             despite=despite.strip() if reds else "",
-            **_columns(facts, scan),
+            confirmed_differences=confirmed,
+            **columns,
         )
         if locked.state == ScheduledScan.State.SCHEDULED:
             locked.state = ScheduledScan.State.INJECTED
@@ -113,7 +140,9 @@ def record(
     return injection
 
 
-def correct(injection: Injection, *, reason: str, by: User, **given) -> Injection:
+def correct(
+    injection: Injection, *, reason: str, by: User, is_difference_confirmed: bool = False, **given
+) -> Injection:
     """Correct what was recorded; every version stays in the trail, and is judged anew."""
     permissions.require(by, "injection.record", injection)
     audit.require_reason(reason)
@@ -137,9 +166,13 @@ def correct(injection: Injection, *, reason: str, by: User, **given) -> Injectio
         columns = _columns(facts, scan)
         if all(getattr(locked, name) == value for name, value in columns.items()):
             raise Refused("nothing-changed", "This is what is recorded already.")
-        for name, value in (columns | {"version": locked.version + 1}).items():
+        confirmed = _differences(scan, columns)
+        if confirmed != locked.confirmed_differences:
+            _require_confirmed(confirmed, is_difference_confirmed)
+        columns |= {"confirmed_differences": confirmed, "version": locked.version + 1}
+        for name, value in columns.items():
             setattr(locked, name, value)
-        locked.save(update_fields=[*columns, "version"])
+        locked.save(update_fields=list(columns))
         _judge(locked)
     return locked
 
@@ -169,6 +202,44 @@ def _require_injectable(scan: ScheduledScan) -> None:
         raise Refused(
             "scan-cancelled", "This scan was cancelled: record it on the one in its place."
         )
+
+
+def _differences(scan: ScheduledScan, columns: dict) -> str:
+    """In sentences, what the headers of the scan's images say otherwise; empty if nothing."""
+    row = HeaderStatement.objects.filter(scheduled_scan=scan).first()
+    if row is None:
+        return ""
+    found = compared(row.stated, Injection(**columns).given, scan.planned_scan.tolerances)
+    return " ".join(one.sentence for one in found if not one.agrees)
+
+
+def _require_confirmed(differences: str, is_confirmed: bool) -> None:
+    if differences and not is_confirmed:
+        raise Invalid(
+            "is_difference_confirmed",
+            f"{differences} Look at the source again: correct what is wrong here, or confirm "
+            "that the record is as its source.",
+        )
+
+
+def _note_glucose(scan: ScheduledScan, glucose: Glucose, *, by: User) -> None:
+    """Keep the glucose as evidence of the scan. Inside the action that records the injection."""
+    try:
+        evidence.note(
+            patient=scan.patient,
+            scheduled_scan=scan,
+            variable="glucose",
+            value=glucose.value,
+            unit=glucose.unit,
+            observed_at=glucose.measured_at,
+            is_study_specific=True,
+            source="record of the injection",
+            details=None,
+            recorded_by=by,
+        )
+    except Invalid as error:
+        field = {"unit": "glucose_unit", "observed_at": "glucose_at"}.get(error.field, "glucose")
+        raise Invalid(field, error.message) from error
 
 
 def _check(given: Given, scan: ScheduledScan) -> None:

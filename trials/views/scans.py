@@ -105,6 +105,7 @@ def scan(request: HttpRequest, pk: int) -> HttpResponse:
         "patient": row.patient,
         "injection": _injection(row),
         "uptake": selectors_day.uptake(row),
+        "statement": None if _injection(row) else selectors_day.statement_of(row),
         "may": may,
         "gates": _gates(row),
         "facts": evidence.facts_of(row.patient, scheduled_scan=row),
@@ -117,6 +118,7 @@ def scan(request: HttpRequest, pk: int) -> HttpResponse:
         context["conditions"] = scan_day.conditions(row, day)
     if context["injection"]:
         context["judgements"] = injections.judgements(context["injection"])
+        context["beside"] = selectors_day.beside(row)
         context["scanner_problems"] = selectors_day.scanner_problems(context["injection"])
     if may["eligibility_view"]:
         context["assessed"] = _assessed(row)
@@ -169,7 +171,10 @@ def injection_new(request: HttpRequest, pk: int) -> HttpResponse:
     row = _scan(request, pk, "injection.record")
     day = selectors_day.likely(row, by=request.user)
     form = InjectionForm(
-        sent(request), site=row.patient.site, initial=selectors_day.prefilled(row, day)
+        sent(request),
+        site=row.patient.site,
+        statement=selectors_day.statement_of(row),
+        initial=selectors_day.prefilled(row, day),
     )
 
     def record(found: dict) -> str:
@@ -196,7 +201,10 @@ def injection_correct(request: HttpRequest, pk: int) -> HttpResponse:
     if found is None:
         raise Http404
     form = InjectionCorrectionForm(
-        sent(request), site=row.patient.site, initial=selectors_day.as_recorded(found)
+        sent(request),
+        site=row.patient.site,
+        statement=selectors_day.statement_of(row),
+        initial=selectors_day.as_recorded(found),
     )
 
     def correct(given: dict) -> str:

@@ -23,6 +23,7 @@ SCANS = ScheduledScan.objects.select_related(
     "planned_scan__version",
     "injection__recorded_by",
     "injection__injected_by",
+    "header_statement",
 )
 
 
@@ -84,6 +85,8 @@ class ScanInjection(Endpoint):
         """Record the injection as it happened; what is outside the protocol becomes a deviation."""
         scan = scheduled_for(request, "injection.record", pk)
         given = _named(asked(request, serializers.RecordInjection), scan)
+        glucose = given.pop("glucose")
+        given["glucose"] = injections.Glucose(**glucose) if glucose else None
         injection = injections.record(scan, **given, by=request.user)
         return self.show(injection, serializers.Injection, status=201)
 
