@@ -20,6 +20,7 @@ would hold is a candidate, never a number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
@@ -493,6 +494,11 @@ def _factors(
     header = headers[0]
     at = [decayed(activity, elapsed=one, half_life=half_life) for one in timing.elapsed]
     per_becquerel = tuple(weight_activity_factor(weight, one) for one in at)
+    if any(not 0 < one < math.inf for one in per_becquerel):
+        raise SuvRefused(
+            "factor-impossible",
+            f"Patient's Weight (0010,1030) of {weight:g} kg over {at[0]:g} Bq is no factor.",
+        )
     if header.units == "BQML":
         # The private Philips factors belong to counts; with Bq/mL they are never applied.
         return per_becquerel, "g/Bq", (), []

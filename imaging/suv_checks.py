@@ -176,13 +176,13 @@ def half_life(item: Radiopharmaceutical, policy: Policy) -> tuple[float, tuple[s
             "half-life-missing",
             f"Radionuclide Half Life (0018,1075) must be positive, got {value}.",
         )
-    if policy != "witnesses":
-        return value, ()
     low, high = HALF_LIFE_S
     if not low <= value <= high:
         raise SuvRefused(
             "half-life-implausible", f"Radionuclide Half Life (0018,1075) is {value:g} s."
         )
+    if policy != "witnesses":
+        return value, ()
     if item.nuclide is None:
         return value, ("nuclide-unverified",)
     if abs(value / HALF_LIFE[item.nuclide] - 1) > HALF_LIFE_TOLERANCE:

@@ -32,6 +32,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "in the headers confirms that the pixel values refer to them.",
         "series-time-rewritten": "Series Time is later than the acquisition; another witness "
         "was used, confirmed by a second one.",
+        "witness-contradicts": "A witness contradicts the instant that this policy takes the "
+        "pixel values to refer to; it would be for a person to decide.",
         "incomplete": "Number of Slices (0054,0081) counts more slices than there are: what "
         "lies in those that are missing was not measured.",
         "dose-in-megabecquerel": "Radionuclide Total Dose was below 10 kBq and was read as MBq.",

@@ -229,6 +229,44 @@ def test_qiba_believes_series_time_unless_it_is_later(header):
     assert suvbw_scale([private], policy="qiba").decay_seconds == 3660.0
 
 
+@pytest.mark.parametrize("weight", [1e308, 1e-320])
+def test_qiba_takes_any_weight_but_gives_no_number_that_is_none(header, weight):
+    verdict = assess([replace(header, patient_weight=weight)], policy="qiba")
+    assert (verdict.status, verdict.code) == ("REFUSED", "factor-impossible")
+
+
+@pytest.mark.parametrize("policy", ["ibsi", "qiba"])
+def test_a_contradicting_witness_flags_the_number_of_a_compared_policy(header, policy):
+    # DF 1.2 puts the reference 1732.4 - 449.9 s earlier: 1.2 = 2^(1732.4/6586.2).
+    verdict = assess([replace(header, decay_factor=1.2)], policy=policy)
+    assert (verdict.status, verdict.scale.flags) == ("COMPUTED-FLAGGED", ("witness-contradicts",))
+    assert verdict.scale.factor == pytest.approx(FACTOR, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "policy", "code", "message"),
+    [
+        ({"series_date": None}, "qiba", "series-date-missing", "Series Date (0008,0021)"),
+        ({"series_time": None}, "qiba", "series-time-missing", "Series Time (0008,0031)"),
+        (
+            {"acquisition_date": None},
+            "qiba",
+            "acquisition-date-missing",
+            "Acquisition Date (0008,0022)",
+        ),
+        (
+            {"acquisition_time": None, "acquisition_date": None},
+            "ibsi",
+            "acquisition-time-missing",
+            "Acquisition Time (0008,0032)",
+        ),
+    ],
+)
+def test_a_policy_names_the_date_or_the_time_that_it_lacks(header, change, policy, code, message):
+    verdict = assess([replace(header, **change)], policy=policy)
+    assert (verdict.code, verdict.message) == (code, f"{message} is missing.")
+
+
 def test_ibsi_on_ge_takes_frame_reference_time_as_the_start(header):
     ge = replace(header, manufacturer="GE MEDICAL SYSTEMS", frame_reference_time=300000.0)
     assert suvbw_scale([ge], policy="ibsi").decay_seconds == 3660.0
