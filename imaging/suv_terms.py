@@ -20,7 +20,7 @@ Status = Literal["COMPUTED", "COMPUTED-FLAGGED", "REVIEW", "REFUSED"]
 # Name and version of each policy, as every number carries them.
 POLICIES: Mapping[Policy, tuple[str, str]] = MappingProxyType(
     {
-        "witnesses": ("TrialTrace five witnesses", "2"),
+        "witnesses": ("TrialTrace five witnesses", "3"),
         "ibsi": ("IBSI-SUV 3.0.1", "1"),
         "qiba": ("QIBA vendor-neutral pseudo-code 2018-06-26", "1"),
     }

@@ -82,7 +82,7 @@ def test_derivation_is_json_and_names_every_input(header):
     assert inputs["Decay Factor"] == ("(0054,1321)", [1.048483, 1.048483], "")
     assert (derivation["policy"], derivation["policy_version"]) == (
         "TrialTrace five witnesses",
-        "2",
+        "3",
     )
 
 
