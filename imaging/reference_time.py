@@ -29,6 +29,7 @@ from datetime import datetime, time, timedelta
 from statistics import median
 from typing import Literal
 
+from imaging.completeness import is_incomplete, missing_slices
 from imaging.headers import PetHeader
 
 DAY = 86400.0
@@ -137,12 +138,6 @@ def judged(
         return tuple(witnesses)
     tolerance = tolerance_of(half_life)
     return tuple(_judge(one, offset, tolerance) for one in witnesses)
-
-
-def is_incomplete(headers: Sequence[PetHeader]) -> bool:
-    """Whether Number of Slices (0054,0081) counts more slices than there are."""
-    announced = headers[0].number_of_slices
-    return announced is not None and len(headers) < announced
 
 
 def frame_zeros(headers: Sequence[PetHeader], half_life: float) -> list[float] | None:
@@ -447,8 +442,8 @@ def _from_series_time(
         doubt = "reference-time-disputed", message
     elif not confirmed and is_incomplete(headers):
         message = (
-            f"Only {len(headers)} of {headers[0].number_of_slices} slices are there, and nothing "
-            "but Series Time (0008,0031) says what instant the pixel values refer to."
+            "Nothing but Series Time (0008,0031) says what instant the pixel values refer to, "
+            f"and slices are missing: {missing_slices(headers)}."
         )
         doubt = "reference-time-uncorroborated", message
     flags = () if confirmed or against else ("reference-time-uncorroborated",)

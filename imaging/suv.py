@@ -35,6 +35,7 @@ from imaging.administration import (
     seconds_since_injection,
 )
 from imaging.compared_policies import ibsi_reference, qiba_reference
+from imaging.completeness import is_incomplete
 from imaging.headers import Instant, PetHeader, Radiopharmaceutical
 from imaging.normalisations import (
     NEEDS_SEX,
@@ -47,7 +48,6 @@ from imaging.reference_time import (
     Reference,
     Witness,
     average_time,
-    is_incomplete,
     reference_time,
     testimony,
 )

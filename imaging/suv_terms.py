@@ -34,8 +34,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "was used, confirmed by a second one.",
         "witness-contradicts": "A witness contradicts the instant that this policy takes the "
         "pixel values to refer to; it would be for a person to decide.",
-        "incomplete": "Number of Slices (0054,0081) counts more slices than there are: what "
-        "lies in those that are missing was not measured.",
+        "incomplete": "Slices are missing: Number of Slices (0054,0081) counts more than there "
+        "are, or places or instance numbers have a gap. What lies in them was not measured.",
         "dose-in-megabecquerel": "Radionuclide Total Dose was below 10 kBq and was read as MBq.",
         "weight-in-grams": "Patient's Weight was 1000 or more and was read as grams.",
         "size-in-centimetres": "Patient's Size was above 3 and was read as centimetres.",
