@@ -34,6 +34,8 @@ from imaging.headers import PetHeader
 
 DAY = 86400.0
 SAME_INSTANT = 1.0
+# Vendors whose old exports repeat the start of the scan as Acquisition Time of every slice.
+STANDING = frozenset({"GE", "Philips"})
 # Slices of one series that disagree by more have no common zero.
 SPREAD = 2.0
 # In s: nothing is counted in less, and less would be no number of decays.
@@ -280,10 +282,32 @@ def clock_of(headers: Sequence[PetHeader]) -> Literal["runs", "still", "unsure"]
     vendor = vendor_of(headers[0].manufacturer)
     frames, starts = [_frame_start(one, vendor) for one in headers], _starts(headers)
     moves = max(starts) - min(starts) > SAME_INSTANT
-    if vendor not in {"GE", "Philips"} or moves or max(frames) <= SAME_INSTANT:
+    if vendor not in STANDING or moves or max(frames) <= SAME_INSTANT:
         return "runs"
     repeats = all(abs(start) <= SAME_INSTANT for start in starts)
     return "still" if repeats or max(frames) - min(frames) > SPREAD else "unsure"
+
+
+def may_stand_still(headers: Sequence[PetHeader]) -> bool:
+    """Whether Acquisition Time can't be trusted to be that of each slice's own frame.
+
+    So it is where the frames of any vendor are seen to move on under one Acquisition Time, and
+    on a single bed of a vendor whose clock is known to stand, unless it is as far from Series
+    Time or the private start of scan as the frame is.
+    """
+    frames = [(one.frame_reference_time or 0.0) / 1000 for one in headers]
+    clocks = [one.acquisition_time for one in headers if one.acquisition_time is not None]
+    runs = any(abs(seconds_between(clock, clocks[0])) > SAME_INSTANT for clock in clocks)
+    if runs or max(frames) - min(frames) > SPREAD:
+        return not runs
+    vendor = vendor_of(headers[0].manufacturer)
+    frame = max(_frame_start(one, vendor) for one in headers)
+    if vendor not in STANDING or frame <= SAME_INSTANT:
+        return False
+    if headers[0].series_time is None:
+        return True
+    zero, private = _starts(headers)[0] - frame, _private_start(headers[0]).offset
+    return abs(zero) > SPREAD and (private is None or abs(zero - private) > SPREAD)
 
 
 def _frame_start(header: PetHeader, vendor: Vendor) -> float:
@@ -316,7 +340,7 @@ def _frame_reference(headers: Sequence[PetHeader], half_life: float) -> Witness:
     if vendor == "other":
         zeros = frame_zeros(headers, half_life)
         note = "as the standard means it; what this vendor writes there is not known"
-        return Witness("F", name, median(zeros) if zeros else None, "void", note)
+        return _voided(_agreed("F", name, zeros or [math.inf]), note)
     pairs = zip(headers, _starts(headers), strict=True)
     offsets = [_frame_zero(header, start, vendor, half_life) for header, start in pairs]
     known = [offset for offset in offsets if offset is not None]
@@ -411,8 +435,8 @@ def _judge(witness: Witness, chosen: float, tolerance: float) -> Witness:
             witness, says="agrees" if witness.offset >= chosen - SAME_INSTANT else "void"
         )
     against = 0.0 if witness.key == "D'" else chosen
-    # S and P are clocks and D' a difference: none is smeared by the decay.
-    limit = SPREAD if witness.key in {"S", "P", "D'"} else tolerance
+    # D' is a difference of two clocks, for which suv.md 3.5 has no more than the spread.
+    limit = SPREAD if witness.key == "D'" else tolerance
     far = abs(witness.offset - against) > limit
     return replace(witness, says="contradicts" if far else "agrees")
 

@@ -137,13 +137,95 @@ def test_decayed_by_hand_none_start_and_admin_agree(header):
 
 
 def test_uncorrected_yet_corrected_is_for_a_person(header):
-    both = replace(header, decay_correction="NONE")
-    verdict = assess([both])
+    verdict = assess([replace(header, decay_correction="NONE")])
     assert (verdict.status, verdict.code) == ("REVIEW", "decay-correction-contradictory")
-    assert (verdict.scale, verdict.candidate, verdict.attribute) == (None, None, "(0054,1102)")
-    philips = replace(both, units="CNTS", philips_suv_factor=0.0005)
-    assert assess([philips]).candidate.factor == 0.0005
-    assert assess([replace(philips, philips_suv_factor=0.0)]).status == "REFUSED"
+    assert (verdict.scale, verdict.attribute) == (None, "(0054,1102)")
+    candidate = verdict.candidate
+    assert candidate.factor == pytest.approx(FACTOR, rel=1e-8)
+    assert (candidate.status, candidate.decay_correction) == ("REVIEW", "NONE")
+    assert {i.value for i in candidate.inputs if i.tag == "(0054,1102)"} == {"NONE"}
+
+
+@pytest.mark.parametrize(
+    ("change", "factor"),
+    [
+        ({"units": "CNTS", "philips_suv_factor": 0.0005}, 0.0005),
+        ({"units": "CNTS", "philips_activity_factor": 2.0}, 2 * FACTOR),
+        ({"units": "GML"}, 1.0),
+        ({"units": "GML", "patient_weight": None}, 1.0),
+        ({"decay_factor": 1.2}, FACTOR),
+    ],
+)
+def test_a_contradictory_decay_correction_always_has_a_candidate(header, change, factor):
+    verdict = assess([replace(header, decay_correction="NONE", **change)])
+    assert (verdict.status, verdict.code) == ("REVIEW", "decay-correction-contradictory")
+    assert verdict.candidate.factor == pytest.approx(factor, rel=1e-8)
+
+
+@pytest.mark.parametrize("units", ["BQML", "CNTS"])
+@pytest.mark.parametrize(
+    ("change", "item", "code"),
+    [
+        ({"patient_weight": None}, {}, "weight-missing"),
+        ({"patient_weight": 0.0}, {}, "weight-missing"),
+        ({}, {"total_dose": None}, "dose-missing"),
+        ({}, {"half_life": None}, "half-life-missing"),
+    ],
+)
+def test_a_contradictory_decay_correction_needs_what_every_number_needs(
+    header, units, change, item, code
+):
+    both = replace(header, decay_correction="NONE", units=units, philips_suv_factor=0.0005)
+    verdict = assess([with_item(replace(both, **change), **item)])
+    assert (verdict.status, verdict.code, verdict.candidate) == ("REFUSED", code, None)
+
+
+def test_a_contradictory_decay_correction_of_counts_needs_a_scale_factor(header):
+    counts = replace(header, decay_correction="NONE", units="CNTS", philips_suv_factor=0.0)
+    assert assess([counts]).code == "scale-factor-missing"
+
+
+def test_uncorrected_slices_under_a_still_clock_are_for_a_person(header):
+    # Four beds by Frame Reference Time, all "acquired" at 11:00.
+    verdict = assess(uncorrected(header, acquisition_time=time(11)))
+    assert (verdict.status, verdict.code) == ("REVIEW", "acquisition-time-still")
+    assert (verdict.attribute, len(verdict.candidate.factors)) == ("(0008,0032)", 4)
+    assert assess(uncorrected(header)).status == "COMPUTED"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        # 11:06 less 360 s is Series Time, or the private start: the clock goes with the bed.
+        ({}, "COMPUTED"),
+        ({"series_time": time(11, 2), "vendor_scan_time": "11:00"}, "COMPUTED"),
+        ({"series_time": time(11, 2)}, "REVIEW"),
+        ({"acquisition_time": time(11)}, "REVIEW"),
+        ({"acquisition_time": time(11), "manufacturer": "SIEMENS"}, "COMPUTED"),
+        ({"acquisition_time": time(11), "frame_reference_time": 0.0}, "COMPUTED"),
+        ({"series_time": None}, "REVIEW"),
+    ],
+)
+def test_a_single_uncorrected_bed_needs_its_clock_vouched_for(header, change, status):
+    if "vendor_scan_time" in change:
+        change = change | {"vendor_scan_time": Instant(datetime(2026, 3, 1, 11))}
+    (bed, *_) = uncorrected(header)
+    ge = {"manufacturer": "GE MEDICAL SYSTEMS", "acquisition_time": time(11, 6)}
+    verdict = assess([replace(bed, **ge | {"frame_reference_time": 360000.0} | change)])
+    assert (verdict.status, verdict.code) == (
+        status,
+        "acquisition-time-still" if status == "REVIEW" else "",
+    )
+
+
+def test_suv_that_is_not_decay_corrected_is_for_a_person(header):
+    corrected = tuple(one for one in header.corrected_image if one != "DECY")
+    raw = replace(header, units="GML", decay_correction="NONE", corrected_image=corrected)
+    verdict = assess([raw])
+    assert (verdict.status, verdict.code) == ("REVIEW", "suv-not-decay-corrected")
+    assert (verdict.candidate.factor, verdict.attribute) == (1.0, "(0054,1102)")
+    # IBSI-SUV takes GML as it is, whatever Decay Correction says.
+    assert suvbw_scale([raw], policy="ibsi").factor == 1.0
 
 
 # Verdicts
