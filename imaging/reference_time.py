@@ -459,9 +459,10 @@ def _from_series_time(
     confirmed = any(w.says == "agrees" for w in table[2:])
     doubt = None
     if against:
+        names = " and ".join(against)
         message = (
-            f"{' and '.join(against)} contradict(s) Series Time (0008,0031) as the instant the "
-            "pixel values refer to."
+            f"{names[0].upper()}{names[1:]} contradict{'s' * (len(against) == 1)} Series Time "
+            "(0008,0031) as the instant the pixel values refer to."
         )
         doubt = "reference-time-disputed", message
     elif not confirmed and is_incomplete(headers):
