@@ -538,3 +538,67 @@ def test_an_orphan_is_named_and_an_owned_element_is_none(dataset):
     assert pet_header(dataset).unreadable == ("(7053,1000)", "(7053,1009)")
     dataset.add_new((0x7053, 0x0010), "LO", "Philips PET Private Group")
     assert pet_header(dataset).unreadable == ()
+
+
+# What a scale says beside its factor
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, ("F-18", 6586.2, INJECTED_AT_11, INJECTED, 3600.0, 370e6, 70.0)),
+        (
+            {"decay_correction": "ADMIN"},
+            ("F-18", 6586.2, INJECTED, INJECTED, 0.0, 370e6, 70.0),
+        ),
+        (
+            {"decay_correction": "NONE", "corrected_image": ("ATTN",)},
+            ("F-18", 6586.2, None, INJECTED, None, 370e6, 70.0),
+        ),
+        ({"units": "GML"}, ("F-18", None, None, None, None, None, None)),
+        ({"units": "GML", "suv_type": "LBM"}, ("F-18", None, None, None, None, None, 70.0)),
+    ],
+)
+@pytest.mark.parametrize("policy", ["witnesses", "ibsi"])
+def test_a_scale_holds_what_it_was_computed_from(header, change, expected, policy):
+    told = replace(header, **change)
+    scale = suvbw_scale([told], policy=policy)
+    found = (
+        scale.nuclide,
+        scale.half_life,
+        scale.reference and scale.reference.replace(microsecond=0),
+        scale.injection and scale.injection.replace(microsecond=0),
+        scale.decay_seconds and round(scale.decay_seconds, 1),
+        scale.injected_activity,
+        scale.weight,
+    )
+    assert found == expected
+    assert (scale.policy, scale.units) == (policy, told.units)
+    assert scale.decay_correction == told.decay_correction
+
+
+def test_a_derivation_has_every_part_in_its_place(header):
+    scale = suvbw_scale([replace(header, patient_weight=70000.0)])
+    told = scale.derivation()
+    assert told["reference"] == "2026-03-01T11:00:00"
+    assert told["injection"] == "2026-03-01T10:00:00"
+    assert told["factors"] == []
+    assert told["flags"][0]["code"] == "weight-in-grams"
+    assert told["flags"][0]["meaning"].startswith("Patient's Weight was 1000 or more")
+    assert told["adaptations"] == [
+        {"code": "weight-in-grams", "meaning": "Patient's Weight was divided by a thousand."}
+    ]
+    assert told["witnesses"][0] == {
+        "key": "S",
+        "name": "Series Time",
+        "offset": 0.0,
+        "says": "reference",
+        "note": "",
+    }
+    assert told["inputs"][0] == {
+        "name": "Units",
+        "tag": "(0054,1001)",
+        "value": "BQML",
+        "unit": "",
+    }
+    assert (told["factor"], told["status"]) == (scale.factor, "COMPUTED-FLAGGED")
