@@ -11,7 +11,8 @@ UV := uv==0.13.9
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PY) -m pytest -p config.pytest_stack \
 	-p pytest_django.plugin -p pytest_playwright.pytest_playwright -p _hypothesis_pytestplugin
 
-.PHONY: help setup setup-dev demo serve stop test check static-check faults faults-short bench fuzz lock schema reference-data
+.PHONY: help setup setup-dev demo serve stop test check static-check faults faults-short bench fuzz mutate lock schema \
+	reference-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +74,13 @@ reference-data: setup-dev ## real PET headers from the package index, into refer
 
 fuzz: setup-dev ## throw broken and hostile files at the intake
 	@$(PYTEST) -m fuzz tests
+
+# Its progress is one line of carriage returns; the score and what survived come after it.
+mutate: setup-dev ## plant faults in the SUV modules, and tell those that no test finds
+	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 HYPOTHESIS_PROFILE=mutate $(VENV)/bin/mutmut run > mutants.log 2>&1 || \
+		{ tr '\r' '\n' < mutants.log | tail -n 20; exit 1; }
+	@tr '\r' '\n' < mutants.log | tail -n 3
+	@$(VENV)/bin/mutmut results
 
 schema: setup ## write config/openapi.yaml anew
 	@$(PY) -m config.check --write-schema

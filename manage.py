@@ -23,4 +23,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        # 128 and the number of the signal, as a shell has it; a traceback tells nobody more.
+        sys.exit(130)

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from statistics import median
+from typing import Literal
 
 from imaging.headers import PetHeader
 from imaging.reference_time import (
+    DAY,
     SAME_INSTANT,
     Reference,
     frame_zeros,
@@ -35,17 +37,12 @@ def ibsi_reference(headers: Sequence[PetHeader], *, half_life: float) -> Referen
     starts = _acquisitions(headers)
     series = _at(header.series_date, header.series_time)
     if not starts:
-        return _none(headers, half_life, "acquisition-time-missing", "Acquisition Time (0008,0032)")
+        return _none(headers, half_life, *_missing(headers, "acquisition"))
     if series is not None and abs((min(starts) - series).total_seconds()) <= SAME_INSTANT:
         return _chosen(headers, series, half_life)
     zero = _by_frame_reference(headers, starts, half_life)
     if zero is None:
-        return _none(
-            headers,
-            half_life,
-            "frame-reference-missing",
-            "Frame Reference Time (0054,1300) or Actual Frame Duration (0018,1242)",
-        )
+        return _none(headers, half_life, "frame-reference-missing", _NO_FRAME_REFERENCE)
     return _chosen(headers, zero, half_life)
 
 
@@ -59,9 +56,9 @@ def qiba_reference(headers: Sequence[PetHeader], *, half_life: float) -> Referen
     starts = _acquisitions(headers)
     series = _at(header.series_date, header.series_time)
     if not starts:
-        return _none(headers, half_life, "acquisition-time-missing", "Acquisition Time (0008,0032)")
+        return _none(headers, half_life, *_missing(headers, "acquisition"))
     if series is None:
-        return _none(headers, half_life, "series-time-missing", "Series Time (0008,0031)")
+        return _none(headers, half_life, *_missing(headers, "series"))
     if series <= min(starts):
         return _chosen(headers, series, half_life)
     is_ge = vendor_of(header.manufacturer) == "GE"
@@ -77,13 +74,15 @@ def _by_frame_reference(
     """Acquisition - Frame Reference Time, with the average time added unless GE wrote it."""
     if any(not header.frame_reference_time for header in headers):
         return None
+    offsets = [-(header.frame_reference_time or 0.0) / 1000.0 for header in headers]
+    if max(map(abs, offsets)) > DAY:
+        return None
     if vendor_of(headers[0].manufacturer) == "GE":
-        offsets = [-(header.frame_reference_time or 0.0) / 1000.0 for header in headers]
         pairs = zip(starts, offsets, strict=True)
         return _median([start + timedelta(seconds=offset) for start, offset in pairs])
     zeros = frame_zeros(headers, half_life)
     series = _at(headers[0].series_date, headers[0].series_time)
-    if zeros is None or series is None:
+    if zeros is None or series is None or max(map(abs, zeros)) > DAY:
         return None
     return series + timedelta(seconds=median(zeros))
 
@@ -107,8 +106,26 @@ def _chosen(headers: Sequence[PetHeader], instant: datetime, half_life: float) -
     witnesses = testimony(headers, half_life)
     series = headers[0].series_time
     offset = seconds_between(instant.time(), series) if series else None
-    return Reference(instant, None, judged(witnesses, offset, half_life))
+    table = judged(witnesses, offset, half_life)
+    against = any(one.says == "contradicts" for one in table)
+    return Reference(instant, None, table, ("witness-contradicts",) * against)
 
 
-def _none(headers: Sequence[PetHeader], half_life: float, code: str, attributes: str) -> Reference:
-    return Reference(None, (code, f"{attributes} is missing."), testimony(headers, half_life))
+def _none(headers: Sequence[PetHeader], half_life: float, code: str, message: str) -> Reference:
+    return Reference(None, (code, message), testimony(headers, half_life))
+
+
+_TAGS = {"series": ("0008,0021", "0008,0031"), "acquisition": ("0008,0022", "0008,0032")}
+_NO_FRAME_REFERENCE = (
+    "Frame Reference Time (0054,1300) or Actual Frame Duration (0018,1242) is missing, or is "
+    "none of a frame on the day of the scan."
+)
+
+
+def _missing(
+    headers: Sequence[PetHeader], kind: Literal["series", "acquisition"]
+) -> tuple[str, str]:
+    """Code and sentence of a date or a time that a slice lacks; the time comes first."""
+    lacks_time = any(getattr(one, f"{kind}_time") is None for one in headers)
+    part, tag = ("time", _TAGS[kind][1]) if lacks_time else ("date", _TAGS[kind][0])
+    return f"{kind}-{part}-missing", f"{kind.title()} {part.title()} ({tag}) is missing."

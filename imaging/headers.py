@@ -18,6 +18,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Self, TypeVar
 
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
+from pydicom.sequence import Sequence
 
 from trials.decay import HALF_LIFE
 
@@ -69,6 +71,17 @@ _SYMBOL_BY_NAME = {
     "terbium": "Tb",
     "lutetium": "Lu",
 }
+
+
+# What pydicom raises for a value that is not what its representation says.
+_UNREADABLE = (
+    BytesLengthException,
+    ValueError,
+    TypeError,
+    OverflowError,
+    NotImplementedError,
+    OSError,
+)
 
 
 class HeaderError(ValueError):
@@ -310,19 +323,23 @@ class _Reader:
         return self._read(keyword, self.text(keyword), _zone)
 
     def items(self, keyword: str) -> list[_Reader]:
-        return [_Reader(item, self.unreadable) for item in self._value(keyword) or []]
+        found = self._value(keyword)
+        if found and not isinstance(found, Sequence):
+            self.unreadable.append(keyword)
+            return []
+        return [_Reader(item, self.unreadable) for item in found or []]
 
     def private(self, group: int, creator: str, element: int) -> str:
         """Text of a private element, in whichever block its creator reserved."""
-        for reserved in self.ds.group_dataset(group):
-            if reserved.tag.element <= 0xFF and _plain(reserved.value).strip() == creator:
-                tag = (group, (reserved.tag.element << 8) | element)
-                return _plain(self.ds[tag].value) if tag in self.ds else ""
+        for block in (one for one in self._elements(group) if 0x10 <= one <= 0xFF):
+            if _plain(self._value(f"({group:04x},{block:04x})", (group, block))) == creator:
+                tag = (group, (block << 8) | element)
+                return _plain(self._value(f"({group:04x},xx{element:02x})", tag))
         return ""
 
     def note_orphans(self, group: int, elements: tuple[int, ...]) -> None:
         """Note private elements as unreadable whose block nobody reserved: they are nobody's."""
-        present = [one.tag.element for one in self.ds.group_dataset(group)]
+        present = self._elements(group)
         reserved = {one for one in present if 0x10 <= one <= 0xFF}
         self.unreadable += [
             f"({group:04x},{one:04x})"
@@ -338,13 +355,19 @@ class _Reader:
         keyword = f"({group:04x},xx{element:02x})"
         return self._read(keyword, self.private(group, creator, element), _instant)
 
-    def _value(self, keyword: str) -> Any:
-        # pydicom converts at first access, and raises these for text that is no number.
+    def _elements(self, group: int) -> list[int]:
+        """Element numbers of a group, without a look at their values."""
+        return sorted(tag.element for tag in self.ds.keys() if tag.group == group)  # noqa: SIM118
+
+    def _value(self, keyword: str, tag: tuple[int, int] | None = None) -> Any:
+        # pydicom converts at first access, and raises these for text that is no number, for
+        # bytes that do not divide into numbers, and for a sequence that is none.
         try:
-            return self.ds.get(keyword)
-        except (ValueError, TypeError, OverflowError, NotImplementedError):
+            found = self.ds.get(tag or keyword)
+        except _UNREADABLE:
             self.unreadable.append(keyword)
             return None
+        return found.value if tag and found is not None else found
 
     def _read(self, keyword: str, text: str, convert: Callable[[str], T]) -> T | None:
         if not text:

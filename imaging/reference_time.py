@@ -29,12 +29,17 @@ from datetime import datetime, time, timedelta
 from statistics import median
 from typing import Literal
 
+from imaging.completeness import is_incomplete, missing_slices
 from imaging.headers import PetHeader
 
 DAY = 86400.0
 SAME_INSTANT = 1.0
+# Vendors whose old exports repeat the start of the scan as Acquisition Time of every slice.
+STANDING = frozenset({"GE", "Philips"})
 # Slices of one series that disagree by more have no common zero.
 SPREAD = 2.0
+# In s: nothing is counted in less, and less would be no number of decays.
+SHORTEST_FRAME = 1e-6
 # Half a percent of SUV: 47 s for fluorine-18, 29 s for gallium-68.
 SUV_TOLERANCE = 0.005
 # From 11.5 h on a whole day is no longer told apart by the upper bound of two half-lives.
@@ -105,13 +110,15 @@ def reference_time(headers: Sequence[PetHeader], *, half_life: float) -> Referen
 
 
 def testimony(headers: Sequence[PetHeader], half_life: float | None) -> tuple[Witness, ...]:
-    """What each witness says, before anything is judged: S, A, P, F, D (or D') and Z.
+    """What each witness says, before anything is judged: S, A, P, F, D and Z.
 
-    Where Series Time is missing there is nothing to count from, and each says so.
+    Where Acquisition Time stands still, F and D hang on it and are void; D', which asks the
+    two of one frame and no clock, then stands beside them. Where Series Time is missing there
+    is nothing to count from, and each says so.
     """
     if headers[0].series_time is None:
         note = "no Series Time to count from"
-        absent = Witness("S", "Series Time", None, "absent")
+        absent = Witness("S", "Series Time", None, "absent", "missing")
         return (absent, *(Witness(k, name, None, "void", note) for k, name in _OTHERS))
     if any(h.acquisition_time is None for h in headers):
         return (
@@ -133,12 +140,6 @@ def judged(
         return tuple(witnesses)
     tolerance = tolerance_of(half_life)
     return tuple(_judge(one, offset, tolerance) for one in witnesses)
-
-
-def is_incomplete(headers: Sequence[PetHeader]) -> bool:
-    """Whether Number of Slices (0054,0081) counts more slices than there are."""
-    announced = headers[0].number_of_slices
-    return announced is not None and len(headers) < announced
 
 
 def frame_zeros(headers: Sequence[PetHeader], half_life: float) -> list[float] | None:
@@ -220,6 +221,8 @@ _OTHERS = (
     ("D", "Decay Factor"),
     ("Z", "Decay Correction DateTime"),
 )
+_BY_FRAMES = _OTHERS[2:4]
+STILL = "Acquisition Time stands still while the frames move on"
 
 
 def _missing(headers: Sequence[PetHeader]) -> tuple[str, str] | None:
@@ -243,36 +246,68 @@ def _disputed_date(header: PetHeader) -> tuple[str, str] | None:
 def _testimony(headers: Sequence[PetHeader], half_life: float | None) -> tuple[Witness, ...]:
     first = min(_starts(headers))
     count = f"{len(headers)} of {headers[0].number_of_slices or 'an unknown number of'} slices"
-    frozen = _is_frozen(headers)
-    if half_life is None:
-        note = "no half-life to count with"
-        by_decay = (
-            Witness("F", "Frame Reference Time", None, "void", note),
-            Witness("D", "Decay Factor", None, "void", note),
-        )
-    elif frozen:
-        by_decay = _frozen_frame_reference(), _frozen_decay_factor(headers, half_life)
-    else:
-        by_decay = _frame_reference(headers, half_life), _decay_factor(headers, half_life)
     return (
         Witness("S", "Series Time", 0.0, "agrees"),
         Witness("A", "earliest Acquisition Time", first, "agrees", count),
         _private_start(headers[0]),
-        *by_decay,
+        *_by_frames(headers, half_life),
         _decay_correction_instant(headers[0]),
     )
 
 
-def _is_frozen(headers: Sequence[PetHeader]) -> bool:
-    """Whether Acquisition Time repeats Series Time although the frames start later.
+def _by_frames(headers: Sequence[PetHeader], half_life: float | None) -> tuple[Witness, ...]:
+    """F and D, which count back from Acquisition Time; with D' where that stands still."""
+    if half_life is None:
+        note = "no half-life to count with"
+        return tuple(Witness(key, name, None, "void", note) for key, name in _BY_FRAMES)
+    found = _frame_reference(headers, half_life), _decay_factor(headers, half_life)
+    if clock_of(headers) != "still":
+        return found
+    void = tuple(_voided(one, STILL) if one.says != "absent" else one for one in found)
+    return *void, _frozen_decay_factor(headers, half_life)
 
-    Old GE and Philips exports do; there, acquisition minus Frame Reference Time is wrong by
-    up to 20 minutes.
+
+def _voided(witness: Witness, note: str) -> Witness:
+    return replace(witness, says="void", note=note)
+
+
+def clock_of(headers: Sequence[PetHeader]) -> Literal["runs", "still", "unsure"]:
+    """Whether Acquisition Time is one instant although the frames begin after one another.
+
+    Old GE and Philips exports repeat the start of the scan on every slice; there, acquisition
+    minus Frame Reference Time is wrong by up to 20 minutes. It is known where frames move on
+    under one Acquisition Time, or where that is Series Time and the frames begin later. One
+    bed alone can't tell.
     """
     vendor = vendor_of(headers[0].manufacturer)
-    if vendor not in {"GE", "Philips"} or any(abs(s) > SAME_INSTANT for s in _starts(headers)):
+    frames, starts = [_frame_start(one, vendor) for one in headers], _starts(headers)
+    moves = max(starts) - min(starts) > SAME_INSTANT
+    if vendor not in STANDING or moves or max(frames) <= SAME_INSTANT:
+        return "runs"
+    repeats = all(abs(start) <= SAME_INSTANT for start in starts)
+    return "still" if repeats or max(frames) - min(frames) > SPREAD else "unsure"
+
+
+def may_stand_still(headers: Sequence[PetHeader]) -> bool:
+    """Whether Acquisition Time can't be trusted to be that of each slice's own frame.
+
+    So it is where the frames of any vendor are seen to move on under one Acquisition Time, and
+    on a single bed of a vendor whose clock is known to stand, unless it is as far from Series
+    Time or the private start of scan as the frame is.
+    """
+    frames = [(one.frame_reference_time or 0.0) / 1000 for one in headers]
+    clocks = [one.acquisition_time for one in headers if one.acquisition_time is not None]
+    runs = any(abs(seconds_between(clock, clocks[0])) > SAME_INSTANT for clock in clocks)
+    if runs or max(frames) - min(frames) > SPREAD:
+        return not runs
+    vendor = vendor_of(headers[0].manufacturer)
+    frame = max(_frame_start(one, vendor) for one in headers)
+    if vendor not in STANDING or frame <= SAME_INSTANT:
         return False
-    return any(_frame_start(h, vendor) > SAME_INSTANT for h in headers)
+    if headers[0].series_time is None:
+        return True
+    zero, private = _starts(headers)[0] - frame, _private_start(headers[0]).offset
+    return abs(zero) > SPREAD and (private is None or abs(zero - private) > SPREAD)
 
 
 def _frame_start(header: PetHeader, vendor: Vendor) -> float:
@@ -285,7 +320,7 @@ def _frame_start(header: PetHeader, vendor: Vendor) -> float:
 def _private_start(header: PetHeader) -> Witness:
     name = "private start of scan"
     if header.vendor_scan_time is None or header.series_time is None:
-        return Witness("P", name, None, "absent")
+        return Witness("P", name, None, "absent", "no private start of scan is given")
     clock = header.vendor_scan_time.in_zone(header.utc_offset).time()
     return Witness("P", name, seconds_between(clock, header.series_time), "agrees")
 
@@ -293,29 +328,24 @@ def _private_start(header: PetHeader) -> Witness:
 def _decay_correction_instant(header: PetHeader) -> Witness:
     name = "Decay Correction DateTime"
     if header.decay_correction_datetime is None or header.series_time is None:
-        return Witness("Z", name, None, "absent")
+        return Witness("Z", name, None, "absent", "not given")
     clock = header.decay_correction_datetime.in_zone(header.utc_offset).time()
     return Witness("Z", name, seconds_between(clock, header.series_time), "agrees")
-
-
-def _frozen_frame_reference() -> Witness:
-    note = "Acquisition Time stands still while the frames move on"
-    return Witness("F", "Frame Reference Time", None, "void", note)
 
 
 def _frame_reference(headers: Sequence[PetHeader], half_life: float) -> Witness:
     name, vendor = "Frame Reference Time", vendor_of(headers[0].manufacturer)
     if any(h.frame_reference_time is None for h in headers):
-        return Witness("F", name, None, "absent")
+        return Witness("F", name, None, "absent", "missing on a slice")
     if vendor == "other":
         zeros = frame_zeros(headers, half_life)
         note = "as the standard means it; what this vendor writes there is not known"
-        return Witness("F", name, median(zeros) if zeros else None, "void", note)
+        return _voided(_agreed("F", name, zeros or [math.inf]), note)
     pairs = zip(headers, _starts(headers), strict=True)
     offsets = [_frame_zero(header, start, vendor, half_life) for header, start in pairs]
     known = [offset for offset in offsets if offset is not None]
     if len(known) < len(headers):
-        return Witness("F", name, None, "void", "a placeholder, or no frame duration")
+        return Witness("F", name, None, "void", "a placeholder, or no positive frame duration")
     return _agreed("F", name, known)
 
 
@@ -325,37 +355,52 @@ def _frame_zero(header: PetHeader, start: float, vendor: Vendor, half_life: floa
     It is the start of the frame (GE), its average time (Siemens, as the standard says) or its
     middle (Philips GEMINI TF: 13.8 s from the average for 30 minutes of fluorine-18).
     """
-    reference = (header.frame_reference_time or 0.0) / 1000
+    reference, written = (header.frame_reference_time or 0.0) / 1000, header.actual_frame_duration
+    duration = frame_duration(header)
     if vendor == "GE":
-        return start - reference
-    if not reference or not header.actual_frame_duration:
+        # It needs no duration, but one that is not positive belongs to no frame.
+        return start - reference if written is None or duration else None
+    if not reference or not duration:
         return None
-    duration = header.actual_frame_duration / 1000
     inside = duration / 2 if vendor == "Philips" else average_time(duration, half_life)
     return start + inside - reference
 
 
+def frame_duration(header: PetHeader) -> float | None:
+    """Actual Frame Duration (0018,1242) in s, None unless it is at least a microsecond."""
+    duration = (header.actual_frame_duration or 0.0) / 1000
+    return duration if duration >= SHORTEST_FRAME else None
+
+
 def _decay_elapsed(header: PetHeader, half_life: float) -> float | None:
     """Start of a frame after the reference in s by its Decay Factor; None if it says nothing."""
-    if header.decay_factor is None or header.decay_factor <= 1.00001:
+    duration = frame_duration(header)
+    if header.decay_factor is None or header.decay_factor <= 1.00001 or duration is None:
         return None
-    if not header.actual_frame_duration:
-        return None
-    average = average_time(header.actual_frame_duration / 1000, half_life)
-    return math.log2(header.decay_factor) * half_life - average
+    return math.log2(header.decay_factor) * half_life - average_time(duration, half_life)
 
 
-def _decay_factors(headers: Sequence[PetHeader], half_life: float) -> list[float] | None:
-    if vendor_of(headers[0].manufacturer) not in {"GE", "Siemens"}:
-        return None
+def _decay_elapsed_of_all(headers: Sequence[PetHeader], half_life: float) -> list[float] | None:
     elapsed = [_decay_elapsed(header, half_life) for header in headers]
     return None if None in elapsed else [e for e in elapsed if e is not None]
 
 
+def _silent_decay_factor(headers: Sequence[PetHeader]) -> str:
+    """Why no Decay Factor can be worked back; empty if it can."""
+    if vendor_of(headers[0].manufacturer) not in {"GE", "Siemens"}:
+        return "what this vendor writes there is 1, or not known"
+    if any(one.decay_factor is None for one in headers):
+        return "missing on a slice"
+    if any(frame_duration(one) is None for one in headers):
+        return "no positive frame duration"
+    return "1 on a slice" if any((one.decay_factor or 0) <= 1.00001 for one in headers) else ""
+
+
 def _decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
-    elapsed = _decay_factors(headers, half_life)
-    if elapsed is None:
-        return Witness("D", "Decay Factor", None, "absent")
+    silent = _silent_decay_factor(headers)
+    elapsed = _decay_elapsed_of_all(headers, half_life)
+    if silent or elapsed is None:
+        return Witness("D", "Decay Factor", None, "absent", silent)
     pairs = zip(_starts(headers), elapsed, strict=True)
     return _agreed("D", "Decay Factor", [start - since for start, since in pairs])
 
@@ -363,9 +408,10 @@ def _decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
 def _frozen_decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
     """Where the frames really start by Decay Factor, against Frame Reference Time."""
     name = "Decay Factor against Frame Reference Time"
-    elapsed = _decay_factors(headers, half_life)
-    if elapsed is None:
-        return Witness("D'", name, None, "absent")
+    silent = _silent_decay_factor(headers)
+    elapsed = _decay_elapsed_of_all(headers, half_life)
+    if silent or elapsed is None:
+        return Witness("D'", name, None, "absent", silent)
     pairs = zip(headers, elapsed, strict=True)
     worst = max((_frame_start(header, "GE") - since for header, since in pairs), key=abs)
     return Witness("D'", name, worst, "agrees", "largest difference over the slices")
@@ -375,6 +421,8 @@ def _agreed(key: str, name: str, offsets: list[float]) -> Witness:
     spread = max(offsets) - min(offsets)
     if spread > SPREAD:
         return Witness(key, name, None, "void", f"the slices differ by {spread:.1f} s")
+    if max(map(abs, offsets)) > DAY:
+        return Witness(key, name, None, "void", "more than a day from Series Time")
     return Witness(key, name, median(offsets), "agrees", f"spread {spread:.2f} s")
 
 
@@ -387,8 +435,8 @@ def _judge(witness: Witness, chosen: float, tolerance: float) -> Witness:
             witness, says="agrees" if witness.offset >= chosen - SAME_INSTANT else "void"
         )
     against = 0.0 if witness.key == "D'" else chosen
-    # S and P are clocks and D' a difference: none is smeared by the decay.
-    limit = SPREAD if witness.key in {"S", "P", "D'"} else tolerance
+    # D' is a difference of two clocks, for which suv.md 3.5 has no more than the spread.
+    limit = SPREAD if witness.key == "D'" else tolerance
     far = abs(witness.offset - against) > limit
     return replace(witness, says="contradicts" if far else "agrees")
 
@@ -411,15 +459,16 @@ def _from_series_time(
     confirmed = any(w.says == "agrees" for w in table[2:])
     doubt = None
     if against:
+        names = " and ".join(against)
         message = (
-            f"{' and '.join(against)} contradict(s) Series Time (0008,0031) as the instant the "
-            "pixel values refer to."
+            f"{names[0].upper()}{names[1:]} contradict{'s' * (len(against) == 1)} Series Time "
+            "(0008,0031) as the instant the pixel values refer to."
         )
         doubt = "reference-time-disputed", message
     elif not confirmed and is_incomplete(headers):
         message = (
-            f"Only {len(headers)} of {headers[0].number_of_slices} slices are there, and nothing "
-            "but Series Time (0008,0031) says what instant the pixel values refer to."
+            "Nothing but Series Time (0008,0031) says what instant the pixel values refer to, "
+            f"and slices are missing: {missing_slices(headers)}."
         )
         doubt = "reference-time-uncorroborated", message
     flags = () if confirmed or against else ("reference-time-uncorroborated",)
@@ -430,6 +479,9 @@ def _rewritten(
     headers: Sequence[PetHeader], witnesses: tuple[Witness, ...], tolerance: float
 ) -> Reference:
     """Series Time is later than an acquisition: P, then F, then D, then A; never one alone."""
+    runs = _clock_runs(headers, witnesses, tolerance)
+    if not runs:
+        witnesses = tuple(_hanging(one) for one in witnesses)
     chosen = _candidate(witnesses)
     # What Series Time says is known to be wrong; it is shown, and no contradiction.
     table = tuple(
@@ -440,7 +492,8 @@ def _rewritten(
     )
     says = {one.key: one.says for one in table}
     near = abs((witnesses[1].offset or 0.0) - (chosen.offset or 0.0)) <= tolerance
-    by_first_bed = chosen.key != "A" and near and not is_incomplete(headers)
+    # A clock that stands still is that of the first bed on every slice.
+    by_first_bed = near and _is_sure(chosen) and not (runs and is_incomplete(headers))
     confirmed = by_first_bed or "agrees" in [says.get(key) for key in ("P", "F", "D", "Z")]
     doubt = None
     if not confirmed or "contradicts" in says.values():
@@ -448,13 +501,45 @@ def _rewritten(
             "Series Time (0008,0031) is later than the earliest acquisition, so a workstation "
             f"rewrote it; {chosen.name} stands in for it and no second witness confirms that."
         )
-        doubt = "series-time-rewritten", message
+        doubt = "series-time-rewritten", message if runs else f"{message} {_HANGING_MESSAGE}"
     return _accepted(headers[0], chosen.offset or 0.0, table, ("series-time-rewritten",), doubt)
+
+
+_HANGING_MESSAGE = (
+    "Acquisition Time (0008,0032) is one instant on every slice although the frames begin "
+    "later: Frame Reference Time and Decay Factor hang on it, and may be wrong together."
+)
+
+
+def _clock_runs(
+    headers: Sequence[PetHeader], witnesses: Sequence[Witness], tolerance: float
+) -> bool:
+    """Whether F and D count back from a clock that is known to go with the frames.
+
+    They share it, so that they agree with each other also where it stands still. Only the
+    private start of scan, which does not hang on it, can vouch for a single bed.
+    """
+    clock = clock_of(headers)
+    _, _, private, *others = witnesses
+    if clock != "unsure" or private.offset is None:
+        return clock == "runs"
+    found = [one.offset for one in others if one.key in {"F", "D"} and one.offset is not None]
+    return any(abs(one - private.offset) <= tolerance for one in found)
+
+
+def _hanging(witness: Witness) -> Witness:
+    if witness.key not in {"F", "D"} or witness.says != "agrees":
+        return witness
+    return _voided(witness, "hangs on Acquisition Time, which may stand still")
+
+
+def _is_sure(chosen: Witness) -> bool:
+    return chosen.key != "A" and chosen.says != "void"
 
 
 def _candidate(witnesses: Sequence[Witness]) -> Witness:
     by_key = {one.key: one for one in witnesses}
-    known = [by_key[k] for k in ("P", "F", "D") if k in by_key and by_key[k].offset is not None]
+    known = [by_key[k] for k in ("P", "F", "D") if by_key[k].offset is not None]
     sure = [one for one in known if one.says != "void"]
     return (sure or known or [by_key["A"]])[0]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from imaging import geometry
 from imaging.headers import PetHeader
 from imaging.reference_time import Witness, seconds_between
 from imaging.suv import SuvScale, Verdict
@@ -41,8 +42,9 @@ def as_json(
     verdict: Verdict,
     pixels: Pixels,
     skipped: Sequence[Skipped],
+    planes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """One series as JSON values; `headers` in the order of the planes.
+    """One series as JSON values; `headers` in the order of the planes, `planes` their flags.
 
     `suvbw_factor` multiplies the rescaled value. With Decay Correction NONE it is None and
     `suvbw_factor_per_slice` has one for each of `sop_instance_uids`.
@@ -60,7 +62,7 @@ def as_json(
         "policy": verdict.policy,
         "policy_name": name,
         "policy_version": version,
-        "status": verdict.status,
+        "status": "COMPUTED-FLAGGED" if scale and planes else verdict.status,
         "code": verdict.code,
         "message": verdict.message,
         "attribute": verdict.attribute,
@@ -83,7 +85,9 @@ def as_json(
         "injected_activity_bq": shown.injected_activity if shown else None,
         "weight_kg": shown.weight if shown else None,
         "witnesses": _witnesses(headers, verdict, shown),
-        "flags": _explained(shown.flags if shown else (), FLAGS),
+        "flags": _explained(
+            (*(shown.flags if shown else ()), *planes), {**geometry.FLAGS, **FLAGS}
+        ),
         "adaptations": _explained(shown.adaptations if shown else (), ADAPTATIONS),
         "files_skipped": [
             {"file": one.file, "reason": one.reason, "count": one.count} for one in skipped

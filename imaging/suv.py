@@ -20,6 +20,7 @@ would hold is a candidate, never a number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
@@ -34,6 +35,7 @@ from imaging.administration import (
     seconds_since_injection,
 )
 from imaging.compared_policies import ibsi_reference, qiba_reference
+from imaging.completeness import is_incomplete
 from imaging.headers import Instant, PetHeader, Radiopharmaceutical
 from imaging.normalisations import (
     NEEDS_SEX,
@@ -46,7 +48,8 @@ from imaging.reference_time import (
     Reference,
     Witness,
     average_time,
-    is_incomplete,
+    frame_duration,
+    may_stand_still,
     reference_time,
     testimony,
 )
@@ -71,6 +74,8 @@ from imaging.suv_terms import (
 from trials.decay import decayed
 
 PHILIPS_FACTOR_TOLERANCE = 0.02
+# Units of values that are SUV already.
+PRESCALED = frozenset({"GML", "CM2ML"})
 # Flags that say what was changed, and so are adaptations too.
 ADAPTING = ("dose-in-megabecquerel", "weight-in-grams", "size-in-centimetres")
 REFERENCE: Mapping[Policy, Callable[..., Reference]] = MappingProxyType(
@@ -242,7 +247,7 @@ def _with_recorded_weight(
 def _is_baked_in(header: PetHeader) -> bool:
     """Whether the scanner put weight and activity into the values, so that they stay there."""
     by_scanner = header.units == "CNTS" and not header.philips_activity_factor
-    return by_scanner or header.units in {"GML", "CM2ML"}
+    return by_scanner or header.units in PRESCALED
 
 
 def _rewritten(header: PetHeader, recorded: Recorded) -> PetHeader:
@@ -273,18 +278,26 @@ def _by_headers(headers: Sequence[PetHeader], policy: Policy) -> SuvScale:
         _require_qiba(header)
     if checks.is_contradictory(header):
         raise _contradictory(headers, policy)
-    if header.units in {"GML", "CM2ML"}:
-        return _prescaled(headers, policy)
-    scale, doubts = _from_activity(headers, policy)
+    scale, doubts = _scale_and_doubts(headers, policy)
     if doubts:
-        raise SuvRefused(
-            doubts[0][0],
-            " ".join(message for _, message in doubts),
-            scale.witnesses,
-            status="REVIEW",
-            candidate=scale,
-        )
+        raise _for_review(doubts, scale)
     return scale
+
+
+def _scale_and_doubts(headers: Sequence[PetHeader], policy: Policy) -> tuple[SuvScale, list[Doubt]]:
+    if headers[0].units in PRESCALED:
+        return _prescaled(headers, policy), _doubt_about_prescaled(headers[0], policy)
+    return _from_activity(headers, policy)
+
+
+def _for_review(doubts: Sequence[Doubt], candidate: SuvScale) -> SuvRefused:
+    return SuvRefused(
+        doubts[0][0],
+        " ".join(message for _, message in doubts),
+        candidate.witnesses,
+        status="REVIEW",
+        candidate=candidate,
+    )
 
 
 def weight_activity_factor(weight: float, activity: float) -> float:
@@ -337,6 +350,9 @@ def _prescaled(headers: Sequence[PetHeader], policy: Policy) -> SuvScale:
     """Values that are SUV already; weight and activity can no longer be corrected."""
     header = headers[0]
     items = header.radiopharmaceuticals
+    if len(items) > 1:
+        # Whose activity the scanner divided by can't be told: this refuses.
+        checks.single_radiopharmaceutical(header)
     scale = SuvScale(
         policy=policy,
         factor=1.0,
@@ -355,6 +371,17 @@ def _prescaled(headers: Sequence[PetHeader], policy: Policy) -> SuvScale:
     elif suv_type != "BW":
         scale = _renormalised(scale, header, suv_type, policy)
     return replace(scale, status=_flagged(scale.flags))
+
+
+def _doubt_about_prescaled(header: PetHeader, policy: Policy) -> list[Doubt]:
+    """To what instant the scanner decayed the activity for values that it left uncorrected."""
+    if header.decay_correction != "NONE" or policy != "witnesses":
+        return []
+    message = (
+        f"Decay Correction (0054,1102) is NONE with Units (0054,1001) {header.units}: whether the "
+        "scanner decayed the activity to each slice's own time can't be told from the headers."
+    )
+    return [("suv-not-decay-corrected", message)]
 
 
 def _suv_type(header: PetHeader) -> str:
@@ -400,32 +427,18 @@ def _normaliser(
 
 
 def _contradictory(headers: Sequence[PetHeader], policy: Policy) -> SuvRefused:
-    """DECY beside NONE: what the scanner's own factor would give is for a person to judge."""
-    header = headers[0]
-    factor = header.philips_suv_factor
-    if header.units == "CNTS" and not factor:
-        return _factor_missing(header)
-    candidate = None
-    if header.units == "CNTS":
-        candidate = SuvScale(
-            policy=policy,
-            factor=factor,
-            factor_unit="g/mL",
-            status="REVIEW",
-            units=header.units,
-            decay_correction=header.decay_correction,
-            witnesses=_unjudged(headers),
-            flags=_series_flags(headers),
-            adaptations=("scanner-suv-factor",),
-            inputs=image_inputs(header),
-        )
-    return SuvRefused(
-        "decay-correction-contradictory",
-        "Decay Correction (0054,1102) is NONE but Corrected Image (0028,0051) contains DECY.",
-        _unjudged(headers),
-        status="REVIEW",
-        candidate=candidate,
+    """DECY beside NONE, for a person: what would hold, were the values corrected to the start."""
+    corrected = [replace(one, decay_correction="START") for one in headers]
+    scale, doubts = _scale_and_doubts(corrected, policy)
+    message = (
+        "Decay Correction (0054,1102) is NONE but Corrected Image (0028,0051) contains DECY; the "
+        "candidate takes the values as corrected to the start."
     )
+    written = tuple(
+        replace(one, value="NONE") if one.tag == "(0054,1102)" else one for one in scale.inputs
+    )
+    candidate = replace(scale, status="REVIEW", decay_correction="NONE", inputs=written)
+    return _for_review([("decay-correction-contradictory", message), *doubts], candidate)
 
 
 # ----------------------------------------------------------------- values that are activity
@@ -493,6 +506,11 @@ def _factors(
     header = headers[0]
     at = [decayed(activity, elapsed=one, half_life=half_life) for one in timing.elapsed]
     per_becquerel = tuple(weight_activity_factor(weight, one) for one in at)
+    if any(not 0 < one < math.inf for one in per_becquerel):
+        raise SuvRefused(
+            "factor-impossible",
+            f"Patient's Weight (0010,1030) of {weight:g} kg over {at[0]:g} Bq is no factor.",
+        )
     if header.units == "BQML":
         # The private Philips factors belong to counts; with Bq/mL they are never applied.
         return per_becquerel, "g/Bq", (), []
@@ -614,7 +632,7 @@ def _uncorrected(
     if any(h.acquisition_date is None or h.acquisition_time is None for h in headers):
         message = "Acquisition Date (0008,0022) or Time (0008,0032) is missing on a slice."
         raise SuvRefused("acquisition-time-missing", message, witnesses)
-    if any(not h.actual_frame_duration or h.actual_frame_duration < 0 for h in headers):
+    if any(frame_duration(h) is None for h in headers):
         message = "Actual Frame Duration (0018,1242) must be positive on every slice."
         raise SuvRefused("frame-duration-missing", message, witnesses)
     starts = [_start(one) for one in headers]
@@ -622,7 +640,7 @@ def _uncorrected(
     table = Reference(first, None, witnesses)
     elapsed, notes, doubts = _since(headers, item, first, half_life, table)
     idle = _idle(headers, half_life, "each slice refers to its own average time")
-    average = [average_time((h.actual_frame_duration or 0.0) / 1000, half_life) for h in headers]
+    average = [average_time(frame_duration(h) or 0.0, half_life) for h in headers]
     return _Timing(
         elapsed=tuple(
             elapsed + (start - first).total_seconds() + inside
@@ -633,8 +651,18 @@ def _uncorrected(
         witnesses=idle,
         flags=clock_flags(item),
         adaptations=notes,
-        doubts=doubts,
+        doubts=_stillness(headers) + doubts,
     )
+
+
+def _stillness(headers: Sequence[PetHeader]) -> tuple[Doubt, ...]:
+    if not may_stand_still(headers):
+        return ()
+    message = (
+        "Acquisition Time (0008,0032) stands still, or may, while the frames move on by Frame "
+        "Reference Time (0054,1300): when each slice was acquired it does not say."
+    )
+    return (("acquisition-time-still", message),)
 
 
 def _start(header: PetHeader) -> datetime:

@@ -6,6 +6,7 @@ never replaced by something likely.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType
@@ -119,17 +120,24 @@ def _require_primary(header: PetHeader) -> None:
         listed = ", ".join((*header.image_type, *header.series_type))
         raise SuvRefused(
             "projection-or-reformat",
-            f"Image Type (0008,0008) or Series Type (0054,1000) says {listed}: a projection or "
-            "reformat, not the reconstructed image.",
+            f"Image Type (0008,0008) or Series Type (0054,1000) says {listed}: a projection, "
+            "reformat, fusion or rendering, not the reconstructed image.",
         )
 
 
+# What Image Type says of pictures that were made from slices. Vendors write "CSA MPR THICK",
+# "MIN_IP", "VOLUME RENDERED", "FUSION IMAGE"; the terms of (0008,9207) are among them.
+_PICTURE = re.compile(
+    r"\b(CSA M\w*|CSA 3D|(CURVED )?MPR\w*|M(AX|IN)? ?IP\w*|(MAXIMUM|MINIMUM) (INTENSITY|IP)"
+    r"|PROJECTION|FUS(ED|ION)|REFORMAT(TED)?|(VOLUME|SURFACE) REND\w*|VRT?|SSD|SCREEN ?SAVE)\b"
+)
+
+
 def _is_projection(header: PetHeader) -> bool:
-    kinds = {part.upper() for part in header.image_type}
-    reformatted = any(
-        kind.startswith(("CSA M", "MIP", "MPR", "PROJECTION", "SCREEN SAVE")) for kind in kinds
-    )
-    return reformatted or "REPROJECTION" in {part.upper() for part in header.series_type}
+    kinds = (re.sub(r"[_-]+", " ", kind.upper()) for kind in header.image_type)
+    return any(map(_PICTURE.search, kinds)) or "REPROJECTION" in {
+        part.upper() for part in header.series_type
+    }
 
 
 def _require_corrections(header: PetHeader) -> None:
@@ -176,13 +184,13 @@ def half_life(item: Radiopharmaceutical, policy: Policy) -> tuple[float, tuple[s
             "half-life-missing",
             f"Radionuclide Half Life (0018,1075) must be positive, got {value}.",
         )
-    if policy != "witnesses":
-        return value, ()
     low, high = HALF_LIFE_S
     if not low <= value <= high:
         raise SuvRefused(
             "half-life-implausible", f"Radionuclide Half Life (0018,1075) is {value:g} s."
         )
+    if policy != "witnesses":
+        return value, ()
     if item.nuclide is None:
         return value, ("nuclide-unverified",)
     if abs(value / HALF_LIFE[item.nuclide] - 1) > HALF_LIFE_TOLERANCE:

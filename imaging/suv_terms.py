@@ -20,7 +20,7 @@ Status = Literal["COMPUTED", "COMPUTED-FLAGGED", "REVIEW", "REFUSED"]
 # Name and version of each policy, as every number carries them.
 POLICIES: Mapping[Policy, tuple[str, str]] = MappingProxyType(
     {
-        "witnesses": ("TrialTrace five witnesses", "2"),
+        "witnesses": ("TrialTrace five witnesses", "3"),
         "ibsi": ("IBSI-SUV 3.0.1", "1"),
         "qiba": ("QIBA vendor-neutral pseudo-code 2018-06-26", "1"),
     }
@@ -32,8 +32,10 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "in the headers confirms that the pixel values refer to them.",
         "series-time-rewritten": "Series Time is later than the acquisition; another witness "
         "was used, confirmed by a second one.",
-        "incomplete": "Number of Slices (0054,0081) counts more slices than there are: what "
-        "lies in those that are missing was not measured.",
+        "witness-contradicts": "A witness contradicts the instant that this policy takes the "
+        "pixel values to refer to; it would be for a person to decide.",
+        "incomplete": "Slices are missing: Number of Slices (0054,0081) counts more than there "
+        "are, or places or instance numbers have a gap. What lies in them was not measured.",
         "dose-in-megabecquerel": "Radionuclide Total Dose was below 10 kBq and was read as MBq.",
         "weight-in-grams": "Patient's Weight was 1000 or more and was read as grams.",
         "size-in-centimetres": "Patient's Size was above 3 and was read as centimetres.",

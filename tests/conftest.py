@@ -18,7 +18,9 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 # A loaded machine is no fault of a property.
 hypothesis.settings.register_profile("tests", deadline=None)
-hypothesis.settings.load_profile("tests")
+# Thousands of runs, each of which stops at the first failure: five examples find a planted fault.
+hypothesis.settings.register_profile("mutate", max_examples=5, derandomize=True, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE_DATA = Path(

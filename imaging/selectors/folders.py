@@ -5,6 +5,7 @@ One file at a time, and never more of one than its own size: a folder is not tru
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from imaging import acceptance, geometry, pixels, volume
 from imaging.headers import PetHeader, pet_header
@@ -31,10 +33,14 @@ class PixelsError(ValueError):
 
 @dataclass
 class FolderSeries:
-    """The files of one PET series with their headers, in the same order."""
+    """The files of one PET series with their headers, in the same order.
+
+    `flags` are those of the geometry that tell against the numbers.
+    """
 
     files: list[Path] = field(default_factory=list)
     headers: list[PetHeader] = field(default_factory=list)
+    flags: tuple[str, ...] = ()
 
 
 def pet_series(folder: Path) -> tuple[list[FolderSeries], list[Skipped]]:
@@ -42,9 +48,9 @@ def pet_series(folder: Path) -> tuple[list[FolderSeries], list[Skipped]]:
     series: dict[str, FolderSeries] = {}
     skipped: dict[tuple[str, str], list[str]] = {}
     seen: set[str] = set()
-    for file in _files(folder):
+    for file, reason in _files(folder):
         name = str(file.relative_to(folder))
-        found = _header(file)
+        found = reason or _header(file)
         if isinstance(found, PetHeader) and found.sop_instance_uid in seen:
             found = "the same SOP Instance UID (0008,0018) as a file before"
         if isinstance(found, str):
@@ -70,8 +76,12 @@ def in_order_of_planes(series: FolderSeries) -> FolderSeries:
     """
     if len(series.headers) == 1:
         return series
-    order = geometry.stack_from_headers(series.headers).order
-    return FolderSeries([series.files[i] for i in order], [series.headers[i] for i in order])
+    stack = geometry.stack_from_headers(series.headers)
+    return FolderSeries(
+        [series.files[i] for i in stack.order],
+        [series.headers[i] for i in stack.order],
+        stack.grid.flags,
+    )
 
 
 def measured(series: FolderSeries, scale: SuvScale) -> Pixels:
@@ -101,19 +111,47 @@ def measured(series: FolderSeries, scale: SuvScale) -> Pixels:
     return Pixels(high, total / count)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for file in sorted(folder.rglob("*")):
-        try:
-            is_plain = stat.S_ISREG(file.stat().st_mode)
-        except OSError:
-            is_plain = True
-        if is_plain:
-            yield file
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Everything below a folder but folders, in order, and why it is not to be opened.
+
+    A link to a folder is not followed: it may lead back, or anywhere. A pipe would wait for
+    whoever writes into it.
+    """
+    found: list[tuple[Path, str]] = []
+
+    def unreadable(error: OSError) -> None:
+        found.append((Path(error.filename), f"unreadable: {error.strerror}"))
+
+    for place, folders, names in os.walk(folder, onerror=unreadable):
+        links = [Path(place, name) for name in folders if Path(place, name).is_symlink()]
+        found += [(link, "a link to a folder, not followed") for link in links]
+        found += [(Path(place, name), _not_to_open(Path(place, name))) for name in names]
+    yield from sorted(found)
+
+
+_KINDS = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def _not_to_open(file: Path) -> str:
+    """Why a file is not opened; empty for a plain one, or a link to one."""
+    try:
+        mode = file.stat().st_mode
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+    kinds = [f"{kind}, no file" for applies, kind in _KINDS if applies(mode)]
+    return kinds[0] if kinds else ""
 
 
 def _header(file: Path) -> PetHeader | str:
     """The header of a PET image, or why the file is none."""
     try:
+        if _is_deflated(file):
+            return "deflated Transfer Syntax (0002,0010): its size when unpacked is not known"
         ds = pydicom.dcmread(file, stop_before_pixels=True)
         if ds.file_meta.get("MediaStorageSOPClassUID") == "1.2.840.10008.1.3.10":
             return "DICOMDIR"
@@ -124,6 +162,15 @@ def _header(file: Path) -> PetHeader | str:
     except Exception as error:
         kind = "not DICOM" if type(error).__name__ == "InvalidDicomError" else "unreadable"
         return f"{kind}: {error}"[:LONGEST_REASON]
+
+
+def _is_deflated(file: Path) -> bool:
+    """Whether all behind the file meta is compressed, which pydicom would unpack at once.
+
+    A megabyte of it can be a thousand: measured, 2.2 GB of memory.
+    """
+    meta = pydicom.filereader.read_file_meta_info(file)
+    return str(meta.get("TransferSyntaxUID", "")) == DeflatedExplicitVRLittleEndian
 
 
 def _stored(file: Path, header: PetHeader) -> np.ndarray | None:

@@ -8,7 +8,9 @@ from datetime import date, datetime, time
 
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from imaging.headers import (
     HeaderError,
@@ -138,6 +140,45 @@ def test_several_radiopharmaceuticals_are_all_kept(dataset):
 )
 def test_nuclide_in_every_spelling_seen(text, nuclide):
     assert nuclide_from_text(text) == nuclide
+
+
+def raw(dataset, tag, representation, value):
+    """Put bytes into a data set as a file would bring them, unconverted."""
+    tag = Tag(tag)
+    dataset._dict[tag] = RawDataElement(tag, representation, len(value), value, 0, False, True)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "representation", "value"),
+    [
+        ("DecayFactor", "FL", b"abc"),
+        ("FrameReferenceTime", "FD", b"1234567"),
+        ("NumberOfSlices", "US", b"123"),
+        ("PatientWeight", "FD", b"123456789"),
+        ("RadiopharmaceuticalInformationSequence", "SQ", b"\xfe\xff\x00\xe0\xff"),
+        ("RadiopharmaceuticalInformationSequence", "LO", b"FDG"),
+    ],
+)
+def test_a_value_of_wrong_length_is_one_keyword_and_not_the_file(
+    dataset, keyword, representation, value
+):
+    whole = pet_header(dataset)
+    raw(dataset, keyword, representation, value)
+    header = pet_header(dataset)
+    assert header.unreadable == (keyword,)
+    assert header.acquisition_time == whole.acquisition_time
+
+
+@pytest.mark.parametrize("element", [0x0010, 0x1000])
+def test_a_private_value_of_wrong_length_is_one_keyword(dataset, element):
+    dataset.add_new((0x7053, 0x0010), "LO", "Philips PET Private Group")
+    dataset.add_new((0x7053, 0x1009), "DS", "1.5")
+    raw(dataset, (0x7053, element), "FL", b"abc")
+    header = pet_header(dataset)
+    assert header.philips_suv_factor is None
+    named = "(7053,0010)" if element == 0x0010 else "(7053,xx00)"
+    assert named in header.unreadable
+    assert header.philips_activity_factor == (None if element == 0x0010 else 1.5)
 
 
 def test_another_modality_is_no_pet_header(dataset):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import socket
 import subprocess
 import sys
+import zlib
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.uid import generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
 
 from tests.imaging.conftest import pet_dataset
 
@@ -108,6 +111,98 @@ def test_slices_that_are_no_volume_are_refused_by_name(tmp_path):
     assert (status, one["status"], one["code"]) == (3, "REFUSED", "missing-slices")
 
 
+def test_uneven_planes_flag_the_number(tmp_path):
+    # 2 % around 3 mm: real, and tolerated up to 5 %.
+    for place, height in enumerate((0, 3, 6.06, 9)):
+        written(tmp_path, f"{place}", ImagePositionPatient=[0, 0, height], NumberOfSlices=4)
+    status, (one,) = told(tmp_path)
+    assert (status, one["status"]) == (0, "COMPUTED-FLAGGED")
+    assert [flag["code"] for flag in one["flags"]] == ["slice-spacing-varies"]
+
+
+def skipped(report):
+    return {left["file"]: left["reason"] for left in report["files_skipped"]}
+
+
+def test_what_is_no_plain_file_is_named_and_neither_opened_nor_followed(tmp_path):
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    written(folder, "image")
+    written(elsewhere, "other", SeriesInstanceUID="1.2.98")
+    os.mkfifo(folder / "pipe")
+    (folder / "link").symlink_to(elsewhere)
+    (folder / "loop").symlink_to(folder)
+    (folder / "null").symlink_to("/dev/null")
+    (folder / "nowhere").symlink_to(tmp_path / "gone")
+    (folder / "linked").symlink_to(written(tmp_path, "third", SeriesInstanceUID="1.2.97"))
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind(str(folder / "socket"))
+        status, reports = told(folder)
+    assert (status, {one["series_instance_uid"] for one in reports}) == (0, {"1.2.3", "1.2.97"})
+    assert skipped(reports[0]) == {
+        "pipe": "a pipe, no file",
+        "socket": "a socket, no file",
+        "null": "a device, no file",
+        "link": "a link to a folder, not followed",
+        "loop": "a link to a folder, not followed",
+        "nowhere": "unreadable: No such file or directory",
+    }
+
+
+def test_a_deflated_file_is_refused_unread(tmp_path):
+    """A megabyte that would be a gigabyte; the process may have half of one."""
+    file = written(tmp_path, "image")
+    ds = pydicom.dcmread(file)
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    ds.save_as(tmp_path / "deflated", enforce_file_format=True, implicit_vr=False)
+    head = (tmp_path / "deflated").read_bytes()
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    body = b"".join(packer.compress(bytes(2**20)) for _ in range(1024)) + packer.flush()
+    meta = 132 + 12 + ds.file_meta.FileMetaInformationGroupLength
+    (tmp_path / "bomb").write_bytes(head[:meta] + body)
+    limit = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    status, (one,) = told(tmp_path)
+    assert (status, one["n_instances"]) == (0, 1)
+    reason = "deflated Transfer Syntax (0002,0010): its size when unpacked is not known"
+    assert skipped(one) == {"bomb": reason, "deflated": reason}
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(limit, 500_000)
+
+
+def test_an_interrupt_ends_it_with_130_and_no_traceback(tmp_path):
+    written(tmp_path, "image")
+    program = (
+        "import os, runpy, signal, sys, pydicom\n"
+        "pydicom.dcmread = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
+        f"sys.argv = ['manage.py', 'quantify', {str(tmp_path)!r}]\n"
+        "runpy.run_path('manage.py', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_control_characters_never_reach_the_terminal_raw(tmp_path):
+    written(tmp_path, "a\x1b[31m", Manufacturer="SIE\x1b[2JMENS", ManufacturerModelName="\x9b\x07")
+    (tmp_path / "no\x1b]0;title\x07").write_text("no image")
+    done = quantify(tmp_path)
+    assert not [one for one in done.stdout if ord(one) < 32 and one != "\n"]
+    assert r"SIE\x1b[2JMENS" in done.stdout
+    assert r"skipped no\x1b]0;title\x07" in done.stdout
+    missing = quantify(tmp_path / "gone\x1b[2J")
+    assert "\x1b" not in missing.stderr
+
+
+def test_a_terminal_of_ascii_is_no_crash(tmp_path):
+    written(tmp_path, "a", SpecificCharacterSet="ISO_IR 192", Manufacturer="Gerät")
+    (tmp_path / "später").write_text("no image")
+    for arguments in ([], ["--json"]):
+        done = quantify(tmp_path, *arguments, PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert r"Ger\u00e4t" in done.stdout or r"Ger\xe4t" in done.stdout
+    assert quantify(tmp_path / "ä", PYTHONIOENCODING="ascii").returncode == 2
+
+
 def test_a_file_twice_counts_once(tmp_path):
     first = written(tmp_path, "a")
     (tmp_path / "b").write_bytes(first.read_bytes())
@@ -162,7 +257,9 @@ def test_a_folder_of_real_headers_gives_the_consensus(reference_data):
 @pytest.mark.reference
 def test_a_whole_real_series_gives_its_factor_and_maximum(reference_data):
     status, (one,) = told(reference_data / "pet_series" / "ge_sts_001_raw" / "image")
-    assert (status, one["status"], one["n_instances"]) == (0, "COMPUTED", 267)
+    assert (status, one["status"], one["n_instances"]) == (0, "COMPUTED-FLAGGED", 267)
+    # Steps of 3.19, 3.27 and 3.29 mm.
+    assert [flag["code"] for flag in one["flags"]] == ["slice-spacing-varies"]
     assert one["suvbw_factor"] == pytest.approx(0.000242902977, rel=1e-6)
     assert one["suv_max"] == pytest.approx(66.5215, abs=5e-5)
 

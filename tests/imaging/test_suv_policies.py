@@ -137,13 +137,95 @@ def test_decayed_by_hand_none_start_and_admin_agree(header):
 
 
 def test_uncorrected_yet_corrected_is_for_a_person(header):
-    both = replace(header, decay_correction="NONE")
-    verdict = assess([both])
+    verdict = assess([replace(header, decay_correction="NONE")])
     assert (verdict.status, verdict.code) == ("REVIEW", "decay-correction-contradictory")
-    assert (verdict.scale, verdict.candidate, verdict.attribute) == (None, None, "(0054,1102)")
-    philips = replace(both, units="CNTS", philips_suv_factor=0.0005)
-    assert assess([philips]).candidate.factor == 0.0005
-    assert assess([replace(philips, philips_suv_factor=0.0)]).status == "REFUSED"
+    assert (verdict.scale, verdict.attribute) == (None, "(0054,1102)")
+    candidate = verdict.candidate
+    assert candidate.factor == pytest.approx(FACTOR, rel=1e-8)
+    assert (candidate.status, candidate.decay_correction) == ("REVIEW", "NONE")
+    assert {i.value for i in candidate.inputs if i.tag == "(0054,1102)"} == {"NONE"}
+
+
+@pytest.mark.parametrize(
+    ("change", "factor"),
+    [
+        ({"units": "CNTS", "philips_suv_factor": 0.0005}, 0.0005),
+        ({"units": "CNTS", "philips_activity_factor": 2.0}, 2 * FACTOR),
+        ({"units": "GML"}, 1.0),
+        ({"units": "GML", "patient_weight": None}, 1.0),
+        ({"decay_factor": 1.2}, FACTOR),
+    ],
+)
+def test_a_contradictory_decay_correction_always_has_a_candidate(header, change, factor):
+    verdict = assess([replace(header, decay_correction="NONE", **change)])
+    assert (verdict.status, verdict.code) == ("REVIEW", "decay-correction-contradictory")
+    assert verdict.candidate.factor == pytest.approx(factor, rel=1e-8)
+
+
+@pytest.mark.parametrize("units", ["BQML", "CNTS"])
+@pytest.mark.parametrize(
+    ("change", "item", "code"),
+    [
+        ({"patient_weight": None}, {}, "weight-missing"),
+        ({"patient_weight": 0.0}, {}, "weight-missing"),
+        ({}, {"total_dose": None}, "dose-missing"),
+        ({}, {"half_life": None}, "half-life-missing"),
+    ],
+)
+def test_a_contradictory_decay_correction_needs_what_every_number_needs(
+    header, units, change, item, code
+):
+    both = replace(header, decay_correction="NONE", units=units, philips_suv_factor=0.0005)
+    verdict = assess([with_item(replace(both, **change), **item)])
+    assert (verdict.status, verdict.code, verdict.candidate) == ("REFUSED", code, None)
+
+
+def test_a_contradictory_decay_correction_of_counts_needs_a_scale_factor(header):
+    counts = replace(header, decay_correction="NONE", units="CNTS", philips_suv_factor=0.0)
+    assert assess([counts]).code == "scale-factor-missing"
+
+
+def test_uncorrected_slices_under_a_still_clock_are_for_a_person(header):
+    # Four beds by Frame Reference Time, all "acquired" at 11:00.
+    verdict = assess(uncorrected(header, acquisition_time=time(11)))
+    assert (verdict.status, verdict.code) == ("REVIEW", "acquisition-time-still")
+    assert (verdict.attribute, len(verdict.candidate.factors)) == ("(0008,0032)", 4)
+    assert assess(uncorrected(header)).status == "COMPUTED"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        # 11:06 less 360 s is Series Time, or the private start: the clock goes with the bed.
+        ({}, "COMPUTED"),
+        ({"series_time": time(11, 2), "vendor_scan_time": "11:00"}, "COMPUTED"),
+        ({"series_time": time(11, 2)}, "REVIEW"),
+        ({"acquisition_time": time(11)}, "REVIEW"),
+        ({"acquisition_time": time(11), "manufacturer": "SIEMENS"}, "COMPUTED"),
+        ({"acquisition_time": time(11), "frame_reference_time": 0.0}, "COMPUTED"),
+        ({"series_time": None}, "REVIEW"),
+    ],
+)
+def test_a_single_uncorrected_bed_needs_its_clock_vouched_for(header, change, status):
+    if "vendor_scan_time" in change:
+        change = change | {"vendor_scan_time": Instant(datetime(2026, 3, 1, 11))}
+    (bed, *_) = uncorrected(header)
+    ge = {"manufacturer": "GE MEDICAL SYSTEMS", "acquisition_time": time(11, 6)}
+    verdict = assess([replace(bed, **ge | {"frame_reference_time": 360000.0} | change)])
+    assert (verdict.status, verdict.code) == (
+        status,
+        "acquisition-time-still" if status == "REVIEW" else "",
+    )
+
+
+def test_suv_that_is_not_decay_corrected_is_for_a_person(header):
+    corrected = tuple(one for one in header.corrected_image if one != "DECY")
+    raw = replace(header, units="GML", decay_correction="NONE", corrected_image=corrected)
+    verdict = assess([raw])
+    assert (verdict.status, verdict.code) == ("REVIEW", "suv-not-decay-corrected")
+    assert (verdict.candidate.factor, verdict.attribute) == (1.0, "(0054,1102)")
+    # IBSI-SUV takes GML as it is, whatever Decay Correction says.
+    assert suvbw_scale([raw], policy="ibsi").factor == 1.0
 
 
 # Verdicts
@@ -227,6 +309,44 @@ def test_qiba_believes_series_time_unless_it_is_later(header):
     assert suvbw_scale([ge], policy="qiba").decay_seconds == 3960.0
     private = replace(ge, vendor_scan_time=Instant(datetime(2026, 3, 1, 11, 1)))
     assert suvbw_scale([private], policy="qiba").decay_seconds == 3660.0
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-320])
+def test_qiba_takes_any_weight_but_gives_no_number_that_is_none(header, weight):
+    verdict = assess([replace(header, patient_weight=weight)], policy="qiba")
+    assert (verdict.status, verdict.code) == ("REFUSED", "factor-impossible")
+
+
+@pytest.mark.parametrize("policy", ["ibsi", "qiba"])
+def test_a_contradicting_witness_flags_the_number_of_a_compared_policy(header, policy):
+    # DF 1.2 puts the reference 1732.4 - 449.9 s earlier: 1.2 = 2^(1732.4/6586.2).
+    verdict = assess([replace(header, decay_factor=1.2)], policy=policy)
+    assert (verdict.status, verdict.scale.flags) == ("COMPUTED-FLAGGED", ("witness-contradicts",))
+    assert verdict.scale.factor == pytest.approx(FACTOR, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "policy", "code", "message"),
+    [
+        ({"series_date": None}, "qiba", "series-date-missing", "Series Date (0008,0021)"),
+        ({"series_time": None}, "qiba", "series-time-missing", "Series Time (0008,0031)"),
+        (
+            {"acquisition_date": None},
+            "qiba",
+            "acquisition-date-missing",
+            "Acquisition Date (0008,0022)",
+        ),
+        (
+            {"acquisition_time": None, "acquisition_date": None},
+            "ibsi",
+            "acquisition-time-missing",
+            "Acquisition Time (0008,0032)",
+        ),
+    ],
+)
+def test_a_policy_names_the_date_or_the_time_that_it_lacks(header, change, policy, code, message):
+    verdict = assess([replace(header, **change)], policy=policy)
+    assert (verdict.code, verdict.message) == (code, f"{message} is missing.")
 
 
 def test_ibsi_on_ge_takes_frame_reference_time_as_the_start(header):

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandParser, OutputWrapper
 
 from imaging import geometry, series_report, volume
 from imaging.selectors import folders
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         "Says of every PET series in FOLDER, whatever else lies in it, whether its SUV can be "
         "computed, the factor, the five witnesses of the reference time, and SUV max and mean. "
         "Exit status: 0 if every series was computed, 3 if any was refused or is for review, "
-        "2 if FOLDER is no folder or holds no PET series."
+        "2 if FOLDER is no folder or holds no PET series, 130 if interrupted."
     )
     requires_system_checks: list[str] = []
     requires_migrations_checks = False
@@ -46,6 +46,7 @@ class Command(BaseCommand):
         found, skipped = folders.pet_series(folder)
         reports = [_report(one, policy, skipped) for one in folders.sequence_of(found)]
         if options["json"]:
+            # All ASCII: what is no letter there is escaped.
             self.stdout.write(json.dumps(reports, indent=1))
         else:
             self._tell(reports, skipped)
@@ -56,14 +57,32 @@ class Command(BaseCommand):
 
     def _tell(self, reports: list[dict], skipped: list[series_report.Skipped]) -> None:
         for one in reports:
-            self.stdout.write("\n".join([*series_report.as_text(one), ""]))
+            self._say(self.stdout, *series_report.as_text(one), "")
         for left in skipped:
             many = f" and {left.count - 1} more" if left.count > 1 else ""
-            self.stdout.write(f"skipped {left.file}{many}: {left.reason}")
+            self._say(self.stdout, f"skipped {left.file}{many}: {left.reason}")
 
     def _end(self, status: int, message: str) -> None:
-        self.stderr.write(message)
+        self._say(self.stderr, message)
         sys.exit(status)
+
+    def _say(self, stream: OutputWrapper, *lines: str) -> None:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write("\n".join(_printable(line, encoding) for line in lines))
+
+
+def _printable(text: str, encoding: str) -> str:
+    """A line as any terminal can show it; a header or a file name may try to drive it.
+
+    >>> _printable("a\x1b[2J\u2265", "ascii")
+    'a\\x1b[2J\\u2265'
+    """
+    shown = "".join(one if one.isprintable() else _escaped(one) for one in text)
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _escaped(character: str) -> str:
+    return ascii(character)[1:-1]
 
 
 def _quieten_pydicom() -> None:
@@ -81,7 +100,7 @@ def _report(series: folders.FolderSeries, policy, skipped) -> dict[str, Any]:
         pixels = folders.measured(series, verdict.scale) if verdict.scale else none
     except (geometry.GeometryError, volume.VolumeError, folders.PixelsError) as error:
         verdict, pixels = _refused(series, policy, error), none
-    return series_report.as_json(series.headers, verdict, pixels, skipped)
+    return series_report.as_json(series.headers, verdict, pixels, skipped, series.flags)
 
 
 def _refused(series: folders.FolderSeries, policy, error) -> Verdict:

@@ -1,0 +1,68 @@
+"""Whether slices of a series are missing, by three things that headers say of it.
+
+Number of Slices (0054,0081) may count more than there are; places along the slice normal, or
+instance numbers, may have gaps. The mistake to fear is the earliest of some beds taken for the
+first of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from imaging.geometry import DUPLICATE_MM, GAP
+from imaging.headers import PetHeader
+
+Vector = tuple[float, ...]
+
+
+def is_incomplete(headers: Sequence[PetHeader]) -> bool:
+    """Whether anything says that slices of the series are missing."""
+    return bool(missing_slices(headers))
+
+
+def missing_slices(headers: Sequence[PetHeader]) -> str:
+    """What says that slices are missing, as part of a sentence; empty if nothing does."""
+    announced, count = headers[0].number_of_slices, len(headers)
+    if announced is not None and count < announced:
+        return f"Number of Slices (0054,0081) is {announced}, and {count} are there"
+    step, usual = _largest_step(headers)
+    if step > GAP * usual:
+        return f"Image Position (0020,0032) has a gap of {step:.2f} mm where {usual:.2f} is usual"
+    numbers = [one.instance_number for one in headers if one.instance_number is not None]
+    if count == len(set(numbers)) and max(numbers) - min(numbers) >= count:
+        return (
+            f"Instance Number (0020,0013) goes from {min(numbers)} to {max(numbers)}, and "
+            f"{count} slices are there"
+        )
+    return ""
+
+
+def _largest_step(headers: Sequence[PetHeader]) -> tuple[float, float]:
+    """Largest and usual distance in mm of neighbours along the slice normal, else two zeros.
+
+    Slices in one place, as a dynamic series has them, count once.
+    """
+    orientation = headers[0].orientation
+    positions = [one.position for one in headers if one.position is not None]
+    if orientation is None or len(positions) < len(headers):
+        return 0.0, 0.0
+    normal = _cross(orientation[:3], orientation[3:])
+    along = sorted(sum(map(float.__mul__, normal, place)) for place in positions)
+    steps = [after - before for before, after in pairwise(along)]
+    steps = [step for step in steps if step >= DUPLICATE_MM]
+    return (max(steps), median(steps)) if steps else (0.0, 0.0)
+
+
+def _cross(a: Vector, b: Vector) -> Vector:
+    """The vector at right angles to both.
+
+    >>> _cross((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    (0.0, 0.0, 1.0)
+    """
+    return (
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    )
