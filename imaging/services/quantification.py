@@ -105,7 +105,10 @@ def run(claim: jobs.Claim) -> None:
             # Images came meanwhile; the job that they bring measures all of them.
             return
         if reconciliation.record_version(scan) != version:
-            # The record was corrected meanwhile; the clock orders another run.
+            # The record was corrected meanwhile. The clock looks for runs that it outran, and
+            # a first one is none: so another is ordered here.
+            reconciliation.reconcile(scan)
+            jobs.enqueue("imaging.quantify", actor=claim.actor, series=series.pk)
             return
         quantification = _new_run(series, measured, digest, version)
         if isinstance(measured, Measured):

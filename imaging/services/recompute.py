@@ -32,19 +32,28 @@ def outdated():
 
 def order_due() -> list[Job]:
     """Hold the scans of outdated runs against their record, and order new runs, once each."""
-    ordered = set(
-        Job.objects.filter(kind=KIND)
-        .exclude(state=Job.State.DONE)
-        .values_list("arguments__series", flat=True)
-    )
-    due = [one for one in outdated() if one.series_id not in ordered]
+    ordered = _ordered()
+    due = [
+        one for one in outdated() if not ordered & {(one.series_id, None), (one.series_id, one.now)}
+    ]
     scans = ScheduledScan.objects.filter(
         imaging_studies__series__in=[one.series_id for one in due]
     ).distinct()
     for scan in scans.select_related("patient__site", "planned_scan__tracer"):
         _reconcile(scan)
     actor = jobs.system_user()
-    return [jobs.enqueue(KIND, actor=actor, series=one.series_id) for one in due]
+    return [jobs.enqueue(KIND, actor=actor, series=one.series_id, record=one.now) for one in due]
+
+
+def _ordered() -> set[tuple[int, int | None]]:
+    """The series under way, and those given up for a version of the record: by that version."""
+    jobs_left = Job.objects.filter(kind=KIND).exclude(state=Job.State.DONE)
+    rows = jobs_left.values_list("arguments__series", "arguments__record", "state")
+    return {
+        (series, record if state == Job.State.PARKED else None)
+        for series, record, state in rows
+        if state != Job.State.PARKED or record is not None
+    }
 
 
 def _reconcile(scan: ScheduledScan) -> None:
