@@ -6,9 +6,9 @@ import pytest
 
 from imaging.services import quantification, recompute
 from tests import factories, records
-from tests.imaging.test_reconciliation import SHOT, given, work
-from trials.models import Job
-from trials.services import injections, jobs
+from tests.imaging.test_reconciliation import SHOT, given, open_rules, set_plan, work
+from trials.models import Job, Query
+from trials.services import injections, jobs, queries
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +82,66 @@ def test_a_job_that_was_given_up_long_ago_does_not_keep_a_correction_from_its_ru
     # Given up in its turn, it is not ordered again and again.
     Job.objects.filter(pk=ordered.pk).update(state=Job.State.PARKED)
     assert recompute.order_due() == []
+
+
+# Questions
+
+
+def _correct(injection, everyone, **changes):
+    injection.refresh_from_db()
+    injections.correct(injection, **given(**changes), reason="misread", by=everyone)
+    recompute.order_due()
+    work()
+
+
+def test_other_numbers_are_asked_anew_and_the_same_ones_are_not(scan, everyone):
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    records.make_measured(scan, by=everyone)
+    asked = Query.objects.get(rule="header-weight-differs")
+    queries.answer(asked, text="the scale says so", by=everyone)
+    _correct(injection, everyone, weight_kg=90.0, comment="left arm")
+    asked.refresh_from_db()
+    assert (asked.state, asked.messages.count()) == ("answered", 2)
+    _correct(injection, everyone, weight_kg=95.0)
+    asked.refresh_from_db()
+    assert (asked.state, asked.messages.count()) == ("open", 3)
+    assert asked.text == "The weight in the images is 70 kg, the record says 95 kg."
+    assert asked.messages.last().text == asked.text
+
+
+def test_a_question_that_a_person_closed_is_not_raised_again_for_the_same_numbers(scan, everyone):
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    records.make_measured(scan, by=everyone)
+    asked = Query.objects.get(rule="header-weight-differs")
+    queries.close(asked, text="the console was mistyped, confirmed", by=everyone)
+    _correct(injection, everyone, weight_kg=90.0, comment="left arm")
+    assert Query.objects.filter(rule="header-weight-differs").count() == 1
+    _correct(injection, everyone, weight_kg=95.0)
+    assert Query.objects.filter(rule="header-weight-differs", state="open").count() == 1
+
+
+def test_a_question_that_settled_itself_is_asked_again_when_it_is_as_before(scan, everyone):
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    records.make_measured(scan, by=everyone)
+    _correct(injection, everyone, weight_kg=70.0)
+    _correct(injection, everyone, weight_kg=90.0)
+    rows = Query.objects.filter(rule="header-weight-differs").order_by("pk")
+    assert [one.state for one in rows] == ["closed", "open"]
+
+
+def test_a_refusal_that_is_over_leaves_no_question_and_no_message(scan, everyone):
+    set_plan(scan, conformance={"severities": {"header-weight-differs": "blocking"}})
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    assert "blocked-by-conformance" in open_rules(scan)
+    _correct(injection, everyone, weight_kg=70.0)
+    series = run.series
+    series.refresh_from_db()
+    assert series.quantifications.get(is_current=True).suvmax
+    assert "blocked-by-conformance" not in open_rules(scan)
+    assert (series.state, series.code, series.message) == ("quantified", "", "")
+    transmittal = series.transmittal
+    assert (transmittal.state, transmittal.code, transmittal.message) == ("quantified", "", "")
+    _correct(injection, everyone, weight_kg=90.0)
+    assert series.quantifications.get(is_current=True).code == "blocked-by-conformance"
+    assert "blocked-by-conformance" in open_rules(scan)
