@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from imaging.services import quantification, recompute
+from imaging.services import quantification, recompute, reconciliation
 from tests import factories, records
 from tests.imaging.test_reconciliation import SHOT, given, open_rules, set_plan, work
-from trials.models import Job, Query
+from trials.models import Deviation, Job, Query
 from trials.services import injections, jobs, queries
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +147,39 @@ def test_a_refusal_that_is_over_leaves_no_question_and_no_message(scan, everyone
     _correct(injection, everyone, weight_kg=90.0)
     assert series.quantifications.get(is_current=True).code == "blocked-by-conformance"
     assert "blocked-by-conformance" in open_rules(scan)
+
+
+# Findings that a person let pass
+
+
+def _late(scan, everyone, minutes=75):
+    """Images whose first bed is as long after the injection."""
+    at = datetime(2026, 3, 1, 11, 6, tzinfo=UTC) - timedelta(minutes=minutes)
+    return injections.record(
+        scan, **given(injected_at=at, assayed_at=at, residual_at=at), by=everyone
+    )
+
+
+def test_what_is_let_pass_says_by_whom_and_still_deviates(scan, everyone):
+    _late(scan, everyone)
+    run = records.make_measured(scan, by=everyone)
+    finding = run.series.findings.get(rule="uptake-time-out-of-window", is_current=True)
+    reconciliation.override(finding, reason="camera was down", by=everyone)
+    asked = Query.objects.get(rule="uptake-time-out-of-window")
+    assert asked.state == "closed"
+    assert asked.messages.last().text == f"Let pass by {everyone}: camera was down"
+    assert Deviation.objects.get(rule="uptake-time-out-of-window").state == "drafted"
+
+
+def test_what_was_let_pass_is_let_pass_after_another_correction(scan, everyone):
+    set_plan(scan, conformance={"severities": {"uptake-time-out-of-window": "blocking"}})
+    injection = _late(scan, everyone)
+    run = records.make_measured(scan, by=everyone)
+    finding = run.series.findings.get(rule="uptake-time-out-of-window", is_current=True)
+    reconciliation.override(finding, reason="camera was down", by=everyone)
+    work()
+    at = injection.injected_at
+    _correct(injection, everyone, injected_at=at, assayed_at=at, residual_at=at, weight_kg=71.0)
+    new = run.series.quantifications.get(is_current=True)
+    assert (new.record_version, new.suvmax is not None) == (2, True)
+    assert "uptake-time-out-of-window" not in open_rules(scan)
