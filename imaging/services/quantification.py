@@ -42,6 +42,7 @@ from trials.version import VERSION
 LIVER_RADIUS_MM = 15.0
 MAXIMUM_COMPONENTS = 500
 PICTURE_UPPER_SUV = 10.0
+PAST = "The series was measured again, and this no longer stands in the way."
 
 Status = Quantification.Status
 
@@ -111,6 +112,7 @@ def run(claim: jobs.Claim) -> None:
             jobs.enqueue("imaging.quantify", actor=claim.actor, series=series.pk)
             return
         quantification = _new_run(series, measured, digest, version)
+        queries.settle_others(series, rule=quantification.code, text=PAST)
         if isinstance(measured, Measured):
             _record(quantification, measured)
         else:
@@ -304,8 +306,9 @@ def _record(quantification: Quantification, measured: Measured) -> None:
         Picture.objects.create(
             quantification=quantification, kind=Picture.Kind.MIP, sha256=sha256, size=size
         )
-    quantification.series.state = Series.State.QUANTIFIED
-    quantification.series.save(update_fields=["state"])
+    series = quantification.series
+    series.state, series.code, series.message = Series.State.QUANTIFIED, "", ""
+    series.save(update_fields=["state", "code", "message"])
 
 
 def add_region(
@@ -361,6 +364,7 @@ def _settle(transmittal: Transmittal, series: Series, scan: ScheduledScan) -> No
         return
     if pet.filter(state=Series.State.QUANTIFIED).exists():
         transmittal.state = Transmittal.State.QUANTIFIED
+        transmittal.code, transmittal.message = "", ""
         scan.state = ScheduledScan.State.QUANTIFIED
         scan.save(update_fields=["state"])
     else:

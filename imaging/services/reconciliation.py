@@ -2,7 +2,7 @@
 
 What was found is kept with the series. A question closes itself when either side is
 corrected, and a draft nobody has seen is withdrawn; a person may let a finding pass, with a
-reason, and it stays a finding.
+reason: it stays a finding, and a deviation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ SETTLED = "The images, the record or the protocol were corrected: they agree now
 
 def reconcile(scan: ScheduledScan) -> None:
     """Judge every PET series of a scan anew. Inside the action that changed one side."""
-    told: dict[str, conformance.Finding] = {}
+    # One at a time: what a scan is asked and told is found out from its series together.
+    ScheduledScan.objects.select_for_update(no_key=True).get(pk=scan.pk)
+    found: dict[str, conformance.Finding] = {}
+    asks: dict[str, conformance.Finding] = {}
+    passed: dict[str, ConformanceFinding] = {}
     is_first = True
     for series in _series(scan):
         headers = volumes.headers_of(series)
@@ -39,11 +43,16 @@ def reconcile(scan: ScheduledScan) -> None:
         if is_first:
             _tell_stated(series, scan, observed(scan, headers))
             is_first = False
-        found = findings_of(scan, headers, plan=scan.planned_scan)
-        passed = _keep(series, scan, found)
-        told |= {one.rule: one for one in found if one.rule not in passed and one.rule not in told}
+        of_series = findings_of(scan, headers, plan=scan.planned_scan)
+        let_pass = _keep(series, scan, of_series)
+        passed = let_pass | passed
+        for one in of_series:
+            found.setdefault(one.rule, one)
+            if one.rule not in let_pass:
+                asks.setdefault(one.rule, one)
     for rule in conformance.RULES:
-        _tell(scan, rule, told.get(rule))
+        _ask(scan, rule, asks.get(rule), passed.get(rule))
+        _draft(scan, rule, found.get(rule))
 
 
 def findings_of(
@@ -95,16 +104,18 @@ def _series(scan: ScheduledScan) -> Iterable[Series]:
     return rows.exclude(assembly={}).order_by("pk")
 
 
-def _keep(series: Series, scan: ScheduledScan, found: Iterable[conformance.Finding]) -> set[str]:
-    """Keep what was found with the series; the rules that a person let pass."""
+def _keep(
+    series: Series, scan: ScheduledScan, found: Iterable[conformance.Finding]
+) -> dict[str, ConformanceFinding]:
+    """Keep what was found with the series; what a person let pass of it, by rule."""
     plan = planned(scan, scan.planned_scan)
     current = {one.rule: one for one in series.findings.filter(is_current=True)}
-    passed = set()
+    passed = {}
     for one in found:
         row, severity = current.pop(one.rule, None), plan.severity(one.rule)
         same = row and (row.text, row.values, row.severity) == (one.text, one.values, severity)
         if row and same:
-            passed |= {one.rule} if row.overridden_by_id else set()
+            passed |= {one.rule: row} if row.overridden_by_id else {}
             continue
         if row:
             row.is_current = False
@@ -123,12 +134,24 @@ def _keep(series: Series, scan: ScheduledScan, found: Iterable[conformance.Findi
     return passed
 
 
-def _tell(scan: ScheduledScan, rule: str, found: conformance.Finding | None) -> None:
-    """Ask and draft what was found; settle what no longer is."""
+def _ask(
+    scan: ScheduledScan,
+    rule: str,
+    found: conformance.Finding | None,
+    passed: ConformanceFinding | None,
+) -> None:
+    """Ask about what was found; settle what no longer is, or what a person let pass."""
     if found and found.kind.asks:
         queries.raise_by_rule(scan, rule=rule, text=found.text)
+    elif passed:
+        text = f"Let pass by {passed.overridden_by}: {passed.override_reason}"
+        queries.settle_by_rule(scan, rule=rule, text=text)
     else:
         queries.settle_by_rule(scan, rule=rule, text=SETTLED)
+
+
+def _draft(scan: ScheduledScan, rule: str, found: conformance.Finding | None) -> None:
+    """Draft what deviates. Letting it pass lets it be measured; the scan deviates all the same."""
     deviates = found is not None and found.kind.deviates
     finding = (found.text, found.values | _proposed(found)) if found and deviates else None
     deviations.judge_by_rule(scan, rule=rule, finding=finding)

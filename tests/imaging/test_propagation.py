@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from imaging.services import quantification, recompute
+from imaging.services import quantification, recompute, reconciliation
 from tests import factories, records
-from tests.imaging.test_reconciliation import SHOT, given, work
-from trials.models import Job
-from trials.services import injections, jobs
+from tests.imaging.test_reconciliation import SHOT, given, open_rules, set_plan, work
+from trials.models import Deviation, Job, Query
+from trials.services import injections, jobs, queries
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +60,13 @@ def test_a_correction_during_the_very_first_run_is_measured_all_the_same(
     measure = quantification._measure
 
     def meanwhile(*arguments):
-        injections.correct(injection, **given(weight_kg=90.0), reason="misread", by=everyone)
+        injections.correct(
+            injection,
+            **given(weight_kg=90.0),
+            reason="misread",
+            by=everyone,
+            is_difference_confirmed=True,
+        )
         return measure(*arguments)
 
     monkeypatch.setattr(quantification, "_measure", meanwhile)
@@ -77,8 +85,115 @@ def test_a_job_that_was_given_up_long_ago_does_not_keep_a_correction_from_its_ru
     with factories.framed():
         parked = jobs.enqueue("imaging.quantify", actor=everyone, series=old.series_id)
         Job.objects.filter(pk=parked.pk).update(state=Job.State.PARKED)
-    injections.correct(injection, **given(weight_kg=77.0), reason="misread", by=everyone)
+    injections.correct(
+        injection,
+        **given(weight_kg=77.0),
+        reason="misread",
+        by=everyone,
+        is_difference_confirmed=True,
+    )
     (ordered,) = recompute.order_due()
     # Given up in its turn, it is not ordered again and again.
     Job.objects.filter(pk=ordered.pk).update(state=Job.State.PARKED)
     assert recompute.order_due() == []
+
+
+# Questions
+
+
+def _correct(injection, everyone, **changes):
+    injection.refresh_from_db()
+    injections.correct(
+        injection, **given(**changes), reason="misread", by=everyone, is_difference_confirmed=True
+    )
+    recompute.order_due()
+    work()
+
+
+def test_other_numbers_are_asked_anew_and_the_same_ones_are_not(scan, everyone):
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    records.make_measured(scan, by=everyone)
+    asked = Query.objects.get(rule="header-weight-differs")
+    queries.answer(asked, text="the scale says so", by=everyone)
+    _correct(injection, everyone, weight_kg=90.0, comment="left arm")
+    asked.refresh_from_db()
+    assert (asked.state, asked.messages.count()) == ("answered", 2)
+    _correct(injection, everyone, weight_kg=95.0)
+    asked.refresh_from_db()
+    assert (asked.state, asked.messages.count()) == ("open", 3)
+    assert asked.text == "The weight in the images is 70 kg, the record says 95 kg."
+    assert asked.messages.last().text == asked.text
+
+
+def test_a_question_that_a_person_closed_is_not_raised_again_for_the_same_numbers(scan, everyone):
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    records.make_measured(scan, by=everyone)
+    asked = Query.objects.get(rule="header-weight-differs")
+    queries.close(asked, text="the console was mistyped, confirmed", by=everyone)
+    _correct(injection, everyone, weight_kg=90.0, comment="left arm")
+    assert Query.objects.filter(rule="header-weight-differs").count() == 1
+    _correct(injection, everyone, weight_kg=95.0)
+    assert Query.objects.filter(rule="header-weight-differs", state="open").count() == 1
+
+
+def test_a_question_that_settled_itself_is_asked_again_when_it_is_as_before(scan, everyone):
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    records.make_measured(scan, by=everyone)
+    _correct(injection, everyone, weight_kg=70.0)
+    _correct(injection, everyone, weight_kg=90.0)
+    rows = Query.objects.filter(rule="header-weight-differs").order_by("pk")
+    assert [one.state for one in rows] == ["closed", "open"]
+
+
+def test_a_refusal_that_is_over_leaves_no_question_and_no_message(scan, everyone):
+    set_plan(scan, conformance={"severities": {"header-weight-differs": "blocking"}})
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    assert "blocked-by-conformance" in open_rules(scan)
+    _correct(injection, everyone, weight_kg=70.0)
+    series = run.series
+    series.refresh_from_db()
+    assert series.quantifications.get(is_current=True).suvmax
+    assert "blocked-by-conformance" not in open_rules(scan)
+    assert (series.state, series.code, series.message) == ("quantified", "", "")
+    transmittal = series.transmittal
+    assert (transmittal.state, transmittal.code, transmittal.message) == ("quantified", "", "")
+    _correct(injection, everyone, weight_kg=90.0)
+    assert series.quantifications.get(is_current=True).code == "blocked-by-conformance"
+    assert "blocked-by-conformance" in open_rules(scan)
+
+
+# Findings that a person let pass
+
+
+def _late(scan, everyone, minutes=75):
+    """Images whose first bed is as long after the injection."""
+    at = datetime(2026, 3, 1, 11, 6, tzinfo=UTC) - timedelta(minutes=minutes)
+    return injections.record(
+        scan, **given(injected_at=at, assayed_at=at, residual_at=at), by=everyone
+    )
+
+
+def test_what_is_let_pass_says_by_whom_and_still_deviates(scan, everyone):
+    _late(scan, everyone)
+    run = records.make_measured(scan, by=everyone)
+    finding = run.series.findings.get(rule="uptake-time-out-of-window", is_current=True)
+    reconciliation.override(finding, reason="camera was down", by=everyone)
+    asked = Query.objects.get(rule="uptake-time-out-of-window")
+    assert asked.state == "closed"
+    assert asked.messages.last().text == f"Let pass by {everyone}: camera was down"
+    assert Deviation.objects.get(rule="uptake-time-out-of-window").state == "drafted"
+
+
+def test_what_was_let_pass_is_let_pass_after_another_correction(scan, everyone):
+    set_plan(scan, conformance={"severities": {"uptake-time-out-of-window": "blocking"}})
+    injection = _late(scan, everyone)
+    run = records.make_measured(scan, by=everyone)
+    finding = run.series.findings.get(rule="uptake-time-out-of-window", is_current=True)
+    reconciliation.override(finding, reason="camera was down", by=everyone)
+    work()
+    at = injection.injected_at
+    _correct(injection, everyone, injected_at=at, assayed_at=at, residual_at=at, weight_kg=71.0)
+    new = run.series.quantifications.get(is_current=True)
+    assert (new.record_version, new.suvmax is not None) == (2, True)
+    assert "uptake-time-out-of-window" not in open_rules(scan)

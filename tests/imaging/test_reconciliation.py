@@ -152,7 +152,13 @@ def test_a_question_closes_itself_when_the_record_is_corrected(scan, everyone):
     assert "header-weight-differs" in open_rules(scan)
     (finding,) = run.series.findings.filter(rule="header-weight-differs", is_current=True)
     assert (finding.severity, finding.values["found"]) == ("major", seen.weight_kg)
-    injections.correct(injection, **given(weight_kg=seen.weight_kg), reason="misread", by=everyone)
+    injections.correct(
+        injection,
+        **given(weight_kg=seen.weight_kg),
+        reason="misread",
+        by=everyone,
+        is_difference_confirmed=True,
+    )
     recompute.order_due()
     assert "header-weight-differs" not in open_rules(scan)
     asked = Query.objects.get(rule="header-weight-differs")
@@ -241,7 +247,12 @@ def test_a_record_that_the_images_contradict_is_confirmed_by_a_person(scan, ever
     )
     assert again.confirmed_differences == said
     with pytest.raises(Invalid):
-        injections.correct(again, **given(weight_kg=95.0), reason="misread", by=everyone)
+        injections.correct(
+            again,
+            **given(weight_kg=95.0),
+            reason="misread",
+            by=everyone,
+        )
     right = injections.correct(again, **given(), reason="misread", by=everyone)
     assert right.confirmed_differences == ""
 

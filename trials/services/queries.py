@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
+
 from trials import permissions
 from trials.models import Query, QueryMessage, ScopedModel, User
 from trials.services import audit, jobs, subjects
@@ -26,19 +28,43 @@ def open_query(about: ScopedModel, *, text: str, by: User) -> Query:
 
 
 def raise_by_rule(about: ScopedModel, *, rule: str, text: str) -> Query:
-    """A rule asks, once, however often it fails. Inside the action that found it."""
-    query = (
-        Query.objects.filter(rule=rule, **subjects.reference(about))
-        .exclude(state=State.CLOSED)
-        .first()
-    )
-    return query or _create(about, text=text, by=jobs.system_user(), rule=rule)
+    """A rule asks, once, however often it fails. Inside the action that found it.
+
+    With other numbers it asks anew, whatever was answered to the old ones; a question that a
+    person closed is not asked again in the same words.
+    """
+    rows = Query.objects.filter(rule=rule, **subjects.reference(about)).order_by("pk")
+    newest = rows.select_for_update(of=("self",)).last()
+    if newest is None or (newest.state == State.CLOSED and not _is_closed_for(newest, text)):
+        return _create(about, text=text, by=jobs.system_user(), rule=rule)
+    if newest.text != text:
+        newest.text, newest.state = text, State.OPEN
+        newest.save(update_fields=["text", "state"])
+        QueryMessage.objects.create(
+            query=newest, state=State.OPEN, text=text, author=jobs.system_user()
+        )
+    return newest
+
+
+def _is_closed_for(query: Query, text: str) -> bool:
+    """Whether a person, not the rule itself, closed the question that would be asked."""
+    closed_by = query.messages.select_related("author").last().author
+    return query.text == text and not closed_by.is_system
 
 
 def settle_by_rule(about: ScopedModel, *, rule: str, text: str) -> None:
     """A rule that asked is satisfied: its question closes. Inside the action that did it."""
-    asked = Query.objects.filter(rule=rule, **subjects.reference(about)).exclude(state=State.CLOSED)
-    for query in asked.select_for_update():
+    _settle(Query.objects.filter(rule=rule, **subjects.reference(about)), text)
+
+
+def settle_others(about: ScopedModel, *, rule: str, text: str) -> None:
+    """Whatever rules asked about a row is past, save for one. Inside the action that did it."""
+    rows = Query.objects.filter(**subjects.reference(about)).exclude(rule="").exclude(rule=rule)
+    _settle(rows, text)
+
+
+def _settle(asked: QuerySet[Query], text: str) -> None:
+    for query in asked.exclude(state=State.CLOSED).select_for_update():
         query.state = State.CLOSED
         query.save(update_fields=["state"])
         QueryMessage.objects.create(
