@@ -96,12 +96,16 @@ class Planned:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the site recorded of the injection; `gross_activity_mbq` without the residual."""
+    """What the site recorded of the injection; `gross_activity_mbq` without the residual.
+
+    Where the residual was not measured, which is not zero, the net activity is an upper bound.
+    """
 
     injected_at: datetime
     net_activity_mbq: float
     weight_kg: float
     gross_activity_mbq: float | None = None
+    is_residual_known: bool = True
     height_cm: float | None = None
     half_life_s: float | None = None
     scanner: tuple[str, str, str] | None = None
@@ -387,7 +391,7 @@ def _activity(one: Comparison, recorded: Recorded) -> Finding:
     net, gross = recorded.net_activity_mbq, recorded.gross_activity_mbq
     values: dict[str, object] = {
         "found": one.stated,
-        "expected": net,
+        "expected": net if recorded.is_residual_known else None,
         "gross": gross,
         "unit": "MBq",
     }
@@ -403,9 +407,17 @@ def _activity(one: Comparison, recorded: Recorded) -> Finding:
         "header-activity-differs",
         Kind.QUERY,
         f"The injected activity in the images is {one.stated:.4g} MBq, the record says "
-        f"{net:.4g} MBq net" + (f" and {gross:.4g} MBq gross." if gross is not None else "."),
+        f"{_activities(recorded)}.",
         values,
     )
+
+
+def _activities(recorded: Recorded) -> str:
+    """The recorded activities in words."""
+    net, gross = recorded.net_activity_mbq, recorded.gross_activity_mbq
+    if not recorded.is_residual_known:
+        return f"{net:.4g} MBq gross, the residual was not measured"
+    return f"{net:.4g} MBq net" + (f" and {gross:.4g} MBq gross" if gross is not None else "")
 
 
 def _scanner(observed: Observed, recorded: Recorded) -> Iterator[Finding]:

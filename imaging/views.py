@@ -266,6 +266,7 @@ def _measured(row: Series) -> dict:
     return {
         "run": run,
         "run_flags": selectors.flags_of(run),
+        "suv_source": selectors.suv_source_of(run),
         "lesions": lesions,
         "regions": run.reference_regions.select_related("placed_by"),
         "picture": run.pictures.filter(kind=Picture.Kind.MIP).first(),

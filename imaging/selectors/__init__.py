@@ -23,6 +23,10 @@ FLAGS = {
     **geometry.FLAGS,
     # What runs of an earlier release called it.
     "fewer-slices-than-announced": suv_terms.FLAGS["incomplete"],
+    "residual-not-measured": "The residual activity was not measured: the SUV rests on an "
+    "activity that is an upper bound, and is too low by the share that stayed in the syringe.",
+    "cross-calibration-not-valid": "The scanner had no valid cross-calibration with the dose "
+    "calibrator on the day of the scan.",
     "no-picture": "The volume lies askew in the patient: no projection could be drawn.",
 }
 
@@ -36,6 +40,18 @@ def lesions_of(quantification: Quantification):
 def flags_of(quantification: Quantification) -> list[str]:
     """What a person should look at before using the numbers of this run, in sentences."""
     return [FLAGS[code] for code in quantification.flags]
+
+
+def suv_source_of(quantification: Quantification) -> str:
+    """Whose weight, activity and injection time a run was computed from."""
+    codes = {one["code"] for one in quantification.derivation.get("adaptations", ())}
+    if "computed-from-record" in codes:
+        return "the record of the site"
+    if "record-not-applied" in quantification.flags:
+        return "the scanner, which put them into the values"
+    if "weight-from-record" in quantification.flags:
+        return "the headers of the images, the weight from the record"
+    return "the headers of the images"
 
 
 def current_quantification(series: Series) -> Quantification | None:

@@ -232,6 +232,8 @@ def _origin(run: Quantification, with_origin: bool) -> Node:
 def _dated(run: Quantification):
     """What tells when and for which scan: not for blinded readers."""
     transmittal = run.series.transmittal
+    if calibration := run.derivation.get("cross_calibration"):
+        yield _cross_calibration(calibration)
     yield Node("Computed", f"{run.computed_at:%Y-%m-%d %H:%M} UTC")
     yield Node(
         "Transmittal",
@@ -241,6 +243,19 @@ def _dated(run: Quantification):
     injection = Injection.objects.filter(scheduled_scan=transmittal.scheduled_scan_id).first()
     if injection:
         yield _syringe(injection)
+
+
+def _cross_calibration(found: dict) -> Node:
+    """Shown beside the number that it was not applied to."""
+    if found["factor"] is None:
+        return Node("Cross-calibration", source=f"none recorded for {found['scanner']}")
+    validity = "valid" if found["is_valid"] else "not valid on the day"
+    return Node(
+        "Cross-calibration",
+        found["factor"],
+        source=f"{found['scanner']}, {found['reference']}, from {found['valid_from']} to "
+        f"{found['valid_until']}: {validity}; shown, not applied",
+    )
 
 
 def _syringe(injection: Injection) -> Node:

@@ -42,6 +42,8 @@ from trials.version import VERSION
 LIVER_RADIUS_MM = 15.0
 MAXIMUM_COMPONENTS = 500
 PICTURE_UPPER_SUV = 10.0
+# Whose weight, activity and time they are, among the adaptations of a scale.
+BY_RECORD = "computed-from-record"
 PAST = "The series was measured again, and this no longer stands in the way."
 
 Status = Quantification.Status
@@ -58,6 +60,8 @@ class Measured:
     liver: reference_regions.RegionStatistics | None
     flags: tuple[str, ...]
     picture: tuple[str, int] | None
+    # Of the scanner on the day; shown and judged, never applied.
+    cross_calibration: dict | None
     # What readers placed on the run before, and what it comes to on this one.
     placed: list[tuple[ReferenceRegion, reference_regions.RegionStatistics]]
 
@@ -151,7 +155,15 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
     jobs.report(claim, "Reference regions and pictures")
     picture = _picture(values, grid, found)
     placed = _placed(series, values, grid)
-    flags = (*scale.flags, *grid.flags, *(() if picture else ("no-picture",)))
+    scan = series.imaging_study.scheduled_scan
+    calibration = reconciliation.cross_calibration(scan)
+    flags = (
+        *scale.flags,
+        *(reconciliation.doubts_about_record(scan) if BY_RECORD in scale.adaptations else ()),
+        *(("cross-calibration-not-valid",) if calibration and not calibration["is_valid"] else ()),
+        *grid.flags,
+        *(() if picture else ("no-picture",)),
+    )
     return Measured(
         scale=scale,
         suvmax=float(values.max()),
@@ -160,6 +172,7 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
         liver=_liver(values, grid),
         flags=flags,
         picture=picture,
+        cross_calibration=calibration,
         placed=placed,
     )
 
@@ -254,7 +267,8 @@ def _new_run(
             suvbw_factor=measured.scale.factor,
             suvmax=measured.suvmax,
             uptake_minutes=measured.uptake_minutes,
-            derivation=measured.scale.derivation(),
+            derivation=measured.scale.derivation()
+            | {"cross_calibration": measured.cross_calibration},
             **common,
         )
     is_suv = isinstance(measured, suv.SuvRefused)

@@ -206,6 +206,7 @@ def recorded_injection(scan: ScheduledScan) -> conformance.Recorded | None:
     return conformance.Recorded(
         injected_at=injection.injected_at,
         net_activity_mbq=injection.net_activity_mbq,
+        is_residual_known=injection.residual_activity_mbq is not None,
         gross_activity_mbq=injection.gross_activity_mbq,
         weight_kg=injection.weight_kg,
         height_cm=injection.height_cm,
@@ -228,6 +229,30 @@ def recorded_for_suv(scan: ScheduledScan) -> Recorded | None:
         + timedelta(days=scan.patient.date_shift_days, seconds=scanner_ahead(scan) or 0.0),
         reference=f"injection {injection.pk}, version {injection.version}",
     )
+
+
+def doubts_about_record(scan: ScheduledScan) -> tuple[str, ...]:
+    """What of the record is less than known, where a number rests on it, as flags."""
+    injection = _injection(scan)
+    unmeasured = injection is not None and injection.residual_activity_mbq is None
+    return ("residual-not-measured",) if unmeasured else ()
+
+
+def cross_calibration(scan: ScheduledScan) -> dict | None:
+    """The cross-calibration of the scanner on the day, valid or not; None without a scanner."""
+    injection = _injection(scan)
+    if injection is None or injection.scanner is None:
+        return None
+    on = injection.injected_at.astimezone(ZoneInfo(scan.patient.site.time_zone)).date()
+    check, is_valid = scanners.cross_calibration(injection.scanner, on=on)
+    return {
+        "scanner": str(injection.scanner),
+        "factor": check.factor if check else None,
+        "valid_from": check.valid_from.isoformat() if check else None,
+        "valid_until": check.valid_until.isoformat() if check else None,
+        "reference": check.reference if check else "",
+        "is_valid": is_valid,
+    }
 
 
 def record_version(scan: ScheduledScan) -> int:

@@ -190,6 +190,16 @@ def test_a_gross_activity_in_the_images_is_named_as_such():
     assert "140 MBq net and 150 MBq gross" in other.text
 
 
+@pytest.mark.parametrize(("in_header", "found"), [(150.0, False), (140.0, True)])
+def test_without_a_residual_there_is_no_net_activity_to_agree_with(in_header, found):
+    recorded = replace(RECORDED, gross_activity_mbq=150.0, is_residual_known=False)
+    seen = findings(PLANNED, replace(OBSERVED, injected_activity_mbq=in_header), recorded)
+    assert bool(seen) == found
+    if found:
+        assert seen[0].text.endswith("says 150 MBq gross, the residual was not measured.")
+        assert seen[0].values["expected"] is None
+
+
 def test_tolerances_and_severities_are_the_protocol_s():
     loose = replace(PLANNED, tolerances=Tolerances(weight=0.10), severities={"ct-missing": "info"})
     assert rules(loose, replace(OBSERVED, weight_kg=76.9)) == []

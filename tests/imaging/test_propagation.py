@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.urls import reverse
 
 from imaging.services import quantification, recompute, reconciliation
 from tests import factories, records
 from tests.imaging.test_reconciliation import SHOT, given, open_rules, set_plan, work
 from trials.models import Deviation, Job, Query
-from trials.services import injections, jobs, queries
+from trials.services import injections, jobs, queries, scanners
 
 pytestmark = pytest.mark.django_db
 
@@ -197,3 +198,56 @@ def test_what_was_let_pass_is_let_pass_after_another_correction(scan, everyone):
     new = run.series.quantifications.get(is_current=True)
     assert (new.record_version, new.suvmax is not None) == (2, True)
     assert "uptake-time-out-of-window" not in open_rules(scan)
+
+
+# What is not known
+
+
+def test_an_unmeasured_residual_flags_the_run_that_rests_on_it(scan, everyone):
+    set_plan(scan, suv_source="record")
+    unmeasured = {"residual_activity_mbq": None, "residual_at": None}
+    injection = injections.record(scan, **given(**unmeasured), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    assert "residual-not-measured" in run.flags
+    assert run.status == "flagged"
+    _correct(injection, everyone)
+    assert "residual-not-measured" not in run.series.quantifications.get(is_current=True).flags
+
+
+def test_an_unmeasured_residual_is_no_matter_to_a_run_on_the_headers(scan, everyone):
+    unmeasured = {"residual_activity_mbq": None, "residual_at": None}
+    injections.record(scan, **given(**unmeasured), by=everyone)
+    assert "residual-not-measured" not in records.make_measured(scan, by=everyone).flags
+
+
+@pytest.mark.parametrize(
+    ("until", "flagged"), [(date(2026, 3, 1), False), (date(2026, 2, 28), True)]
+)
+def test_an_expired_cross_calibration_flags_the_run_and_is_named(
+    scan, site, everyone, client, until, flagged
+):
+    scanner = scanners.register(site, name="PET 1", manufacturer="GE", model="Any", by=everyone)
+    span = {"valid_from": date(2026, 1, 1), "valid_until": until, "reference": "QC 12"}
+    scanners.cross_calibrate(scanner, factor=1.04, by=everyone, **span)
+    injections.record(scan, **given(scanner=scanner), by=everyone, despite="no other camera")
+    run = records.make_measured(scan, by=everyone)
+    assert ("cross-calibration-not-valid" in run.flags) == flagged
+    assert run.derivation["cross_calibration"] == {
+        "scanner": "PET 1 (GE Any)",
+        "factor": 1.04,
+        "valid_from": "2026-01-01",
+        "valid_until": until.isoformat(),
+        "reference": "QC 12",
+        "is_valid": not flagged,
+    }
+    client.force_login(everyone)
+    page = client.get(reverse("series", args=[run.series_id])).content.decode()
+    assert f"1.04, valid 2026-01-01 to {until}, not applied" in page
+
+
+def test_a_scanner_that_was_never_cross_calibrated_flags_the_run(scan, site, everyone):
+    scanner = scanners.register(site, name="PET 1", manufacturer="GE", model="Any", by=everyone)
+    injections.record(scan, **given(scanner=scanner), by=everyone, despite="no other camera")
+    run = records.make_measured(scan, by=everyone)
+    assert "cross-calibration-not-valid" in run.flags
+    assert run.derivation["cross_calibration"]["factor"] is None

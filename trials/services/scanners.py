@@ -144,6 +144,14 @@ def clock_ahead(
     return rows.order_by("-read_at", "-pk").first()
 
 
+def cross_calibration(scanner: Scanner, *, on: date) -> tuple[ScannerCheck | None, bool]:
+    """The newest cross-calibration that is valid on a day, else the newest there is; which."""
+    rows = [one for one in scanner.checks.all() if one.kind == Kind.CROSS_CALIBRATION]
+    valid = [one for one in rows if one.valid_from <= on <= one.valid_until]
+    found = max(valid or rows, key=lambda one: (one.valid_from, one.pk), default=None)
+    return found, bool(valid)
+
+
 def problems(scanner: Scanner, *, tracer: str, on: date) -> list[str]:
     """What is not in order with a scanner on a day, a sentence each."""
     checks = list(scanner.checks.all())
