@@ -214,6 +214,90 @@ def test_a_clock_nobody_compared_is_not_checked(scan, coordinator):
     assert inject(scan, coordinator).calibrator_ahead_s is None
 
 
+def read(site, by, ahead_s, *, at=NOON, **which):
+    which = which or {"instrument": "dose_calibrator"}
+    return scanners.read_clock(site, ahead_s=ahead_s, read_at=at, by=by, **which)
+
+
+def test_a_clock_compared_before_and_recorded_after_the_injection_counts(site, scan, coordinator):
+    given = inject(scan, coordinator, assayed_activity_mbq=300.0)
+    assert "injected-activity-out-of-range" in rules(scan)
+    read(site, coordinator, HALF_LIFE_GA68, at=NOON - timedelta(hours=1))
+    given.refresh_from_db()
+    assert (given.version, given.calibrator_ahead_s) == (2, HALF_LIFE_GA68)
+    assert given.net_activity_mbq == pytest.approx(150.0, rel=1e-12)
+    assert rules(scan)["injected-activity-out-of-range"].state == "closed"
+    event = AuditEvent.objects.get(action="clock.read", table="trials_injection")
+    assert (event.before["version"], event.after["version"]) == (1, 2)
+
+
+def test_a_clock_compared_earlier_or_later_than_the_one_that_counts_changes_nothing(
+    site, scan, coordinator
+):
+    read(site, coordinator, 5.0, at=NOON - timedelta(minutes=5))
+    given = inject(scan, coordinator)
+    read(site, coordinator, 60.0, at=NOON - timedelta(hours=1))
+    read(site, coordinator, 60.0, at=NOON + timedelta(hours=1))
+    given.refresh_from_db()
+    assert (given.version, given.calibrator_ahead_s) == (1, 5.0)
+
+
+def test_the_clock_of_its_own_scanner_is_a_new_version_of_the_injection(site, scan, coordinator):
+    """Nothing of the injection changes, but what is computed from it does."""
+    mine, other = (scanner_of(site, coordinator, name) for name in ("PET 1", "PET 2"))
+    given = inject(scan, coordinator, scanner=mine, despite="checks are on paper")
+    read(site, coordinator, 90.0, instrument="scanner", scanner=other)
+    given.refresh_from_db()
+    assert given.version == 1
+    read(site, coordinator, 90.0, instrument="scanner", scanner=mine)
+    given.refresh_from_db()
+    assert given.version == 2
+    read(site, coordinator, 90.0, instrument="scanner", scanner=mine)
+    given.refresh_from_db()
+    assert given.version == 2
+
+
+# What was given to whoever left
+
+
+def test_what_was_given_after_a_withdrawal_is_recorded_with_its_reason(scan, coordinator):
+    with factories.framed():
+        Patient.objects.filter(pk=scan.patient_id).update(state=Patient.State.WITHDRAWN)
+    scan.patient.refresh_from_db()
+    with pytest.raises(Invalid) as refusal:
+        inject(scan, coordinator)
+    assert refusal.value.field == "despite"
+    inject(scan, coordinator, despite="the call came after the injection")
+    found = rules(scan)["injected-despite-the-gate"]
+    assert (found.is_important, "is withdrawn" in found.text) == (True, True)
+
+
+# Times that can't be
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"assayed_at": NOON + timedelta(minutes=1)}, "assayed-after-injection"),
+        ({"residual_at": NOON - timedelta(minutes=1)}, "residual-before-injection"),
+        ({"residual_at": NOON - timedelta(days=1)}, "residual-before-injection"),
+    ],
+)
+def test_an_order_of_times_that_cannot_be_is_asked_about(scan, coordinator, changes, rule):
+    given = inject(scan, coordinator, **changes)
+    assert Query.objects.get(rule=rule).state == "open"
+    injections.correct(given, **values(), reason="misread", by=coordinator)
+    assert Query.objects.get(rule=rule).state == "closed"
+
+
+def test_times_are_put_in_order_on_the_reference_clock(site, scan, coordinator):
+    """The calibrator was ten minutes ahead: its 12:05 was 11:55."""
+    read(site, coordinator, 600.0, at=NOON - timedelta(hours=1))
+    late = NOON + timedelta(minutes=5)
+    inject(scan, coordinator, assayed_at=late, residual_at=NOON + timedelta(minutes=11))
+    assert not Query.objects.filter(rule__endswith="-injection").exists()
+
+
 # Corrections
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -130,6 +132,12 @@ class Injection(ScopedModel):
         ahead = self.calibrator_ahead_s or 0.0
         elapsed = (self.injected_at - self.assayed_at).total_seconds() + ahead
         return decay.decayed(self.assayed_activity_mbq, elapsed=elapsed, half_life=self.half_life_s)
+
+    @property
+    def on_reference_clock(self) -> tuple[datetime, datetime | None]:
+        """When syringe and residual were measured, by the clock that injections go by."""
+        ahead = timedelta(seconds=self.calibrator_ahead_s or 0.0)
+        return self.assayed_at - ahead, self.residual_at - ahead if self.residual_at else None
 
     @property
     def given(self) -> Given:

@@ -93,7 +93,6 @@ def record(
     is as its source. A `glucose` measured for it becomes evidence of the scan.
     """
     permissions.require(by, "injection.record", scan)
-    patients.require_participation(scan.patient)
     facts = Given(**given)
     _check(facts, scan)
     day = scan_day.Day(
@@ -175,6 +174,35 @@ def correct(
         locked.save(update_fields=list(columns))
         _judge(locked)
     return locked
+
+
+def follow_clock(reading: ClockReading) -> None:
+    """Count anew what rests on a comparison of clocks. Inside the action that recorded it.
+
+    It may be recorded after the injections that it counts for; each is a new version then, so
+    that whatever was computed beside the old one is computed anew.
+    """
+    rows = Injection.objects.filter(
+        scheduled_scan__patient__site=reading.site, injected_at__gte=reading.read_at
+    )
+    if reading.scanner_id:
+        rows = rows.filter(scanner=reading.scanner_id)
+    for pk in rows.order_by("scheduled_scan__patient", "pk").values_list("pk", flat=True):
+        _follow(reading, Injection.objects.select_related("scheduled_scan__patient").get(pk=pk))
+
+
+def _follow(reading: ClockReading, injection: Injection) -> None:
+    patients.hold_still(injection.scheduled_scan.patient)
+    locked = Injection.objects.select_for_update(of=("self",)).get(pk=injection.pk)
+    older, newer = scanners.readings_until(reading, at=locked.injected_at)
+    if newer or reading.ahead_s == (older.ahead_s if older else 0.0):
+        return
+    facts = Given(**{field.name: getattr(locked, field.name) for field in fields(Given)})
+    columns = _columns(facts, locked.scheduled_scan)
+    for name, value in (columns | {"version": locked.version + 1}).items():
+        setattr(locked, name, value)
+    locked.save(update_fields=[*columns, "version"])
+    _judge(locked)
 
 
 def limits(tracer: Tracer) -> tuple[Limits, Limits]:
@@ -402,6 +430,19 @@ def _questions(injection: Injection) -> Iterator[tuple[str, str]]:
         "The residual activity was not measured: the net activity leaves it out. "
         "Answer with the activity and its time, or confirm that it was not measured."
         if missing
+        else "",
+    )
+    assayed_at, residual_at = injection.on_reference_clock
+    yield (
+        "assayed-after-injection",
+        "The full syringe was assayed after the injection: check both times and the clocks."
+        if assayed_at > injection.injected_at
+        else "",
+    )
+    yield (
+        "residual-before-injection",
+        "The residual was measured before the injection: check both times and the clocks."
+        if residual_at and residual_at < injection.injected_at
         else "",
     )
     apart = abs(injection.injected_at - injection.assayed_at)

@@ -125,8 +125,10 @@ def read_clock(
     if not abs(ahead_s) <= MOST_AHEAD_S:
         raise Invalid("ahead_s", "A clock this far off has to be set, not corrected for.")
     read_at = moments.past(read_at, field="read_at")
+    from trials.services import injections
+
     with audit.action("clock.read", actor=by, reason=instrument, trial=site.trial_id):
-        return ClockReading.objects.create(
+        reading = ClockReading.objects.create(
             site=site,
             instrument=instrument,
             scanner=scanner,
@@ -134,6 +136,8 @@ def read_clock(
             read_at=read_at,
             recorded_by=by,
         )
+        injections.follow_clock(reading)
+    return reading
 
 
 def clock_ahead(
@@ -142,6 +146,19 @@ def clock_ahead(
     """The newest comparison of a clock that was made before a moment, or none."""
     rows = site.clock_readings.filter(instrument=instrument, scanner=scanner, read_at__lte=at)
     return rows.order_by("-read_at", "-pk").first()
+
+
+def readings_until(
+    reading: ClockReading, *, at: datetime
+) -> tuple[ClockReading | None, ClockReading | None]:
+    """The comparison of the same clock that counted at a moment before this one, or after it."""
+    rows = reading.site.clock_readings.filter(
+        instrument=reading.instrument, scanner=reading.scanner, read_at__lte=at
+    ).order_by("-read_at", "-pk")
+    newest = rows.first()
+    if newest != reading:
+        return None, newest
+    return rows.exclude(pk=reading.pk).first(), None
 
 
 def cross_calibration(scanner: Scanner, *, on: date) -> tuple[ScannerCheck | None, bool]:
