@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import (
@@ -104,8 +104,20 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
         "may_override": request.user.may_for("images.decide", row.scope()),
     }
     if request.user.may_for("quantification.view", row.scope()):
-        context |= {"may_see_numbers": True, **_measured(row)}
+        run = _run_asked_for(request, row)
+        runs = row.quantifications.order_by("-run")
+        context |= {"may_see_numbers": True, "runs": runs, **_measured(run)}
     return render(request, "imaging/series.html", context)
+
+
+def _run_asked_for(request: HttpRequest, row: Series) -> Quantification | None:
+    """An earlier run by its number, which stays readable; the current one unless asked."""
+    number = request.GET.get("run", "")
+    if not number:
+        return selectors.current_quantification(row)
+    if not (number.isascii() and number.isdigit() and len(number) < 9):
+        raise Http404
+    return get_object_or_404(Quantification, series=row, run=int(number))
 
 
 @form_methods
@@ -202,7 +214,7 @@ def reading(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _place(request, row, form):
         return redirect("reading", reading_identifier=reading_identifier)
     status = 422 if form.errors else 200
-    context = {"series": row, "form": form, **_measured(row)}
+    context = {"series": row, "form": form, **_measured(selectors.current_quantification(row))}
     return render(request, "imaging/reading.html", context, status=status)
 
 
@@ -258,8 +270,7 @@ def _measuring(row: Transmittal) -> bool:
     return selectors.series_of(row).filter(modality="PT", state=Series.State.ASSEMBLED).exists()
 
 
-def _measured(row: Series) -> dict:
-    run = selectors.current_quantification(row)
+def _measured(run: Quantification | None) -> dict:
     if run is None:
         return {"run": None}
     lesions = selectors.lesions_of(run)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from imaging.models import Instance, Lesion, Quantification
 from imaging.selectors import volumes
 from trials.models import Injection
+from trials.selectors import injection_versions
 
 QUANTITIES = {
     "suvmax": ("SUVmax", "g/mL", "Highest SUVbw of the lesion's voxels."),
@@ -156,11 +157,19 @@ def _scale(run: Quantification, with_origin: bool) -> Node:
         f"{derivation['policy']}, version {derivation['policy_version']}",
         (
             *_decay(run, with_origin),
-            Node("What was read", inputs=given),
+            Node("What was read", source=_files(run), inputs=given),
             Node("Witnesses of the reference time", inputs=witnesses),
         ),
         formula=_formula(run),
     )
+
+
+def _files(run: Quantification) -> str:
+    """The file whose headers were read, of those that the digest of the inputs is over."""
+    if volumes.input_digest(run.series) != run.input_sha256:
+        return "from files whose digest is below; images of this series came since"
+    first = run.series.instances.first()
+    return f"from the file of SHA-256 {first.sha256}, of those whose digest is below"
 
 
 def _place(tag: str) -> str:
@@ -211,16 +220,38 @@ def _source(run: Quantification, with_origin: bool) -> tuple[str, str]:
     if "computed-from-record" not in codes:
         return "the headers of the images", ""
     named = next(one["tag"] for one in run.derivation["inputs"] if one["name"] == "Recorded weight")
+    if not with_origin:
+        return f"recorded by the site: {named}", ""
+    version = _version(run)
+    by = f", entered by {version.by}" if version else ""
+    return f"recorded by the site: {named}{by}", _page_of(run, version)
+
+
+def _version(run: Quantification) -> injection_versions.Version | None:
+    """The injection as it was recorded when the run was computed beside it."""
     scan = run.series.imaging_study.scheduled_scan_id
-    address = f"{reverse('scan', args=[scan])}#injection" if with_origin else ""
-    return f"recorded by the site: {named}", address
+    injection = Injection.objects.filter(scheduled_scan=scan).first()
+    if injection is None or run.record_version == 0:
+        return None
+    number = injection.version if run.record_version is None else run.record_version
+    return injection_versions.version_of(injection, number)
+
+
+def _page_of(run: Quantification, version: injection_versions.Version | None) -> str:
+    anchor = f"injection-version-{version.number}" if version else "injection"
+    scan = run.series.imaging_study.scheduled_scan_id
+    return f"{reverse('scan', args=[scan])}#{anchor}"
 
 
 def _origin(run: Quantification, with_origin: bool) -> Node:
     series = run.series
     count = Instance.objects.filter(series=series).count()
     parts = [
-        Node("Run", run.run, source=f"TrialTrace {run.software_version}"),
+        Node(
+            "Run",
+            run.run,
+            source=f"TrialTrace {run.software_version}{'' if run.is_current else ', superseded'}",
+        ),
         Node("Image series", series.reading_identifier, source=f"{count} de-identified instances"),
         Node("Digest of the inputs", run.input_sha256, source="SHA-256 over the instances"),
     ]
@@ -240,9 +271,8 @@ def _dated(run: Quantification):
         transmittal.pk,
         source=f"received {transmittal.completed_at:%Y-%m-%d %H:%M} UTC",
     )
-    injection = Injection.objects.filter(scheduled_scan=transmittal.scheduled_scan_id).first()
-    if injection:
-        yield _syringe(injection)
+    if version := _version(run):
+        yield _syringe(version, _page_of(run, version))
 
 
 def _cross_calibration(found: dict) -> Node:
@@ -258,13 +288,17 @@ def _cross_calibration(found: dict) -> Node:
     )
 
 
-def _syringe(injection: Injection) -> Node:
+def _syringe(version: injection_versions.Version, address: str) -> Node:
+    injection = version.row
+    is_known = injection.residual_activity_mbq is not None
+    ahead = injection.calibrator_ahead_s
     return Node(
         "Net injected activity recorded by the site",
         injection.net_activity_mbq,
         "MBq",
-        "assayed less residual, both decay-corrected to the injection; version "
-        f"{injection.version}, recorded by {injection.recorded_by}",
+        ("assayed less residual, both" if is_known else "an upper bound: the assayed activity")
+        + f" decay-corrected to the injection; version {version.number}, entered by {version.by} "
+        f"on {version.at:%Y-%m-%d %H:%M} UTC",
         (
             Node(
                 "Assayed activity",
@@ -280,9 +314,16 @@ def _syringe(injection: Injection) -> Node:
                 if injection.residual_at
                 else "not measured",
             ),
+            Node(
+                "Clock of the dose calibrator",
+                ahead,
+                "" if ahead is None else "s ahead",
+                "not checked" if ahead is None else "taken off the times of assay and residual",
+            ),
             Node("Injection", f"{injection.injected_at:%Y-%m-%d %H:%M:%S} UTC"),
             Node("Half-life", injection.half_life_s, "s", "ICRP Publication 107"),
         ),
+        address=address,
     )
 
 

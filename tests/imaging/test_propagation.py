@@ -251,3 +251,60 @@ def test_a_scanner_that_was_never_cross_calibrated_flags_the_run(scan, site, eve
     run = records.make_measured(scan, by=everyone)
     assert "cross-calibration-not-valid" in run.flags
     assert run.derivation["cross_calibration"]["factor"] is None
+
+
+# What an old number still says
+
+
+def nodes(node):
+    yield node
+    for one in node["inputs"]:
+        yield from nodes(one)
+
+
+@pytest.fixture
+def corrected(scan, everyone):
+    """An old run and its lesion, and the injection that was corrected since by another."""
+    set_plan(scan, suv_source="record")
+    injection = injections.record(scan, **given(), by=everyone)
+    old = records.make_measured(scan, by=everyone)
+    second = records.everyone(scan.patient.trial)
+    _correct(injection, second, weight_kg=77.0, assayed_activity_mbq=350.0)
+    return old, second
+
+
+def test_an_old_number_opens_the_record_it_was_computed_beside(corrected, scan, everyone, client):
+    old, second = corrected
+    client.force_login(everyone)
+    new = old.series.quantifications.get(is_current=True)
+    for run, version, weight, activity, by in (
+        (old, 1, 70.0, 370.0, everyone),
+        (new, 2, 77.0, 350.0, second),
+    ):
+        lesion = run.lesions.get()
+        told = client.get(f"/api/v1/lesions/{lesion.pk}/derivation/suvmax/").json()
+        found = {one["label"]: one for one in nodes(told)}
+        address = f"/scans/{scan.pk}/#injection-version-{version}"
+        assert (found["Weight"]["value"], found["Weight"]["address"]) == (weight, address)
+        assert found["Weight"]["source"].endswith(f"version {version}, entered by {by}")
+        syringe = found["Net injected activity recorded by the site"]
+        assert (syringe["value"], syringe["address"]) == (activity, address)
+        assert found["Assayed activity"]["value"] == activity
+        assert f"version {version}, entered by {by} on" in syringe["source"]
+    page = client.get(reverse("scan", args=[scan.pk])).content.decode()
+    assert 'id="injection-version-1"' in page
+    assert 'id="injection-version-2"' in page
+
+
+def test_a_superseded_run_stays_readable_on_the_page_of_its_series(corrected, everyone, client):
+    old, _ = corrected
+    client.force_login(everyone)
+    address = reverse("series", args=[old.series_id])
+    now = client.get(address).content.decode()
+    assert "?run=1" in now
+    assert "was superseded" not in now
+    then = client.get(address, {"run": "1"}).content.decode()
+    assert "Run 1 was superseded" in then
+    assert reverse("derivation", args=[old.lesions.get().pk, "suvmax"]) in then
+    for wrong in ("3", "0", "x", "-1", "9" * 30):
+        assert client.get(address, {"run": wrong}).status_code == 404

@@ -430,7 +430,7 @@ def test_a_number_is_computed_again_from_its_derivation_alone(scan, everyone, cl
     factor = value["Weight"] * 1000 / (value["Injected activity"] * 2**-halvings)
     assert rescaled * factor == pytest.approx(told["value"], rel=1e-6)
     (weight,) = [one for one in nodes(told) if one["label"] == "Weight"]
-    expected = {"header": (70.0, ""), "record": (77.0, f"/scans/{scan.pk}/#injection")}
+    expected = {"header": (70.0, ""), "record": (77.0, f"/scans/{scan.pk}/#injection-version-1")}
     assert (weight["value"], weight["address"]) == expected[source]
     (found,) = [one for one in nodes(told) if one["label"] == "SUVbw factor"]
     assert (

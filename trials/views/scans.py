@@ -25,7 +25,7 @@ from trials.models import (
     ScheduledScan,
 )
 from trials.selectors import eligibility as selectors
-from trials.selectors import evidence, subjects
+from trials.selectors import evidence, injection_versions, subjects
 from trials.selectors import scan_day as selectors_day
 from trials.services import assessments, injections, scan_day, verdicts
 from trials.services import scans as services
@@ -118,6 +118,7 @@ def scan(request: HttpRequest, pk: int) -> HttpResponse:
         context["conditions"] = scan_day.conditions(row, day)
     if context["injection"]:
         context["judgements"] = injections.judgements(context["injection"])
+        context["versions"] = injection_versions.versions_of(context["injection"])
         context["beside"] = selectors_day.beside(row)
         context["scanner_problems"] = selectors_day.scanner_problems(context["injection"])
     if may["eligibility_view"]:
