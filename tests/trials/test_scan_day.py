@@ -332,12 +332,36 @@ def test_what_a_rule_drafted_follows_the_correction(scan, coordinator):
     assert drafted.state == "drafted"
 
 
-def test_what_was_acknowledged_stays_when_the_record_is_corrected(scan, coordinator):
+def test_whoever_acknowledged_a_deviation_is_told_that_it_is_none_any_more(scan, coordinator):
     given = inject(scan, coordinator, assayed_activity_mbq=90.0)
     with factories.framed():
         Deviation.objects.update(state=Deviation.State.ACKNOWLEDGED)
+    given = injections.correct(given, **values(), reason="misread", by=coordinator)
+    told = rules(scan)["injected-activity-out-of-range"]
+    assert told.state == "drafted"
+    assert told.text.endswith("corrected since: nothing deviates any more.")
+    # It stays to be acknowledged, whatever else is corrected.
+    given = injections.correct(given, **values(comment="x"), reason="added", by=coordinator)
+    assert rules(scan)["injected-activity-out-of-range"].text == told.text
+    assert rules(scan)["injected-activity-out-of-range"].state == "drafted"
+    injections.correct(
+        given, **values(assayed_activity_mbq=90.0), reason="it was right", by=coordinator
+    )
+    again = rules(scan)["injected-activity-out-of-range"]
+    assert (again.state, again.text) == (
+        "drafted",
+        "Net injected activity 90.0 MBq is outside 100 to 200 MBq.",
+    )
+
+
+def test_a_deviation_that_was_closed_stays_closed_and_says_what_was_corrected(scan, coordinator):
+    given = inject(scan, coordinator, assayed_activity_mbq=90.0)
+    with factories.framed():
+        Deviation.objects.update(state=Deviation.State.CLOSED)
     injections.correct(given, **values(), reason="misread", by=coordinator)
-    assert rules(scan)["injected-activity-out-of-range"].state == "acknowledged"
+    told = rules(scan)["injected-activity-out-of-range"]
+    assert told.state == "closed"
+    assert told.text.endswith("corrected since: nothing deviates any more.")
 
 
 def test_a_question_closes_itself_when_the_record_answers_it(scan, coordinator):

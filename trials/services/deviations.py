@@ -9,6 +9,7 @@ from trials.services.errors import Invalid, Refused
 
 State = Deviation.State
 WITHDRAWN = "Withdrawn: the record was corrected."
+SINCE = "The record was corrected since: nothing deviates any more."
 
 
 def record(about: ScopedModel, *, text: str, by: User) -> Deviation:
@@ -54,21 +55,32 @@ def of_rule(about: ScopedModel, *, rule: str) -> Deviation | None:
 def judge_by_rule(about: ScopedModel, *, rule: str, finding: tuple[str, dict] | None) -> None:
     """Hold what a rule drafted against what it finds now. Inside the action that changed it.
 
-    With other numbers it is drafted anew, whoever knew of the old ones; the trail has them. A
-    draft nobody has seen closes when nothing deviates any more; what was acknowledged stays.
+    With other numbers it is drafted anew, whoever knew of the old ones; the trail has them.
+    When nothing deviates any more a draft nobody has seen closes, and what was acknowledged
+    is drafted anew saying so: the investigator, who may have signed it, is told and closes it.
     """
     known = of_rule(about, rule=rule)
     if finding is None:
-        if known and known.state == State.DRAFTED:
-            known.state, known.text = State.CLOSED, f"{known.text} {WITHDRAWN}"
-            known.save(update_fields=["state", "text"])
+        if known and not known.text.endswith((WITHDRAWN, SINCE)):
+            _no_longer(known)
         return
     text, values = finding
     if known is None:
         draft_by_rule(about, rule=rule, text=text, values=values)
-    elif known.values != values or known.text.endswith(WITHDRAWN):
+    elif known.values != values or known.text.endswith((WITHDRAWN, SINCE)):
         known.text, known.values, known.state = text, values, State.DRAFTED
         known.save(update_fields=["text", "values", "state"])
+
+
+def _no_longer(known: Deviation) -> None:
+    """Nothing deviates any more: a draft closes, whoever knew is told, what is closed says so."""
+    if known.state == State.DRAFTED:
+        known.state, known.text = State.CLOSED, f"{known.text} {WITHDRAWN}"
+    else:
+        known.text = f"{known.text} {SINCE}"
+        if known.state == State.ACKNOWLEDGED:
+            known.state = State.DRAFTED
+    known.save(update_fields=["state", "text"])
 
 
 def record_important(
