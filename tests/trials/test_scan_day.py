@@ -13,7 +13,7 @@ from tests.factories import NOON
 from trials.injected_activity import Limits, judged
 from trials.models import AuditEvent, Deviation, Injection, Patient, Query, ScheduledScan
 from trials.roles import Role
-from trials.services import batches, injections, scan_day, scanners, scans
+from trials.services import batches, clocks, injections, scan_day, scanners, scans
 from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
@@ -191,14 +191,14 @@ def test_a_batch_of_another_site_is_refused_at_its_field(site, scan, coordinator
 
 def test_the_clock_of_the_calibrator_is_corrected_for_and_kept(site, scan, coordinator):
     """It was one half-life ahead: what it showed at noon was measured a half-life before."""
-    scanners.read_clock(
+    clocks.compare(
         site,
         instrument="dose_calibrator",
         ahead_s=HALF_LIFE_GA68,
         read_at=NOON - timedelta(hours=1),
         by=coordinator,
     )
-    scanners.read_clock(
+    clocks.compare(
         site,
         instrument="dose_calibrator",
         ahead_s=5.0,
@@ -216,7 +216,7 @@ def test_a_clock_nobody_compared_is_not_checked(scan, coordinator):
 
 def read(site, by, ahead_s, *, at=NOON, **which):
     which = which or {"instrument": "dose_calibrator"}
-    return scanners.read_clock(site, ahead_s=ahead_s, read_at=at, by=by, **which)
+    return clocks.compare(site, ahead_s=ahead_s, read_at=at, by=by, **which)
 
 
 def test_a_clock_compared_before_and_recorded_after_the_injection_counts(site, scan, coordinator):
@@ -486,7 +486,7 @@ def test_a_factor_no_calibration_gives_is_refused(site, coordinator, factor):
 def test_a_clock_reading_that_cannot_be_is_refused(site, coordinator, changes, field):
     given = {"instrument": "dose_calibrator", "ahead_s": 3.0, "read_at": NOON}
     with pytest.raises(Invalid) as refusal:
-        scanners.read_clock(site, by=coordinator, **given | changes)
+        clocks.compare(site, by=coordinator, **given | changes)
     assert refusal.value.field == field
 
 

@@ -1,4 +1,4 @@
-"""Scanners of a site, what they are qualified for, and how far the clocks are apart.
+"""Scanners of a site, what they are qualified for, and how far clocks were apart.
 
 A cross-calibration factor is shown and its validity judged; it is never applied to a number.
 A clock that nobody compared is "not checked", which is not an offset of zero.
@@ -12,13 +12,10 @@ from django.db import IntegrityError
 
 from trials import permissions
 from trials.models import ClockReading, Scanner, ScannerCheck, Site, User
-from trials.services import audit, moments
+from trials.services import audit
 from trials.services.errors import Invalid, Refused
 
 Kind = ScannerCheck.Kind
-Instrument = ClockReading.Instrument
-# A clock that is a day off is set wrong; it is no offset to count with.
-MOST_AHEAD_S = 6 * 3600.0
 PLAUSIBLE_FACTOR = (0.5, 2.0)
 
 
@@ -103,41 +100,6 @@ def cross_calibrate(
     return _check(
         scanner, Kind.CROSS_CALIBRATION, valid_from, valid_until, reference, by, factor=factor
     )
-
-
-def read_clock(
-    site: Site,
-    *,
-    instrument: str,
-    ahead_s: float,
-    read_at: datetime,
-    by: User,
-    scanner: Scanner | None = None,
-) -> ClockReading:
-    """Record by how many seconds an instrument's clock was ahead of a reference clock."""
-    permissions.require(by, "injection.record", site)
-    if instrument not in Instrument.values:
-        raise Invalid("instrument", f"Expected one of {', '.join(Instrument.values)}.")
-    if (instrument == Instrument.SCANNER) != (scanner is not None):
-        raise Invalid("scanner", "Name the scanner whose clock it is, and no other's.")
-    if scanner and scanner.site_id != site.pk:
-        raise Invalid("scanner", f"{scanner} is not at {site}.")
-    if not abs(ahead_s) <= MOST_AHEAD_S:
-        raise Invalid("ahead_s", "A clock this far off has to be set, not corrected for.")
-    read_at = moments.past(read_at, field="read_at")
-    from trials.services import injections
-
-    with audit.action("clock.read", actor=by, reason=instrument, trial=site.trial_id):
-        reading = ClockReading.objects.create(
-            site=site,
-            instrument=instrument,
-            scanner=scanner,
-            ahead_s=ahead_s,
-            read_at=read_at,
-            recorded_by=by,
-        )
-        injections.follow_clock(reading)
-    return reading
 
 
 def clock_ahead(

@@ -22,7 +22,7 @@ from trials.forms import (
 )
 from trials.models import Batch, Scanner, Site
 from trials.selectors import scan_day as selectors
-from trials.services import batches, scanners
+from trials.services import batches, clocks, scanners
 from trials.views.acts import ActPage, act_page, form_methods, perform, rights, sent
 
 RIGHTS = ("batch.record", "scanner.manage", "injection.record", "audit.view")
@@ -142,7 +142,7 @@ def clock_new(request: HttpRequest, pk: int) -> HttpResponse:
         request,
         row,
         form,
-        lambda found: scanners.read_clock(row, by=request.user, **found),
+        lambda found: clocks.compare(row, by=request.user, **found),
         title="Compare a clock",
         submit="Record",
         intro="From this moment on the times of the instrument are corrected by it, visibly.",

@@ -10,7 +10,7 @@ from trials.api import scan_day as shapes
 from trials.api.base import Endpoint, asked, operation
 from trials.api.views.sites import site_for
 from trials.models import Batch, Scanner
-from trials.services import batches, scanners
+from trials.services import batches, clocks, scanners
 from trials.services.errors import Invalid
 
 
@@ -119,7 +119,7 @@ class Clocks(Endpoint):
             if scanner is None:
                 raise Invalid("scanner", f"{site} has no scanner with this key.")
             given["scanner"] = scanner
-        row = scanners.read_clock(site, by=request.user, **given)
+        row = clocks.compare(site, by=request.user, **given)
         return self.show(row, shapes.Clock, status=201)
 
 
