@@ -51,6 +51,7 @@ RULES: Mapping[str, Severity] = MappingProxyType(
         "radionuclide-differs": Severity.MAJOR,
         "negative-uptake-time": Severity.MAJOR,
         "uptake-time-out-of-window": Severity.MAJOR,
+        "not-attenuation-corrected": Severity.MAJOR,
         "ct-missing": Severity.MAJOR,
         "ct-after-pet": Severity.MINOR,
         "scan-not-on-planned-day": Severity.MINOR,
@@ -133,6 +134,7 @@ class Observed:
     coverage_mm: float | None = None
     voxel_mm: tuple[float, float, float] | None = None
     reconstruction: str = ""
+    is_attenuation_corrected: bool = True
     scanner: tuple[str, str, str] | None = None
 
     @property
@@ -290,6 +292,14 @@ def _completeness(observed: Observed) -> Iterator[Finding]:
 
 
 def _image(planned: Planned, observed: Observed) -> Iterator[Finding]:
+    if not observed.is_attenuation_corrected:
+        yield Finding(
+            "not-attenuation-corrected",
+            Kind.QUERY,
+            "No PET series of this scan is corrected for attenuation: Corrected Image (0028,0051) "
+            "lacks ATTN. Send the corrected reconstruction.",
+            {"found": "not corrected", "expected": "ATTN"},
+        )
     covered, least = observed.coverage_mm, planned.coverage_low_mm
     if covered is not None and least is not None and covered < least:
         yield Finding(

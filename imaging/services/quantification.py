@@ -358,6 +358,9 @@ def _refuse(series: Series, quantification: Quantification) -> None:
     series.state = Series.State.REFUSED
     series.code, series.message = quantification.code, quantification.message
     series.save(update_fields=["state", "code", "message"])
+    if quantification.code in conformance.RULES:
+        # Asked about the scan, and only where none of its series does without.
+        return
     queries.raise_by_rule(
         series,
         rule=quantification.code,

@@ -36,9 +36,12 @@ def reconcile(scan: ScheduledScan) -> None:
     asks: dict[str, conformance.Finding] = {}
     passed: dict[str, ConformanceFinding] = {}
     is_first = True
-    for series in _series(scan):
-        headers = volumes.headers_of(series)
-        if not any("ATTN" in header.corrected_image for header in headers):
+    every = [(series, volumes.headers_of(series)) for series in _series(scan)]
+    corrected = [pair for pair in every if is_attenuation_corrected(pair[1])]
+    for series, headers in every:
+        # Beside a corrected series the uncorrected one is held to nothing.
+        if corrected and not is_attenuation_corrected(headers):
+            _keep(series, scan, ())
             continue
         if is_first:
             _tell_stated(series, scan, observed(scan, headers))
@@ -53,6 +56,10 @@ def reconcile(scan: ScheduledScan) -> None:
     for rule in conformance.RULES:
         _ask(scan, rule, asks.get(rule), passed.get(rule))
         _draft(scan, rule, found.get(rule))
+
+
+def is_attenuation_corrected(headers: Sequence[PetHeader]) -> bool:
+    return any("ATTN" in header.corrected_image for header in headers)
 
 
 def findings_of(
@@ -296,6 +303,7 @@ def observed(scan: ScheduledScan, headers: Sequence[PetHeader]) -> conformance.O
         half_life_s=item.half_life if item else None,
         ct_at=_real(min((at for at in map(_ct_start, ct) if at), default=None), scan),
         reconstruction=first.reconstruction_method,
+        is_attenuation_corrected=is_attenuation_corrected(headers),
         scanner=(first.manufacturer, first.model, ""),
         **_extent(headers),
     )

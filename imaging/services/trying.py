@@ -6,15 +6,25 @@ by as much. Nothing is kept of a try.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imaging import suv
+from imaging.headers import PetHeader
 from imaging.models import Quantification, Series
 from imaging.selectors import volumes
 from imaging.services import quantification, reconciliation
 from trials import permissions
-from trials.models import PlannedScan, ProtocolVersion, Site, Trial, User
+from trials.models import (
+    Injection,
+    PlannedScan,
+    ProtocolVersion,
+    ScheduledScan,
+    Site,
+    Trial,
+    User,
+)
+from trials.services import injections
 
 # Floating point of another machine or library is no change of an engine.
 SAME = 1e-9
@@ -53,7 +63,8 @@ def rules(version: ProtocolVersion, *, site: Site, by: User) -> tuple[list[Other
     found, count = [], 0
     for series in _series(Series.objects.filter(imaging_study__scheduled_scan__patient__site=site)):
         plan = plans.get(series.imaging_study.scheduled_scan.planned_scan.identifier)
-        if plan is None:
+        # A series that nothing was found out about is held to nothing, by these rules too.
+        if plan is None or not _is_held(series):
             continue
         count += 1
         if one := _otherwise(series, plan):
@@ -90,13 +101,32 @@ def _series(rows):
 def _otherwise(series: Series, plan: PlannedScan) -> Otherwise | None:
     scan = series.imaging_study.scheduled_scan
     headers = volumes.headers_of(series)
-    before, after = (
-        {one.rule: one.text for one in reconciliation.findings_of(scan, headers, plan=each)}
-        for each in (scan.planned_scan, plan)
-    )
+    before, after = (_judged(scan, headers, each) for each in (scan.planned_scan, plan))
     gone = tuple(text for rule, text in before.items() if after.get(rule) != text)
     new = tuple(text for rule, text in after.items() if before.get(rule) != text)
     return Otherwise(series, gone, new) if gone or new else None
+
+
+def _is_held(series: Series) -> bool:
+    """An uncorrected series counts only where there is none that is corrected."""
+    if reconciliation.is_attenuation_corrected(volumes.headers_of(series)):
+        return True
+    scan = series.imaging_study.scheduled_scan
+    others = _series(Series.objects.filter(imaging_study__scheduled_scan=scan))
+    return not any(
+        reconciliation.is_attenuation_corrected(volumes.headers_of(one)) for one in others
+    )
+
+
+def _judged(scan: ScheduledScan, headers: Sequence[PetHeader], plan: PlannedScan) -> dict[str, str]:
+    """What rules find, in words with how much it matters: that may be all that changes."""
+    stated = reconciliation.planned(scan, plan)
+    found = {
+        one.rule: f"{stated.severity(one.rule).capitalize()}: {one.text}"
+        for one in reconciliation.findings_of(scan, headers, plan=plan)
+    }
+    injection = Injection.objects.filter(scheduled_scan=scan).first()
+    return found | (injections.activity_findings(injection, plan.tracer) if injection else {})
 
 
 def _changed(run: Quantification) -> Changed | None:

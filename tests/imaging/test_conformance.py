@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from imaging.conformance import (
+    RULES,
     Kind,
     Observed,
     Planned,
@@ -15,6 +18,7 @@ from imaging.conformance import (
     findings,
     uptake_minutes,
 )
+from trials import protocol
 from trials.stated import Tolerances
 
 SHOT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -205,3 +209,22 @@ def test_tolerances_and_severities_are_the_protocol_s():
     assert rules(loose, replace(OBSERVED, weight_kg=76.9)) == []
     assert rules(loose, replace(OBSERVED, weight_kg=77.1)) == ["header-weight-differs"]
     assert loose.severity("ct-missing") == "info"
+
+
+def test_a_trial_file_can_name_every_rule_and_no_other():
+    schema = json.loads(Path(protocol.__file__).with_name("protocol.schema.json").read_text())
+    (found,) = _named(schema, "severities")
+    assert found["propertyNames"]["enum"] == list(RULES)
+
+
+def _named(node, name):
+    if isinstance(node, dict):
+        yield from [node[name]] if name in node else []
+        for one in node.values():
+            yield from _named(one, name)
+
+
+def test_only_an_uncorrected_series_is_asked_about():
+    assert rules(observed=replace(OBSERVED, is_attenuation_corrected=False)) == [
+        "not-attenuation-corrected"
+    ]

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from imaging.services import quantification, recompute, reconciliation
+from imaging.services import quantification, recompute, reconciliation, trying
 from tests import factories, records
 from tests.imaging.test_reconciliation import SHOT, given, open_rules, set_plan, work
-from trials.models import Deviation, Job, Query
+from trials.models import AuditEvent, Deviation, Job, PlannedScan, Query, Tracer
 from trials.services import injections, jobs, queries, scanners
 
 pytestmark = pytest.mark.django_db
@@ -308,3 +308,77 @@ def test_a_superseded_run_stays_readable_on_the_page_of_its_series(corrected, ev
     assert reverse("derivation", args=[old.lesions.get().pk, "suvmax"]) in then
     for wrong in ("3", "0", "x", "-1", "9" * 30):
         assert client.get(address, {"run": wrong}).status_code == 404
+
+
+# Tried before it holds
+
+
+def another_version(scan, **changes):
+    """The planned scan of a next version of the protocol, changed."""
+    plan = PlannedScan.objects.select_related("tracer").get(pk=scan.planned_scan_id)
+    with factories.framed():
+        version = scan.patient.trial.versions.create(
+            number=2, label="2.0", definition={}, definition_sha256="1" * 64
+        )
+        plan.pk, plan._state.adding, plan.version = None, True, version
+        for name, value in changes.items():
+            setattr(plan, name, value)
+        plan.save()
+    return version
+
+
+def test_a_severity_alone_is_a_change_of_the_rules(scan, site, everyone):
+    injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    records.make_measured(scan, by=everyone)
+    blocking = {"severities": {"header-weight-differs": "blocking"}}
+    version = another_version(scan, conformance=blocking)
+    before = _everything_kept()
+    (one,), _ = trying.rules(version, site=site, by=everyone)
+    text = "The weight in the images is 70 kg, the record says 90 kg."
+    assert (one.gone, one.new) == ((f"Major: {text}",), (f"Blocking: {text}",))
+    assert _everything_kept() == before
+
+
+def _everything_kept():
+    return AuditEvent.objects.count(), Job.objects.count()
+
+
+def test_another_range_of_activity_is_tried_on_what_was_given(scan, site, everyone):
+    injections.record(scan, **given(), by=everyone)
+    records.make_measured(scan, by=everyone)
+    tracer = Tracer.objects.get(pk=scan.planned_scan.tracer_id)
+    with factories.framed():
+        tracer.pk, tracer._state.adding, tracer.identifier = None, True, "PTF2"
+        tracer.activity_high_mbq = 400
+        tracer.save()
+    (one,), _ = trying.rules(another_version(scan, tracer=tracer), site=site, by=everyone)
+    assert one.gone == ("Net injected activity 370.0 MBq is outside 100 to 200 MBq.",)
+
+
+# Attenuation
+
+
+def _uncorrected(scan, everyone):
+    """A series as the scanner reconstructs it beside the corrected one."""
+    series = records._released(scan, by=everyone)
+    with factories.framed():
+        for one in series.instances.all():
+            one.header["corrected_image"] = ["NORM", "DTIM", "SCAT", "DECY", "RAN"]
+            one.save(update_fields=["header"])
+        job = jobs.enqueue("imaging.assemble", actor=everyone, transmittal=series.transmittal_id)
+    jobs.run(job.pk)
+    work()
+    return series
+
+
+def test_a_scan_of_uncorrected_series_alone_asks_for_the_corrected_one(scan, site, everyone):
+    injections.record(scan, **given(), by=everyone)
+    alone = _uncorrected(scan, everyone)
+    assert alone.findings.filter(rule="not-attenuation-corrected", is_current=True).exists()
+    asked = Query.objects.get(rule="not-attenuation-corrected", state="open")
+    assert asked.subject_table == "trials_scheduledscan"
+    records.make_measured(scan, by=everyone)
+    assert not alone.findings.filter(is_current=True).exists()
+    assert "not-attenuation-corrected" not in open_rules(scan)
+    _, count = trying.rules(another_version(scan), site=site, by=everyone)
+    assert count == 1

@@ -213,14 +213,31 @@ def limits(tracer: Tracer) -> tuple[Limits, Limits]:
     )
 
 
-def judgements(injection: Injection) -> tuple[Judgement, Judgement]:
-    """The net activity against both limits of the protocol."""
-    whole, by_weight = limits(injection.scheduled_scan.planned_scan.tracer)
+def judgements(injection: Injection, tracer: Tracer | None = None) -> tuple[Judgement, Judgement]:
+    """The net activity against both limits of the protocol, or of another version of it."""
+    whole, by_weight = limits(tracer or injection.scheduled_scan.planned_scan.tracer)
     net, unknown = injection.net_activity_mbq, injection.residual_activity_mbq is None
     return (
         judged(net, whole, is_upper_bound=unknown),
         judged(net / injection.weight_kg, by_weight, is_upper_bound=unknown),
     )
+
+
+def activity_findings(injection: Injection, tracer: Tracer) -> dict[str, str]:
+    """By rule and in words, which limits of a tracer an injection does not keep."""
+    return {
+        rule: finding[0]
+        for rule, finding in _activity_findings(injection, tracer)
+        if finding is not None
+    }
+
+
+def _activity_findings(
+    injection: Injection, tracer: Tracer | None = None
+) -> Iterator[tuple[str, Finding | None]]:
+    whole, by_weight = judgements(injection, tracer)
+    yield "injected-activity-out-of-range", _out_of_range("Net injected activity", whole)
+    yield "activity-per-weight-out-of-range", _out_of_range("Net activity by weight", by_weight)
 
 
 def _require_injectable(scan: ScheduledScan) -> None:
@@ -346,9 +363,7 @@ def _judge(injection: Injection) -> None:
 
 
 def _findings(injection: Injection) -> Iterator[tuple[str, Finding | None]]:
-    whole, by_weight = judgements(injection)
-    yield "injected-activity-out-of-range", _out_of_range("Net injected activity", whole)
-    yield "activity-per-weight-out-of-range", _out_of_range("Net activity by weight", by_weight)
+    yield from _activity_findings(injection)
     yield "injected-without-delegation", _without_delegation(injection)
     yield "injected-without-eligibility", _without_eligibility(injection)
     yield "batch-not-in-order", _batch_not_in_order(injection)
