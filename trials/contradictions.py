@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import Any
 
 from trials import canonical, variables
-from trials.terms import AGE, ATTESTED
+from trials.terms import AGE, AGE_AT, ATTESTED
 
 Path = tuple[str | int, ...]
 _NEGATED = {"gt": "le", "le": "gt", "lt": "ge", "ge": "lt"}
@@ -96,7 +96,7 @@ def _about(node: Mapping[str, Any]) -> str:
     name = node["var"]
     where = {key: node.get(key) for key in ("window", "at", "select", "within_half_lives")}
     if name == AGE:
-        where["at"] = node.get("at", "consent")
+        where["at"] = node.get("at", AGE_AT)
     return f"{name} {canonical.text(where)}"
 
 

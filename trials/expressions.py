@@ -23,6 +23,7 @@ from trials.spans import Span, Window
 from trials.terms import (
     ABLE,
     AGE,
+    AGE_AT,
     ATTESTED,
     COMPARISONS,
     EVENTS,
@@ -31,8 +32,6 @@ from trials.terms import (
     TRACER,
     Expression,
 )
-
-NO_EVIDENCE: tuple[int, ...] = ()
 
 
 class ExpressionError(ValueError):
@@ -79,6 +78,8 @@ def anchors_in(expression: Expression | None) -> set[str]:
     named: set[str] = set()
     for node in nodes(expression):
         found = [node.get("at"), node.get("anchor"), (node.get("window") or {}).get("anchor")]
+        if node.get("var") == AGE:
+            found.append(node.get("at", AGE_AT))
         if node.get("op") == "before":
             found += [node.get("a"), node.get("b")]
         named |= {name for name in found if name}
@@ -377,7 +378,7 @@ def _dated(name: str, record: Record) -> Anchor | None:
 
 def _age(expression: Expression, record: Record) -> Answer:
     """Completed years at an anchor, from a birth date as far as it is known."""
-    name = expression.get("at", "consent")
+    name = expression.get("at", AGE_AT)
     anchor = anchor_of(name, record)
     birth, born, evidence = readings.born(record)
     low, high = spans.completed_years(birth, anchor.at, record.zone)

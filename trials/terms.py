@@ -21,4 +21,6 @@ ANCHORS = {
 SCAN_GATES = {"pre_injection", "per_scan"}
 # Asked for like a variable, but not recorded as evidence of their own.
 AGE, TRACER, ABLE = "age_years", "scan.tracer", "able_to_bear_children"
+# The day an age is asked of, unless the rule names another.
+AGE_AT = "consent"
 NO_SHIFT = "PT0S"

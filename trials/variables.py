@@ -43,6 +43,8 @@ class VariableError(ValueError):
 
 
 VARIABLES: Mapping[str, Variable] = MappingProxyType({one.name: one for one in ALL})
+# Measured anew for each scan; recorded for one, it says nothing of another or of the patient.
+PER_SCAN = frozenset(one.name for one in ALL if one.is_per_scan)
 
 # Multiplied with a value in the unit named, gives the first unit of the variable.
 _TO_FIRST_UNIT: Mapping[tuple[str, str], float] = MappingProxyType(

@@ -14,7 +14,7 @@ from tests import factories
 from trials.models import EligibilityCriterion, Patient
 from trials.roles import Role
 from trials.selectors import board as selectors
-from trials.services import assessments, evidence, verification
+from trials.services import assessments, evidence, verdicts, verification
 from trials.services.errors import Forbidden, Refused
 
 pytestmark = pytest.mark.django_db
@@ -224,3 +224,59 @@ def test_the_screening_log_accounts_for_everyone_and_runs_no_formula(
     assert lines[1].startswith(f"{site.trial},{site.code},{site.code}-S001,")
     assert "Patient declined: =1+1" in lines[1]
     assert patient.birth not in answer.content.decode()
+
+
+def test_evidence_of_a_scan_that_counts_for_the_patient_ends_the_verdict_and_the_mark(
+    site, patient, coordinator, monitor
+):
+    """A height noted with a scan is the patient's height all the same."""
+    assessment = patient.assessments.get()
+    mark(patient, monitor, site=site)
+    scan = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    with factories.framed():
+        type(scan).objects.filter(pk=scan.pk).update(patient=patient)
+    evidence.record(
+        patient,
+        variable="height",
+        value=90.0,
+        unit="cm",
+        observed_at=timezone.localdate().isoformat(),
+        is_study_specific=False,
+        source="scan day",
+        by=coordinator,
+        scheduled_scan=scan.__class__.objects.get(pk=scan.pk),
+    )
+    (phrase,) = verdicts.changed_since(assessment)
+    assert phrase.startswith("height was recorded")
+    assert cells(site, patient)["I1"] == ("satisfied", "changed since verified")
+    (row,) = selectors.rows(Patient.objects.filter(pk=patient.pk), selectors.columns([site]))
+    assert not row.stands
+
+
+def test_what_is_measured_for_a_scan_alone_leaves_the_verdict(site, coordinator):
+    patient = factories.make_enrolled(site, by=coordinator)
+    scan = factories.make_scan(patient, by=coordinator)
+    assessment = assessments.assess(patient, gate="enrolment", by=coordinator)
+    evidence.record(
+        patient,
+        variable="glucose",
+        value=5.0,
+        unit="mmol/L",
+        observed_at=timezone.localdate().isoformat(),
+        is_study_specific=False,
+        source="glucometer",
+        by=coordinator,
+        scheduled_scan=scan,
+    )
+    assert verdicts.changed_since(assessment) == []
+
+
+def test_a_new_consent_clears_the_mark_on_an_age_at_consent(site, coordinator, monitor):
+    with factories.framed():
+        EligibilityCriterion.objects.filter(identifier="I1").update(
+            expression={"op": "ge", "var": "age_years", "value": 18}
+        )
+    patient = judged(site, coordinator)
+    mark(patient, monitor, site=site)
+    factories.make_consent(patient, by=coordinator, signed_at="2026-03-01")
+    assert cells(site, patient)["I1"][1] == "changed since verified"

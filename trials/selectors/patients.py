@@ -31,6 +31,7 @@ from trials.models import (
 )
 from trials.patient_way import Scan, Standing
 from trials.rules import IMPLAUSIBLE
+from trials.services.assessments import counting
 
 ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
 
@@ -66,7 +67,7 @@ def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
         )
         .annotate(
             has_newer_record=Exists(
-                evidence.filter(recorded_at__gt=OuterRef("assessed_at"), scheduled_scan=None)
+                evidence.filter(counting(None), recorded_at__gt=OuterRef("assessed_at"))
             )
             | Exists(
                 consents.filter(

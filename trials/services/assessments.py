@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
 from django.utils import timezone
 
 from trials import eligibility, frozen, permissions, readings, spans, variables
@@ -131,7 +132,7 @@ def record_of(
     return readings.Record(
         sex_at_birth=patient.sex_at_birth,
         birth=patient.birth,
-        facts=[_fact(row, doubted) for row in _evidence(patient, scan)],
+        facts=[_fact(row, doubted) for row in counted(patient, scan)],
         consents=[
             readings.Consent(row.version, row.signed_at, row.withdrawn_at, row.recorded_at)
             for row in consents
@@ -173,15 +174,23 @@ def _criterion(
     )
 
 
-def _evidence(patient: Patient, scan: ScheduledScan | None) -> list[Evidence]:
+def counted(patient: Patient, scan: ScheduledScan | None) -> list[Evidence]:
     """Evidence that stands; what is measured for each scan counts for its own alone."""
     return [
         row
         for row in patient.evidence.all()
         if row.superseded_by_id is None
         if row.scheduled_scan_id in (None, scan and scan.pk)
-        or not variables.variable(row.variable).is_per_scan
+        or row.variable not in variables.PER_SCAN
     ]
+
+
+def counting(scan: ScheduledScan | None) -> Q:
+    """The same of rows in the database, corrected or not."""
+    elsewhere = Q(scheduled_scan__isnull=False)
+    if scan:
+        elsewhere &= ~Q(scheduled_scan=scan)
+    return ~(elsewhere & Q(variable__in=variables.PER_SCAN))
 
 
 def doubted_at(site: Site, *, patient: Patient | None = None) -> set[int]:

@@ -30,7 +30,7 @@ from trials.models import (
 )
 from trials.rules import IMPLAUSIBLE
 from trials.services import audit, delegations, patients, signatures
-from trials.services.assessments import criteria_of, record_of, version_of
+from trials.services.assessments import counting, criteria_of, record_of, version_of
 from trials.services.errors import Refused
 
 Gate = EligibilityCriterion.Gate
@@ -155,8 +155,7 @@ def _moved(scan: ScheduledScan | None, after: datetime) -> Iterator[ScheduledSca
 
 
 def _new_evidence(patient: Patient, scan: ScheduledScan | None, after: datetime) -> Iterator[Dated]:
-    concerned = Q(scheduled_scan=None) | Q(scheduled_scan=scan)
-    rows = patient.evidence.filter(concerned, recorded_at__gt=after)
+    rows = patient.evidence.filter(counting(scan), recorded_at__gt=after)
     corrected = Evidence.objects.filter(superseded_by=OuterRef("pk"))
     for one in rows.annotate(is_correction=Exists(corrected)):
         verb = "corrected" if one.is_correction else "recorded"

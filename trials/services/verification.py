@@ -13,6 +13,7 @@ from typing import Any
 from trials import canonical, eligibility, permissions
 from trials.models import EligibilityCriterion, Patient, ScheduledScan, SourceVerification, User
 from trials.services import audit, patients
+from trials.services.assessments import counted
 from trials.services.errors import Refused
 
 
@@ -66,10 +67,8 @@ def digest_of(
         "birth": patient.birth,
         "evidence": sorted(
             [one.pk, one.variable, one.value, one.unit, one.observed_at, one.source, one.details]
-            for one in patient.evidence.all()
-            if one.superseded_by_id is None
-            and one.scheduled_scan_id in (None, scan and scan.pk)
-            and one.variable in asked
+            for one in counted(patient, scan)
+            if one.variable in asked
         ),
     }
     if _reads_consent(criterion):
@@ -90,4 +89,5 @@ def variables_of(criterion: EligibilityCriterion) -> set[str]:
 def _reads_consent(criterion: EligibilityCriterion) -> bool:
     nodes: Iterable[Mapping[str, Any]] = eligibility.nodes(criterion.expression)
     reads = any(node.get("op") == "consent" for node in nodes)
-    return reads or "consent" in eligibility.anchors_in(criterion.expression)
+    anchors = eligibility.anchors_in(criterion.expression)
+    return reads or "consent" in anchors | eligibility.anchors_in(criterion.applies_to)
