@@ -73,7 +73,8 @@ _SYMBOL_BY_NAME = {
 }
 
 
-# What pydicom raises for a value that is not what its representation says.
+# What pydicom raises for a value that is not what its representation says; the one before the
+# last for a representation that no standard knows.
 _UNREADABLE = (
     BytesLengthException,
     ValueError,
@@ -357,7 +358,9 @@ class _Reader:
 
     def _elements(self, group: int) -> list[int]:
         """Element numbers of a group, without a look at their values."""
-        return sorted(tag.element for tag in self.ds.keys() if tag.group == group)  # noqa: SIM118
+        # A loop over the data set itself would convert, and trip over, every value in it.
+        tags = self.ds.keys()
+        return sorted(tag.element for tag in tags if tag.group == group)
 
     def _value(self, keyword: str, tag: tuple[int, int] | None = None) -> Any:
         # pydicom converts at first access, and raises these for text that is no number, for

@@ -8,6 +8,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage
 
 from imaging.headers import PetHeader, pet_header
+from tests import factories, records
+from tests.imaging.reconciling import SHOT
 
 
 def pet_dataset() -> Dataset:
@@ -62,3 +64,28 @@ def dataset() -> Dataset:
 @pytest.fixture(scope="session")
 def header() -> PetHeader:
     return pet_header(pet_dataset())
+
+
+@pytest.fixture
+def storage(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def pet_site():
+    return factories.make_site(factories.make_trial())
+
+
+@pytest.fixture
+def everyone(pet_site):
+    return records.everyone(pet_site.trial)
+
+
+@pytest.fixture
+def scan(pet_site, everyone):
+    """A scan whose images are on their real day, so that both calendars are one."""
+    patient = factories.make_enrolled(pet_site, by=everyone)
+    with factories.framed():
+        patient.date_shift_days = 0
+        patient.save(update_fields=["date_shift_days"])
+    return factories.make_scan(patient, by=everyone, planned_at=SHOT)

@@ -9,36 +9,11 @@ from django.urls import reverse
 
 from imaging.services import quantification, recompute, reconciliation, trying
 from tests import factories, records
-from tests.imaging.test_reconciliation import SHOT, given, open_rules, set_plan, work
+from tests.imaging.reconciling import given, open_rules, set_plan, work
 from trials.models import AuditEvent, Deviation, Job, PlannedScan, Query, Tracer
 from trials.services import injections, jobs, queries, scanners
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _storage(settings, tmp_path):
-    settings.STORAGE = tmp_path
-
-
-@pytest.fixture
-def site():
-    return factories.make_site(factories.make_trial())
-
-
-@pytest.fixture
-def everyone(site):
-    return records.everyone(site.trial)
-
-
-@pytest.fixture
-def scan(site, everyone):
-    """A scan whose images are on their real day, so that both calendars are one."""
-    patient = factories.make_enrolled(site, by=everyone)
-    with factories.framed():
-        patient.date_shift_days = 0
-        patient.save(update_fields=["date_shift_days"])
-    return factories.make_scan(patient, by=everyone, planned_at=SHOT)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
 
 
 def _assembled(scan, everyone):
@@ -224,9 +199,9 @@ def test_an_unmeasured_residual_is_no_matter_to_a_run_on_the_headers(scan, every
     ("until", "flagged"), [(date(2026, 3, 1), False), (date(2026, 2, 28), True)]
 )
 def test_an_expired_cross_calibration_flags_the_run_and_is_named(
-    scan, site, everyone, client, until, flagged
+    scan, pet_site, everyone, client, until, flagged
 ):
-    scanner = scanners.register(site, name="PET 1", manufacturer="GE", model="Any", by=everyone)
+    scanner = scanners.register(pet_site, name="PET 1", manufacturer="GE", model="Any", by=everyone)
     span = {"valid_from": date(2026, 1, 1), "valid_until": until, "reference": "QC 12"}
     scanners.cross_calibrate(scanner, factor=1.04, by=everyone, **span)
     injections.record(scan, **given(scanner=scanner), by=everyone, despite="no other camera")
@@ -245,8 +220,8 @@ def test_an_expired_cross_calibration_flags_the_run_and_is_named(
     assert f"1.04, valid 2026-01-01 to {until}, not applied" in page
 
 
-def test_a_scanner_that_was_never_cross_calibrated_flags_the_run(scan, site, everyone):
-    scanner = scanners.register(site, name="PET 1", manufacturer="GE", model="Any", by=everyone)
+def test_a_scanner_that_was_never_cross_calibrated_flags_the_run(scan, pet_site, everyone):
+    scanner = scanners.register(pet_site, name="PET 1", manufacturer="GE", model="Any", by=everyone)
     injections.record(scan, **given(scanner=scanner), by=everyone, despite="no other camera")
     run = records.make_measured(scan, by=everyone)
     assert "cross-calibration-not-valid" in run.flags
@@ -327,13 +302,13 @@ def another_version(scan, **changes):
     return version
 
 
-def test_a_severity_alone_is_a_change_of_the_rules(scan, site, everyone):
+def test_a_severity_alone_is_a_change_of_the_rules(scan, pet_site, everyone):
     injections.record(scan, **given(weight_kg=90.0), by=everyone)
     records.make_measured(scan, by=everyone)
     blocking = {"severities": {"header-weight-differs": "blocking"}}
     version = another_version(scan, conformance=blocking)
     before = _everything_kept()
-    (one,), _ = trying.rules(version, site=site, by=everyone)
+    (one,), _ = trying.rules(version, site=pet_site, by=everyone)
     text = "The weight in the images is 70 kg, the record says 90 kg."
     assert (one.gone, one.new) == ((f"Major: {text}",), (f"Blocking: {text}",))
     assert _everything_kept() == before
@@ -343,7 +318,7 @@ def _everything_kept():
     return AuditEvent.objects.count(), Job.objects.count()
 
 
-def test_another_range_of_activity_is_tried_on_what_was_given(scan, site, everyone):
+def test_another_range_of_activity_is_tried_on_what_was_given(scan, pet_site, everyone):
     injections.record(scan, **given(), by=everyone)
     records.make_measured(scan, by=everyone)
     tracer = Tracer.objects.get(pk=scan.planned_scan.tracer_id)
@@ -351,7 +326,7 @@ def test_another_range_of_activity_is_tried_on_what_was_given(scan, site, everyo
         tracer.pk, tracer._state.adding, tracer.identifier = None, True, "PTF2"
         tracer.activity_high_mbq = 400
         tracer.save()
-    (one,), _ = trying.rules(another_version(scan, tracer=tracer), site=site, by=everyone)
+    (one,), _ = trying.rules(another_version(scan, tracer=tracer), site=pet_site, by=everyone)
     assert one.gone == ("Net injected activity 370.0 MBq is outside 100 to 200 MBq.",)
 
 
@@ -371,7 +346,7 @@ def _uncorrected(scan, everyone):
     return series
 
 
-def test_a_scan_of_uncorrected_series_alone_asks_for_the_corrected_one(scan, site, everyone):
+def test_a_scan_of_uncorrected_series_alone_asks_for_the_corrected_one(scan, pet_site, everyone):
     injections.record(scan, **given(), by=everyone)
     alone = _uncorrected(scan, everyone)
     assert alone.findings.filter(rule="not-attenuation-corrected", is_current=True).exists()
@@ -380,5 +355,5 @@ def test_a_scan_of_uncorrected_series_alone_asks_for_the_corrected_one(scan, sit
     records.make_measured(scan, by=everyone)
     assert not alone.findings.filter(is_current=True).exists()
     assert "not-attenuation-corrected" not in open_rules(scan)
-    _, count = trying.rules(another_version(scan), site=site, by=everyone)
+    _, count = trying.rules(another_version(scan), site=pet_site, by=everyone)
     assert count == 1

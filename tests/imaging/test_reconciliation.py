@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import StringIO
 from zoneinfo import ZoneInfo
 
@@ -17,80 +17,14 @@ from imaging.services import quantification, recompute, reconciliation, regions,
 from imaging.suv import assess, suvbw_scale
 from imaging.suv_terms import Recorded, SuvRefused
 from tests import factories, records
+from tests.imaging.reconciling import SHOT, given, open_rules, set_plan, weigh, work
 from tests.imaging.test_suv import FACTOR
-from trials.models import Deviation, HeaderStatement, Job, PlannedScan, Query
+from trials.models import Deviation, HeaderStatement, PlannedScan, Query
 from trials.roles import Role
 from trials.services import audit, injections, jobs
 from trials.services.errors import Forbidden, Invalid, Refused
 
-pytestmark = pytest.mark.django_db
-# The injection of the slices that tests/records.py makes: 70 kg, 370 MBq.
-SHOT = datetime(2026, 3, 1, 10, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _storage(settings, tmp_path):
-    settings.STORAGE = tmp_path
-
-
-@pytest.fixture
-def site():
-    return factories.make_site(factories.make_trial())
-
-
-@pytest.fixture
-def everyone(site):
-    return records.everyone(site.trial)
-
-
-@pytest.fixture
-def scan(site, everyone):
-    """A scan whose images are on their real day, so that both calendars are one."""
-    patient = factories.make_enrolled(site, by=everyone)
-    with factories.framed():
-        patient.date_shift_days = 0
-        patient.save(update_fields=["date_shift_days"])
-    return factories.make_scan(patient, by=everyone, planned_at=SHOT)
-
-
-def given(**changes):
-    return {
-        "assayed_activity_mbq": 370.0,
-        "assayed_at": SHOT,
-        "residual_activity_mbq": 0.0,
-        "residual_at": SHOT,
-        "injected_at": SHOT,
-        "weight_kg": 70.0,
-    } | changes
-
-
-def weigh(injection, weight, *, by):
-    """Correct the weight to one that the images don't state, as the source has it."""
-    injections.correct(
-        injection,
-        **given(weight_kg=weight),
-        reason="misread",
-        by=by,
-        is_difference_confirmed=True,
-    )
-
-
-def set_plan(scan, **fields):
-    with factories.framed():
-        PlannedScan.objects.filter(pk=scan.planned_scan_id).update(**fields)
-    scan.refresh_from_db()
-
-
-def work():
-    while job := Job.objects.filter(state=Job.State.QUEUED).first():
-        jobs.run(job.pk)
-        job.refresh_from_db()
-        assert job.state == Job.State.DONE, job.error
-
-
-def open_rules(scan):
-    rows = Query.objects.filter(patient=scan.patient).exclude(state="closed")
-    return {one.rule for one in rows}
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
 
 
 # The engine on a record
@@ -152,13 +86,7 @@ def test_a_question_closes_itself_when_the_record_is_corrected(scan, everyone):
     assert "header-weight-differs" in open_rules(scan)
     (finding,) = run.series.findings.filter(rule="header-weight-differs", is_current=True)
     assert (finding.severity, finding.values["found"]) == ("major", seen.weight_kg)
-    injections.correct(
-        injection,
-        **given(weight_kg=seen.weight_kg),
-        reason="misread",
-        by=everyone,
-        is_difference_confirmed=True,
-    )
+    injections.correct(injection, **given(weight_kg=seen.weight_kg), reason="misread", by=everyone)
     recompute.order_due()
     assert "header-weight-differs" not in open_rules(scan)
     asked = Query.objects.get(rule="header-weight-differs")
@@ -369,13 +297,14 @@ def test_rules_of_another_version_are_tried_on_the_archive(scan, everyone, clien
         plan.pk, plan._state.adding, plan.version = None, True, version
         plan.conformance = {"voxel_mm": {"high": 3.5}}
         plan.save()
-    site = scan.patient.site
-    (one,), count = trying.rules(version, site=site, by=everyone)
+    (one,), count = trying.rules(version, site=scan.patient.site, by=everyone)
     assert (one.series, one.gone, count) == (run.series, (), 1)
     assert "A voxel measures 4 mm" in one.new[0]
     assert not run.series.findings.filter(rule="voxel-size-out-of-range").exists()
     client.force_login(everyone)
-    page = client.get(reverse("conformance_try", args=[site.pk, version.pk])).content.decode()
+    page = client.get(
+        reverse("conformance_try", args=[scan.patient.site_id, version.pk])
+    ).content.decode()
     assert "1 of 1 PET series judged otherwise" in page
 
 
