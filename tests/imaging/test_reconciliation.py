@@ -152,8 +152,9 @@ def test_what_the_images_state_is_told_to_the_trial_and_prefills_the_record(scan
     client.force_login(everyone)
     page = client.get(reverse("injection_new", args=[scan.pk])).content.decode()
     assert 'value="70.0"' in page
-    assert "The images say 70." in page
-    assert "The images say 370 as injected, gross or net." in page
+    assert "The images say 70 kg." in page
+    assert "The images say 370 MBq at the injection, gross or net." in page
+    assert page.count("data-stated") == 3
     shot = SHOT.astimezone(ZoneInfo(scan.patient.site.time_zone))
     assert f'value="{shot:%Y-%m-%dT%H:%M:%S}"' in page
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import forms
+from django.forms.widgets import Script
 from django.utils import timezone
 
 from trials.forms.base import ActForm, SiteMoment
@@ -95,6 +96,15 @@ class ClockForm(ActForm):
         self.fields["scanner"].queryset = scanners
 
 
+# What image headers state, by the field it is typed in, with its unit in words.
+STATED = {
+    "assayed_activity_mbq": ("activity_mbq", " MBq at the injection, gross or net"),
+    "injected_at": ("injected_at", ""),
+    "weight_kg": ("weight_kg", " kg"),
+    "height_cm": ("height_cm", " cm"),
+}
+
+
 class InjectionForm(ActForm):
     """The injection with what it came from, and why, if the gate was red."""
 
@@ -149,7 +159,11 @@ class InjectionForm(ActForm):
     is_difference_confirmed = forms.BooleanField(
         label="I looked at the source again: the record is right, the images say otherwise",
         required=False,
+        help_text="Only where what you enter is not what the images say.",
     )
+
+    class Media:
+        js = [Script("trials/stated.js", type="module")]
 
     def __init__(self, *args, site, statement=None, **kwargs) -> None:
         super().__init__(*args, zone=site.time_zone, **kwargs)
@@ -162,25 +176,20 @@ class InjectionForm(ActForm):
 
     def _offer(self, statement: HeaderStatement) -> None:
         """Show beside each field what the images say, to be taken over by a button."""
-        for name, stated in {
-            "assayed_activity_mbq": "activity_mbq",
-            "injected_at": "injected_at",
-            "weight_kg": "weight_kg",
-            "height_cm": "height_cm",
-        }.items():
+        for name, (stated, unit) in STATED.items():
             value = getattr(statement, stated)
             if value is None:
                 continue
             field = self.fields[name]
-            shown = field.prepare_value(value)
-            if not isinstance(value, datetime):
-                shown = f"{value:.6g}"
-            else:
-                shown = field.widget.format_value(shown)
-            field.widget.attrs["data-stated"] = shown
-            more = " as injected, gross or net." if name == "assayed_activity_mbq" else "."
-            said = f"The images say {shown.replace('T', ' ')}{more}"
-            field.help_text = f"{field.help_text} {said}".strip()
+            is_time = isinstance(value, datetime)
+            plain = (
+                field.widget.format_value(field.prepare_value(value)) if is_time else f"{value:g}"
+            )
+            if name != "assayed_activity_mbq":
+                # That one is of another moment: to take it over would count it as the assay.
+                field.widget.attrs["data-stated"] = plain
+            said = plain.replace("T", " ") + unit
+            field.help_text = f"{field.help_text} The images say {said}.".strip()
 
     def clean(self) -> dict:
         found = super().clean()

@@ -7,7 +7,8 @@ for (const input of document.querySelectorAll("[data-stated]")) {
   const label = document.querySelector(`label[for="${input.id}"]`);
   take.setAttribute("aria-label", `${take.textContent}: ${label.firstChild.textContent.trim()}`);
   const show = () => {
-    take.hidden = input.value === input.dataset.stated;
+    const { value, dataset: { stated } } = input;
+    take.hidden = value === stated || (input.type === "number" && Number(value) === Number(stated));
   };
   take.addEventListener("click", () => {
     input.value = input.dataset.stated;
