@@ -96,7 +96,7 @@ def prefilled(scan: ScheduledScan, day: scan_day.Day) -> dict[str, Any]:
 
 def statement_of(scan: ScheduledScan) -> HeaderStatement | None:
     """What the headers of the scan's images state, once they are there."""
-    return HeaderStatement.objects.filter(scheduled_scan=scan).first()
+    return getattr(scan, "header_statement", None)
 
 
 def beside(scan: ScheduledScan) -> tuple[Comparison, ...]:

@@ -238,6 +238,7 @@ def _scan(request: HttpRequest, pk: int, permission: str) -> ScheduledScan:
         "injection__injected_by",
         "injection__batch",
         "injection__scanner",
+        "header_statement",
     ).prefetch_related("evidence", "transmittals__series")
     return permissions.fetched(rows, request.user, permission, pk=pk)
 
