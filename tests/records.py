@@ -128,6 +128,7 @@ def make_record(site: Site, *, by: User) -> Record:
     patient = factories.make_enrolled(site, by=by)
     scan = factories.make_scan(patient, by=by)
     fact = _fact(patient, by=by)
+    injection = _injection(scan, by=by)
     run = make_measured(scan, by=by)
     prepared = factories.make_enrolled(site, by=by)
     ready = factories.make_scan(prepared, by=by)
@@ -139,7 +140,7 @@ def make_record(site: Site, *, by: User) -> Record:
         evidence=fact,
         assessment=_assessment(patient, fact),
         scan=scan,
-        injection=_injection(scan, by=by),
+        injection=injection,
         transmittal=run.series.transmittal,
         run=run,
         query=queries.open_query(patient, text="Which formula?", by=by),
@@ -328,7 +329,6 @@ def _injection(scan: ScheduledScan, *, by: User) -> Injection:
         weight_kg=70.0,
         height_cm=170.0,
         despite="not assessed before",
-        is_difference_confirmed=True,
         by=by,
     )
 
