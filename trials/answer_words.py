@@ -87,6 +87,15 @@ def to_do(truth: Truth, chosen: Sequence[Reading], window_words: str) -> tuple[s
     return ("Give the dates, the value or its limits of normal more precisely.",)
 
 
+def ask_again(chosen: Sequence[Reading], record: Record) -> str:
+    """What to do about a history that was told too long ago to answer."""
+    told = " or ".join(dict.fromkeys(day(one.when, record) for one in chosen))
+    return (
+        f"A history of {told} is too old to answer this: ask again and record the answer with "
+        "its date, also if nothing was added."
+    )
+
+
 def order(expression: Expression, truth: Truth, said: Sequence[str]) -> str:
     """Whether one event came before another."""
     gap = expression.get("max_gap")

@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 # Raised with every change that may judge the same inputs otherwise.
-ENGINE = "trialtrace-eligibility/2"
+ENGINE = "trialtrace-eligibility/3"
 
 Outcome = Literal["met", "not_met", "not_evaluable", "not_applicable"]
 

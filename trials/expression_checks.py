@@ -66,14 +66,14 @@ def is_anchor(name: str, anchors: Collection[str]) -> bool:
 def _window_errors(node: Node, anchors: Collection[str]) -> Iterator[str]:
     asked = node.get("window") or {}
     durations = {f"window.{end}": asked[end] for end in ("from", "to") if end in asked}
-    if "max_gap" in node:
-        durations["max_gap"] = node["max_gap"]
+    lengths = [key for key in ("max_gap", "told_within") if key in node]
+    durations |= {key: node[key] for key in lengths}
     if node["op"] == "time_since_gt":
         durations["value"] = node["value"]
     bad = {place: text for place, text in durations.items() if not spans.is_duration(text)}
     for place, text in bad.items():
         yield f"{place} must be a duration such as -P30D, -P1M or PT0S, got {text!r}."
-    for place in ("max_gap", "value"):
+    for place in (*lengths, "value"):
         if place in durations and place not in bad and durations[place].startswith("-"):
             yield f"{place} is a length of time and can't be negative, got {durations[place]!r}."
     if not bad and "from" in asked and _is_after(asked["from"], asked.get("to", "PT0S")):

@@ -22,6 +22,8 @@ def expression_words(expression: Expression) -> str:
     >>> expression_words({"op": "occurred", "var": "therapy.anticancer",
     ...                   "window": {"anchor": "imaging", "from": "-P1M"}})
     'Anti-cancer therapies: any, from 1 month before imaging to imaging'
+    >>> expression_words({"op": "never", "var": "scan.fdg", "told_within": "P14D"})
+    'FDG PET scans outside the trial: none, asked at most 14 days ago'
     """
     operator = expression["op"]
     if operator in {"all", "any"}:
@@ -39,7 +41,8 @@ def expression_words(expression: Expression) -> str:
         return _before(expression)
     if operator == "time_since_gt":
         return _time_since(expression)
-    return _selected(expression) + _asked(expression) + _window(expression.get("window") or {})
+    asked = _selected(expression) + _asked(expression)
+    return asked + _window(expression.get("window") or {}) + _told(expression)
 
 
 def _inner(expression: Expression) -> str:
@@ -57,7 +60,8 @@ def _before(expression: Expression) -> str:
 def _time_since(expression: Expression) -> str:
     label = variables.variable(expression["var"]).label
     anchor = answer_words.anchor_name(expression.get("anchor", "gate"))
-    return f"{label}: more than {answer_words.duration(expression['value'])} before {anchor}"
+    since = answer_words.duration(expression["value"])
+    return f"{label}: more than {since} before {anchor}{_told(expression)}"
 
 
 def _selected(expression: Expression) -> str:
@@ -80,7 +84,9 @@ def _asked(expression: Expression) -> str:
         return f"Tracer of the scan: {value}"
     label = variables.variable(name).label
     if operator in {"occurred", "never"}:
-        return f"{label}: {'any' if operator == 'occurred' else 'none'}"
+        some = "any" if operator == "occurred" else "none"
+        half_lives = expression.get("within_half_lives")
+        return f"{label}: {some}" + (f" within {half_lives:g} half-lives" if half_lives else "")
     if operator == ATTESTED:
         return f"{label}, as attested"
     if operator == "between" or operator in LIMITS_OF_NORMAL:
@@ -109,6 +115,12 @@ def _window(asked: Mapping[str, str]) -> str:
     end = _edge(asked.get("to", NO_SHIFT), anchor)
     start = asked.get("from")
     return f", up to {end}" if start is None else f", from {_edge(start, anchor)} to {end}"
+
+
+def _told(expression: Expression) -> str:
+    """For how long a history of events answers, where the trial says so."""
+    told_within = expression.get("told_within")
+    return f", asked at most {answer_words.duration(told_within)} ago" if told_within else ""
 
 
 def _edge(duration: str, anchor: str) -> str:

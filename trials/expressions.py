@@ -2,8 +2,9 @@
 
 An expression is a small tree (all, any, at least, not; comparisons, events, order in time,
 consent), never free text. What counts is evidence dated within the window, of which the one
-that `select` asks for; nothing dated after the anchor. Two values that may both be the newest
-and lead to different answers give none. The one mistake to fear is silence read as an answer:
+that `select` asks for; nothing dated after the anchor. A history of events says nothing of a
+window that opened after it was told. Two values that may both be the newest and lead to
+different answers give none. The one mistake to fear is silence read as an answer:
 without evidence an exclusion is not "not excluded", it can't be told.
 """
 
@@ -29,6 +30,7 @@ from trials.terms import (
     EVENTS,
     LIMITS_OF_NORMAL,
     NO_SHIFT,
+    THE_SAME_DAY,
     TRACER,
     Expression,
 )
@@ -185,7 +187,7 @@ def _on_readings(expression: Expression, record: Record, wanted: bool) -> Answer
     return Answer(
         truth=truth,
         found=(words.found(expression, truth, chosen, words.window(inside, record)),),
-        to_do=words.to_do(truth, chosen, words.window(taken, record)),
+        to_do=_to_do(expression, truth, chosen, inside, taken, record),
         evidence=_flat(reading.evidence for reading in chosen),
         is_provisional=anchor.basis != "actual",
         workings={
@@ -198,6 +200,23 @@ def _on_readings(expression: Expression, record: Record, wanted: bool) -> Answer
             "found": [dict(reading.workings) for reading in chosen],
         },
     )
+
+
+def _to_do(
+    expression: Expression,
+    truth: Truth,
+    chosen: list[Reading],
+    inside: Window,
+    taken: Window,
+    record: Record,
+) -> tuple[str, ...]:
+    """What would settle the answer; a history that ends too early is asked again."""
+    is_old = expression["op"] in EVENTS and any(
+        not one.problem and not _answers_for(expression, one, inside, record) for one in chosen
+    )
+    if is_old and truth is Truth.UNKNOWN:
+        return (words.ask_again(chosen, record),)
+    return words.to_do(truth, chosen, words.window(taken, record))
 
 
 def _settled(
@@ -263,16 +282,36 @@ def _by_normal(expression: Expression, reading: Reading) -> Truth:
 def _event_truth(expression: Expression, reading: Reading, inside: Window, record: Record) -> Truth:
     if not isinstance(reading.value, list):
         raise ExpressionError(f"{expression['var']} is no history of events")
-    occurred = any_of(
-        _event_in(expression, event, reading.when, inside, record) for event in reading.value
-    )
+    told = [_event_in(expression, event, reading.when, inside, record) for event in reading.value]
+    # What nobody was asked about may have happened.
+    later = [] if _answers_for(expression, reading, inside, record) else [Truth.UNKNOWN]
+    occurred = any_of([*told, *later])
     return occurred if expression["op"] == "occurred" else ~occurred
+
+
+def _answers_for(expression: Expression, reading: Reading, inside: Window, record: Record) -> bool:
+    """Whether a history says anything of the window: surely told in it, not before it opened.
+
+    Of a window that opens after the gate nobody can tell yet; it is judged again. Where the
+    trial says for how long a history counts, it has to reach to the end of the window, or to
+    the gate where that comes first.
+    """
+    told_within = expression.get("told_within")
+    reach = spans.shifted(
+        reading.when.first, told_within or THE_SAME_DAY, record.zone, to_end_of_day=True
+    )
+    gate = record.anchors["gate"].at.last
+    if told_within is None:
+        return inside.start.last <= reach or inside.start.last > gate
+    return min(inside.end.last, gate) <= reach
 
 
 def _event_in(
     expression: Expression, event: Mapping[str, str], told: Span, inside: Window, record: Record
 ) -> Truth:
     start, stop = _event_span(event, told, record)
+    if stop.last < start.first:
+        return Truth.UNKNOWN
     half_lives = expression.get("within_half_lives")
     if half_lives is None:
         return spans.overlap(start, stop, inside)
@@ -309,6 +348,8 @@ def _time_since(expression: Expression, record: Record, wanted: bool) -> Answer:
             "to": NO_SHIFT,
         },
     }
+    if "told_within" in expression:
+        asked["told_within"] = expression["told_within"]
     return _on_readings(asked, record, wanted)
 
 

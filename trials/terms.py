@@ -24,3 +24,5 @@ AGE, TRACER, ABLE = "age_years", "scan.tracer", "able_to_bear_children"
 # The day an age is asked of, unless the rule names another.
 AGE_AT = "consent"
 NO_SHIFT = "PT0S"
+# A history answers for the whole day it was told on.
+THE_SAME_DAY = "P0D"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from tests.trials.judging import NOW, criterion, fact, planned, record, word
-from trials import eligibility
+from trials import eligibility, spans
 from trials.kleene import Truth, all_of, any_of
-from trials.readings import Consent
+from trials.readings import Anchor, Consent
 
 ULN = {"reference_low": 5.0, "reference_high": 35.0}
 ECOG = {"op": "le", "var": "ecog", "value": 2}
@@ -381,3 +384,91 @@ def test_each_comparison_is_kept_with_value_unit_date_and_source():
 def test_a_consent_of_today_without_a_time_was_signed_when_it_was_written_down():
     signed = Consent("1.0", "2026-03-31", recorded_at=NOW)
     assert word({"op": "consent"}, consents=[signed]) == "satisfied"
+
+
+# A history says nothing of a window that opened after it was told.
+
+CHEMOTHERAPY = {"name": "R-CHOP", "started_on": "2025-01", "stopped_on": "2025-06"}
+NEVER = {"op": "never", "var": "therapy.anticancer"}
+LAST_MONTH = NEVER | {"window": {"anchor": "imaging", "from": "-P1M", "to": "PT0S"}}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("2026-03-31", "satisfied"),
+        # One calendar month before 31 March is 28 February.
+        ("2026-02-28", "satisfied"),
+        ("2026-02-27", "cannot tell"),
+        ("2024-01-01", "cannot tell"),
+        ("2026-03", "satisfied"),
+        ("2026-02", "cannot tell"),
+        ("2026", "cannot tell"),
+    ],
+)
+@pytest.mark.parametrize("events", [[], [CHEMOTHERAPY]])
+@pytest.mark.parametrize("rule", [LAST_MONTH, {**LAST_MONTH, "op": "occurred"}])
+def test_a_history_told_before_the_window_opened_says_nothing_of_it(told, expected, events, rule):
+    category = "inclusion" if rule["op"] == "never" else "exclusion"
+    assert word(rule, fact("therapy.anticancer", events, at=told), category=category) == expected
+
+
+def test_an_old_history_still_tells_what_did_happen():
+    event = {"name": "R-CHOP", "started_on": "2026-01-05", "stopped_on": "2026-03-06"}
+    assert word(LAST_MONTH, fact("therapy.anticancer", [event], at="2026-02-07")) == "excludes"
+
+
+def test_an_old_none_does_not_make_a_rule_inapplicable():
+    """What does not surely leave a patient out is judged, and says so."""
+    rule = criterion(LAST_MONTH, applies_to={**LAST_MONTH, "op": "occurred"})
+    judged = eligibility.judge(rule, record(fact("therapy.anticancer", [], at="2026-01-01")))
+    assert judged.word == "cannot tell"
+
+
+def test_the_words_say_that_the_history_is_to_be_told_again():
+    judged = eligibility.judge(
+        criterion(LAST_MONTH), record(fact("therapy.anticancer", [], at="2026-01-01"))
+    )
+    assert (
+        "A history of 2026-01-01 is too old to answer this: ask again and record the answer with "
+        "its date, also if nothing was added."
+    ) in judged.reason
+
+
+def test_a_window_that_opens_ahead_is_provisional_and_judged_again():
+    told = fact("therapy.anticancer", [], at="2026-03-30")
+    scan = {"imaging": planned("2026-06-14T09:00+00:00")}
+    judged = eligibility.judge(criterion(LAST_MONTH), record(told, anchors=scan))
+    assert (judged.word, judged.is_provisional) == ("satisfied", True)
+
+
+def test_more_than_twelve_months_since_needs_a_history_of_those_twelve_months():
+    rule = {"op": "time_since_gt", "var": "history.allogeneic_sct", "value": "P12M"}
+    event = {"name": "SCT", "started_on": "2020-01-01", "stopped_on": "2020-01-01"}
+    assert word(rule, fact("history.allogeneic_sct", [event], at="2025-12-01")) == "satisfied"
+    assert word(rule, fact("history.allogeneic_sct", [event], at="2021-12-01")) == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"), [("2026-03-17", "satisfied"), ("2026-03-16", "cannot tell")]
+)
+@pytest.mark.parametrize("rule", [NEVER, LAST_MONTH])
+def test_a_trial_may_say_for_how_long_a_history_counts(told, expected, rule):
+    asked = rule | {"told_within": "P14D"}
+    assert word(asked, fact("therapy.anticancer", [], at=told)) == expected
+
+
+def test_the_day_a_history_was_told_is_a_day_of_the_site():
+    rule = NEVER | {"told_within": "P0D"}
+    auckland = ZoneInfo("Pacific/Auckland")
+    # 01:00 on 1 April there, while it is still 31 March in Greenwich.
+    gate = {"gate": Anchor(spans.span("2026-04-01T01:00+13:00", UTC))}
+    told = fact("therapy.anticancer", [], at="2026-03-31")
+    assert word(rule, told, anchors=gate) == "satisfied"
+    assert word(rule, told, anchors=gate, zone=auckland) == "cannot tell"
+
+
+@pytest.mark.parametrize("stopped", ["2024", "2024-12-31"])
+def test_an_event_that_ended_before_it_began_settles_nothing(stopped):
+    event = {"name": "R-CHOP", "started_on": "2026-03-01", "stopped_on": stopped}
+    assert word(NEVER, fact("therapy.anticancer", [event])) == "cannot tell"
