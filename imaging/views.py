@@ -175,7 +175,8 @@ def finding_override(request: HttpRequest, pk: int) -> HttpResponse:
         address,
         str(row.series),
         address,
-        intro=f"{row.text} It stays a finding; what it asked and drafted is settled.",
+        intro=f"{row.text} It stays a finding, and its deviation one; what it asked is closed with "
+        "your reason.",
         is_grave=True,
     )
     return done or act_page(request, form, page)

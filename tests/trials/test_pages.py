@@ -401,8 +401,12 @@ def test_a_verdict_that_no_longer_stands_is_said_to_and_refused(look, send, coor
     assert "it no longer stands" in shown
     assert "Next:</span> <strong>Assess eligibility" in shown
     response = send(coordinator, "patient_enrol", patient.pk)
+    page = response.content.decode()
     assert response.status_code == 409
-    assert "Assess eligibility first" in response.content.decode()
+    assert "Assess eligibility first" in page
+    # It is the page of the enrolment still, with all that it asks for.
+    assert "This was not recorded." in page
+    assert "What enrolment asks for" in page
 
 
 @pytest.mark.parametrize("change", ["nothing", "evidence", "consent", "withdrawal", "protocol"])

@@ -22,7 +22,7 @@ from trials.models import (
     User,
 )
 from trials.services import consents, delegations
-from trials.services.errors import Invalid
+from trials.services.errors import Invalid, Refused
 from trials.variables import VARIABLES
 from trials.vocabulary import Detail, Variable
 
@@ -118,6 +118,8 @@ class ActForm(forms.Form):
 
     # Fields of the service that go by another name here.
     field_of: dict[str, str] = {}
+    # The HTTP status of what the service refused.
+    refused_with: int | None = None
 
     def __init__(self, *args, zone: str = "UTC", **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -126,9 +128,11 @@ class ActForm(forms.Form):
                 field.zone = ZoneInfo(zone)
                 field.help_text = f"{field.help_text} Time of the site ({zone}).".strip()
 
-    def refuse(self, refusal: Invalid) -> None:
-        """Show what the service refused beside the field it is about."""
-        field = self.field_of.get(refusal.field, refusal.field)
+    def refuse(self, refusal: Refused) -> None:
+        """Show what the service refused: beside the field it is about, else above the form."""
+        self.refused_with = refusal.status
+        named = refusal.field if isinstance(refusal, Invalid) else ""
+        field = self.field_of.get(named, named)
         self.add_error(field if field in self.fields else None, refusal.message)
 
 

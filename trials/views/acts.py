@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from trials.forms import ActForm
 from trials.models import User
-from trials.services.errors import Invalid
+from trials.services.errors import Forbidden, Refused
 
 # Where the session keeps the forms that were sent, and the page each one led to.
 SENT = "sent_forms"
@@ -37,7 +37,9 @@ def perform(request: HttpRequest, form: ActForm, act: Callable[[dict], str]) -> 
         return None
     try:
         return redirect(once(request, lambda: act(form.cleaned_data)))
-    except Invalid as refusal:
+    except Forbidden:
+        raise
+    except Refused as refusal:
         form.refuse(refusal)
         return None
 
@@ -61,7 +63,8 @@ def once(request: HttpRequest, act: Callable[[], str]) -> str:
 
 def form_page(request: HttpRequest, name: str, context: dict) -> HttpResponse:
     """The page of a form: empty, or with what is to be corrected."""
-    status = 422 if context["form"].errors else 200
+    form = context["form"]
+    status = (form.refused_with or 422) if form.errors else 200
     return render(request, name, context | {"submission": fresh_submission()}, status=status)
 
 
