@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from trials.services import (
     deviations,
     enrolment,
     evidence,
+    moments,
     patients,
     queries,
     sites,
@@ -485,3 +486,48 @@ def test_who_is_not_delegated_does_not_assess(site, patient, coordinator):
     assert not delegations.holds(coordinator, "assess", site)
     with pytest.raises(Refused, match="not delegated to assess"):
         assessments.assess(patient, gate="enrolment", by=coordinator)
+
+
+# Days are those of the site
+
+
+@pytest.mark.parametrize(
+    ("text", "is_ahead"),
+    [
+        # It is 20:30 on the 1st in Greenwich, 09:30 on the 2nd in Auckland.
+        ("2026-03-02", False),
+        ("2026-03-02T09:00+13:00", False),
+        ("2026-03-02T09:34+13:00", False),
+        ("2026-03-02T11:00+13:00", True),
+        ("2026-03-01T23:00+00:00", True),
+        ("2026-03-03", True),
+        ("2026-03", False),
+        ("2026-04", True),
+    ],
+)
+def test_what_lies_ahead_is_told_by_the_calendar_of_the_site(monkeypatch, text, is_ahead):
+    now = datetime(2026, 3, 1, 20, 30, tzinfo=UTC)
+    monkeypatch.setattr(moments.timezone, "now", lambda: now)
+    if is_ahead:
+        with pytest.raises(Invalid) as refused:
+            moments.happened(text, zone="Pacific/Auckland", field="signed_at")
+        assert refused.value.field == "signed_at"
+    else:
+        assert moments.happened(text, zone="Pacific/Auckland", field="signed_at")
+
+
+def test_evidence_of_tomorrow_is_refused_at_its_field(site, coordinator):
+    patient = factories.make_patient(site, by=coordinator)
+    ahead = (timezone.now() + timedelta(days=2)).date().isoformat()
+    with pytest.raises(Invalid) as refused:
+        evidence.record(
+            patient,
+            variable="creatinine",
+            value=0.9,
+            unit="mg/dL",
+            observed_at=ahead,
+            is_study_specific=False,
+            source="laboratory report",
+            by=coordinator,
+        )
+    assert refused.value.field == "observed_at"

@@ -53,8 +53,8 @@ def record(
 ) -> Consent:
     """Record a consent as the paper says: who signed, when, which version, who explained it."""
     permissions.require(by, "consent.record", patient)
-    signed_at = moments.partial_moment(signed_at, field="signed_at")
-    _check(signed_at, signatory, options or {})
+    signed_at = moments.happened(signed_at, zone=patient.site.time_zone, field="signed_at")
+    _check(signatory, options or {})
     if not (obtained_by.strip() or obtained_by_user):
         raise Invalid("obtained_by", "Name who explained the trial.")
     with audit.action("consent.recorded", actor=by, reason="consent", trial=patient.trial_id):
@@ -169,9 +169,7 @@ def forms_in_force(site: Site, *, on: date | None = None) -> list[ConsentVersion
     return list(site.consent_versions.filter(valid, valid_from__lte=on))
 
 
-def _check(signed_at: str, signatory: str, options: dict[str, Any]) -> None:
-    if signed_at[:10] > timezone.now().date().isoformat():
-        raise Invalid("signed_at", f"A consent can't be signed in the future; got {signed_at}.")
+def _check(signatory: str, options: dict[str, Any]) -> None:
     if signatory not in Consent.Signatory.values:
         expected = ", ".join(Consent.Signatory.values)
         raise Invalid("signatory", f"Say who signed: {expected}; got {signatory!r}.")
@@ -198,7 +196,7 @@ def _judge(consent: Consent) -> None:
             text="Was the version read rightly? If so, the patient has to sign one in force.",
         )
     person = consent.obtained_by_user
-    day = date.fromisoformat(consent.signed_at[:10]) if len(consent.signed_at) >= 10 else None
+    day = moments.day_of(consent.signed_at, zone=site.time_zone)
     if person and not delegations.holds(person, Delegation.Duty.CONSENT, site, on=day):
         deviations.draft_by_rule(
             consent,

@@ -107,7 +107,8 @@ def note(
         details = variables.checked_details(variable, details or {})
     except variables.VariableError as error:
         raise Invalid(error.field, error.message) from error
-    observed_at = moments.partial_moment(observed_at, field="observed_at")
+    zone = fields["patient"].site.time_zone
+    observed_at = moments.happened(observed_at, zone=zone, field="observed_at")
     # An assessment holds this lock while it reads: the time recorded is after it, or seen by it.
     patient = patients.hold_still(fields["patient"])
     if fields["is_study_specific"]:

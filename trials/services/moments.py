@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
+from trials import spans
 from trials.services.errors import Invalid
 
 # Clocks of a site and of the server may differ by as much.
@@ -40,6 +42,29 @@ def partial_moment(value: str, *, field: str) -> str:
             f"Give a time with its zone, as 2026-03-02T08:15+01:00; got {value!r}.",
         )
     return moment.isoformat()
+
+
+def happened(value: str, *, zone: str, field: str) -> str:
+    """A partial date or moment that has come, by the calendar of a site; raises Invalid otherwise.
+
+    A day that has begun there has come, wherever else it is still yesterday.
+    """
+    value = partial_moment(value, field=field)
+    if spans.span(value, ZoneInfo(zone)).first > timezone.now() + CLOCKS:
+        raise Invalid(field, f"This lies ahead: {value}. Check the date and the clock.")
+    return value
+
+
+def day_of(value: str, *, zone: str) -> date | None:
+    """The day of a site that a checked partial moment lies in; None if no day is known.
+
+    >>> day_of("2026-03-01T20:30+00:00", zone="Pacific/Auckland")
+    datetime.date(2026, 3, 2)
+    """
+    if len(value) < len("2026-03-02"):
+        return None
+    place = ZoneInfo(zone)
+    return spans.span(value, place).first.astimezone(place).date()
 
 
 def aware(value: datetime, *, field: str) -> datetime:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
 from trials import permissions
 from trials.models import Patient, User, Withdrawal
 from trials.services import audit, moments, patients
@@ -25,7 +23,9 @@ def record(
 ) -> Withdrawal:
     """Record that a patient leaves the trial, or wishes more of what was collected gone."""
     permissions.require(by, "patient.withdraw", patient)
-    withdrawn_at = _checked(extent, initiative, withdrawn_at, text)
+    _check(extent, initiative, text)
+    zone = patient.site.time_zone
+    withdrawn_at = moments.happened(withdrawn_at, zone=zone, field="withdrawn_at")
     with audit.action("patient.withdrawn", actor=by, reason=text, trial=patient.trial_id):
         locked = patients.hold_still(patient)
         if locked.state in {Patient.State.SCREENING, Patient.State.SCREEN_FAILED}:
@@ -56,7 +56,7 @@ def extent_of(patient: Patient) -> str | None:
     return newest.extent if newest else None
 
 
-def _checked(extent: str, initiative: str, withdrawn_at: str, text: str) -> str:
+def _check(extent: str, initiative: str, text: str) -> None:
     if extent not in Extent.values:
         raise Invalid("extent", f"It is one of {', '.join(Extent.values)}; got {extent!r}.")
     if initiative not in Withdrawal.Initiative.values:
@@ -64,7 +64,3 @@ def _checked(extent: str, initiative: str, withdrawn_at: str, text: str) -> str:
         raise Invalid("initiative", f"It is one of {expected}; got {initiative!r}.")
     if not text.strip():
         raise Invalid("text", "Say what the patient, or whoever decided, said.")
-    withdrawn_at = moments.partial_moment(withdrawn_at, field="withdrawn_at")
-    if withdrawn_at[:10] > timezone.now().date().isoformat():
-        raise Invalid("withdrawn_at", f"It can't be in the future; got {withdrawn_at}.")
-    return withdrawn_at
