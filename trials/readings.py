@@ -275,6 +275,10 @@ def _clearance(fact: Fact, _unit: str, taken: Window, record: Record) -> Reading
         bare = _reading(fact, "mg/dL", taken, record)
         return replace(bare, problem=f"{COCKCROFT_GAULT} needs the weight: record it.")
     weight = weights[0]
+    if weight.low != weight.high:
+        bare = _reading(fact, "mg/dL", taken, record)
+        problem = f"{COCKCROFT_GAULT} needs the weight itself, got {weight.words}: record it."
+        return replace(bare, problem=problem)
 
     def estimate(creatinine: float, age: int, sex: Sex) -> float:
         return renal_function.cockcroft_gault(creatinine, age=age, sex=sex, weight=weight.low)

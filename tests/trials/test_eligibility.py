@@ -236,6 +236,15 @@ def test_cockcroft_gault_names_the_weight_it_used():
     assert "weight 60 kg" in judged.reason
 
 
+@pytest.mark.parametrize("weight", [">60", "<80"])
+def test_a_weight_that_is_only_a_limit_gives_no_clearance(weight):
+    only = Criterion("I7", "inclusion", "CrCl above 60", EGFR_OR_CLEARANCE.expression["of"][1])
+    facts = [fact("creatinine", 1.0, "mg/dL"), fact("weight", weight, "kg")]
+    judged = eligibility.judge(only, record(*facts))
+    assert judged.word == "cannot tell"
+    assert "needs the weight itself" in judged.reason
+
+
 def test_cockcroft_gault_without_a_weight_asks_for_it():
     only = Criterion("I7", "inclusion", "CrCl above 60", EGFR_OR_CLEARANCE.expression["of"][1])
     judged = eligibility.judge(only, record(fact("creatinine", 0.9, "mg/dL")))
