@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Barrier, Event, Thread
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import connection, transaction
 from tests import factories
 from trials.models import Cohort
 from trials.roles import Role
-from trials.services import cohorts, enrolment, patients, settlements
+from trials.services import cohorts, enrolment, patients, queries, settlements
 from trials.services.errors import Refused
 
 
@@ -63,17 +64,35 @@ def test_a_decision_between_sources_waits_for_an_assessment_under_way():
             }
         }
         version.save()
+    settle = partial(
+        settlements.settle, trial, conflict="phase", choice="Phase 2", basis="sponsor", by=manager
+    )
+    assert waits_for_an_assessment_of(patient, settle)
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_the_closing_of_a_query_waits_for_an_assessment_under_way():
+    """Else the assessment would doubt the value under a time after the closing."""
+    trial = factories.make_trial()
+    patient = factories.make_patient(factories.make_site(trial))
+    monitor = factories.make_user(Role.MONITOR, trial=trial)
+    query = queries.open_query(patient, text="Which scale?", by=monitor)
+    assert waits_for_an_assessment_of(patient, partial(queries.close, query, text="ok", by=monitor))
+
+
+def waits_for_an_assessment_of(patient, act) -> bool:
+    """Whether an act is done only when the patient is let go."""
     done = Event()
 
-    def settle():
-        settlements.settle(trial, conflict="phase", choice="Phase 2", basis="sponsor", by=manager)
+    def perform():
+        act()
         done.set()
         connection.close()
 
-    thread = Thread(target=settle)
+    thread = Thread(target=perform)
     with transaction.atomic():
         patients.hold_still(patient)
         thread.start()
-        assert not done.wait(0.5)
+        is_early = done.wait(0.5)
     thread.join()
-    assert done.is_set()
+    return done.is_set() and not is_early

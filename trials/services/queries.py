@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from trials import permissions
 from trials.models import Query, QueryMessage, ScopedModel, User
-from trials.services import audit, jobs, subjects
+from trials.services import audit, jobs, patients, subjects
 from trials.services.errors import Invalid, Refused
 
 State = Query.State
@@ -111,6 +111,8 @@ def _move(query: Query, state: Query.State, *, text: str, by: User, allowed: set
         trial=query.trial_id,
         patient=query.patient_id,
     ):
+        # An assessment under way has read the query as it was: what changes it is after that.
+        patients.hold_still(query.patient)
         locked = Query.objects.select_for_update().get(pk=query.pk)
         if locked.state not in allowed:
             raise Refused("wrong-state", f"This query is {locked.state}: it can't become {state}.")
