@@ -7,6 +7,7 @@ PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 USDM := $(VENV)/usdm/.installed
+MUTATE := $(VENV)/mutate/.installed
 UV := uv==0.13.9
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PY) -m pytest -p config.pytest_stack \
 	-p pytest_django.plugin -p pytest_playwright.pytest_playwright -p _hypothesis_pytestplugin
@@ -34,6 +35,13 @@ $(DEVELOPMENT): requirements.txt requirements-dev.txt | $(VENV)/bin/python
 $(USDM): requirements-usdm.txt | $(VENV)/bin/python
 	@$(PYTHON) -m venv $(VENV)/usdm
 	@config/install "$(VENV)/usdm/bin/python" "$(UV)" requirements-usdm.txt
+	@touch $@
+
+# The tests with what plants faults in the code: an environment of its own, see requirements-mutate.in.
+$(MUTATE): requirements.txt requirements-dev.txt requirements-mutate.txt | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(VENV)/mutate
+	@config/install "$(VENV)/mutate/bin/python" "$(UV)" requirements.txt requirements-dev.txt \
+		requirements-mutate.txt
 	@touch $@
 
 setup: $(RUNTIME) ## make .venv with the pinned, hashed requirements
@@ -76,11 +84,11 @@ fuzz: setup-dev ## throw broken and hostile files at the intake
 	@$(PYTEST) -m fuzz tests
 
 # Its progress is one line of carriage returns; the score and what survived come after it.
-mutate: setup-dev ## plant faults in the SUV modules, and tell those that no test finds
-	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 HYPOTHESIS_PROFILE=mutate $(VENV)/bin/mutmut run > mutants.log 2>&1 || \
+mutate: $(MUTATE) ## plant faults in the SUV modules, and tell those that no test finds
+	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 HYPOTHESIS_PROFILE=mutate $(VENV)/mutate/bin/mutmut run > mutants.log 2>&1 || \
 		{ tr '\r' '\n' < mutants.log | tail -n 20; exit 1; }
 	@tr '\r' '\n' < mutants.log | tail -n 3
-	@$(VENV)/bin/mutmut results
+	@$(VENV)/mutate/bin/mutmut results
 
 schema: setup ## write config/openapi.yaml anew
 	@$(PY) -m config.check --write-schema
@@ -92,3 +100,5 @@ lock: setup-dev ## redo the hashed locks from requirements.in and requirements-d
 		requirements-dev.in -o requirements-dev.txt
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		requirements-usdm.in -o requirements-usdm.txt
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		requirements-mutate.in -o requirements-mutate.txt

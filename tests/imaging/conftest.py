@@ -8,8 +8,6 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage
 
 from imaging.headers import PetHeader, pet_header
-from tests import factories, records
-from tests.imaging.reconciling import SHOT
 
 
 def pet_dataset() -> Dataset:
@@ -66,6 +64,9 @@ def header() -> PetHeader:
     return pet_header(pet_dataset())
 
 
+# What needs the record is imported where it is used: the pure tests run without Django.
+
+
 @pytest.fixture
 def storage(settings, tmp_path):
     settings.STORAGE = tmp_path
@@ -73,17 +74,24 @@ def storage(settings, tmp_path):
 
 @pytest.fixture
 def pet_site():
+    from tests import factories
+
     return factories.make_site(factories.make_trial())
 
 
 @pytest.fixture
 def everyone(pet_site):
+    from tests import records
+
     return records.everyone(pet_site.trial)
 
 
 @pytest.fixture
 def scan(pet_site, everyone):
     """A scan whose images are on their real day, so that both calendars are one."""
+    from tests import factories
+    from tests.imaging.reconciling import SHOT
+
     patient = factories.make_enrolled(pet_site, by=everyone)
     with factories.framed():
         patient.date_shift_days = 0
