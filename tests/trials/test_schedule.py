@@ -160,10 +160,8 @@ def test_the_worklist_names_who_needs_what(site, coordinator, client):
     client.force_login(coordinator)
     lines = client.get(reverse("worklist")).context["lines"]
     told = [(one.patient, one.what, one.standing, one.page, one.pk) for one in lines]
-    assert told[:2] == [
-        (late, "Pentixafor PET/CT", "overdue", "scan", scan.pk),
-        (waiting, "First PET", "due", "scan_new", waiting.pk),
-    ]
+    assert told[0] == (late, "Pentixafor PET/CT", "overdue", "scan", scan.pk)
+    assert (waiting, "First PET", "due", "scan_new", waiting.pk) in told[1:]
     other = factories.make_site(site.trial)
     assert client.get(reverse("worklist"), {"site": other.pk}).context["chosen"] is None
 
