@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from itertools import count
 
 from django.contrib.auth.hashers import make_password
-from django.utils import timezone
 
 from trials import site_readiness
 from trials.models import (
@@ -102,7 +101,7 @@ def activate(version: ProtocolVersion, site: Site) -> None:
         ProtocolActivation.objects.create(
             site=site,
             version=version,
-            effective_on=timezone.localdate(),
+            effective_on=site.today(),
             activated_by=jobs.system_user(),
         )
 
@@ -203,7 +202,7 @@ def make_consent(patient: Patient, *, by: User, **given) -> Consent:
     signed = {
         "version": "1.0",
         "language": "en",
-        "signed_at": timezone.localdate().isoformat(),
+        "signed_at": patient.site.today().isoformat(),
         "signatory": "patient",
         "obtained_by": "Dr Adams",
         "copy_given": True,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from django.utils import timezone
-
 from trials import duties, site_readiness
 from trials.models import Site, Trial, User
 from trials.roles import Role
@@ -87,12 +85,12 @@ def _grant(user: User, role: Role, trial: Trial, site: Site | None, system: User
 
 def _open(site: Site) -> None:
     """Approvals, principal investigator, activation and delegations of a site."""
-    manager, today = user_of(Role.DATA_MANAGER), timezone.localdate()
+    manager = user_of(Role.DATA_MANAGER)
     if site.version_in_force is None:
         amendments.activate(
             site.trial.newest_version,
             site=site,
-            effective_on=today,
+            effective_on=site.today(),
             reference="invented approval",
             by=manager,
         )

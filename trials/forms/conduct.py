@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django import forms
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from trials.forms.base import ActForm
 from trials.models import Delegation, Membership, Site, SiteApproval, User
@@ -46,7 +45,7 @@ class ApprovalForm(ActForm):
 
 
 class ApprovalEndForm(ActForm):
-    ended_on = Day(label="Last day it holds", initial=timezone.localdate)
+    ended_on = Day(label="Last day it holds")
     reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
 
 
@@ -72,7 +71,7 @@ class LeaderForm(ActForm):
 class DelegationForm(ActForm):
     user = forms.ModelChoiceField(User.objects.none(), label="Person")
     duty = forms.ChoiceField(choices=Delegation.Duty.choices)
-    starts_on = Day(label="From", initial=timezone.localdate)
+    starts_on = Day(label="From")
     ends_on = Day(label="Until", required=False, help_text="Empty: until it is ended.")
     password = Password()
 
@@ -82,12 +81,12 @@ class DelegationForm(ActForm):
 
 
 class DelegationEndForm(ActForm):
-    ends_on = Day(label="Last day", initial=timezone.localdate)
+    ends_on = Day(label="Last day")
     reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
 
 
 class ActivationForm(ActForm):
-    effective_on = Day(label="Holds from", initial=timezone.localdate)
+    effective_on = Day(label="Holds from")
     reference = forms.CharField(
         label="Approval", max_length=200, help_text="The document, as the site files it."
     )

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django import forms
 from django.forms.widgets import Script
-from django.utils import timezone
 
 from trials.forms.base import ActForm, SiteMoment
 from trials.forms.conduct import Day
@@ -56,13 +55,13 @@ class ScannerForm(ActForm):
 
 
 class ScannerRetireForm(ActForm):
-    on = Day(label="Not used from", initial=timezone.localdate)
+    on = Day(label="Not used from")
     reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
 
 
 class QualificationForm(ActForm):
     tracer = forms.ChoiceField()
-    valid_from = Day(label="Valid from", initial=timezone.localdate)
+    valid_from = Day(label="Valid from")
     valid_until = Day(label="Valid until")
     reference = forms.CharField(max_length=200, help_text="The report, as filed.")
 
@@ -76,7 +75,7 @@ class CrossCalibrationForm(ActForm):
         label="Scanner over dose calibrator",
         help_text="Shown and judged by its validity; never applied to a number.",
     )
-    valid_from = Day(label="Valid from", initial=timezone.localdate)
+    valid_from = Day(label="Valid from")
     valid_until = Day(label="Valid until")
     reference = forms.CharField(max_length=200, help_text="The report, as filed.")
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trials import roles
+from trials.models.today import Today
 
 
 class User(AbstractUser):
@@ -52,9 +54,12 @@ class User(AbstractUser):
 
 class MembershipQuerySet(models.QuerySet):
     def current(self) -> MembershipQuerySet:
-        today = timezone.localdate()
-        open_ended = Q(ends_on__isnull=True) | Q(ends_on__gte=today)
-        return self.filter(open_ended, starts_on__lte=today, user__is_active=True)
+        """Roles held today: at a site by its calendar, in a whole trial by UTC's."""
+        today = Today(Coalesce("site__time_zone", Value("UTC")))
+        open_ended = Q(ends_on__isnull=True) | Q(ends_on__gte=F("today"))
+        return self.alias(today=today).filter(
+            open_ended, starts_on__lte=F("today"), user__is_active=True
+        )
 
 
 class Membership(models.Model):

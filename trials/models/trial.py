@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from zoneinfo import ZoneInfo
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -95,10 +98,14 @@ class Site(ScopedModel):
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
 
+    def today(self) -> date:
+        """The day it is at the site: what holds there from a day on holds by its own calendar."""
+        return timezone.localdate(timezone=ZoneInfo(self.time_zone))
+
     @property
     def version_in_force(self) -> ProtocolVersion | None:
         """The protocol version that holds here today; a version loaded later waits for its day."""
-        today = timezone.localdate()
+        today = self.today()
         if "activations" in getattr(self, "_prefetched_objects_cache", {}):
             held = [one for one in self.activations.all() if one.effective_on <= today]
             newest = max(held, key=lambda one: (one.effective_on, one.pk), default=None)

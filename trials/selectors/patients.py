@@ -14,7 +14,6 @@ from django.db.models import (
     Subquery,
 )
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from trials.models import (
     ConflictSettlement,
@@ -29,6 +28,7 @@ from trials.models import (
     ScheduledScan,
     Signature,
 )
+from trials.models.today import Today
 from trials.patient_way import Scan, Standing
 from trials.rules import IMPLAUSIBLE
 from trials.services.assessments import counting
@@ -45,7 +45,7 @@ def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
         "-assessed_at", "-pk"
     )
     in_force = ProtocolActivation.objects.filter(
-        site=OuterRef("site_id"), effective_on__lte=timezone.localdate()
+        site=OuterRef("site_id"), effective_on__lte=Today(OuterRef("site__time_zone"))
     ).order_by("-effective_on", "-pk")
     consents = Consent.objects.filter(patient=OuterRef("pk"))
     evidence = Evidence.objects.filter(patient=OuterRef("pk"))

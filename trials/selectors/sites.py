@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db.models import Count, Q, QuerySet
-from django.utils import timezone
 
 from trials import site_readiness
 from trials.models import Delegation, Patient, Site
+from trials.models.today import Today
 from trials.services import sites
 
 
@@ -50,7 +50,7 @@ def lines(rows: QuerySet[Site]) -> list[Line]:
 
 def checklist(site: Site) -> list[Check]:
     """What a site needs, each with whether it is there and until when."""
-    today = timezone.localdate()
+    today = site.today()
     return [
         Check(sites.described(one), one.is_there, one.until, one.ends_soon(today))
         for one in sites.needs(site)
@@ -66,8 +66,7 @@ def delegation_log(site: Site) -> QuerySet[Delegation]:
 
 def ending_soon(rows: QuerySet[Site]) -> list[tuple[Site, Check]]:
     """Approvals of sites that end within the time of warning."""
-    today = timezone.localdate()
-    limit = today + site_readiness.WARNING + timedelta(days=1)
+    limit = Today("time_zone") + site_readiness.WARNING + timedelta(days=1)
     near = rows.filter(
         Q(approvals__expires_on__lt=limit) | Q(approvals__ended_on__lt=limit),
         state=Site.State.ACTIVE,

@@ -100,7 +100,7 @@ def withdraw(consent: Consent, *, reason: str, by: User) -> None:
 
 def standing(patient: Patient, *, on: date | None = None) -> Standing:
     """Whether a patient consents on a day, on a form that was in force when it was signed."""
-    on = on or timezone.localdate()
+    on = on or patient.site.today()
     given = [one for one in patient.consents.all() if one.withdrawn_at is None]
     if not given:
         return Standing(False, False, "No consent is in force.")
@@ -164,7 +164,7 @@ def to_reconsent(site: Site, *, on: date | None = None) -> list[tuple[Patient, S
 
 def forms_in_force(site: Site, *, on: date | None = None) -> list[ConsentVersion]:
     """The forms that may be signed at a site on a day, the newest first."""
-    on = on or timezone.localdate()
+    on = on or site.today()
     valid = Q(valid_until__isnull=True) | Q(valid_until__gte=on)
     return list(site.consent_versions.filter(valid, valid_from__lte=on))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from django.db.models import Q
-from django.utils import timezone
 
 from trials import duties, permissions
 from trials.models import Delegation, Membership, Signature, Site, User
@@ -20,7 +19,7 @@ def holds(user: User, duty: str, site: Site, *, on: date | None = None) -> bool:
 
     Without a role at the site that suits the duty nobody holds it, whatever was signed.
     """
-    on = on or timezone.localdate()
+    on = on or site.today()
     if not duties.suits(duty, _roles(user, site, on)):
         return False
     return (
@@ -42,7 +41,7 @@ def require(by: User, duty: str, site: Site) -> None:
 
 def delegated(site: Site, duty: str, *, on: date | None = None) -> list[User]:
     """Who holds a duty at a site on a day, by name."""
-    on = on or timezone.localdate()
+    on = on or site.today()
     found = User.objects.filter(
         Q(pk__in=_on(site, on).filter(duty=duty).values("user"))
         | Q(pk=site.principal_investigator_id),
@@ -138,7 +137,7 @@ def _check(site: Site, user: User, duty: str, starts_on: date, ends_on: date | N
         raise Invalid("duty", f"A duty is one of {', '.join(Duty.values)}; got {duty!r}.")
     if ends_on and ends_on < starts_on:
         raise Invalid("ends_on", f"It begins on {starts_on} and can't end on {ends_on}.")
-    if not duties.suits(duty, _roles(user, site, max(starts_on, timezone.localdate()))):
+    if not duties.suits(duty, _roles(user, site, max(starts_on, site.today()))):
         roles = ", ".join(sorted(role.label.lower() for role in duties.DUTIES[duty]))
         raise Invalid("user", f"{user} holds none of the roles that may: {roles} at {site}.")
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from django.utils import timezone
-
 from trials import permissions, protocol
 from trials.models import (
     Cohort,
@@ -249,7 +247,7 @@ def _add_sites(version: ProtocolVersion, *, by: User) -> None:
                     site=site,
                     version=consent["version"],
                     language=language,
-                    valid_from=consent["valid_from"] or timezone.localdate(),
+                    valid_from=consent["valid_from"] or site.today(),
                     requires_reconsent=consent["requires_reconsent"],
                 )
 

@@ -8,7 +8,6 @@ from datetime import date
 from zoneinfo import available_timezones
 
 from django.db.models import Q
-from django.utils import timezone
 
 from trials import permissions, site_readiness
 from trials.models import (
@@ -66,7 +65,7 @@ def create(trial: Trial, *, code: str, name: str, time_zone: str, by: User) -> S
     version = trial.newest_version
     if version:
         ProtocolActivation.objects.create(
-            site=site, version=version, effective_on=timezone.localdate(), activated_by=by
+            site=site, version=version, effective_on=site.today(), activated_by=by
         )
     return site
 
@@ -182,7 +181,8 @@ def close(site: Site, *, reason: str, by: User) -> Site:
 
 def needs(site: Site, *, on: date | None = None) -> list[site_readiness.Need]:
     """The checklist of a site on a day."""
-    return site_readiness.needs(_readiness(site, on or timezone.localdate()), on=on or today())
+    on = on or site.today()
+    return site_readiness.needs(_readiness(site, on), on=on)
 
 
 def missing(site: Site, *, on: date | None = None) -> list[str]:
@@ -202,10 +202,6 @@ def require_active(site: Site) -> None:
             f"{site} is {site.get_state_display().lower()}: a data manager activates it.",
         )
     _require_complete(site)
-
-
-def today() -> date:
-    return timezone.localdate()
 
 
 def _require_complete(site: Site) -> None:
@@ -244,7 +240,7 @@ def _check_approval(site, kind, tracer, reference, granted_on, expires_on) -> No
         raise Invalid("kind", f"The kind is one of {', '.join(Kind.values)}; got {kind!r}.")
     if not reference.strip():
         raise Invalid("reference", "Say which document this is, as the site files it.")
-    if granted_on > today():
+    if granted_on > site.today():
         raise Invalid("granted_on", f"It can't be granted in the future; got {granted_on}.")
     if expires_on and expires_on < granted_on:
         raise Invalid("expires_on", f"It was granted on {granted_on} and can't end before.")

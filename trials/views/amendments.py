@@ -20,7 +20,7 @@ def amendment(request: HttpRequest, pk: int, version: int) -> HttpResponse:
         Site.objects.select_related("trial"), request.user, "version.activate", pk=pk
     )
     row = get_object_or_404(ProtocolVersion, pk=version, trial=site.trial_id)
-    form = ActivationForm(sent(request))
+    form = ActivationForm(sent(request), initial={"effective_on": site.today()})
 
     def activate(found: dict) -> str:
         amendments.activate(row, site=site, by=request.user, **found)

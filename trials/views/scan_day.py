@@ -37,7 +37,7 @@ def scan_day(request: HttpRequest, pk: int) -> HttpResponse:
         "may": rights(request.user, row.scope(), *RIGHTS),
         "batches": row.batches.select_related("recorded_by")[:50],
         "now": timezone.now(),
-        "today": timezone.localdate(),
+        "today": row.today(),
         "scanners": row.scanners.prefetch_related("checks"),
         "clocks": selectors.clocks(row),
     }
@@ -97,7 +97,7 @@ def scanner_retire(request: HttpRequest, pk: int) -> HttpResponse:
     return _act(
         request,
         scanner.site,
-        ScannerRetireForm(sent(request)),
+        ScannerRetireForm(sent(request), initial={"on": scanner.site.today()}),
         lambda found: scanners.retire(scanner, by=request.user, **found),
         title=f"Retire {scanner}",
         submit="Retire",
@@ -112,7 +112,11 @@ def qualification_new(request: HttpRequest, pk: int) -> HttpResponse:
     return _act(
         request,
         scanner.site,
-        QualificationForm(sent(request), tracers=_tracers(scanner.site)),
+        QualificationForm(
+            sent(request),
+            tracers=_tracers(scanner.site),
+            initial={"valid_from": scanner.site.today()},
+        ),
         lambda found: scanners.qualify(scanner, by=request.user, **found),
         title=f"Qualification of {scanner}",
         submit="Record",
@@ -126,7 +130,7 @@ def cross_calibration_new(request: HttpRequest, pk: int) -> HttpResponse:
     return _act(
         request,
         scanner.site,
-        CrossCalibrationForm(sent(request)),
+        CrossCalibrationForm(sent(request), initial={"valid_from": scanner.site.today()}),
         lambda found: scanners.cross_calibrate(scanner, by=request.user, **found),
         title=f"Cross-calibration of {scanner}",
         submit="Record",

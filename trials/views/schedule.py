@@ -68,7 +68,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "after": after,
         "weeks": weeks,
         "days": DAYS,
-        "today": timezone.localdate(),
+        "today": chosen.today() if chosen else timezone.localdate(),
         "count": sum(len(found) for week in weeks for _, inside, found in week if inside),
         "sites": sites,
         "chosen": chosen,

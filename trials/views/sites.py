@@ -104,7 +104,7 @@ def approval_end(request: HttpRequest, pk: int) -> HttpResponse:
     return _act(
         request,
         approval.site,
-        ApprovalEndForm(sent(request)),
+        ApprovalEndForm(sent(request), initial={"ended_on": approval.site.today()}),
         lambda found: services.end_approval(approval, by=request.user, **found),
         title=f"End: {approval.get_kind_display()} {approval.tracer}".strip(),
         submit="End it",
@@ -175,7 +175,7 @@ def delegation_new(request: HttpRequest, pk: int) -> HttpResponse:
     return _act(
         request,
         row,
-        DelegationForm(sent(request), users=users),
+        DelegationForm(sent(request), users=users, initial={"starts_on": row.today()}),
         lambda found: delegations.delegate(row, by=request.user, **found),
         title="Delegate a duty",
         submit="Sign and delegate",
@@ -195,7 +195,7 @@ def delegation_end(request: HttpRequest, pk: int) -> HttpResponse:
     return _act(
         request,
         row.site,
-        DelegationEndForm(sent(request)),
+        DelegationEndForm(sent(request), initial={"ends_on": row.site.today()}),
         lambda found: delegations.end(row, by=request.user, **found),
         title=f"End: {row.get_duty_display().lower()}, {row.user}",
         submit="End it",

@@ -42,7 +42,8 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def _grant(self, user: User, role: Role, scope: dict[str, Any], starts_on: date | None) -> None:
-        day = starts_on or timezone.localdate()
+        site = scope["site"]
+        day = starts_on or (site.today() if site else timezone.localdate())
         by = jobs.system_user()
         held = accounts.grant(user, role, by=by, starts_on=day, **scope)
         self.stdout.write(f"{held}, from {held.starts_on}.")
