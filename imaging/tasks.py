@@ -6,7 +6,7 @@ from celery import shared_task
 
 from trials.services.jobs import handled_by
 
-handled_by("imaging.inspect", "imaging.services.intake.inspect")
+handled_by("imaging.inspect", "imaging.services.inspection.inspect")
 handled_by("imaging.release", "imaging.services.release.release")
 handled_by("imaging.clear", "imaging.services.clearing.clear")
 handled_by("imaging.assemble", "imaging.services.assembly.build")

@@ -18,7 +18,7 @@ from imaging import selectors
 from imaging.forms import DecisionForm, RegionForm
 from imaging.models import ConformanceFinding, Lesion, Picture, Quantification, Series, Transmittal
 from imaging.selectors import derivations, pictures
-from imaging.services import intake, reconciliation, regions, reviews, trying
+from imaging.services import inspection, reconciliation, regions, reviews, trying
 from trials import permissions
 from trials.forms import ReasonForm
 from trials.models import ProtocolVersion, ScheduledScan, Site
@@ -74,7 +74,7 @@ def transmittal_decide(request: HttpRequest, pk: int) -> HttpResponse:
     form = DecisionForm(request.POST)
     if form.is_valid():
         try:
-            intake.decide(row, by=request.user, **form.cleaned_data)
+            inspection.decide(row, by=request.user, **form.cleaned_data)
         except Invalid as refusal:
             form.add_error(refusal.field, refusal.message)
         else:

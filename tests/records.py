@@ -25,7 +25,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import assembly, intake, quantification
+from imaging.services import assembly, quantification, receiving
 from reporting.manifest import Manifest
 from reporting.models import Export
 from reporting.storage import exports as export_store
@@ -197,8 +197,8 @@ def _plan(like: PlannedScan) -> PlannedScan:
 
 def _receiving(scan: ScheduledScan, *, by: User) -> Transmittal:
     """An upload that began with one file."""
-    transmittal = intake.open_transmittal(scan, by=by)
-    intake.receive(transmittal, files=[SimpleUploadedFile("0.dcm", b"first")], by=by)
+    transmittal = receiving.open_transmittal(scan, by=by)
+    receiving.receive(transmittal, files=[SimpleUploadedFile("0.dcm", b"first")], by=by)
     return transmittal
 
 

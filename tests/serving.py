@@ -143,14 +143,14 @@ def served(**servers: str) -> Iterator[Serving]:
 
 
 SCENE = """
-from imaging.services import intake
+from imaging.services import receiving
 from tests import factories
 from trials.roles import Role
 
 site = factories.make_site(factories.make_trial("FAULTS"))
 by = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
 scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by)
-print(intake.open_transmittal(scan, by=by).pk)
+print(receiving.open_transmittal(scan, by=by).pk)
 """
 ORDER = """
 import json

@@ -18,7 +18,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from imaging import storage
-from imaging.services import intake
+from imaging.services import receiving
 from tests import factories, records
 from tests.factories import NOON
 from trials.models import ApiToken, Deviation, Patient, User
@@ -404,7 +404,7 @@ def test_a_text_field_is_no_file(client, upload):
 
 
 def test_a_file_above_the_limit_is_refused(client, upload, monkeypatch):
-    monkeypatch.setattr(intake, "MAXIMUM_FILE_BYTES", 10)
+    monkeypatch.setattr(receiving, "MAXIMUM_FILE_BYTES", 10)
     assert send(client, upload, b"x" * 10).status_code == 200
     response = send(client, upload, b"x" * 11)
     assert (response.status_code, response.json()["field"]) == (422, "files")

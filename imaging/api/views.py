@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from imaging import models, selectors
 from imaging.api import serializers
 from imaging.selectors import derivations, pictures
-from imaging.services import intake, reconciliation, regions, reviews
+from imaging.services import inspection, receiving, reconciliation, regions, reviews
 from trials import permissions
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.serializers import Reason
@@ -38,7 +38,7 @@ class OpenTransmittal(Ledger):
         scan = permissions.fetched(
             ScheduledScan.objects.select_related("patient"), request.user, "images.upload", pk=pk
         )
-        return self.entry(intake.open_transmittal(scan, by=request.user), status=201)
+        return self.entry(receiving.open_transmittal(scan, by=request.user), status=201)
 
 
 class Transmittals(Endpoint):
@@ -72,7 +72,7 @@ class MissingFiles(Endpoint):
         """Which of these files still have to be sent."""
         row = transmittal_for(request, "images.upload", pk)
         given = asked(request, serializers.Digests)
-        missing = intake.missing(row, sha256s=given["sha256s"], by=request.user)
+        missing = receiving.missing(row, sha256s=given["sha256s"], by=request.user)
         return Response({"missing": missing})
 
 
@@ -89,7 +89,7 @@ class Files(Endpoint):
         """Send files in any order. What is acknowledged is on disk; sent again, kept once."""
         row = transmittal_for(request, "images.upload", pk)
         files = asked(request, serializers.Files)["files"]
-        held = intake.receive(row, files=files, by=request.user)
+        held = receiving.receive(row, files=files, by=request.user)
         return Response({"received": len(held)})
 
 
@@ -98,7 +98,7 @@ class Complete(Ledger):
     def post(self, request: Request, pk: int) -> Response:
         """All files were sent: begin to inspect them."""
         row = transmittal_for(request, "images.upload", pk)
-        return self.entry(intake.complete(row, by=request.user))
+        return self.entry(receiving.complete(row, by=request.user))
 
 
 class Decide(Ledger):
@@ -109,7 +109,7 @@ class Decide(Ledger):
         """Let quarantined images through, or refuse them, saying why."""
         row = transmittal_for(request, "images.decide", pk)
         given = asked(request, serializers.Decide)
-        return self.entry(intake.decide(row, **given, by=request.user))
+        return self.entry(inspection.decide(row, **given, by=request.user))
 
 
 class SeriesList(Endpoint):

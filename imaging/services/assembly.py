@@ -8,16 +8,16 @@ from imaging import geometry
 from imaging.headers import SliceHeader
 from imaging.models import Series, Transmittal
 from imaging.selectors import series_of, volumes
-from imaging.services import intake, reconciliation
+from imaging.services import ledger, reconciliation
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
 
 
 def build(claim: jobs.Claim) -> None:
     """Give each released series its geometry, or the reason why it has none."""
-    transmittal = intake.load(claim)
+    transmittal = ledger.load(claim)
     if transmittal.state != Transmittal.State.RELEASED:
-        intake.nothing_to_do(claim)
+        ledger.nothing_to_do(claim)
         return
     series = list(series_of(transmittal).prefetch_related("instances"))
     headers = {one.pk: volumes.headers_of(one) for one in series}
@@ -27,7 +27,7 @@ def build(claim: jobs.Claim) -> None:
             "transmittal.assembled",
             actor=jobs.system_user(),
             reason="geometry and conformance",
-            **intake.about(transmittal),
+            **ledger.about(transmittal),
         ),
     ):
         for one in series:
@@ -58,7 +58,7 @@ def _finish(
 ) -> None:
     assembled = [one for one in series if one.state == Series.State.ASSEMBLED]
     pet = [one for one in assembled if one.modality == "PT"]
-    intake.move(transmittal, Transmittal.State.ASSEMBLED, message=_without(pet, series))
+    ledger.move(transmittal, Transmittal.State.ASSEMBLED, message=_without(pet, series))
     scan = ScheduledScan.objects.select_for_update().get(pk=transmittal.scheduled_scan_id)
     if pet or not _is_measured(scan):
         scan.state = ScheduledScan.State.IMAGES_RECEIVED

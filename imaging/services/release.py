@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from imaging import storage
 from imaging.deidentification import DeidentificationPolicy
 from imaging.models import ImagingStudy, Instance, ReceivedFile, Series, Transmittal
-from imaging.services import clearing, intake
+from imaging.services import clearing, ledger
 from imaging.services.parser import Parser, ParserError
 from trials.models import ScheduledScan
 from trials.services import audit, jobs
@@ -33,9 +33,9 @@ class Released:
 
 def release(claim: jobs.Claim) -> None:
     """De-identify each accepted file into the archive; any failure releases nothing."""
-    transmittal = intake.load(claim)
+    transmittal = ledger.load(claim)
     if transmittal.state != State.INSPECTED:
-        intake.nothing_to_do(claim)
+        ledger.nothing_to_do(claim)
         return
     policy = policy_for(transmittal.scheduled_scan)
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
@@ -58,14 +58,14 @@ def release(claim: jobs.Claim) -> None:
             "transmittal.released",
             actor=jobs.system_user(),
             reason="de-identified",
-            **intake.about(transmittal),
+            **ledger.about(transmittal),
         ),
     ):
         _record(transmittal, released)
         transmittal.files.filter(pk__in=[file.pk for file in files]).update(
             state=FileState.RELEASED
         )
-        intake.move(transmittal, State.RELEASED)
+        ledger.move(transmittal, State.RELEASED)
         clearing.order(transmittal, actor=claim.actor)
         jobs.enqueue("imaging.assemble", actor=claim.actor, transmittal=transmittal.pk)
 
@@ -91,7 +91,7 @@ def _deidentify(
             result = parser.deidentify(storage.quarantine.read(file.sha256), policy)
             digest, size = storage.archive.write([result.dicom])
             released.append(Released(file, digest, size, result.header, result.report))
-            intake.say(claim, "De-identifying", number, len(files))
+            ledger.say(claim, "De-identifying", number, len(files))
     return released
 
 
@@ -113,13 +113,13 @@ def _hold(claim: jobs.Claim, transmittal: Transmittal, *, code: str, message: st
             "transmittal.held",
             actor=jobs.system_user(),
             reason=code,
-            **intake.about(transmittal),
+            **ledger.about(transmittal),
         ),
     ):
         transmittal.files.filter(state=FileState.ACCEPTED).update(
             state=FileState.QUARANTINED, code=code, message=message
         )
-        intake.move(transmittal, State.QUARANTINED, code=code, message=message)
+        ledger.move(transmittal, State.QUARANTINED, code=code, message=message)
 
 
 def _record(transmittal: Transmittal, released: list[Released]) -> None:

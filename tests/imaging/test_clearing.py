@@ -11,7 +11,7 @@ from django.db import connection
 
 from imaging import storage
 from imaging.models import ReceivedFile, Transmittal
-from imaging.services import clearing, intake
+from imaging.services import clearing, receiving
 from tests import factories
 from trials.models import Job
 from trials.roles import Role
@@ -45,12 +45,12 @@ class Slow(SimpleUploadedFile):
 
 def opened(site, by) -> Transmittal:
     scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by)
-    return intake.open_transmittal(scan, by=by)
+    return receiving.open_transmittal(scan, by=by)
 
 
 def test_what_is_acknowledged_is_kept_though_its_like_is_cleared(site, coordinator):
     settled, coming = opened(site, coordinator), opened(site, coordinator)
-    intake.receive(settled, files=[SimpleUploadedFile("a", CONTENT)], by=coordinator)
+    receiving.receive(settled, files=[SimpleUploadedFile("a", CONTENT)], by=coordinator)
     with factories.framed():
         settled.files.update(state=ReceivedFile.State.REJECTED)
         job = clearing.order(settled, actor=coordinator)
@@ -58,15 +58,15 @@ def test_what_is_acknowledged_is_kept_though_its_like_is_cleared(site, coordinat
     def receive() -> list[ReceivedFile]:
         try:
             files = [SimpleUploadedFile("a", CONTENT), Slow("b", b"another file")]
-            return intake.receive(coming, files=files, by=coordinator)
+            return receiving.receive(coming, files=files, by=coordinator)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as threads:
-        receiving = threads.submit(receive)
+        sending = threads.submit(receive)
         sleep(0.2)
         jobs.run(job.pk)
-        acknowledged = receiving.result(10)
+        acknowledged = sending.result(10)
     job.refresh_from_db()
     assert job.state == Job.State.DONE
     assert len(acknowledged) == 2

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from imaging import selectors, storage
 from imaging.models import Instance, Quantification, ReceivedFile, Series, Transmittal
 from imaging.parser_child import encoded
-from imaging.services import intake
+from imaging.services import inspection, receiving
 from tests import factories
 from trials.models import Job, Patient
 from trials.roles import Role
@@ -60,10 +60,10 @@ def a_slice(dataset, number: int, **changes) -> bytes:
 
 def sent(scan, files: list[bytes], by) -> Transmittal:
     """The transmittal after every job that follows has run."""
-    transmittal = intake.open_transmittal(scan, by=by)
+    transmittal = receiving.open_transmittal(scan, by=by)
     named = [SimpleUploadedFile("ZZCANARY.dcm", content) for content in files]
-    intake.receive(transmittal, files=named, by=by)
-    intake.complete(transmittal, by=by)
+    receiving.receive(transmittal, files=named, by=by)
+    receiving.complete(transmittal, by=by)
     return worked(transmittal)
 
 
@@ -119,7 +119,7 @@ def test_burned_in_text_holds_everything_until_a_person_decides(site, scan, coor
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "burned-in-annotation")
     assert not Instance.objects.filter(series__transmittal=transmittal).exists()
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
-    intake.decide(transmittal, release=True, reason="Only a scale bar is drawn.", by=manager)
+    inspection.decide(transmittal, release=True, reason="Only a scale bar is drawn.", by=manager)
     assert worked(transmittal).state == State.ASSEMBLED
 
 
@@ -161,11 +161,11 @@ def test_images_let_through_twice_over_go_back_to_the_person(site, scan, coordin
     transmittal = sent(scan, [one, other], coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "image-known-otherwise")
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
-    intake.decide(transmittal, release=True, reason="Both are of this scan.", by=manager)
+    inspection.decide(transmittal, release=True, reason="Both are of this scan.", by=manager)
     held = worked(transmittal)
     assert (held.state, held.code) == (State.QUARANTINED, "image-twice")
     assert not Instance.objects.filter(series__transmittal=transmittal).exists()
-    intake.decide(transmittal, release=False, reason="Sent twice by mistake.", by=manager)
+    inspection.decide(transmittal, release=False, reason="Sent twice by mistake.", by=manager)
     assert worked(transmittal).state == State.REJECTED
 
 
@@ -176,17 +176,17 @@ def test_what_was_refused_does_not_stay_in_quarantine(site, scan, coordinator, d
     digests = list(held.files.values_list("sha256", flat=True))
     assert all(storage.quarantine.has(digest) for digest in digests)
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
-    intake.decide(held, release=False, reason="Two people's images.", by=manager)
+    inspection.decide(held, release=False, reason="Two people's images.", by=manager)
     worked(held)
     digests += refused.files.values_list("sha256", flat=True)
     assert not any(storage.quarantine.has(digest) for digest in digests)
 
 
 def test_nothing_is_received_after_withdrawal(scan, coordinator, dataset):
-    transmittal = intake.open_transmittal(scan, by=coordinator)
+    transmittal = receiving.open_transmittal(scan, by=coordinator)
     with factories.framed():
         Patient.objects.filter(pk=scan.patient_id).update(state=Patient.State.WITHDRAWN)
     transmittal = Transmittal.objects.get(pk=transmittal.pk)
     file = SimpleUploadedFile("slice", a_slice(dataset, 1))
     with pytest.raises(Refused, match="withdrew"):
-        intake.receive(transmittal, files=[file], by=coordinator)
+        receiving.receive(transmittal, files=[file], by=coordinator)

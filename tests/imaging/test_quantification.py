@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from config.demo import cohort
 from imaging.models import Quantification, Series, Transmittal
 from imaging.selectors import derivations
-from imaging.services import intake, regions
+from imaging.services import receiving, regions
 from tests import factories
 from trials.models import Job, Query, ScheduledScan, Trial, User
 from trials.roles import Role
@@ -63,10 +63,10 @@ def sending() -> Sent:
 
 
 def send(scan, slices: list[bytes], by) -> None:
-    transmittal = intake.open_transmittal(scan, by=by)
+    transmittal = receiving.open_transmittal(scan, by=by)
     files = [SimpleUploadedFile("slice", data) for data in slices]
-    intake.receive(transmittal, files=files, by=by)
-    intake.complete(transmittal, by=by)
+    receiving.receive(transmittal, files=files, by=by)
+    receiving.complete(transmittal, by=by)
     work()
 
 

@@ -1,6 +1,6 @@
-"""Intake: receive what a site sends, inspect it, release it de-identified or say why not.
+"""Inspection: look into what was received, and say what becomes of it.
 
-Each step is one job with one transaction at its end; a step done twice changes nothing.
+One job with one transaction at its end; done twice it changes nothing.
 """
 
 from __future__ import annotations
@@ -8,97 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Max
-from django.utils import timezone
-
 from imaging import storage
 from imaging.deidentification import keyed_digest
 from imaging.models import ReceivedFile, Transmittal
 from imaging.services import clearing
+from imaging.services.ledger import about, load, move, nothing_to_do, say
 from imaging.services.parser import Inspection, Parser
 from trials import permissions
-from trials.models import Patient, ScheduledScan, Trial, User
-from trials.services import audit, jobs, patients
-from trials.services.errors import Invalid, Refused
-
-MAXIMUM_FILES = 10_000
-MAXIMUM_FILE_BYTES = 64 * 2**20
+from trials.models import Patient, Trial, User
+from trials.services import audit, jobs
+from trials.services.errors import Refused
 
 State = Transmittal.State
 FileState = ReceivedFile.State
-
-
-def open_transmittal(scan: ScheduledScan, *, by: User) -> Transmittal:
-    """The transmittal now being received for `scan`; a second call finds the same one."""
-    permissions.require(by, "images.upload", scan)
-    patients.require_participation(scan.patient)
-    with audit.action("transmittal.opened", actor=by, reason="upload", **_about_scan(scan)):
-        ScheduledScan.objects.select_for_update().get(pk=scan.pk)
-        transmittal, _ = Transmittal.objects.get_or_create(
-            scheduled_scan=scan, state=State.RECEIVING, defaults={"sent_by": by}
-        )
-    return transmittal
-
-
-def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[str]:
-    """Which of these files the transmittal does not hold yet, in the order asked."""
-    permissions.require(by, "images.upload", transmittal)
-    held = set(transmittal.files.values_list("sha256", flat=True))
-    return [digest for digest in dict.fromkeys(sha256s) if digest not in held]
-
-
-def receive(
-    transmittal: Transmittal, *, files: Iterable[UploadedFile], by: User
-) -> list[ReceivedFile]:
-    """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
-    permissions.require(by, "images.upload", transmittal)
-    patients.require_participation(transmittal.scheduled_scan.patient)
-    _require_receiving(transmittal)
-    with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
-        clearing.keep_off()
-        stored = [_store(file) for file in files]
-        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
-        _require_receiving(locked)
-        return _enter(locked, dict(stored))
-
-
-def complete(transmittal: Transmittal, *, by: User) -> Transmittal:
-    """All files were sent: begin to inspect them. Said twice, it is done once."""
-    permissions.require(by, "images.upload", transmittal)
-    with audit.action(
-        "transmittal.received", actor=by, reason="all files sent", **about(transmittal)
-    ):
-        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
-        if locked.state != State.RECEIVING:
-            return locked
-        if not locked.files.exists():
-            raise Refused("no-files", "No file has arrived yet: send the image files first.")
-        locked.completed_at = timezone.now()
-        move(locked, State.RECEIVED)
-        jobs.enqueue("imaging.inspect", actor=by, transmittal=locked.pk)
-    return locked
-
-
-def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) -> Transmittal:
-    """A person settles what the rules would not: let quarantined images through, or refuse them."""
-    permissions.require(by, "images.decide", transmittal)
-    audit.require_reason(reason)
-    with audit.action("transmittal.decided", actor=by, reason=reason, **about(transmittal)):
-        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
-        if locked.state != State.QUARANTINED:
-            raise Refused("not-quarantined", f"This transmittal is {locked.get_state_display()}.")
-        waiting = locked.files.filter(state=FileState.QUARANTINED)
-        if release:
-            waiting.update(state=FileState.ACCEPTED)
-            move(locked, State.INSPECTED)
-            jobs.enqueue("imaging.release", actor=by, transmittal=locked.pk)
-        else:
-            message = f"Refused by a person: {reason}"
-            waiting.update(state=FileState.REJECTED, code="refused-by-person", message=message)
-            move(locked, State.REJECTED, code="refused-by-person", message=message)
-            clearing.order(locked, actor=by)
-    return locked
 
 
 def inspect(claim: jobs.Claim) -> None:
@@ -143,6 +65,27 @@ def inspect(claim: jobs.Claim) -> None:
             ],
             batch_size=500,
         )
+
+
+def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) -> Transmittal:
+    """A person settles what the rules would not: let quarantined images through, or refuse them."""
+    permissions.require(by, "images.decide", transmittal)
+    audit.require_reason(reason)
+    with audit.action("transmittal.decided", actor=by, reason=reason, **about(transmittal)):
+        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
+        if locked.state != State.QUARANTINED:
+            raise Refused("not-quarantined", f"This transmittal is {locked.get_state_display()}.")
+        waiting = locked.files.filter(state=FileState.QUARANTINED)
+        if release:
+            waiting.update(state=FileState.ACCEPTED)
+            move(locked, State.INSPECTED)
+            jobs.enqueue("imaging.release", actor=by, transmittal=locked.pk)
+        else:
+            message = f"Refused by a person: {reason}"
+            waiting.update(state=FileState.REJECTED, code="refused-by-person", message=message)
+            move(locked, State.REJECTED, code="refused-by-person", message=message)
+            clearing.order(locked, actor=by)
+    return locked
 
 
 def _apply(file: ReceivedFile, inspection: Inspection, key: bytes) -> None:
@@ -250,67 +193,3 @@ def _why_nothing(files: list[ReceivedFile]) -> tuple[str, str]:
         code,
         f"No file could be accepted. Most often ({count} of {len(files)}): {message}",
     )
-
-
-def _store(file: UploadedFile) -> tuple[str, int]:
-    if file.size is not None and file.size > MAXIMUM_FILE_BYTES:
-        raise Invalid(
-            "files",
-            f"A file has {file.size:,} bytes; {MAXIMUM_FILE_BYTES:,} are the most.",
-        )
-    return storage.quarantine.write(file.chunks())
-
-
-def _enter(transmittal: Transmittal, stored: dict[str, int]) -> list[ReceivedFile]:
-    held = set(transmittal.files.filter(sha256__in=stored).values_list("sha256", flat=True))
-    last = transmittal.files.aggregate(last=Max("position"))["last"] or 0
-    new = [digest for digest in stored if digest not in held]
-    if last + len(new) > MAXIMUM_FILES:
-        raise Refused("too-many-files", f"A transmittal holds {MAXIMUM_FILES:,} files at most.")
-    ReceivedFile.objects.bulk_create(
-        ReceivedFile(
-            transmittal=transmittal,
-            position=last + n,
-            sha256=digest,
-            size=stored[digest],
-        )
-        for n, digest in enumerate(new, start=1)
-    )
-    return list(transmittal.files.filter(sha256__in=stored))
-
-
-def _require_receiving(transmittal: Transmittal) -> None:
-    if transmittal.state != State.RECEIVING:
-        raise Refused(
-            "not-receiving",
-            f"This transmittal is {transmittal.get_state_display().lower()}: open a new one.",
-        )
-
-
-def move(transmittal: Transmittal, state: State, *, code: str = "", message: str = "") -> None:
-    transmittal.state, transmittal.code, transmittal.message = state, code, message
-    transmittal.save(update_fields=["state", "code", "message", "completed_at"])
-
-
-def load(claim: jobs.Claim) -> Transmittal:
-    return Transmittal.objects.select_related(
-        "scheduled_scan__patient__trial", "scheduled_scan__patient__site"
-    ).get(pk=claim.arguments["transmittal"])
-
-
-def nothing_to_do(claim: jobs.Claim) -> None:
-    with jobs.fenced(claim):
-        pass
-
-
-def say(claim: jobs.Claim, what: str, number: int, total: int) -> None:
-    if number % 50 == 0 or number == total:
-        jobs.report(claim, f"{what} {number} of {total}")
-
-
-def _about_scan(scan: ScheduledScan) -> dict[str, int]:
-    return {"trial": scan.patient.trial_id, "patient": scan.patient_id}
-
-
-def about(transmittal: Transmittal) -> dict[str, int]:
-    return _about_scan(transmittal.scheduled_scan)

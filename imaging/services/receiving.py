@@ -1,0 +1,112 @@
+"""Receiving: keep what a site sends in quarantine, each file once.
+
+What is acknowledged is on disk and in the ledger; sent again, it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Max
+from django.utils import timezone
+
+from imaging import storage
+from imaging.models import ReceivedFile, Transmittal
+from imaging.services import clearing
+from imaging.services.ledger import about, about_scan, move
+from trials import permissions
+from trials.models import ScheduledScan, User
+from trials.services import audit, jobs, patients
+from trials.services.errors import Invalid, Refused
+
+MAXIMUM_FILES = 10_000
+MAXIMUM_FILE_BYTES = 64 * 2**20
+
+State = Transmittal.State
+
+
+def open_transmittal(scan: ScheduledScan, *, by: User) -> Transmittal:
+    """The transmittal now being received for `scan`; a second call finds the same one."""
+    permissions.require(by, "images.upload", scan)
+    patients.require_participation(scan.patient)
+    with audit.action("transmittal.opened", actor=by, reason="upload", **about_scan(scan)):
+        ScheduledScan.objects.select_for_update().get(pk=scan.pk)
+        transmittal, _ = Transmittal.objects.get_or_create(
+            scheduled_scan=scan, state=State.RECEIVING, defaults={"sent_by": by}
+        )
+    return transmittal
+
+
+def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[str]:
+    """Which of these files the transmittal does not hold yet, in the order asked."""
+    permissions.require(by, "images.upload", transmittal)
+    held = set(transmittal.files.values_list("sha256", flat=True))
+    return [digest for digest in dict.fromkeys(sha256s) if digest not in held]
+
+
+def receive(
+    transmittal: Transmittal, *, files: Iterable[UploadedFile], by: User
+) -> list[ReceivedFile]:
+    """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
+    permissions.require(by, "images.upload", transmittal)
+    patients.require_participation(transmittal.scheduled_scan.patient)
+    _require_receiving(transmittal)
+    with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
+        clearing.keep_off()
+        stored = [_store(file) for file in files]
+        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
+        _require_receiving(locked)
+        return _enter(locked, dict(stored))
+
+
+def complete(transmittal: Transmittal, *, by: User) -> Transmittal:
+    """All files were sent: begin to inspect them. Said twice, it is done once."""
+    permissions.require(by, "images.upload", transmittal)
+    with audit.action(
+        "transmittal.received", actor=by, reason="all files sent", **about(transmittal)
+    ):
+        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
+        if locked.state != State.RECEIVING:
+            return locked
+        if not locked.files.exists():
+            raise Refused("no-files", "No file has arrived yet: send the image files first.")
+        locked.completed_at = timezone.now()
+        move(locked, State.RECEIVED)
+        jobs.enqueue("imaging.inspect", actor=by, transmittal=locked.pk)
+    return locked
+
+
+def _store(file: UploadedFile) -> tuple[str, int]:
+    if file.size is not None and file.size > MAXIMUM_FILE_BYTES:
+        raise Invalid(
+            "files",
+            f"A file has {file.size:,} bytes; {MAXIMUM_FILE_BYTES:,} are the most.",
+        )
+    return storage.quarantine.write(file.chunks())
+
+
+def _enter(transmittal: Transmittal, stored: dict[str, int]) -> list[ReceivedFile]:
+    held = set(transmittal.files.filter(sha256__in=stored).values_list("sha256", flat=True))
+    last = transmittal.files.aggregate(last=Max("position"))["last"] or 0
+    new = [digest for digest in stored if digest not in held]
+    if last + len(new) > MAXIMUM_FILES:
+        raise Refused("too-many-files", f"A transmittal holds {MAXIMUM_FILES:,} files at most.")
+    ReceivedFile.objects.bulk_create(
+        ReceivedFile(
+            transmittal=transmittal,
+            position=last + n,
+            sha256=digest,
+            size=stored[digest],
+        )
+        for n, digest in enumerate(new, start=1)
+    )
+    return list(transmittal.files.filter(sha256__in=stored))
+
+
+def _require_receiving(transmittal: Transmittal) -> None:
+    if transmittal.state != State.RECEIVING:
+        raise Refused(
+            "not-receiving",
+            f"This transmittal is {transmittal.get_state_display().lower()}: open a new one.",
+        )
