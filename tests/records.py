@@ -205,6 +205,7 @@ def _receiving(scan: ScheduledScan, *, by: User) -> Transmittal:
 def _held(scan: ScheduledScan, *, by: User) -> Transmittal:
     with factories.framed():
         return Transmittal.objects.create(
+            site=scan.patient.site,
             scheduled_scan=scan,
             state=Transmittal.State.QUARANTINED,
             code="sex-differs",
@@ -348,6 +349,7 @@ def _released(scan: ScheduledScan, *, by: User) -> Series:
     study_uid = f"1.2.{next(_uids)}"
     with factories.framed():
         transmittal = Transmittal.objects.create(
+            site=scan.patient.site,
             scheduled_scan=scan,
             state=Transmittal.State.RELEASED,
             sent_by=by,

@@ -89,6 +89,11 @@ class Instance(ScopedModel):
     sop_instance_uid = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64)
     size = models.PositiveBigIntegerField()
+    # Where its pixels lie in the archived file, and how they are written: nothing is parsed
+    # again to read them. Empty in images of an earlier release.
+    transfer_syntax = models.CharField(max_length=64, blank=True)
+    pixel_offset = models.PositiveBigIntegerField(null=True, blank=True)
+    pixel_length = models.PositiveBigIntegerField(null=True, blank=True)
     # What the header says, read once; see imaging.headers.
     header = models.JSONField()
     # Which tags were kept, removed and replaced, and by which table: no values.

@@ -6,11 +6,21 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from trials.models import ScheduledScan, ScopedModel
+from trials.models import ScheduledScan, ScopedModel, Site
 
 
 class Transmittal(ScopedModel):
-    """The image files a site sent for one scheduled scan, and how far they have come."""
+    """The image files a site sent at one time, and how far they have come.
+
+    They are of one scheduled scan. Who sends from a scanner or archive names the site alone:
+    then a person says which scan it is, and until then nothing goes on.
+    """
+
+    class Source(models.TextChoices):
+        BROWSER = "browser"
+        STOW = "stow", "DICOMweb STOW-RS"
+        STORE = "store", "DICOM C-STORE"
+        FOLDER = "folder", "folder on the server"
 
     class State(models.TextChoices):
         RECEIVING = "receiving"
@@ -22,12 +32,18 @@ class Transmittal(ScopedModel):
         ASSEMBLED = "assembled"
         QUANTIFIED = "quantified"
 
-    trial_path = "scheduled_scan__patient__trial_id"
-    site_path = "scheduled_scan__patient__site_id"
+    trial_path = "site__trial_id"
+    site_path = "site_id"
 
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="transmittals")
     scheduled_scan = models.ForeignKey(
-        ScheduledScan, on_delete=models.PROTECT, related_name="transmittals"
+        ScheduledScan, on_delete=models.PROTECT, related_name="transmittals", null=True, blank=True
     )
+    source = models.CharField(max_length=10, choices=Source, default=Source.BROWSER)
+    # Who sent it, in the words of the way it came: the calling AE title of a scanner.
+    sender = models.CharField(max_length=64, blank=True)
+    # Whoever sent it says that its identities and dates were taken out before.
+    is_deidentified_at_source = models.BooleanField(default=False)
     state = models.CharField(max_length=15, choices=State, default=State.RECEIVING)
     # Why it stands where it stands, for a person to act on: a code and a sentence.
     code = models.CharField(max_length=60, blank=True)
@@ -35,12 +51,14 @@ class Transmittal(ScopedModel):
     sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     opened_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)
+    # Since when it is in its state: what stays too long in one is told of.
+    moved_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-opened_at", "-pk"]
 
     def __str__(self) -> str:
-        return f"transmittal {self.pk} for {self.scheduled_scan}"
+        return f"transmittal {self.pk} for {self.scheduled_scan or self.site}"
 
 
 class ReceivedFile(ScopedModel):
@@ -56,8 +74,8 @@ class ReceivedFile(ScopedModel):
         REJECTED = "rejected"
         RELEASED = "released"
 
-    trial_path = "transmittal__scheduled_scan__patient__trial_id"
-    site_path = "transmittal__scheduled_scan__patient__site_id"
+    trial_path = "transmittal__site__trial_id"
+    site_path = "transmittal__site_id"
 
     transmittal = models.ForeignKey(Transmittal, on_delete=models.PROTECT, related_name="files")
     position = models.PositiveIntegerField()
@@ -71,6 +89,8 @@ class ReceivedFile(ScopedModel):
     source_series = models.CharField(max_length=64, blank=True)
     source_study = models.CharField(max_length=64, blank=True)
     source_patient = models.CharField(max_length=64, blank=True)
+    # What its header says that names nobody, for the rules of identity; empty until inspected.
+    facts = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["transmittal", "position"]

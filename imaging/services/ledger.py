@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils import timezone
+
 from imaging.models import Transmittal
 from trials.models import ScheduledScan
 from trials.services import jobs
@@ -11,12 +13,13 @@ State = Transmittal.State
 
 def move(transmittal: Transmittal, state: State, *, code: str = "", message: str = "") -> None:
     transmittal.state, transmittal.code, transmittal.message = state, code, message
-    transmittal.save(update_fields=["state", "code", "message", "completed_at"])
+    transmittal.moved_at = timezone.now()
+    transmittal.save(update_fields=["state", "code", "message", "completed_at", "moved_at"])
 
 
 def load(claim: jobs.Claim) -> Transmittal:
     return Transmittal.objects.select_related(
-        "scheduled_scan__patient__trial", "scheduled_scan__patient__site"
+        "site__trial", "scheduled_scan__patient__trial", "scheduled_scan__patient__site"
     ).get(pk=claim.arguments["transmittal"])
 
 
@@ -31,6 +34,9 @@ def say(claim: jobs.Claim, what: str, number: int, total: int) -> None:
 
 
 def about(transmittal: Transmittal) -> dict[str, int]:
+    """What the trail says an act on it was about; no patient as long as no scan is named."""
+    if transmittal.scheduled_scan is None:
+        return {"trial": transmittal.site.trial_id}
     return about_scan(transmittal.scheduled_scan)
 
 

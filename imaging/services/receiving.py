@@ -33,7 +33,9 @@ def open_transmittal(scan: ScheduledScan, *, by: User) -> Transmittal:
     with audit.action("transmittal.opened", actor=by, reason="upload", **about_scan(scan)):
         ScheduledScan.objects.select_for_update().get(pk=scan.pk)
         transmittal, _ = Transmittal.objects.get_or_create(
-            scheduled_scan=scan, state=State.RECEIVING, defaults={"sent_by": by}
+            scheduled_scan=scan,
+            state=State.RECEIVING,
+            defaults={"site": scan.patient.site, "sent_by": by},
         )
     return transmittal
 

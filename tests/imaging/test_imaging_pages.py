@@ -33,7 +33,9 @@ def make_transmittal(scan, *, state, refused=0):
     """A transmittal with files that all failed for the same reason."""
     sender = factories.make_user()
     with framed():
-        made = Transmittal.objects.create(scheduled_scan=scan, state=state, sent_by=sender)
+        made = Transmittal.objects.create(
+            site=scan.patient.site, scheduled_scan=scan, state=state, sent_by=sender
+        )
         for position in range(refused):
             ReceivedFile.objects.create(
                 transmittal=made,

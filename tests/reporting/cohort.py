@@ -140,7 +140,11 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
     """A current run with two lesions, a blood pool and their ratios, and one run before."""
     with factories.framed():
         transmittal = Transmittal.objects.create(
-            scheduled_scan=scan, state="quantified", sent_by=by, completed_at=NOON
+            site=scan.patient.site,
+            scheduled_scan=scan,
+            state="quantified",
+            sent_by=by,
+            completed_at=NOON,
         )
         study = ImagingStudy.objects.create(scheduled_scan=scan, study_instance_uid="2.25.1")
         series = Series.objects.create(
