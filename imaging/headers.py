@@ -15,16 +15,25 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Self, TypeVar
 
+from pydicom.charset import default_encoding
+from pydicom.datadict import keyword_dict
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 from trials.decay import HALF_LIFE
 
 Json = Any
 T = TypeVar("T")
+# The records of a sequence, and the keywords in it that could not be understood.
+Items = tuple[tuple[T, ...], tuple[str, ...]]
+
+_PHILIPS = "Philips PET Private Group"
 
 # Radionuclides of DICOM CID 4020 by SNOMED CT and by the older SRT codes; 99SDM is an older
 # name of SRT that real files still carry.
@@ -280,67 +289,98 @@ def _nuclide(name: str, mass: str) -> str | None:
     return candidate if candidate in HALF_LIFE else None
 
 
+# The slices of a series repeat each other but for a few values, so what bytes mean is worked out
+# once. As many values are kept, none of more bytes: a megabyte, whatever a file holds.
+_KEPT = _LONGEST_KEPT = 1024
+
+
+@lru_cache(_KEPT)
+def _meaning(
+    read: Callable[[Any], T],
+    tag: int,
+    representation: str | None,
+    value: bytes,
+    is_implicit: bool,
+    is_little_endian: bool,
+    charset: tuple[str, ...],
+) -> tuple[T | None, bool]:
+    """What the bytes of an element mean, and whether they could be understood."""
+    raw = RawDataElement(
+        BaseTag(tag), representation, len(value), value, 0, is_implicit, is_little_endian
+    )
+    return _attempt(read, lambda: convert_raw_data_element(raw, encoding=list(charset)))
+
+
+def _attempt(read: Callable[[Any], T], element: Callable[[], DataElement]) -> tuple[T | None, bool]:
+    # pydicom converts at first access, and raises these for text that is no number, for
+    # bytes that do not divide into numbers, and for a sequence that is none.
+    try:
+        return read(element().value), True
+    except _UNREADABLE:
+        return None, False
+
+
 class _Reader:
     """Typed access to a data set that remembers what it could not understand."""
 
-    def __init__(self, ds: Dataset, unreadable: list[str] | None = None) -> None:
+    def __init__(self, ds: Dataset) -> None:
         self.ds = ds
-        self.unreadable: list[str] = [] if unreadable is None else unreadable
+        self.unreadable: list[str] = []
+        # By plain numbers, and not yet converted: pydicom's tags are slow to compare.
+        self._elements = {int(tag): element for tag, element in ds.items()}
+        charset = ds.original_character_set or default_encoding
+        self._charset = (charset,) if isinstance(charset, str) else tuple(charset)
 
     def text(self, keyword: str) -> str:
-        return _plain(self._value(keyword))
+        return self._public(keyword, _plain) or ""
 
     def texts(self, keyword: str) -> tuple[str, ...]:
-        return tuple(part for value in _values(self._value(keyword)) for part in value.split("\\"))
+        return self._public(keyword, _texts) or ()
 
     def number(self, keyword: str) -> float | None:
-        return self._read(keyword, self.text(keyword), _number)
+        return self._public(keyword, _as_number)
 
     def whole(self, keyword: str) -> int | None:
         value = self.number(keyword)
         return None if value is None else int(value)
 
     def numbers(self, keyword: str, count: int) -> tuple[float, ...] | None:
-        parts = self.texts(keyword)
-        if len(parts) != count:
-            if parts:
-                self.unreadable.append(keyword)
+        found = self._public(keyword, _numbers)
+        if found and len(found) != count:
+            self.unreadable.append(keyword)
             return None
-        values = [self._read(keyword, part, _number) for part in parts]
-        return None if None in values else tuple(v for v in values if v is not None)
+        return found or None
 
     def date(self, keyword: str) -> date | None:
-        text = self.text(keyword)
-        # Real exports write an unknown date as zeros.
-        return None if text == "00000000" else self._read(keyword, text, _date)
+        return self._public(keyword, _as_date)
 
     def time(self, keyword: str) -> time | None:
-        return self._read(keyword, self.text(keyword), _time)
+        return self._public(keyword, _as_time)
 
     def instant(self, keyword: str) -> Instant | None:
-        return self._read(keyword, self.text(keyword), _instant)
+        return self._public(keyword, _as_instant)
 
     def zone(self, keyword: str) -> int | None:
-        return self._read(keyword, self.text(keyword), _zone)
+        return self._public(keyword, _as_zone)
 
-    def items(self, keyword: str) -> list[_Reader]:
-        found = self._value(keyword)
-        if found and not isinstance(found, Sequence):
-            self.unreadable.append(keyword)
-            return []
-        return [_Reader(item, self.unreadable) for item in found or []]
+    def items(self, keyword: str, read: Callable[[Any], Items[T]]) -> tuple[T, ...]:
+        """What was read of each item of a sequence."""
+        found, unreadable = self._public(keyword, read) or ((), ())
+        self.unreadable += unreadable
+        return found
 
-    def private(self, group: int, creator: str, element: int) -> str:
-        """Text of a private element, in whichever block its creator reserved."""
-        for block in (one for one in self._elements(group) if 0x10 <= one <= 0xFF):
-            if _plain(self._value(f"({group:04x},{block:04x})", (group, block))) == creator:
-                tag = (group, (block << 8) | element)
-                return _plain(self._value(f"({group:04x},xx{element:02x})", tag))
-        return ""
+    def private(self, group: int, creator: str, element: int, read: Callable[[Any], T]) -> T | None:
+        """Value of a private element, in whichever block its creator reserved."""
+        for block in (one for one in self._numbers_in(group) if 0x10 <= one <= 0xFF):
+            owner = self._read(f"({group:04x},{block:04x})", group << 16 | block, _plain)
+            if owner == creator:
+                tag = group << 16 | block << 8 | element
+                return self._read(f"({group:04x},xx{element:02x})", tag, read)
+        return None
 
     def note_orphans(self, group: int, elements: tuple[int, ...]) -> None:
         """Note private elements as unreadable whose block nobody reserved: they are nobody's."""
-        present = self._elements(group)
+        present = self._numbers_in(group)
         reserved = {one for one in present if 0x10 <= one <= 0xFF}
         self.unreadable += [
             f"({group:04x},{one:04x})"
@@ -348,38 +388,39 @@ class _Reader:
             if one >> 8 not in reserved and one > 0xFF and one & 0xFF in elements
         ]
 
-    def private_number(self, group: int, creator: str, element: int) -> float | None:
-        keyword = f"({group:04x},xx{element:02x})"
-        return self._read(keyword, self.private(group, creator, element), _number)
+    def _numbers_in(self, group: int) -> list[int]:
+        """Element numbers of a group."""
+        return sorted(tag & 0xFFFF for tag in self._elements if tag >> 16 == group)
 
-    def private_instant(self, group: int, creator: str, element: int) -> Instant | None:
-        keyword = f"({group:04x},xx{element:02x})"
-        return self._read(keyword, self.private(group, creator, element), _instant)
+    def _public(self, keyword: str, read: Callable[[Any], T]) -> T | None:
+        return self._read(keyword, keyword_dict[keyword], read)
 
-    def _elements(self, group: int) -> list[int]:
-        """Element numbers of a group, without a look at their values."""
-        # A loop over the data set itself would convert, and trip over, every value in it.
-        tags = self.ds.keys()
-        return sorted(tag.element for tag in tags if tag.group == group)
-
-    def _value(self, keyword: str, tag: tuple[int, int] | None = None) -> Any:
-        # pydicom converts at first access, and raises these for text that is no number, for
-        # bytes that do not divide into numbers, and for a sequence that is none.
-        try:
-            found = self.ds.get(tag or keyword)
-        except _UNREADABLE:
-            self.unreadable.append(keyword)
+    def _read(self, name: str, tag: int, read: Callable[[Any], T]) -> T | None:
+        element = self._elements.get(tag)
+        if element is None:
             return None
-        return found.value if tag and found is not None else found
+        found, understood = self._meaning(element, tag, read)
+        if not understood:
+            self.unreadable.append(name)
+        return found
 
-    def _read(self, keyword: str, text: str, convert: Callable[[str], T]) -> T | None:
-        if not text:
-            return None
-        try:
-            return convert(text)
-        except (ValueError, OverflowError):
-            self.unreadable.append(keyword)
-            return None
+    def _meaning(
+        self, element: RawDataElement | DataElement, tag: int, read: Callable[[Any], T]
+    ) -> tuple[T | None, bool]:
+        raw = element if isinstance(element, RawDataElement) else None
+        # What a private element is may depend on the others.
+        is_private = bool(tag & 0x10000)
+        if raw is None or not raw.value or len(raw.value) > _LONGEST_KEPT or is_private:
+            return _attempt(read, lambda: self.ds[element.tag])
+        return _meaning(
+            read,
+            tag,
+            raw.VR,
+            raw.value,
+            raw.is_implicit_VR,
+            raw.is_little_endian,
+            self._charset,
+        )
 
 
 def _slice_fields(reader: _Reader) -> dict[str, Any]:
@@ -435,33 +476,37 @@ def _pet_fields(reader: _Reader) -> dict[str, Any]:
         "actual_frame_duration": reader.number("ActualFrameDuration"),
         "decay_factor": reader.number("DecayFactor"),
         "decay_correction_datetime": reader.instant("DecayCorrectionDateTime"),
-        "vendor_scan_time": reader.private_instant(0x0009, "GEMS_PETD_01", 0x0D)
-        or reader.private_instant(0x0071, "SIEMENS MED PT", 0x22),
-        "philips_suv_factor": reader.private_number(0x7053, "Philips PET Private Group", 0x00),
-        "philips_activity_factor": reader.private_number(0x7053, "Philips PET Private Group", 0x09),
+        "vendor_scan_time": reader.private(0x0009, "GEMS_PETD_01", 0x0D, _as_instant)
+        or reader.private(0x0071, "SIEMENS MED PT", 0x22, _as_instant),
+        "philips_suv_factor": reader.private(0x7053, _PHILIPS, 0x00, _as_number),
+        "philips_activity_factor": reader.private(0x7053, _PHILIPS, 0x09, _as_number),
         "patient_weight": reader.number("PatientWeight"),
         "patient_size": reader.number("PatientSize"),
         "patient_sex": reader.text("PatientSex"),
         "reconstruction_method": reader.text("ReconstructionMethod"),
-        "radiopharmaceuticals": tuple(
-            map(_radiopharmaceutical, reader.items("RadiopharmaceuticalInformationSequence"))
+        "radiopharmaceuticals": reader.items(
+            "RadiopharmaceuticalInformationSequence", _radiopharmaceuticals
         ),
     }
 
 
 def _radiopharmaceutical(item: _Reader) -> Radiopharmaceutical:
-    codes = item.items("RadionuclideCodeSequence")
-    code = codes[0] if len(codes) == 1 else _Reader(Dataset())
+    codes = item.items("RadionuclideCodeSequence", _codes)
+    value, scheme, meaning = codes[0] if len(codes) == 1 else ("", "", "")
     return Radiopharmaceutical(
         name=item.text("Radiopharmaceutical"),
-        code_value=code.text("CodeValue"),
-        code_scheme=code.text("CodingSchemeDesignator"),
-        code_meaning=code.text("CodeMeaning"),
+        code_value=value,
+        code_scheme=scheme,
+        code_meaning=meaning,
         total_dose=item.number("RadionuclideTotalDose"),
         half_life=item.number("RadionuclideHalfLife"),
         start_time=item.time("RadiopharmaceuticalStartTime"),
         start_datetime=item.instant("RadiopharmaceuticalStartDateTime"),
     )
+
+
+def _code(item: _Reader) -> tuple[str, str, str]:
+    return item.text("CodeValue"), item.text("CodingSchemeDesignator"), item.text("CodeMeaning")
 
 
 def _required(reader: _Reader, keyword: str) -> str:
@@ -490,11 +535,13 @@ def _plain(value: Any) -> str:
     return text.strip(" \0\t\r\n")
 
 
-def _values(value: Any) -> list[str]:
-    many = value if isinstance(value, (list, tuple)) or hasattr(value, "__iter__") else [value]
-    if isinstance(value, (str, bytes)):
-        many = [value]
-    return [text for text in map(_plain, many) if text]
+def _texts(value: Any) -> tuple[str, ...]:
+    many = value if hasattr(value, "__iter__") and not isinstance(value, (str, bytes)) else [value]
+    return tuple(part for text in map(_plain, many) if text for part in text.split("\\"))
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    return tuple(map(_number, _texts(value)))
 
 
 def _number(text: str) -> float:
@@ -504,7 +551,12 @@ def _number(text: str) -> float:
     return value
 
 
-def _date(text: str) -> date:
+def _date(text: str) -> date | None:
+    # Real exports write an unknown date as zeros.
+    return None if text == "00000000" else _day(text)
+
+
+def _day(text: str) -> date:
     # Before 1993 the ACR-NEMA form had dots.
     digits = text.replace(".", "")
     if not re.fullmatch(r"\d{8}", digits):
@@ -534,7 +586,7 @@ def _instant(text: str) -> Instant:
     if match is None:
         raise ValueError(text)
     day, clock, zone = match.groups()
-    return Instant(datetime.combine(_date(day), _time(clock)), _zone(zone) if zone else None)
+    return Instant(datetime.combine(_day(day), _time(clock)), _zone(zone) if zone else None)
 
 
 def _zone(text: str) -> int:
@@ -548,6 +600,36 @@ def _zone(text: str) -> int:
         raise ValueError(text)
     seconds = int(match[2]) * 3600 + int(match[3]) * 60
     return -seconds if match[1] == "-" else seconds
+
+
+def _of_text(parse: Callable[[str], T]) -> Callable[[Any], T | None]:
+    """Reader of a value by its text; nothing where that is empty."""
+
+    def read(value: Any) -> T | None:
+        text = _plain(value)
+        return parse(text) if text else None
+
+    return read
+
+
+_as_number, _as_instant, _as_zone = _of_text(_number), _of_text(_instant), _of_text(_zone)
+_as_date, _as_time = _of_text(_date), _of_text(_time)
+
+
+def _of_items(record: Callable[[_Reader], T]) -> Callable[[Any], Items[T]]:
+    """Reader of the items of a sequence."""
+
+    def read(value: Any) -> Items[T]:
+        if value and not isinstance(value, Sequence):
+            raise TypeError("no sequence")
+        readers = [_Reader(item) for item in value or ()]
+        records = tuple(map(record, readers))
+        return records, tuple(keyword for one in readers for keyword in one.unreadable)
+
+    return read
+
+
+_codes, _radiopharmaceuticals = _of_items(_code), _of_items(_radiopharmaceutical)
 
 
 def _encoded(value: Any) -> Json:

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ from imaging.series_report import Pixels, Skipped
 from imaging.suv import SuvScale
 
 LONGEST_REASON = 200
+# In bytes. pydicom asks a file on disk where it is at each element, and is faster in memory. A
+# slice of PET is smaller, and its pixels are read next; one of CT is larger, and left where it is.
+IN_MEMORY = 512 * 1024
 
 
 class PixelsError(ValueError):
@@ -150,9 +154,11 @@ def _not_to_open(file: Path) -> str:
 def _header(file: Path) -> PetHeader | str:
     """The header of a PET image, or why the file is none."""
     try:
-        if _is_deflated(file):
+        data = file.read_bytes() if file.stat().st_size <= IN_MEMORY else None
+        # A UID that is nowhere in a file is not that of its encoding.
+        if (data is None or DeflatedExplicitVRLittleEndian.encode() in data) and _is_deflated(file):
             return "deflated Transfer Syntax (0002,0010): its size when unpacked is not known"
-        ds = pydicom.dcmread(file, stop_before_pixels=True)
+        ds = pydicom.dcmread(file if data is None else BytesIO(data), stop_before_pixels=True)
         if ds.file_meta.get("MediaStorageSOPClassUID") == "1.2.840.10008.1.3.10":
             return "DICOMDIR"
         modality = str(ds.get("Modality", ""))
