@@ -6,10 +6,12 @@ is checked here; what the values may be is the services' business.
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from trials import models
+from trials import conformance_rules, models
 from trials.api.fields import CleanJSONField, Key, Line, Moment, Text
+from trials.selectors.trials import checks_of
 
 Rows = serializers.ModelSerializer
 
@@ -93,8 +95,27 @@ class Tracer(Rows):
         ]
 
 
+class HeldTo(serializers.Serializer):
+    """One rule that the images of a scan are held to, in words with units."""
+
+    rule = serializers.CharField()
+    label = serializers.CharField()
+    compares = serializers.CharField()
+    limit = serializers.CharField(allow_blank=True, help_text="Empty where none is stated.")
+    is_checkable = serializers.BooleanField(help_text="False is not a pass.")
+    basis = serializers.ChoiceField(choices=[one.value for one in conformance_rules.Basis])
+    severity = serializers.ChoiceField(choices=[one.value for one in conformance_rules.Severity])
+    is_severity_stated = serializers.BooleanField()
+    proposed = serializers.CharField(
+        allow_blank=True, help_text="Only proposed: to be confirmed, limits nobody."
+    )
+
+
 class PlannedScan(Rows):
     tracer = Tracer()
+    held_to = serializers.SerializerMethodField(
+        help_text="What its images are held to; what is not checkable is no pass."
+    )
 
     class Meta:
         model = models.PlannedScan
@@ -106,9 +127,19 @@ class PlannedScan(Rows):
             "uptake_low_minutes",
             "uptake_high_minutes",
             "requires_ct",
+            "coverage",
+            "reconstruction",
+            "reference_regions",
+            "suv_source",
+            "conformance",
+            "held_to",
             "segmentation",
             "source",
         ]
+
+    @extend_schema_field(HeldTo(many=True))
+    def get_held_to(self, row: models.PlannedScan) -> list:
+        return HeldTo(checks_of(row), many=True).data
 
 
 class Criterion(Rows):
