@@ -446,17 +446,48 @@ class CorrectInjection(GivenInjection, Reason):
     version = serializers.IntegerField(min_value=1, help_text="The version that is corrected.")
 
 
+class VisitRecord(Rows):
+    visit = serializers.CharField(source="planned_visit.identifier")
+    recorded_by = serializers.StringRelatedField()
+
+    class Meta:
+        model = models.VisitRecord
+        fields = [
+            "id",
+            "visit",
+            "took_place_at",
+            "performed_by",
+            "undone_because",
+            "recorded_by",
+            "recorded_at",
+        ]
+
+
+class HeldVisit(serializers.Serializer):
+    took_place_at = Line(max_length=32, help_text="2026-03-02, or with time and zone.")
+    performed_by = Line(max_length=120, help_text="Who of the site saw or called the patient.")
+
+
+class RecordVisit(HeldVisit):
+    visit = Line(max_length=40, help_text="Its identifier in the version in force.")
+
+
+class CorrectVisit(HeldVisit, Reason):
+    """The visit as it should have been recorded, and why it is corrected."""
+
+
 class DatedVisit(serializers.Serializer):
     """A planned visit with its window and how it stands now."""
 
-    visit = serializers.CharField(source="visit.identifier")
-    label = serializers.CharField(source="visit.label")
-    standing = serializers.CharField()
-    target_at = serializers.DateTimeField(allow_null=True)
-    opens_at = serializers.DateTimeField(allow_null=True)
-    closes_at = serializers.DateTimeField(allow_null=True)
-    at = serializers.DateTimeField(allow_null=True)
-    is_provisional = serializers.BooleanField()
+    visit = serializers.CharField(source="dated.visit.identifier")
+    label = serializers.CharField(source="dated.visit.label")
+    standing = serializers.CharField(source="dated.standing")
+    target_at = serializers.DateTimeField(source="dated.target_at", allow_null=True)
+    opens_at = serializers.DateTimeField(source="dated.opens_at", allow_null=True)
+    closes_at = serializers.DateTimeField(source="dated.closes_at", allow_null=True)
+    at = serializers.DateTimeField(source="dated.at", allow_null=True)
+    is_provisional = serializers.BooleanField(source="dated.is_provisional")
+    record = VisitRecord(allow_null=True)
 
 
 class WorkLine(serializers.Serializer):

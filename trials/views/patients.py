@@ -35,6 +35,7 @@ RIGHTS = (
     "eligibility.view",
     "eligibility.assess",
     "scan.schedule",
+    "visit.record",
     "query.view",
     "query.open",
     "deviation.view",
