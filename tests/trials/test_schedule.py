@@ -205,8 +205,11 @@ def test_the_worklist_names_who_needs_what(site, coordinator, client):
     )
     client.force_login(coordinator)
     lines = client.get(reverse("worklist")).context["lines"]
+    # Three hours ago may be yesterday: then the second PET is due already.
     told = [
-        (one.patient, one.what, one.standing, one.page, one.pk) for one in lines if not one.visit
+        (one.patient, one.what, one.standing, one.page, one.pk)
+        for one in lines
+        if not one.visit and one.what != "Second PET"
     ]
     assert told[:2] == [
         (late, "Pentixafor PET/CT", "overdue", "scan", scan.pk),

@@ -54,7 +54,11 @@ def record(site, patient, coordinator):
 
 
 def standing(patient, visit="SCREEN"):
-    (one,) = [one for one in schedule.visits_of(patient.pk) if one.dated.visit.identifier == visit]
+    (one,) = [
+        one
+        for one in schedule.visits_of(type(patient).objects.get(pk=patient.pk))
+        if one.dated.visit.identifier == visit
+    ]
     return one.dated
 
 
@@ -96,7 +100,7 @@ def test_a_correction_says_why_and_the_trail_has_both(patient, record, coordinat
         visits.correct(row, reason=" ", **given)
     visits.correct(row, reason="digit misread", **given)
     assert standing(patient).standing == "done"
-    event = AuditEvent.objects.filter(table_name="trials_visitrecord").latest("pk")
+    event = AuditEvent.objects.filter(table="trials_visitrecord").latest("pk")
     assert (event.action, event.reason) == ("visit.corrected", "digit misread")
     assert (event.before["took_place_at"], event.after["took_place_at"]) == (day(12), day(8))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from trials import schedule, spans
@@ -43,6 +43,10 @@ class Line:
 
 def with_schedule(patients: QuerySet[Patient]) -> QuerySet[Patient]:
     """Patients with what their schedule is computed from."""
+    return patients.select_related("trial", "site", "enrolment").prefetch_related(*_parts())
+
+
+def _parts() -> list[str | Prefetch]:
     scans = (
         ScheduledScan.objects.exclude(state=ScheduledScan.State.CANCELLED)
         .select_related("planned_scan__visit", "injection")
@@ -52,12 +56,12 @@ def with_schedule(patients: QuerySet[Patient]) -> QuerySet[Patient]:
     records = VisitRecord.objects.filter(undone_because="").select_related(
         "planned_visit", "recorded_by"
     )
-    return patients.select_related("trial", "site", "enrolment").prefetch_related(
+    return [
         "consents",
         Prefetch("scheduled_scans", scans, to_attr="current_scans"),
         Prefetch("site__activations", activations),
         Prefetch("visit_records", records, to_attr="current_visits"),
-    )
+    ]
 
 
 def plans_of(patients: Iterable[Patient]) -> dict[int, list[tuple[schedule.Visit, PlannedVisit]]]:
@@ -111,9 +115,9 @@ class Shown:
         return self.record is None and not self.dated.visit.has_scan
 
 
-def visits_of(pk: int) -> list[Shown]:
-    """The visits of one patient by key, dated as of now."""
-    patient = with_schedule(Patient.objects.filter(pk=pk)).get()
+def visits_of(patient: Patient) -> list[Shown]:
+    """The visits of one patient, dated as of now."""
+    prefetch_related_objects([patient], *_parts())
     records = {one.planned_visit.identifier: one for one in patient.current_visits}
     return [
         Shown(one, records.get(one.visit.identifier) if not one.visit.has_scan else None)

@@ -101,7 +101,7 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         "is_open": row.state in {Patient.State.SCREENING, Patient.State.ENROLLED},
         "has_unscheduled": bool(standing.unscheduled),
         "submission": fresh_submission(),
-        "visits": schedule.visits_of(row.pk),
+        "visits": schedule.visits_of(row),
         "zone": row.site.time_zone,
         "consent_standing": consents.standing(row),
         "failure": getattr(row, "screen_failure", None),
