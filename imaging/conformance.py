@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from types import MappingProxyType
 
+from trials.conformance_rules import RULES, Severity, span
 from trials.decay import HALF_LIFE
 from trials.stated import Comparison, Given, Stated, Tolerances, compared, is_same_name, plain
 
@@ -34,42 +34,6 @@ class Kind(StrEnum):
     @property
     def deviates(self) -> bool:
         return self is not Kind.QUERY
-
-
-class Severity(StrEnum):
-    """How much it matters. Only blocking keeps a series from being measured."""
-
-    INFO = "info"
-    MINOR = "minor"
-    MAJOR = "major"
-    BLOCKING = "blocking"
-
-
-# Every rule, and how much it matters unless the protocol says otherwise.
-RULES: Mapping[str, Severity] = MappingProxyType(
-    {
-        "radionuclide-differs": Severity.MAJOR,
-        "negative-uptake-time": Severity.MAJOR,
-        "uptake-time-out-of-window": Severity.MAJOR,
-        "not-attenuation-corrected": Severity.MAJOR,
-        "ct-missing": Severity.MAJOR,
-        "ct-after-pet": Severity.MINOR,
-        "scan-not-on-planned-day": Severity.MINOR,
-        "fewer-slices-than-announced": Severity.MAJOR,
-        "coverage-too-short": Severity.MAJOR,
-        "voxel-size-out-of-range": Severity.MINOR,
-        "reconstruction-not-listed": Severity.MINOR,
-        "injection-not-recorded": Severity.MAJOR,
-        "header-activity-out-of-range": Severity.MAJOR,
-        "header-activity-differs": Severity.MAJOR,
-        "header-activity-is-gross": Severity.MINOR,
-        "header-weight-differs": Severity.MAJOR,
-        "header-height-differs": Severity.MINOR,
-        "header-half-life-differs": Severity.MAJOR,
-        "header-injection-time-differs": Severity.MAJOR,
-        "header-scanner-differs": Severity.MINOR,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -235,7 +199,7 @@ def _uptake(planned: Planned, observed: Observed, recorded: Recorded | None) -> 
             "uptake-time-out-of-window",
             Kind.BOTH,
             f"Uptake time {minutes:.1f} min is outside "
-            f"{_span(planned.uptake_low_minutes, planned.uptake_high_minutes)} min.",
+            f"{span(planned.uptake_low_minutes, planned.uptake_high_minutes)} min.",
             {
                 "found": minutes,
                 "low": planned.uptake_low_minutes,
@@ -315,7 +279,7 @@ def _image(planned: Planned, observed: Observed) -> Iterator[Finding]:
                 "voxel-size-out-of-range",
                 Kind.DEVIATION,
                 f"A voxel measures {size:.3g} mm, the protocol asks for "
-                f"{_span(planned.voxel_low_mm, planned.voxel_high_mm)} mm.",
+                f"{span(planned.voxel_low_mm, planned.voxel_high_mm)} mm.",
                 {
                     "found": list(observed.voxel_mm or ()),
                     "low": planned.voxel_low_mm,
@@ -350,7 +314,7 @@ def _no_record(planned: Planned, observed: Observed) -> Iterator[Finding]:
             "header-activity-out-of-range",
             Kind.DEVIATION,
             f"The header gives {activity:.1f} MBq injected, outside "
-            f"{_span(planned.activity_low_mbq, planned.activity_high_mbq)} MBq.",
+            f"{span(planned.activity_low_mbq, planned.activity_high_mbq)} MBq.",
             {
                 "found": activity,
                 "low": planned.activity_low_mbq,
@@ -453,9 +417,3 @@ def _is_listed(found: str, listed: tuple[str, ...]) -> bool:
 
 def _outside(value: float, low: float | None, high: float | None) -> bool:
     return (low is not None and value < low) or (high is not None and value > high)
-
-
-def _span(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"up to {high:g}"
-    return f"{low:g} to {high:g}" if high is not None else f"{low:g} or more"

@@ -45,6 +45,7 @@ from trials.models import (
     Membership,
     Patient,
     PlannedScan,
+    PlannedVisit,
     ProtocolVersion,
     Query,
     Scanner,
@@ -52,6 +53,7 @@ from trials.models import (
     Site,
     Trial,
     User,
+    VisitRecord,
 )
 from trials.roles import Role
 from trials.services import (
@@ -64,6 +66,7 @@ from trials.services import (
     queries,
     scanners,
     scans,
+    visits,
 )
 
 _uids = count(1)
@@ -91,6 +94,7 @@ class Record:
     # an upload to go on with, images to decide about.
     screened: Patient
     unscheduled: PlannedScan
+    visit: VisitRecord
     prepared: ScheduledScan
     receiving: Transmittal
     held: Transmittal
@@ -151,6 +155,7 @@ def make_record(site: Site, *, by: User) -> Record:
         acknowledged=deviations.acknowledge(about, text="seen", by=by),
         screened=_screened(site, by=by),
         unscheduled=_plan(scan.planned_scan),
+        visit=_visit(scan.patient, by),
         prepared=ready,
         receiving=_receiving(ready, by=by),
         held=_held(scan, by=by),
@@ -181,6 +186,19 @@ def _screened(site: Site, *, by: User) -> Patient:
     factories.make_consent(patient, by=by)
     factories.sign(factories.make_assessment(patient, by=by))
     return patient
+
+
+def _visit(patient: Patient, by: User) -> VisitRecord:
+    """A visit that was recorded; CALL is still to be."""
+    version = patient.site.version_in_force
+    with factories.framed():
+        for position, name in enumerate(("CALL", "SEEN"), start=1):
+            seen, _ = PlannedVisit.objects.get_or_create(
+                version=version, identifier=name, defaults={"position": position, "label": name}
+            )
+    return visits.record(
+        patient, visit=seen, took_place_at="2026-03-01", performed_by="Dr Who", by=by
+    )
 
 
 def _plan(like: PlannedScan) -> PlannedScan:

@@ -95,3 +95,32 @@ def test_records_of_an_earlier_release_are_kept_and_nothing_is_guessed(server):
     # Who withdrew before the trail said when was enrolled on no assessment anybody can name.
     assert enrolled == [(2, 9, 1, False, True), (3, None, 1, False, None)]
     assert {name for (name,) in acts} >= {"trials_enrolment", "trials_protocolactivation"}
+
+
+SENT = """
+insert into trials_tracer (id, version_id, identifier, name, radionuclide, source)
+values (1, 2, 'ptf', 'P', 'Ga-68', '[]');
+insert into trials_plannedscan
+    (id, version_id, tracer_id, identifier, label, coverage, reconstruction,
+     reference_regions, segmentation, conformance, suv_source, source)
+values (1, 2, 1, 'ptf', 'PET', '', '', '[]', '{}', '{}', 'header', '[]');
+insert into trials_scheduledscan (id, patient_id, planned_scan_id, planned_at, state)
+values (3, 2, 1, '2025-07-01Z', 'scheduled');
+insert into imaging_transmittal
+    (id, scheduled_scan_id, state, code, message, sent_by_id, opened_at, completed_at)
+values (8, 3, 'quantified', '', '', 1, '2025-07-01Z', '2025-07-02Z');
+"""
+
+
+def test_a_transmittal_of_an_earlier_release_names_its_site(server):
+    migrate(server, *EARLIER)
+    written(server, "patient.registered", RECORDS)
+    migrate(server, "imaging", "0006")
+    migrate(server, "trials", "0011")
+    written(server, "transmittal.received", SENT)
+    migrate(server)
+    with psycopg.connect(server.url(postgres.OWNER)) as connection:
+        found = connection.execute(
+            "select site_id, source, moved_at::date::text from imaging_transmittal"
+        ).fetchall()
+    assert found == [(5, "browser", "2025-07-02")]

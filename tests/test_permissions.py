@@ -204,6 +204,12 @@ TABLE: dict[tuple[str, str], Need] = {
     ("eligibility", "GET"): OnList("eligibility.view"),
     ("screening_end", "GET"): OnRow("patient.screen"),
     ("screening_end", "POST"): OnRow("patient.screen"),
+    ("visit_record", "GET"): OnRow("visit.record"),
+    ("visit_record", "POST"): OnRow("visit.record"),
+    ("visit_correct", "GET"): OnRow("visit.record"),
+    ("visit_correct", "POST"): OnRow("visit.record"),
+    ("visit_undo", "GET"): OnRow("visit.record"),
+    ("visit_undo", "POST"): OnRow("visit.record"),
     ("scan_reschedule", "GET"): OnRow("scan.schedule"),
     ("scan_reschedule", "POST"): OnRow("scan.schedule"),
     ("scan_new", "GET"): OnRow("scan.schedule"),
@@ -328,6 +334,10 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_amendment", "POST"): OnRow("version.activate"),
     ("api_job_again", "POST"): OnList("jobs.order"),
     ("api_screening_end", "POST"): OnRow("patient.screen"),
+    ("api_visits", "GET"): OnRow("patient.view"),
+    ("api_visits", "POST"): OnRow("visit.record"),
+    ("api_visit_correct", "POST"): OnRow("visit.record"),
+    ("api_visit_undo", "POST"): OnRow("visit.record"),
     ("api_scan_reschedule", "POST"): OnRow("scan.schedule"),
     ("api_scans", "GET"): OnRow("patient.view"),
     ("api_scans", "POST"): OnRow("scan.schedule"),
@@ -428,6 +438,7 @@ ROWS: dict[str, Of] = {
     "approval_end": lambda r: r.site.approvals.first(),
     "delegation_end": lambda r: r.site.delegations.first(),
     "job_again": lambda _: Job.objects.filter(state="parked").first(),
+    **dict.fromkeys(["visit_correct", "visit_undo"], lambda r: r.visit),
     "scan_reschedule": lambda r: r.prepared,
     "scan": lambda r: r.scan,
     "scan_assess": lambda r: r.prepared,
@@ -500,6 +511,7 @@ BATCH = {"tracer": "PTF", "number": "B-1", "calibration_activity_mbq": 1000}
 BATCH_TIMES = {"calibrated_at": "08:00", "expires_at": "12:00"}
 VALID = {"valid_from": "2026-01-01", "valid_until": "2026-12-31", "reference": "on file"}
 CLOCK = {"instrument": "dose_calibrator", "ahead_s": 12}
+HELD = {"took_place_at": "2026-03-02", "performed_by": "Dr Who"}
 TIMES = ("assayed_at", "residual_at", "injected_at")
 DAY_OF = {"granted_on": "2026-01-01", "valid_from": "2026-01-01", "starts_on": "2026-01-01"}
 # What is sent, by address; an address that is not here is sent nothing.
@@ -598,6 +610,10 @@ BODIES: dict[str, Of] = {
         CONFIRMED | WORDS | INJECTION | dict.fromkeys(TIMES, "2026-03-02T12:00Z") | {"version": 1}
     ),
     **dict.fromkeys(["scan_cancel", "api_scan_cancel"], lambda _: WORDS),
+    **dict.fromkeys(["visit_undo", "api_visit_undo"], lambda _: WORDS),
+    **dict.fromkeys(["visit_correct", "api_visit_correct"], lambda _: WORDS | HELD),
+    "visit_record": lambda _: HELD,
+    "api_visits": lambda _: HELD | {"visit": "CALL"},
     "site_batch_new": lambda _: (
         BATCH | {at: f"2026-03-02T{when}" for at, when in BATCH_TIMES.items()}
     ),
@@ -727,6 +743,7 @@ def address(name: str, record: Record) -> str:
         "switch": "close",
         "move": "suspend",
         "criterion": _criterion(record),
+        "visit": "CALL",
     }
     keys = pattern.pattern.converters
     if "pk" in keys:

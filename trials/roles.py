@@ -57,6 +57,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "patient.enrol_despite": frozenset({_I}),
     "patient.withdraw": frozenset({_C, _I}),
     "scan.schedule": frozenset({_C, _I}),
+    "visit.record": frozenset({_C, _I}),
     "injection.record": frozenset({_C, _I, _T}),
     "batch.record": frozenset({_C, _I, _T, _D}),
     "scanner.manage": frozenset({_C, _I, _T, _D}),

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
+from types import MappingProxyType
 
 from trials.spans import Span, moment, shifted
 
@@ -31,7 +32,7 @@ class Standing(StrEnum):
     SCHEDULED_OUTSIDE = "scheduled outside its window"
     DONE = "done"
     DONE_OUTSIDE = "done outside its window"
-    PASSED = "window passed"
+    DONE_UNSURE = "done, whether within its window can't be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Dated:
     at: datetime | None = None
     is_provisional: bool = False
     off_by: timedelta | None = None
+    is_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def dated(
     appointments: Mapping[str, Appointment],
     now: datetime,
     zone: tzinfo,
+    done: Mapping[str, Span] = MappingProxyType({}),
 ) -> list[Dated]:
     """Every visit of a patient with its window and standing.
 
@@ -106,8 +109,12 @@ def dated(
         With its zone.
     zone : tzinfo
         Of the site.
+    done : mapping
+        When visits without a scan took place, as precise as it is known.
     """
+    recorded = {name: span for name, span in done.items() if name not in appointments}
     known = dict(anchors) | _visit_anchors(appointments)
+    known |= {f"visit.{name}": Anchor(span) for name, span in recorded.items()}
     by_name = {one.identifier: one for one in visits}
     found: dict[str, Dated] = {}
 
@@ -121,7 +128,11 @@ def dated(
             if before.target_at:
                 # Neither given nor scheduled: its target is the best that is known.
                 known[visit.anchor] = Anchor(moment(before.target_at), is_actual=False)
-        found[name] = _dated(visit, known.get(visit.anchor), appointments.get(name), now, zone)
+        anchor = known.get(visit.anchor)
+        if name in recorded:
+            found[name] = _done(visit, anchor, recorded[name], zone)
+        else:
+            found[name] = _dated(visit, anchor, appointments.get(name), now, zone)
         return found[name]
 
     return [resolve(one, ()) for one in visits]
@@ -146,13 +157,35 @@ def _dated(
     off_by = _off_by(at, opens, closes)
     return Dated(
         visit=visit,
-        standing=_standing(visit, anchor, appointment, (target, opens, closes), off_by, now),
+        standing=_standing(anchor, appointment, (target, opens, closes), off_by, now),
         target_at=target,
         opens_at=opens,
         closes_at=closes,
         at=at,
         is_provisional=anchor is not None and not anchor.is_actual,
         off_by=off_by,
+        is_done=appointment is not None and appointment.injected_at is not None,
+    )
+
+
+def _done(visit: Visit, anchor: Anchor | None, took_place: Span, zone: tzinfo) -> Dated:
+    """A visit that was recorded. One known to the day may straddle an end of its window."""
+    target, opens, closes = _window(visit, anchor, zone)
+    sides = (took_place.first, took_place.last)
+    off_by = [_off_by(one, opens, closes) for one in sides]
+    standing = Standing.DONE
+    if any(off_by):
+        standing = Standing.DONE_OUTSIDE if all(off_by) else Standing.DONE_UNSURE
+    return Dated(
+        visit=visit,
+        standing=standing,
+        target_at=target,
+        opens_at=opens,
+        closes_at=closes,
+        at=took_place.first,
+        is_provisional=anchor is not None and not anchor.is_actual,
+        off_by=min((one for one in off_by if one), key=abs) if all(off_by) else None,
+        is_done=True,
     )
 
 
@@ -180,7 +213,6 @@ def _off_by(
 
 
 def _standing(
-    visit: Visit,
     anchor: Anchor | None,
     appointment: Appointment | None,
     window: tuple[datetime | None, datetime | None, datetime | None],
@@ -201,9 +233,8 @@ def _standing(
     if opens and now < opens:
         return Standing.AHEAD
     if closes and now > closes:
-        # A visit without a scan leaves no trace here that it did not happen.
-        return Standing.MISSED if visit.has_scan else Standing.PASSED
-    is_late = visit.has_scan and target is not None and now > target + timedelta(days=1)
+        return Standing.MISSED
+    is_late = target is not None and now > target + timedelta(days=1)
     return Standing.OVERDUE if is_late else Standing.DUE
 
 
@@ -218,12 +249,11 @@ URGENCY = (
 
 
 def urgent(found: Sequence[Dated], *, until: datetime) -> Iterator[Dated]:
-    """The visits with a scan that ask for an act until a moment, the most urgent first."""
+    """The visits that ask for an act until a moment, the most urgent first."""
     asked = [
         one
         for one in found
-        if one.visit.has_scan
-        and one.standing in URGENCY
+        if one.standing in URGENCY
         and not (
             one.standing in {Standing.SCHEDULED, Standing.SCHEDULED_OUTSIDE} and _later(one, until)
         )

@@ -18,6 +18,7 @@ from trials.views import (
     screening_log,
     sites,
     trials,
+    visits,
 )
 
 urlpatterns = [
@@ -74,6 +75,9 @@ urlpatterns = [
     path("screening-log/", screening_log.screening_log, name="screening_log"),
     path("screening-log/csv/", screening_log.screening_log_csv, name="screening_log_csv"),
     path("reconsent/", screening_log.reconsent, name="reconsent"),
+    path("patients/<int:pk>/visits/<str:visit>/", visits.visit_record, name="visit_record"),
+    path("visits/<int:pk>/correct/", visits.visit_correct, name="visit_correct"),
+    path("visits/<int:pk>/undo/", visits.visit_undo, name="visit_undo"),
     path("worklist/", schedule.worklist, name="worklist"),
     path("calendar/", schedule.calendar, name="calendar"),
     path("calendar/feed/", schedule.calendar_feed, name="calendar_feed"),

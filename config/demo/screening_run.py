@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -141,7 +142,8 @@ class _Course:
             patient,
             extent=extent,
             initiative="patient",
-            withdrawn_at=timezone.localdate().isoformat(),
+            # Over the ocean it may still be yesterday.
+            withdrawn_at=timezone.localdate(timezone=ZoneInfo(self.site.time_zone)).isoformat(),
             text="Moves abroad.",
             by=self.coordinator,
         )

@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from imaging import conformance
 from imaging.models.dicom import Series
+from trials.conformance_rules import Severity
 from trials.models import ScopedModel
 
 
@@ -21,7 +21,7 @@ class ConformanceFinding(ScopedModel):
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="findings")
     rule = models.CharField(max_length=60)
     severity = models.CharField(
-        max_length=10, choices=[(one.value, one.value.capitalize()) for one in conformance.Severity]
+        max_length=10, choices=[(one.value, one.value.capitalize()) for one in Severity]
     )
     text = models.TextField()
     values = models.JSONField(default=dict)
@@ -56,7 +56,5 @@ class ConformanceFinding(ScopedModel):
     def blocks(self) -> bool:
         """Whether it keeps the series from being measured."""
         return (
-            self.is_current
-            and self.severity == conformance.Severity.BLOCKING
-            and self.overridden_by_id is None
+            self.is_current and self.severity == Severity.BLOCKING and self.overridden_by_id is None
         )

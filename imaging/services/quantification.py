@@ -35,6 +35,7 @@ from imaging.models import (
 )
 from imaging.selectors import series_of, volumes
 from imaging.services import reconciliation, reviews
+from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
 from trials.version import VERSION
@@ -358,7 +359,7 @@ def _refuse(series: Series, quantification: Quantification) -> None:
     series.state = Series.State.REFUSED
     series.code, series.message = quantification.code, quantification.message
     series.save(update_fields=["state", "code", "message"])
-    if quantification.code in conformance.RULES:
+    if quantification.code in RULES:
         # Asked about the scan, and only where none of its series does without.
         return
     queries.raise_by_rule(

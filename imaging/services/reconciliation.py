@@ -19,6 +19,7 @@ from imaging.models import ConformanceFinding, Series
 from imaging.selectors import volumes
 from imaging.suv_terms import Recorded
 from trials import permissions
+from trials.conformance_rules import RULES
 from trials.models import ClockReading, Injection, PlannedScan, ScheduledScan, User
 from trials.services import audit, deviations, header_statements, jobs, queries, scanners
 from trials.services.errors import Refused
@@ -53,7 +54,7 @@ def reconcile(scan: ScheduledScan) -> None:
             found.setdefault(one.rule, one)
             if one.rule not in let_pass:
                 asks.setdefault(one.rule, one)
-    for rule in conformance.RULES:
+    for rule in RULES:
         _ask(scan, rule, asks.get(rule), passed.get(rule))
         _draft(scan, rule, found.get(rule))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from imaging.conformance import (
-    RULES,
     Kind,
     Observed,
     Planned,
@@ -19,6 +18,7 @@ from imaging.conformance import (
     uptake_minutes,
 )
 from trials import protocol
+from trials.conformance_rules import RULES, Limits, checks
 from trials.stated import Tolerances
 
 SHOT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -228,3 +228,31 @@ def test_only_an_uncorrected_series_is_asked_about():
     assert rules(observed=replace(OBSERVED, is_attenuation_corrected=False)) == [
         "not-attenuation-corrected"
     ]
+
+
+def test_what_reads_not_checkable_is_never_found():
+    """The words about the limits and the rules that run on them must not come apart."""
+    nobody = Planned("Ga-68", None, None, None, None, None, SHOT.date())
+    worst = replace(
+        OBSERVED,
+        injected_activity_mbq=9999.0,
+        first_bed_at=SHOT + timedelta(hours=9),
+        has_ct=False,
+        coverage_mm=1.0,
+        voxel_mm=(40.0, 40.0, 40.0),
+        reconstruction="guesswork",
+    )
+    unchecked = {one.rule for one in checks(Limits("Ga-68")) if not one.is_checkable}
+    assert not unchecked & {one.rule for one in findings(nobody, worst, None)}
+    limits = Limits(
+        "Ga-68",
+        (30, 60),
+        (100, 200),
+        True,
+        {"coverage_mm": {"low": 900}, "voxel_mm": {"high": 5}, "reconstructions": ["OSEM"]},
+    )
+    stated = replace(
+        PLANNED, coverage_low_mm=900, voxel_high_mm=5, reconstructions=("OSEM",), requires_ct=True
+    )
+    assert unchecked <= {one.rule for one in checks(limits) if one.is_checkable}
+    assert unchecked <= {one.rule for one in findings(stated, worst, None)}

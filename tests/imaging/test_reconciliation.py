@@ -11,7 +11,6 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from imaging.conformance import RULES, Severity
 from imaging.models import Instance, Quantification, ReferenceRegion, Series
 from imaging.services import quantification, recompute, reconciliation, regions, reviews, trying
 from imaging.suv import assess, suvbw_scale
@@ -19,6 +18,7 @@ from imaging.suv_terms import Recorded, SuvRefused
 from tests import factories, records
 from tests.imaging.reconciling import SHOT, given, open_rules, set_plan, weigh, work
 from tests.imaging.test_suv import FACTOR
+from trials.conformance_rules import RULES, Severity
 from trials.models import Deviation, HeaderStatement, PlannedScan, Query
 from trials.roles import Role
 from trials.services import audit, injections, jobs

@@ -6,10 +6,12 @@ is checked here; what the values may be is the services' business.
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from trials import models
+from trials import conformance_rules, models
 from trials.api.fields import CleanJSONField, Key, Line, Moment, Text
+from trials.selectors.trials import checks_of
 
 Rows = serializers.ModelSerializer
 
@@ -93,8 +95,27 @@ class Tracer(Rows):
         ]
 
 
+class HeldTo(serializers.Serializer):
+    """One rule that the images of a scan are held to, in words with units."""
+
+    rule = serializers.CharField()
+    label = serializers.CharField()
+    compares = serializers.CharField()
+    limit = serializers.CharField(allow_blank=True, help_text="Empty where none is stated.")
+    is_checkable = serializers.BooleanField(help_text="False is not a pass.")
+    basis = serializers.ChoiceField(choices=[one.value for one in conformance_rules.Basis])
+    severity = serializers.ChoiceField(choices=[one.value for one in conformance_rules.Severity])
+    is_severity_stated = serializers.BooleanField()
+    proposed = serializers.CharField(
+        allow_blank=True, help_text="Only proposed: to be confirmed, limits nobody."
+    )
+
+
 class PlannedScan(Rows):
     tracer = Tracer()
+    held_to = serializers.SerializerMethodField(
+        help_text="What its images are held to; what is not checkable is no pass."
+    )
 
     class Meta:
         model = models.PlannedScan
@@ -106,9 +127,19 @@ class PlannedScan(Rows):
             "uptake_low_minutes",
             "uptake_high_minutes",
             "requires_ct",
+            "coverage",
+            "reconstruction",
+            "reference_regions",
+            "suv_source",
+            "conformance",
+            "held_to",
             "segmentation",
             "source",
         ]
+
+    @extend_schema_field(HeldTo(many=True))
+    def get_held_to(self, row: models.PlannedScan) -> list:
+        return HeldTo(checks_of(row), many=True).data
 
 
 class Criterion(Rows):
@@ -415,17 +446,48 @@ class CorrectInjection(GivenInjection, Reason):
     version = serializers.IntegerField(min_value=1, help_text="The version that is corrected.")
 
 
+class VisitRecord(Rows):
+    visit = serializers.CharField(source="planned_visit.identifier")
+    recorded_by = serializers.StringRelatedField()
+
+    class Meta:
+        model = models.VisitRecord
+        fields = [
+            "id",
+            "visit",
+            "took_place_at",
+            "performed_by",
+            "undone_because",
+            "recorded_by",
+            "recorded_at",
+        ]
+
+
+class HeldVisit(serializers.Serializer):
+    took_place_at = Line(max_length=32, help_text="2026-03-02, or with time and zone.")
+    performed_by = Line(max_length=120, help_text="Who of the site saw or called the patient.")
+
+
+class RecordVisit(HeldVisit):
+    visit = Line(max_length=40, help_text="Its identifier in the version in force.")
+
+
+class CorrectVisit(HeldVisit, Reason):
+    """The visit as it should have been recorded, and why it is corrected."""
+
+
 class DatedVisit(serializers.Serializer):
     """A planned visit with its window and how it stands now."""
 
-    visit = serializers.CharField(source="visit.identifier")
-    label = serializers.CharField(source="visit.label")
-    standing = serializers.CharField()
-    target_at = serializers.DateTimeField(allow_null=True)
-    opens_at = serializers.DateTimeField(allow_null=True)
-    closes_at = serializers.DateTimeField(allow_null=True)
-    at = serializers.DateTimeField(allow_null=True)
-    is_provisional = serializers.BooleanField()
+    visit = serializers.CharField(source="dated.visit.identifier")
+    label = serializers.CharField(source="dated.visit.label")
+    standing = serializers.CharField(source="dated.standing")
+    target_at = serializers.DateTimeField(source="dated.target_at", allow_null=True)
+    opens_at = serializers.DateTimeField(source="dated.opens_at", allow_null=True)
+    closes_at = serializers.DateTimeField(source="dated.closes_at", allow_null=True)
+    at = serializers.DateTimeField(source="dated.at", allow_null=True)
+    is_provisional = serializers.BooleanField(source="dated.is_provisional")
+    record = VisitRecord(allow_null=True)
 
 
 class WorkLine(serializers.Serializer):

@@ -12,6 +12,7 @@ from trials.api.views import (
     scans,
     sites,
     trials,
+    visits,
 )
 
 urlpatterns = [
@@ -116,6 +117,9 @@ urlpatterns = [
     path("scans/<int:pk>/", scans.OneScan.as_view(), name="api_scan"),
     path("scans/<int:pk>/reschedule/", scans.RescheduleScan.as_view(), name="api_scan_reschedule"),
     path("worklist/", scans.Worklist.as_view(), name="api_worklist"),
+    path("patients/<int:pk>/visits/", visits.Visits.as_view(), name="api_visits"),
+    path("visits/<int:pk>/correct/", visits.CorrectVisit.as_view(), name="api_visit_correct"),
+    path("visits/<int:pk>/undo/", visits.UndoVisit.as_view(), name="api_visit_undo"),
     path("patients/<int:pk>/schedule/", scans.PatientSchedule.as_view(), name="api_schedule"),
     path("scans/<int:pk>/cancel/", scans.CancelScan.as_view(), name="api_scan_cancel"),
     path("scans/<int:pk>/gate/", scans.ScanGate.as_view(), name="api_scan_gate"),

@@ -34,6 +34,8 @@ from trials.forms.enrolment import (
     SignForm,
     TrialFileForm,
     VerifyForm,
+    VisitCorrectionForm,
+    VisitForm,
     WithdrawForm,
 )
 from trials.forms.scan_day import (
@@ -88,6 +90,8 @@ __all__ = [
     "TextForm",
     "TrialFileForm",
     "VerifyForm",
+    "VisitCorrectionForm",
+    "VisitForm",
     "WithdrawForm",
     "variable_choices",
 ]

@@ -65,6 +65,21 @@ class WithdrawForm(ActForm):
     )
 
 
+class VisitForm(ActForm):
+    took_place_at = PartialMoment(
+        label="Took place",
+        max_length=32,
+        help_text="2026-03-02, or with the time: 2026-03-02 08:15, on the clock of the site.",
+    )
+    performed_by = forms.CharField(
+        label="Held by", max_length=120, help_text="Who of the site saw or called the patient."
+    )
+
+
+class VisitCorrectionForm(VisitForm):
+    reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
+
+
 class VerifyForm(ActForm):
     evidence_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
     note = forms.CharField(

@@ -19,7 +19,7 @@ from trials.models.patient import (
 )
 from trials.models.people import ApiToken, CalendarFeed, Membership, User
 from trials.models.record import AuditEvent, Deviation, Job, JobOrder, Query, QueryMessage
-from trials.models.scan import HeaderStatement, Injection, ScheduledScan
+from trials.models.scan import HeaderStatement, Injection, ScheduledScan, VisitRecord
 from trials.models.scan_day import Batch, ClockReading, Scanner, ScannerCheck
 from trials.models.scope import ScopedModel, ScopedQuerySet
 from trials.models.trial import (
@@ -76,5 +76,6 @@ __all__ = [
     "Tracer",
     "Trial",
     "User",
+    "VisitRecord",
     "Withdrawal",
 ]

@@ -13,7 +13,7 @@ from trials import decay
 from trials.models.patient import Patient
 from trials.models.scan_day import Batch, Scanner
 from trials.models.scope import ScopedModel
-from trials.models.trial import PlannedScan
+from trials.models.trial import PlannedScan, PlannedVisit
 from trials.stated import Given, Stated
 
 
@@ -53,6 +53,40 @@ class ScheduledScan(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.planned_scan} of {self.patient}"
+
+
+class VisitRecord(ScopedModel):
+    """That a visit of the protocol took place, as the source tells; of one without a scan.
+
+    A visit with a scan took place when its tracer was given, which the injection says.
+    """
+
+    trial_path = "patient__trial_id"
+    site_path = "patient__site_id"
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="visit_records")
+    planned_visit = models.ForeignKey(PlannedVisit, on_delete=models.PROTECT)
+    # A day, or a day and time with zone: ISO 8601 as far as the source tells.
+    took_place_at = models.CharField(max_length=32)
+    # Who of the site saw or called the patient, by name.
+    performed_by = models.CharField(max_length=120)
+    # Why it is taken back; empty while it stands.
+    undone_because = models.CharField(max_length=400, blank=True)
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["patient", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="visit_recorded_once",
+                fields=["patient", "planned_visit"],
+                condition=Q(undone_because=""),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.planned_visit} of {self.patient}"
 
 
 class Injection(ScopedModel):

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from trials.conformance_rules import Limits
 from trials.models.scope import ScopedModel
 from trials.stated import Tolerances
 
@@ -241,7 +242,18 @@ class PlannedScan(ScopedModel):
     @property
     def tolerances(self) -> Tolerances:
         """How far image headers and record may be apart."""
-        return Tolerances(**self.conformance.get("tolerances", {}))
+        return self.limits.tolerances
+
+    @property
+    def limits(self) -> Limits:
+        """What the images of the scan are held to, as far as stated."""
+        return Limits(
+            radionuclide=self.tracer.radionuclide,
+            uptake_minutes=(self.uptake_low_minutes, self.uptake_high_minutes),
+            activity_mbq=(self.tracer.activity_low_mbq, self.tracer.activity_high_mbq),
+            requires_ct=self.requires_ct,
+            conformance=self.conformance,
+        )
 
 
 class EligibilityCriterion(ScopedModel):

@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from trials import schedule, spans
-from trials.models import Patient, PlannedVisit, ProtocolActivation, ScheduledScan
+from trials.models import (
+    Patient,
+    PlannedScan,
+    PlannedVisit,
+    ProtocolActivation,
+    ScheduledScan,
+    VisitRecord,
+)
 
 AHEAD = timedelta(days=7)
 State = Patient.State
@@ -30,27 +37,39 @@ class Line:
     pk: int
     act: str
     is_provisional: bool = False
+    # The visit that is recorded; empty where the act is about a scan.
+    visit: str = ""
 
 
 def with_schedule(patients: QuerySet[Patient]) -> QuerySet[Patient]:
     """Patients with what their schedule is computed from."""
+    return patients.select_related("trial", "site", "enrolment").prefetch_related(*_parts())
+
+
+def _parts() -> list[str | Prefetch]:
     scans = (
         ScheduledScan.objects.exclude(state=ScheduledScan.State.CANCELLED)
         .select_related("planned_scan__visit", "injection")
         .order_by("planned_at", "pk")
     )
     activations = ProtocolActivation.objects.select_related("version").defer("version__definition")
-    return patients.select_related("trial", "site", "enrolment").prefetch_related(
+    records = VisitRecord.objects.filter(undone_because="").select_related(
+        "planned_visit", "recorded_by"
+    )
+    return [
         "consents",
         Prefetch("scheduled_scans", scans, to_attr="current_scans"),
         Prefetch("site__activations", activations),
-    )
+        Prefetch("visit_records", records, to_attr="current_visits"),
+    ]
 
 
 def plans_of(patients: Iterable[Patient]) -> dict[int, list[tuple[schedule.Visit, PlannedVisit]]]:
-    """The planned visits of every version in force where the patients are; two queries."""
+    """The planned visits of every version in force where the patients are; one query."""
     versions = {v.pk for one in patients if (v := one.site.version_in_force)}
-    rows = PlannedVisit.objects.filter(version__in=versions).prefetch_related("planned_scans")
+    rows = PlannedVisit.objects.filter(version__in=versions).annotate(
+        has_scan=Exists(PlannedScan.objects.filter(visit=OuterRef("pk")))
+    )
     found: dict[int, list[tuple[schedule.Visit, PlannedVisit]]] = {}
     for row in rows:
         visit = schedule.Visit(
@@ -60,7 +79,7 @@ def plans_of(patients: Iterable[Patient]) -> dict[int, list[tuple[schedule.Visit
             target=row.target,
             earliest=row.earliest,
             latest=row.latest,
-            has_scan=bool(row.planned_scans.all()),
+            has_scan=row.has_scan,
         )
         found.setdefault(row.version_id, []).append((visit, row))
     return found
@@ -76,13 +95,34 @@ def of_patient(patient: Patient, plans, *, now: datetime | None = None) -> list[
         appointments=_appointments(patient),
         now=now or timezone.now(),
         zone=zone,
+        done={
+            one.planned_visit.identifier: spans.span(one.took_place_at, zone)
+            for one in patient.current_visits
+        },
     )
 
 
-def visits_of(pk: int) -> list[schedule.Dated]:
-    """The visits of one patient by key, dated as of now."""
-    patient = with_schedule(Patient.objects.filter(pk=pk)).get()
-    return of_patient(patient, plans_of([patient]))
+@dataclass(frozen=True)
+class Shown:
+    """A visit of a patient with its dates, and what was recorded of it."""
+
+    dated: schedule.Dated
+    record: VisitRecord | None = None
+
+    @property
+    def may_be_recorded(self) -> bool:
+        """Whether somebody may say that it took place; with a scan, the injection says so."""
+        return self.record is None and not self.dated.visit.has_scan
+
+
+def visits_of(patient: Patient) -> list[Shown]:
+    """The visits of one patient, dated as of now."""
+    prefetch_related_objects([patient], *_parts())
+    records = {one.planned_visit.identifier: one for one in patient.current_visits}
+    return [
+        Shown(one, records.get(one.visit.identifier) if not one.visit.has_scan else None)
+        for one in of_patient(patient, plans_of([patient]))
+    ]
 
 
 def _anchors(patient: Patient, zone: ZoneInfo) -> dict[str, schedule.Anchor]:
@@ -133,7 +173,7 @@ def worklist(patients: QuerySet[Patient], *, now: datetime | None = None) -> lis
 
 
 def _lines(patient: Patient, one: schedule.Dated) -> list[Line]:
-    """The act that a visit asks for: a time for its scan, or the scan itself."""
+    """The act that a visit asks for: a time for its scan, the scan itself, or its record."""
     at_visit = [
         scan
         for scan in patient.current_scans
@@ -160,6 +200,18 @@ def _lines(patient: Patient, one: schedule.Dated) -> list[Line]:
         ]
     if at_visit:
         return []
+    if not one.visit.has_scan:
+        return [
+            Line(
+                what=one.visit.label,
+                at=None,
+                page="visit_record",
+                pk=patient.pk,
+                act="Record the visit",
+                visit=one.visit.identifier,
+                **common,
+            )
+        ]
     return [
         Line(
             what=one.visit.label,

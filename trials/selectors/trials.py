@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from trials import conformance_rules
 from trials.answer_words import anchor_name, duration
+from trials.conformance_rules import Basis, Check, Limits
 from trials.models import PlannedScan, ProtocolVersion, Trial
 from trials.protocol import in_force
 from trials.services import cohorts, settlements
@@ -51,6 +53,7 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
         "collaborators": definition.get("collaborators") or [],
         "tracers": _sourced(version.tracers.all(), sources),
         "planned_scans": _planned_scans(version, sources),
+        "held_to": _held_to(version, sources),
         "criteria": _sourced(version.criteria.all(), sources),
     }
 
@@ -119,6 +122,63 @@ def _planned_scans(
         (plan, keys, proposed.get(plan.identifier, {}), _acquired(stated.get(plan.identifier, {})))
         for plan, keys in rows
     ]
+
+
+# The rules whose limit is one of the tracer.
+_OF_TRACER = {"radionuclide-differs", "header-activity-out-of-range"}
+
+
+def _held_to(version: ProtocolVersion, sources: dict[str, str]) -> list[dict]:
+    """Each planned scan with what its images are held to, and whose values its SUV rests on."""
+    found = []
+    for plan, marks in _sourced(version.planned_scans.select_related("tracer"), sources):
+        ((_, of_tracer),) = _sourced([plan.tracer], sources)
+        rows = [
+            (one, _marks_of(one, marks, of_tracer), marks if one.is_severity_stated else [])
+            for one in checks_of(plan)
+        ]
+        found.append(
+            {
+                "plan": plan,
+                "marks": marks,
+                "checks": rows,
+                "unchecked": sum(not one.is_checkable for one, _, _ in rows),
+                "is_suv_source_stated": "suv_source"
+                in _named(version.definition, "planned_scans", plan.identifier),
+            }
+        )
+    return found
+
+
+def checks_of(plan: PlannedScan) -> tuple[Check, ...]:
+    """What the images of a planned scan are held to, and what is only proposed, in words."""
+    definition = plan.version.definition
+    scan = _named(definition, "planned_scans", plan.identifier)
+    tracer = _named(definition, "tracers", plan.tracer.identifier)
+    proposed = Limits(
+        uptake_minutes=_proposed(scan.get("uptake_minutes")),
+        activity_mbq=_proposed(tracer.get("activity_mbq")),
+    )
+    return conformance_rules.checks(plan.limits, proposed)
+
+
+def _named(definition: dict, section: str, identifier: str) -> dict:
+    """The item of a section as the trial file has it; empty where an old file has none."""
+    rows = definition.get(section) or ()
+    return next((one for one in rows if one["identifier"] == identifier), {})
+
+
+def _proposed(limits: dict | None) -> tuple[float | None, float | None]:
+    """The limits that are only proposed, and hold nobody."""
+    if not limits or in_force(limits):
+        return None, None
+    return limits.get("low"), limits.get("high")
+
+
+def _marks_of(check: Check, scan: list[str], tracer: list[str]) -> list[str]:
+    if check.basis is not Basis.PROTOCOL and not check.proposed:
+        return []
+    return tracer if check.rule in _OF_TRACER else scan
 
 
 def _acquired(scan: dict) -> list[dict]:

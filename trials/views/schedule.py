@@ -36,6 +36,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "sites": sites,
         "chosen": chosen,
         "may_schedule": request.user.may("scan.schedule"),
+        "may_record": request.user.may("visit.record"),
     }
     return render(request, "trials/worklist.html", context)
 

@@ -133,7 +133,7 @@ class PatientSchedule(Endpoint):
     def get(self, request: Request, pk: int) -> Response:
         """The visits of a patient with their windows, as of now."""
         patient = patient_for(request, "patient.view", pk)
-        return self.page(schedule.visits_of(patient.pk), serializers.DatedVisit)
+        return self.page(schedule.visits_of(patient), serializers.DatedVisit)
 
 
 class Worklist(Endpoint):
