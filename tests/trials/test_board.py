@@ -14,6 +14,7 @@ from tests import factories
 from trials.models import EligibilityCriterion, Patient
 from trials.roles import Role
 from trials.selectors import board as selectors
+from trials.selectors.patients import standings, with_standing
 from trials.services import assessments, evidence, verdicts, verification
 from trials.services.errors import Forbidden, Refused
 
@@ -187,13 +188,16 @@ def test_many_cells_are_verified_in_one_act(client, site, patient, monitor):
 def test_the_board_costs_as_many_queries_for_three_patients_as_for_one(
     site, patient, coordinator, monitor, django_assert_num_queries
 ):
+    factories.sign(patient.assessments.get())
     mark(patient, monitor, site=site)
     criteria = selectors.columns([site])
     rows = Patient.objects.filter(site=site)
     with CaptureQueriesContext(connection) as one:
         selectors.rows(rows, criteria)
     for _ in "12":
-        mark(judged(site, coordinator), monitor, site=site)
+        another = judged(site, coordinator)
+        factories.sign(another.assessments.get())
+        mark(another, monitor, site=site)
     with django_assert_num_queries(len(one)):
         assert len(selectors.rows(rows, criteria)) == 3
 
@@ -280,3 +284,41 @@ def test_a_new_consent_clears_the_mark_on_an_age_at_consent(site, coordinator, m
     mark(patient, monitor, site=site)
     factories.make_consent(patient, by=coordinator, signed_at="2026-03-01")
     assert cells(site, patient)["I1"][1] == "changed since verified"
+
+
+def board_row(patient):
+    (row,) = selectors.rows(
+        Patient.objects.filter(pk=patient.pk), selectors.columns([patient.site])
+    )
+    return row
+
+
+@pytest.fixture
+def signed(site, patient, coordinator):
+    record(patient, coordinator, "ecog", 1, "")
+    row = assessments.assess(patient, gate="enrolment", by=coordinator)
+    factories.sign(row)
+    return row
+
+
+@pytest.mark.requirement("21 CFR 11.70")
+@pytest.mark.parametrize("tampered", ["result", "verdict"])
+def test_a_signature_over_another_record_stands_nowhere(client, signed, monitor, tampered):
+    patient = signed.patient
+    row = board_row(patient)
+    assert (row.is_signed, row.is_signature_broken, row.stands) == (True, False, True)
+    (standing,) = standings(list(with_standing(Patient.objects.filter(pk=patient.pk))))
+    assert standing[1].is_signed
+    with factories.framed():
+        if tampered == "result":
+            signed.results.filter(criterion__identifier="I1").update(word="excludes")
+        else:
+            patient.assessments.filter(pk=signed.pk).update(verdict="ineligible")
+    row = board_row(patient)
+    assert (row.is_signed, row.is_signature_broken, row.stands) == (False, True, True)
+    (standing,) = standings(list(with_standing(Patient.objects.filter(pk=patient.pk))))
+    assert not standing[1].is_signed
+    client.force_login(monitor)
+    assert "Signature broken" in client.get(reverse("eligibility")).content.decode()
+    opened = selectors.opened(patient, criterion(patient.site), None)
+    assert not opened.signature_stands

@@ -310,6 +310,9 @@ class BoardRow(serializers.Serializer):
     verdict = serializers.SerializerMethodField()
     stands = serializers.BooleanField()
     is_signed = serializers.BooleanField()
+    is_signature_broken = serializers.BooleanField(
+        help_text="Whether the record is no longer what was signed."
+    )
     is_despite_criteria = serializers.BooleanField(source="is_despite")
     cells = CellShape(many=True)
 
@@ -347,6 +350,9 @@ class OpenedCell(serializers.Serializer):
     runs = Run(many=True)
     marks = Mark(many=True)
     signature = Signature(allow_null=True)
+    signature_stands = serializers.BooleanField(
+        help_text="Whether nothing that was signed has changed since."
+    )
 
     def get_evidence(self, cell: Any) -> list[int]:
         return [one.pk for one in cell.evidence]

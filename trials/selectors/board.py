@@ -22,8 +22,8 @@ from trials.models import (
     Site,
     SourceVerification,
 )
-from trials.selectors.patients import verdict_stands, with_standing
-from trials.services import verification
+from trials.selectors.patients import signed, verdict_stands, with_standing
+from trials.services import verdicts, verification
 
 Gate = EligibilityCriterion.Gate
 Verdict = EligibilityAssessment.Verdict
@@ -32,12 +32,16 @@ Key = tuple[int, str]
 
 @dataclass(frozen=True)
 class Row:
-    """A patient of the board: verdict, whether it stands and is signed, and the cells."""
+    """A patient of the board: verdict, whether it stands and is signed, and the cells.
+
+    A signature is broken when the record is no longer what was signed.
+    """
 
     patient: Patient
     verdict: str
     stands: bool
     is_signed: bool
+    is_signature_broken: bool
     is_despite: bool
     cells: list[Cell]
 
@@ -55,6 +59,7 @@ def columns(sites: Iterable[Site]) -> list[EligibilityCriterion]:
 def rows(patients: QuerySet[Patient], criteria: list[EligibilityCriterion]) -> list[Row]:
     """Patients against criteria; a fixed number of queries for any number of both."""
     found = list(with_standing(patients).prefetch_related("evidence", "consents", "enrolment"))
+    intact = signed(found)
     results = _newest_results(found)
     marks = _newest_marks(found)
     return [
@@ -62,7 +67,8 @@ def rows(patients: QuerySet[Patient], criteria: list[EligibilityCriterion]) -> l
             patient,
             str(Verdict(patient.verdict).label) if patient.verdict else "",
             verdict_stands(patient),
-            patient.is_signed,
+            patient.pk in intact,
+            bool(patient.signed_sha256) and patient.pk not in intact,
             _is_despite(patient),
             [_cell(patient, one, results, marks) for one in criteria],
         )
@@ -87,6 +93,15 @@ class Opened:
     @property
     def verification(self) -> str:
         return _verification(self.digest, self.marks[0] if self.marks else None)
+
+    @property
+    def signature_stands(self) -> bool:
+        """Whether nothing that was signed has changed since; a handful of queries."""
+        return (
+            self.signature is not None
+            and self.result is not None
+            and verdicts.signature_in_force(self.result.assessment) == self.signature
+        )
 
 
 def opened(patient: Patient, criterion: EligibilityCriterion, scan: ScheduledScan | None) -> Opened:

@@ -90,9 +90,7 @@ def board_cell(request: HttpRequest, pk: int, criterion: str) -> HttpResponse:
         "before": before,
         "after": after,
         "changes": verdicts.changed_since(cell.result.assessment) if cell.result else [],
-        "signature_stands": bool(
-            cell.signature and verdicts.signature_in_force(cell.result.assessment)
-        ),
+        "signature_stands": cell.signature_stands,
         "may": rights(request.user, patient.scope(), *RIGHTS),
         "marks": cell.criterion.source,
     }
