@@ -11,12 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests import factories
-from trials.models import EligibilityCriterion, Patient
+from trials import board
+from trials.board import Cell
+from trials.models import EligibilityCriterion, Patient, PlannedScan
 from trials.roles import Role
 from trials.selectors import board as selectors
 from trials.selectors.patients import standings, with_standing
-from trials.services import assessments, evidence, verdicts, verification
-from trials.services.errors import Forbidden, Refused
+from trials.services import assessments, evidence, scans, verdicts, verification
+from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
 RULES = {
@@ -322,3 +324,153 @@ def test_a_signature_over_another_record_stands_nowhere(client, signed, monitor,
     assert "Signature broken" in client.get(reverse("eligibility")).content.decode()
     opened = selectors.opened(patient, criterion(patient.site), None)
     assert not opened.signature_stands
+
+
+GLUCOSE = {"op": "le", "var": "glucose", "value": 11.1, "unit": "mmol/L"}
+
+
+@pytest.fixture
+def twice(site, coordinator):
+    """Two scans of a patient: glucose excludes the first and is fit for the second."""
+    with factories.framed():
+        EligibilityCriterion.objects.create(
+            version=site.trial.newest_version,
+            identifier="E6",
+            position=3,
+            category="inclusion",
+            text="Glucose before the tracer",
+            expression=GLUCOSE,
+            gate="pre_injection",
+            provenance="source",
+        )
+        first_plan = PlannedScan.objects.get(version=site.version_in_force)
+        second_plan = PlannedScan.objects.create(
+            version=first_plan.version,
+            tracer=first_plan.tracer,
+            identifier="follow_up",
+            label="Follow-up PET/CT",
+        )
+    patient = factories.make_enrolled(site, by=coordinator)
+    first = factories.make_scan(patient, by=coordinator)
+    second = scans.schedule(
+        patient,
+        planned_scan=second_plan,
+        planned_at=first.planned_at + timedelta(days=56),
+        by=coordinator,
+    )
+    for scan, glucose in ((first, 15.0), (second, 5.5)):
+        measured(scan, glucose, by=coordinator)
+        assessments.assess(patient, gate="pre_injection", scheduled_scan=scan, by=coordinator)
+    return first, second
+
+
+def measured(scan, glucose, *, by):
+    return evidence.record(
+        scan.patient,
+        variable="glucose",
+        value=glucose,
+        unit="mmol/L",
+        observed_at=timezone.localdate().isoformat(),
+        is_study_specific=False,
+        source="glucometer",
+        by=by,
+        scheduled_scan=scan,
+    )
+
+
+def scan_cells(patient):
+    return [
+        (cell.scan, cell.word, cell.verification)
+        for cell in board_row(patient).cells
+        if cell.criterion == "E6"
+    ]
+
+
+def test_a_later_scan_does_not_hide_what_excluded_an_earlier_one(twice):
+    first, second = twice
+    assert scan_cells(first.patient) == [
+        (first.pk, "excludes", "not verified"),
+        (second.pk, "satisfied", "not verified"),
+    ]
+    columns = board_row(first.patient).columns
+    assert [len(cells) for cells in columns] == [1, 1, 2]
+    assert columns[2][1].judged_for == f"Follow-up PET/CT, {second.planned_at:%Y-%m-%d}"
+
+
+def test_each_scan_of_a_criterion_is_verified_for_itself(twice, site, coordinator, monitor):
+    first, second = twice
+    one = criterion(site, "E6")
+    for scan in twice:
+        seen = {one: verification.digest_of(first.patient, one, scan=scan)}
+        verification.verify(first.patient, seen=seen, scheduled_scan=scan, by=monitor)
+    assert [mark for *_, mark in scan_cells(first.patient)] == ["verified", "verified"]
+    measured(second, 6.0, by=coordinator)
+    assert scan_cells(first.patient) == [
+        (first.pk, "excludes", "verified"),
+        (second.pk, "satisfied", "changed since verified"),
+    ]
+
+
+def test_a_scan_of_somebody_else_is_not_verified_with_a_patient(twice, site, patient, monitor):
+    one = criterion(site, "E6")
+    seen = {one: verification.digest_of(patient, one, scan=twice[0])}
+    with pytest.raises(Invalid, match="belongs to another patient"):
+        verification.verify(patient, seen=seen, scheduled_scan=twice[0], by=monitor)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_shown"),
+    [
+        ({"criterion": "E6", "word": "excludes"}, True),
+        ({"criterion": "E6", "word": "satisfied"}, True),
+        ({"criterion": "E6", "word": "cannot tell"}, False),
+    ],
+)
+def test_the_board_is_narrowed_by_any_scan_of_a_criterion(client, twice, monitor, query, is_shown):
+    client.force_login(monitor)
+    shown = client.get(reverse("eligibility"), query).content.decode()
+    address = reverse("board_cell", args=[twice[0].patient_id, "E6"])
+    for scan in twice:
+        assert (f"{address}?scan={scan.pk}" in shown) == is_shown
+
+
+def test_each_scan_opens_its_own_evidence_and_leads_to_the_others(client, twice, monitor):
+    client.force_login(monitor)
+    address = reverse("board_cell", args=[twice[0].patient_id, "E6"])
+    first, second = twice
+    shown = client.get(address, {"scan": first.pk}).content.decode()
+    assert "15 mmol/L" in shown
+    assert "5.5 mmol/L" not in shown
+    assert f"{address}?scan={second.pk}" in shown
+
+
+def test_a_patient_with_two_scans_counts_once_in_the_total_by_the_worst():
+    rows = [
+        [Cell("E6", "excludes", verification=board.VERIFIED, scan=1), Cell("E6", "satisfied")],
+        [Cell("E6")],
+    ]
+    (found,) = board.totals(["E6"], rows)
+    assert dict(found.words) == {"excludes": 1}
+    assert (found.verified, found.judged) == (1, 2)
+
+
+def test_the_api_gives_each_scan_its_own_cell(client, twice, monitor):
+    first, second = twice
+    client.force_login(monitor)
+    trial = first.patient.trial.identifier
+    (row,) = client.get(reverse("api_board"), {"trial": trial}).json()["results"]
+    assert [one["scan"] for one in row["cells"] if one["criterion"] == "E6"] == [
+        first.pk,
+        second.pk,
+    ]
+    address = reverse("api_board_cell", args=[first.patient_id, "E6"])
+    digests = {
+        client.get(address, {"scheduled_scan": scan.pk}).json()["evidence_sha256"] for scan in twice
+    }
+    assert len(digests) == 2
+
+
+def test_the_api_opens_no_cell_of_a_scan_of_somebody_else(client, twice, patient, monitor):
+    client.force_login(monitor)
+    address = reverse("api_board_cell", args=[patient.pk, "I1"])
+    assert client.get(address, {"scheduled_scan": twice[0].pk}).status_code == 404

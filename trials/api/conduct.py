@@ -300,6 +300,7 @@ class CellShape(serializers.Serializer):
     is_provisional = serializers.BooleanField()
     verification = serializers.CharField(allow_blank=True)
     scan = serializers.IntegerField(allow_null=True)
+    judged_for = serializers.CharField(allow_blank=True)
 
 
 class BoardRow(serializers.Serializer):
@@ -367,3 +368,7 @@ class Verify(serializers.Serializer):
 class BoardFilter(serializers.Serializer):
     trial = Line(max_length=40, help_text="Identifier of a trial.")
     site = Key(required=False)
+
+
+class CellFilter(serializers.Serializer):
+    scheduled_scan = Key(required=False, help_text="The scan it was judged for, if for one.")

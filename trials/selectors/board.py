@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
+from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch, QuerySet
 
@@ -24,6 +26,7 @@ from trials.models import (
 )
 from trials.selectors.patients import signed, verdict_stands, with_standing
 from trials.services import verdicts, verification
+from trials.services.assessments import counting
 
 Gate = EligibilityCriterion.Gate
 Verdict = EligibilityAssessment.Verdict
@@ -44,6 +47,11 @@ class Row:
     is_signature_broken: bool
     is_despite: bool
     cells: list[Cell]
+
+    @property
+    def columns(self) -> list[list[Cell]]:
+        """The cells criterion by criterion, several where it was judged for several scans."""
+        return list(board.by_criterion(self.cells).values())
 
 
 def columns(sites: Iterable[Site]) -> list[EligibilityCriterion]:
@@ -70,7 +78,7 @@ def rows(patients: QuerySet[Patient], criteria: list[EligibilityCriterion]) -> l
             patient.pk in intact,
             bool(patient.signed_sha256) and patient.pk not in intact,
             _is_despite(patient),
-            [_cell(patient, one, results, marks) for one in criteria],
+            [cell for one in criteria for cell in _cells(patient, one, results, marks)],
         )
         for patient in found
     ]
@@ -121,9 +129,9 @@ def opened(patient: Patient, criterion: EligibilityCriterion, scan: ScheduledSca
         criterion__identifier=criterion.identifier, scheduled_scan=scan
     ).select_related("verified_by")
     named = verification.variables_of(asked)
-    evidence = patient.evidence.select_related("recorded_by", "superseded_by").order_by(
-        "variable", "-pk"
-    )
+    # What was measured for another scan is no evidence of this one.
+    rows = patient.evidence.filter(counting(scan)).order_by("variable", "-pk")
+    evidence = rows.select_related("recorded_by", "superseded_by")
     return Opened(
         patient=patient,
         criterion=asked,
@@ -137,6 +145,12 @@ def opened(patient: Patient, criterion: EligibilityCriterion, scan: ScheduledSca
     )
 
 
+def beside(cell: Opened) -> list[Cell]:
+    """The cells of the same criterion and patient: one for each scan, and enrolment."""
+    marks = _newest_marks([cell.patient])
+    return _cells(cell.patient, cell.criterion, _newest_results([cell.patient]), marks)
+
+
 def judged(patient: Patient) -> list[Opened]:
     """The cells of a patient that were judged at enrolment, to verify many at once."""
     newest = patient.assessments.filter(gate=Gate.ENROLMENT).order_by("-assessed_at", "-pk").first()
@@ -146,8 +160,8 @@ def judged(patient: Patient) -> list[Opened]:
     return [opened(patient, one.criterion, None) for one in results]
 
 
-def _newest_results(patients: list[Patient]) -> dict[Key, CriterionResult]:
-    """The newest result of each criterion, of the newest scan where it is judged for scans."""
+def _newest_results(patients: list[Patient]) -> dict[Key, list[CriterionResult]]:
+    """The newest result of each criterion for each scan it was judged for, enrolment before."""
     newest = (
         EligibilityAssessment.objects.filter(patient__in=patients)
         .order_by("patient_id", "gate", "scheduled_scan_id", "-assessed_at", "-pk")
@@ -155,16 +169,28 @@ def _newest_results(patients: list[Patient]) -> dict[Key, CriterionResult]:
     )
     found = (
         CriterionResult.objects.filter(assessment__in=[one.pk for one in newest.only("pk")])
-        .select_related("criterion", "assessment")
+        .select_related("criterion", "assessment__scheduled_scan__planned_scan")
         .defer("workings", "reason", "assessment__inputs")
         .order_by("assessment__assessed_at", "pk")
     )
-    results: dict[Key, CriterionResult] = {}
-    for one in found:
-        # A criterion of enrolment shows its enrolment, though judged again before an injection.
-        if one.criterion.gate != Gate.ENROLMENT or one.assessment.gate == Gate.ENROLMENT:
-            results[one.assessment.patient_id, one.criterion.identifier] = one
+    by_scan: dict[tuple[int, str, int | None], CriterionResult] = {
+        (
+            one.assessment.patient_id,
+            one.criterion.identifier,
+            one.assessment.scheduled_scan_id,
+        ): one
+        for one in found
+    }
+    results: dict[Key, list[CriterionResult]] = {}
+    for (patient, identifier, _), one in sorted(by_scan.items(), key=_by_scan_time):
+        results.setdefault((patient, identifier), []).append(one)
     return results
+
+
+def _by_scan_time(item: tuple[tuple[int, str, int | None], CriterionResult]) -> tuple[float, int]:
+    """Enrolment, then scan by scan."""
+    scan = item[1].assessment.scheduled_scan
+    return (scan.planned_at.timestamp(), scan.pk) if scan else (-inf, 0)
 
 
 def _newest_marks(patients: list[Patient]) -> dict[tuple[int, str, int | None], SourceVerification]:
@@ -175,26 +201,42 @@ def _newest_marks(patients: list[Patient]) -> dict[tuple[int, str, int | None], 
     }
 
 
-def _cell(
+def _cells(
     patient: Patient,
     criterion: EligibilityCriterion,
-    results: dict[Key, CriterionResult],
+    results: dict[Key, list[CriterionResult]],
+    marks: dict[tuple[int, str, int | None], SourceVerification],
+) -> list[Cell]:
+    """A criterion of a patient, a cell for each scan it was judged for, the worst first."""
+    found = results.get((patient.pk, criterion.identifier), [])
+    if not found:
+        return [Cell(criterion.identifier)]
+    return board.worst_first(_cell(patient, one, marks) for one in found)
+
+
+def _cell(
+    patient: Patient,
+    result: CriterionResult,
     marks: dict[tuple[int, str, int | None], SourceVerification],
 ) -> Cell:
-    result = results.get((patient.pk, criterion.identifier))
-    if result is None:
-        return Cell(criterion.identifier)
-    scan = result.assessment.scheduled_scan_id
-    mark = marks.get((patient.pk, criterion.identifier, scan))
-    stand_in = ScheduledScan(pk=scan) if scan else None
-    digest = verification.digest_of(patient, result.criterion, scan=stand_in) if mark else ""
+    scan = result.assessment.scheduled_scan
+    mark = marks.get((patient.pk, result.criterion.identifier, scan and scan.pk))
+    digest = verification.digest_of(patient, result.criterion, scan=scan) if mark else ""
     return Cell(
-        criterion.identifier,
+        result.criterion.identifier,
         result.word,
         result.is_provisional,
         _verification(digest, mark),
-        scan,
+        scan and scan.pk,
+        judged_for(scan, patient.site),
     )
+
+
+def judged_for(scan: ScheduledScan | None, site: Site) -> str:
+    """What a judgement is for: a scan with its day on the clock of the site, or enrolment."""
+    if scan is None:
+        return "Enrolment"
+    return f"{scan.planned_scan}, {scan.planned_at.astimezone(ZoneInfo(site.time_zone)):%Y-%m-%d}"
 
 
 def _verification(digest: str, mark: SourceVerification | None) -> str:

@@ -14,7 +14,7 @@ from trials import canonical, eligibility, permissions
 from trials.models import EligibilityCriterion, Patient, ScheduledScan, SourceVerification, User
 from trials.services import audit, patients
 from trials.services.assessments import counted
-from trials.services.errors import Refused
+from trials.services.errors import Invalid, Refused
 
 
 def verify(
@@ -29,6 +29,8 @@ def verify(
     permissions.require(by, "eligibility.verify", patient)
     if not seen:
         raise Refused("nothing-chosen", "Choose the criteria whose evidence was compared.")
+    if scheduled_scan and scheduled_scan.patient_id != patient.pk:
+        raise Invalid("scheduled_scan", "This scan belongs to another patient.")
     with audit.action(
         "evidence.verified",
         actor=by,

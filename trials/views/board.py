@@ -87,6 +87,7 @@ def board_cell(request: HttpRequest, pk: int, criterion: str) -> HttpResponse:
         "cell": cell,
         "patient": patient,
         "form": form,
+        "beside": selectors.beside(cell),
         "before": before,
         "after": after,
         "changes": verdicts.changed_since(cell.result.assessment) if cell.result else [],
