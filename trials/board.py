@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 WORDS = ("satisfied", "excludes", "cannot tell", "not applicable")
 # The short word of a cell, where there is room for no more.
@@ -37,6 +38,11 @@ class Cell:
     scan: int | None = None
     # What it was judged for: the scan with its day on the clock of the site, or enrolment.
     judged_for: str = ""
+    # When its judgement, evidence, signature or verification last changed.
+    changed_at: datetime | None = None
+
+    def changed_after(self, since: datetime) -> bool:
+        return self.changed_at is not None and self.changed_at > since
 
     @property
     def short(self) -> str:
@@ -54,6 +60,7 @@ class Asked:
     criterion: str = ""
     word: str = ""
     verification: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,7 @@ def matches(cells: Sequence[Cell], asked: Asked) -> bool:
         (not asked.criterion or cell.criterion == asked.criterion)
         and (not asked.word or cell.word == asked.word)
         and (not asked.verification or cell.verification == asked.verification)
+        and (asked.since is None or cell.changed_after(asked.since))
         for cell in cells
     )
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests import factories
 from trials import board
 from trials.board import Cell
-from trials.models import EligibilityCriterion, Patient, PlannedScan
+from trials.models import EligibilityCriterion, Patient, PlannedScan, User
 from trials.roles import Role
 from trials.selectors import board as selectors
 from trials.selectors.patients import standings, with_standing
@@ -474,3 +474,60 @@ def test_the_api_opens_no_cell_of_a_scan_of_somebody_else(client, twice, patient
     client.force_login(monitor)
     address = reverse("api_board_cell", args=[patient.pk, "I1"])
     assert client.get(address, {"scheduled_scan": twice[0].pk}).status_code == 404
+
+
+def changed(patient, since):
+    return [cell.criterion for cell in board_row(patient).cells if cell.changed_after(since)]
+
+
+def test_a_cell_changes_with_its_evidence_verification_and_judgement(
+    site, patient, coordinator, monitor
+):
+    before = timezone.now()
+    assert changed(patient, before) == []
+    record(patient, coordinator, "ecog", 1, "")
+    assert changed(patient, before) == ["I2"]
+    mark(patient, monitor, site=site)
+    assert changed(patient, before) == ["I1", "I2"]
+    between = timezone.now()
+    assert changed(patient, between) == []
+    assessments.assess(patient, gate="enrolment", by=coordinator)
+    assert changed(patient, between) == ["I1", "I2"]
+
+
+def test_a_signature_and_its_end_change_every_cell_under_it(signed, coordinator):
+    before = signed.assessed_at
+    (signature,) = signed.patient.signatures.all()
+    assert changed(signed.patient, before) == ["I1", "I2"]
+    assert changed(signed.patient, signature.signed_at) == []
+    record(signed.patient, coordinator, "weight", 70.0, "kg")
+    assert changed(signed.patient, signature.signed_at) == ["I1", "I2"]
+
+
+def test_the_board_is_narrowed_to_what_changed_since(client, site, patient, coordinator, monitor):
+    client.force_login(monitor)
+    since = timezone.now().isoformat()
+    other = judged(site, coordinator)
+    trial = site.trial.identifier
+    shown = client.get(reverse("eligibility"), {"trial": trial, "since": since}).content.decode()
+    assert "not verified, changed since</span>" in shown
+    assert reverse("board_cell", args=[other.pk, "I1"]) in shown
+    assert reverse("board_cell", args=[patient.pk, "I1"]) not in shown
+    answer = client.get(reverse("api_board"), {"trial": trial, "changed_since": since}).json()
+    assert [row["patient"] for row in answer["results"]] == [other.pk]
+
+
+def test_a_date_that_is_none_narrows_nothing_and_says_so(client, patient, monitor):
+    client.force_login(monitor)
+    shown = client.get(reverse("eligibility"), {"since": "yesterday"}).content.decode()
+    assert "is no date and time" in shown
+    assert reverse("board_cell", args=[patient.pk, "I1"]) in shown
+
+
+def test_the_board_offers_what_changed_since_the_log_in_before(client, patient, monitor):
+    client.force_login(monitor)
+    assert "You logged in before on" not in client.get(reverse("eligibility")).content.decode()
+    before = User.objects.get(pk=monitor.pk)
+    client.force_login(monitor)
+    shown = client.get(reverse("eligibility")).content.decode()
+    assert f"since={before.last_login:%Y-%m-%dT%H:%M:%S}" in shown

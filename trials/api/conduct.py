@@ -301,6 +301,10 @@ class CellShape(serializers.Serializer):
     verification = serializers.CharField(allow_blank=True)
     scan = serializers.IntegerField(allow_null=True)
     judged_for = serializers.CharField(allow_blank=True)
+    changed_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When its judgement, evidence, signature or verification last changed.",
+    )
 
 
 class BoardRow(serializers.Serializer):
@@ -368,6 +372,9 @@ class Verify(serializers.Serializer):
 class BoardFilter(serializers.Serializer):
     trial = Line(max_length=40, help_text="Identifier of a trial.")
     site = Key(required=False)
+    changed_since = serializers.DateTimeField(
+        required=False, help_text="Patients with a cell that changed after it."
+    )
 
 
 class CellFilter(serializers.Serializer):

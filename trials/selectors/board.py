@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from django.db.models import Prefetch, QuerySet
 from trials import board
 from trials.board import Cell
 from trials.models import (
+    AuditEvent,
     CriterionResult,
     EligibilityAssessment,
     EligibilityCriterion,
@@ -23,10 +25,11 @@ from trials.models import (
     Signature,
     Site,
     SourceVerification,
+    User,
 )
 from trials.selectors.patients import signed, verdict_stands, with_standing
 from trials.services import verdicts, verification
-from trials.services.assessments import counting
+from trials.services.assessments import counted, counting
 
 Gate = EligibilityCriterion.Gate
 Verdict = EligibilityAssessment.Verdict
@@ -70,6 +73,7 @@ def rows(patients: QuerySet[Patient], criteria: list[EligibilityCriterion]) -> l
     intact = signed(found)
     results = _newest_results(found)
     marks = _newest_marks(found)
+    signed_at = _signed_at(results)
     return [
         Row(
             patient,
@@ -78,7 +82,7 @@ def rows(patients: QuerySet[Patient], criteria: list[EligibilityCriterion]) -> l
             patient.pk in intact,
             bool(patient.signed_sha256) and patient.pk not in intact,
             _is_despite(patient),
-            [cell for one in criteria for cell in _cells(patient, one, results, marks)],
+            [cell for one in criteria for cell in _cells(patient, one, results, marks, signed_at)],
         )
         for patient in found
     ]
@@ -148,7 +152,8 @@ def opened(patient: Patient, criterion: EligibilityCriterion, scan: ScheduledSca
 def beside(cell: Opened) -> list[Cell]:
     """The cells of the same criterion and patient: one for each scan, and enrolment."""
     marks = _newest_marks([cell.patient])
-    return _cells(cell.patient, cell.criterion, _newest_results([cell.patient]), marks)
+    results = _newest_results([cell.patient])
+    return _cells(cell.patient, cell.criterion, results, marks, _signed_at(results))
 
 
 def judged(patient: Patient) -> list[Opened]:
@@ -206,18 +211,20 @@ def _cells(
     criterion: EligibilityCriterion,
     results: dict[Key, list[CriterionResult]],
     marks: dict[tuple[int, str, int | None], SourceVerification],
+    signed_at: Mapping[int, datetime],
 ) -> list[Cell]:
     """A criterion of a patient, a cell for each scan it was judged for, the worst first."""
     found = results.get((patient.pk, criterion.identifier), [])
     if not found:
         return [Cell(criterion.identifier)]
-    return board.worst_first(_cell(patient, one, marks) for one in found)
+    return board.worst_first(_cell(patient, one, marks, signed_at) for one in found)
 
 
 def _cell(
     patient: Patient,
     result: CriterionResult,
     marks: dict[tuple[int, str, int | None], SourceVerification],
+    signed_at: Mapping[int, datetime],
 ) -> Cell:
     scan = result.assessment.scheduled_scan
     mark = marks.get((patient.pk, result.criterion.identifier, scan and scan.pk))
@@ -229,7 +236,45 @@ def _cell(
         _verification(digest, mark),
         scan and scan.pk,
         judged_for(scan, patient.site),
+        max(_changes(patient, result, mark, signed_at.get(result.assessment_id))),
     )
+
+
+def _signed_at(results: dict[Key, list[CriterionResult]]) -> dict[int, datetime]:
+    """When each of the assessments was signed, if it was."""
+    keys = {one.assessment_id for found in results.values() for one in found}
+    rows = Signature.objects.filter(
+        subject_table=EligibilityAssessment._meta.db_table, subject_pk__in=keys
+    )
+    return dict(rows.order_by("signed_at").values_list("subject_pk", "signed_at"))
+
+
+def _changes(
+    patient: Patient,
+    result: CriterionResult,
+    mark: SourceVerification | None,
+    signed_at: datetime | None,
+) -> Iterator[datetime]:
+    """When the judgement, its evidence, its signature and its verification came to be as they are.
+
+    Whatever is recorded and counts for a signed verdict ends its signature, so it changes the
+    cells of the criteria that do not read it too.
+    """
+    scan = result.assessment.scheduled_scan
+    asked = verification.variables_of(result.criterion)
+    yield result.assessment.assessed_at
+    if mark:
+        yield mark.verified_at
+    if signed_at:
+        yield signed_at
+    if signed_at and scan and scan.rescheduled_at:
+        yield scan.rescheduled_at
+    for one in counted(patient, scan):
+        if signed_at or one.variable in asked:
+            yield one.recorded_at
+    if signed_at or verification.reads_consent(result.criterion):
+        for consent in patient.consents.all():
+            yield consent.withdrawn_at or consent.recorded_at
 
 
 def judged_for(scan: ScheduledScan | None, site: Site) -> str:
@@ -274,3 +319,11 @@ def with_sites(trial_sites: QuerySet[Site]) -> list[Site]:
         "activations__version", ProtocolVersion.objects.defer("definition", "text")
     )
     return list(trial_sites.prefetch_related("activations", activations).order_by("code"))
+
+
+def visited_before(user: User) -> datetime | None:
+    """When a user logged in before the present log-in: what changed since is new to the user."""
+    log_ins = AuditEvent.objects.filter(
+        table=User._meta.db_table, row=str(user.pk), action="user.logged_in"
+    )
+    return next(iter(log_ins.order_by("-pk").values_list("at", flat=True)[1:2]), None)

@@ -73,7 +73,7 @@ def digest_of(
             if one.variable in asked
         ),
     }
-    if _reads_consent(criterion):
+    if reads_consent(criterion):
         content["consents"] = [
             [one.pk, one.version, one.signed_at, str(one.withdrawn_at or "")]
             for one in patient.consents.all()
@@ -88,7 +88,8 @@ def variables_of(criterion: EligibilityCriterion) -> set[str]:
     )
 
 
-def _reads_consent(criterion: EligibilityCriterion) -> bool:
+def reads_consent(criterion: EligibilityCriterion) -> bool:
+    """Whether a criterion looks at the consents of a patient, or counts from one."""
     nodes: Iterable[Mapping[str, Any]] = eligibility.nodes(criterion.expression)
     reads = any(node.get("op") == "consent" for node in nodes)
     anchors = eligibility.anchors_in(criterion.expression)

@@ -6,7 +6,7 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from trials import permissions
+from trials import board, permissions
 from trials.api import conduct, serializers
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.views.patients import patient_for, scan_for
@@ -170,7 +170,9 @@ class Board(Endpoint):
         patients_ = permissions.listed(Patient.objects, request.user, "eligibility.view")
         criteria = selectors.columns(shown)
         rows = selectors.rows(patients_.filter(site__in=shown), criteria)
-        return self.page(rows, conduct.BoardRow)
+        narrowed = board.Asked(since=wanted.get("changed_since"))
+        found = [row for row in rows if board.matches(row.cells, narrowed)]
+        return self.page(found, conduct.BoardRow)
 
 
 class Cell(Endpoint):
