@@ -300,6 +300,11 @@ class CellShape(serializers.Serializer):
     is_provisional = serializers.BooleanField()
     verification = serializers.CharField(allow_blank=True)
     scan = serializers.IntegerField(allow_null=True)
+    judged_for = serializers.CharField(allow_blank=True)
+    changed_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When its judgement, evidence, signature or verification last changed.",
+    )
 
 
 class BoardRow(serializers.Serializer):
@@ -310,6 +315,9 @@ class BoardRow(serializers.Serializer):
     verdict = serializers.SerializerMethodField()
     stands = serializers.BooleanField()
     is_signed = serializers.BooleanField()
+    is_signature_broken = serializers.BooleanField(
+        help_text="Whether the record is no longer what was signed."
+    )
     is_despite_criteria = serializers.BooleanField(source="is_despite")
     cells = CellShape(many=True)
 
@@ -347,6 +355,9 @@ class OpenedCell(serializers.Serializer):
     runs = Run(many=True)
     marks = Mark(many=True)
     signature = Signature(allow_null=True)
+    signature_stands = serializers.BooleanField(
+        help_text="Whether nothing that was signed has changed since."
+    )
 
     def get_evidence(self, cell: Any) -> list[int]:
         return [one.pk for one in cell.evidence]
@@ -361,3 +372,10 @@ class Verify(serializers.Serializer):
 class BoardFilter(serializers.Serializer):
     trial = Line(max_length=40, help_text="Identifier of a trial.")
     site = Key(required=False)
+    changed_since = serializers.DateTimeField(
+        required=False, help_text="Patients with a cell that changed after it."
+    )
+
+
+class CellFilter(serializers.Serializer):
+    scheduled_scan = Key(required=False, help_text="The scan it was judged for, if for one.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import (
     CharField,
     Count,
@@ -31,6 +33,7 @@ from trials.models import (
 from trials.models.today import Today
 from trials.patient_way import Scan, Standing
 from trials.rules import IMPLAUSIBLE
+from trials.services import verdicts
 from trials.services.assessments import counting
 
 ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
@@ -81,11 +84,13 @@ def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
                 )
             )
             | Exists(_doubts_turned()),
-            is_signed=Exists(
+            signed_sha256=_of(
                 Signature.objects.filter(
                     subject_table=EligibilityAssessment._meta.db_table,
                     subject_pk=OuterRef("assessment_id"),
-                )
+                ),
+                "content_sha256",
+                CharField(),
             ),
         )
         .prefetch_related(
@@ -118,14 +123,35 @@ def verdict_stands(patient: Patient) -> bool:
     )
 
 
+def signed(patients: Iterable[Patient]) -> set[int]:
+    """Those of `with_standing` whose newest verdict is still what was signed.
+
+    Two queries for any number, none where nothing is signed. Whether the verdict stands is
+    another matter: `verdict_stands`.
+    """
+    kept = {one.assessment_id: one for one in patients if one.signed_sha256}
+    if not kept:
+        return set()
+    found = verdicts.digests_of(kept)
+    return {one.pk for key, one in kept.items() if one.signed_sha256 == found[key]}
+
+
 def standings(patients: list[Patient]) -> list[tuple[Patient, Standing]]:
-    """Each patient from `with_standing` with where the patient stands; one query for all."""
+    """Each patient from `with_standing` with where the patient stands; three queries for all."""
+    intact = signed(patients)
     versions = {patient.current_version_id for patient in patients}
     planned: dict[int, list[PlannedScan]] = {}
     for plan in PlannedScan.objects.filter(version__in=versions):
         planned.setdefault(plan.version_id, []).append(plan)
     return [
-        (patient, _standing(patient, planned.get(patient.current_version_id, [])))
+        (
+            patient,
+            _standing(
+                patient,
+                planned.get(patient.current_version_id, []),
+                is_signed=patient.pk in intact,
+            ),
+        )
         for patient in patients
     ]
 
@@ -135,14 +161,14 @@ def standing_of(patient: Patient) -> Standing:
     return standings([patient])[0][1]
 
 
-def _standing(patient: Patient, planned: list[PlannedScan]) -> Standing:
+def _standing(patient: Patient, planned: list[PlannedScan], *, is_signed: bool) -> Standing:
     given = {scan.planned_scan.identifier for scan in patient.current_scans}
     return Standing(
         state=patient.state,
         has_consent=patient.has_consent,
         has_evidence=patient.has_evidence,
         verdict=patient.verdict if verdict_stands(patient) else None,
-        is_signed=patient.is_signed,
+        is_signed=is_signed,
         scans=tuple(
             Scan(scan.pk, scan.planned_scan.label, scan.state) for scan in patient.current_scans
         ),

@@ -7,17 +7,18 @@ signature that outlives its verdict; it stands exactly as long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.utils import timezone
 
 from trials import eligibility, permissions, variables
 from trials.kleene import Truth
 from trials.models import (
+    CriterionResult,
     Delegation,
     EligibilityAssessment,
     EligibilityCriterion,
@@ -105,7 +106,26 @@ def signature_in_force(assessment: EligibilityAssessment) -> Signature | None:
 
 def content_of(assessment: EligibilityAssessment) -> dict[str, Any]:
     """What is signed with a verdict."""
-    results = assessment.results.select_related("criterion").order_by("criterion__position")
+    return _content(assessment, assessment.results.select_related("criterion"))
+
+
+def digests_of(keys: Collection[int]) -> dict[int, str]:
+    """The digest a signature on each of these verdicts has to be of; two queries for any number."""
+    results = CriterionResult.objects.select_related("criterion").only(
+        "assessment_id", "word", "criterion__identifier"
+    )
+    rows = (
+        EligibilityAssessment.objects.filter(pk__in=keys)
+        .select_related("patient", "version__trial")
+        .defer("inputs", "version__definition", "version__text")
+        .prefetch_related(Prefetch("results", results))
+    )
+    return {row.pk: signatures.digest(_content(row, row.results.all())) for row in rows}
+
+
+def _content(
+    assessment: EligibilityAssessment, results: Iterable[CriterionResult]
+) -> dict[str, Any]:
     return {
         "patient": assessment.patient.screening_number,
         "gate": assessment.gate,

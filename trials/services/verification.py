@@ -14,7 +14,7 @@ from trials import canonical, eligibility, permissions
 from trials.models import EligibilityCriterion, Patient, ScheduledScan, SourceVerification, User
 from trials.services import audit, patients
 from trials.services.assessments import counted
-from trials.services.errors import Refused
+from trials.services.errors import Invalid, Refused
 
 
 def verify(
@@ -29,6 +29,8 @@ def verify(
     permissions.require(by, "eligibility.verify", patient)
     if not seen:
         raise Refused("nothing-chosen", "Choose the criteria whose evidence was compared.")
+    if scheduled_scan and scheduled_scan.patient_id != patient.pk:
+        raise Invalid("scheduled_scan", "This scan belongs to another patient.")
     with audit.action(
         "evidence.verified",
         actor=by,
@@ -71,7 +73,7 @@ def digest_of(
             if one.variable in asked
         ),
     }
-    if _reads_consent(criterion):
+    if reads_consent(criterion):
         content["consents"] = [
             [one.pk, one.version, one.signed_at, str(one.withdrawn_at or "")]
             for one in patient.consents.all()
@@ -86,7 +88,8 @@ def variables_of(criterion: EligibilityCriterion) -> set[str]:
     )
 
 
-def _reads_consent(criterion: EligibilityCriterion) -> bool:
+def reads_consent(criterion: EligibilityCriterion) -> bool:
+    """Whether a criterion looks at the consents of a patient, or counts from one."""
     nodes: Iterable[Mapping[str, Any]] = eligibility.nodes(criterion.expression)
     reads = any(node.get("op") == "consent" for node in nodes)
     anchors = eligibility.anchors_in(criterion.expression)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
@@ -30,13 +31,14 @@ def eligibility(request: HttpRequest) -> HttpResponse:
     trial = next((t for t in trials if t.identifier == request.GET.get("trial")), trials[0])
     seen = Site.objects.visible_to(request.user, "eligibility.view").filter(trial=trial)
     sites = selectors.with_sites(seen)
-    chosen = {name: request.GET.get(name, "") for name in ("site", "state", *_ASKED)}
+    chosen = {name: request.GET.get(name, "") for name in ("site", "state", "since", *_ASKED)}
     shown = [one for one in sites if not chosen["site"] or str(one.pk) == chosen["site"]]
     criteria = selectors.columns(shown)
     rows = patients.filter(trial=trial, site__in=shown)
     if chosen["state"] in Patient.State.values:
         rows = rows.filter(state=chosen["state"])
-    asked = board.Asked(**{name: chosen[name] for name in _ASKED})
+    since = _moment(chosen["since"])
+    asked = board.Asked(**{name: chosen[name] for name in _ASKED}, since=since)
     found = [row for row in selectors.rows(rows, criteria) if board.matches(row.cells, asked)]
     totals = board.totals([one.identifier for one in criteria], [row.cells for row in found])
     context = {
@@ -52,6 +54,8 @@ def eligibility(request: HttpRequest) -> HttpResponse:
         "states": Patient.State.choices,
         "words": board.WORDS,
         "verifications": (board.VERIFIED, board.CHANGED, board.UNVERIFIED),
+        "since": since,
+        "visited_before": selectors.visited_before(request.user),
         "short": board.SHORT.items(),
         "may": {"verify": request.user.may("eligibility.verify")},
     }
@@ -87,12 +91,11 @@ def board_cell(request: HttpRequest, pk: int, criterion: str) -> HttpResponse:
         "cell": cell,
         "patient": patient,
         "form": form,
+        "beside": selectors.beside(cell),
         "before": before,
         "after": after,
         "changes": verdicts.changed_since(cell.result.assessment) if cell.result else [],
-        "signature_stands": bool(
-            cell.signature and verdicts.signature_in_force(cell.result.assessment)
-        ),
+        "signature_stands": cell.signature_stands,
         "may": rights(request.user, patient.scope(), *RIGHTS),
         "marks": cell.criterion.source,
     }
@@ -118,6 +121,15 @@ def board_verify(request: HttpRequest, pk: int) -> HttpResponse:
     done = perform(request, form, act)
     context = {"patient": patient, "cells": cells, "form": form, "may": {}}
     return done or form_page(request, "trials/board_verify.html", context)
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment of the query string, in UTC where it names no zone; None if it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _patient(request: HttpRequest, pk: int, permission: str) -> Patient:

@@ -6,7 +6,7 @@ from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from trials import permissions
+from trials import board, permissions
 from trials.api import conduct, serializers
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.views.patients import patient_for, scan_for
@@ -156,7 +156,10 @@ class Board(Endpoint):
         filters=conduct.BoardFilter,
     )
     def get(self, request: Request) -> Response:
-        """Patients against criteria: the newest word of each, and whether it is verified."""
+        """Patients against criteria: the newest word of each, and whether it is verified.
+
+        A criterion that was judged for several scans has a cell for each, the worst first.
+        """
         permissions.require_somewhere(request.user, "eligibility.view")
         wanted = filtered(request, conduct.BoardFilter)
         seen = Site.objects.visible_to(request.user, "eligibility.view")
@@ -167,16 +170,27 @@ class Board(Endpoint):
         patients_ = permissions.listed(Patient.objects, request.user, "eligibility.view")
         criteria = selectors.columns(shown)
         rows = selectors.rows(patients_.filter(site__in=shown), criteria)
-        return self.page(rows, conduct.BoardRow)
+        narrowed = board.Asked(since=wanted.get("changed_since"))
+        found = [row for row in rows if board.matches(row.cells, narrowed)]
+        return self.page(found, conduct.BoardRow)
 
 
 class Cell(Endpoint):
-    @operation("getBoardCell", tag="eligibility", answers=conduct.OpenedCell)
+    @operation(
+        "getBoardCell",
+        tag="eligibility",
+        answers=conduct.OpenedCell,
+        filters=conduct.CellFilter,
+    )
     def get(self, request: Request, pk: int, criterion: str) -> Response:
-        """One criterion of one patient with all behind it."""
+        """One criterion of one patient, or of one scan of the patient, with all behind it."""
         patient = patient_for(request, "eligibility.view", pk)
+        wanted = filtered(request, conduct.CellFilter).get("scheduled_scan")
+        scan = scan_for(request, "eligibility.view", wanted)
+        if scan and scan.patient_id != patient.pk:
+            raise Http404
         row = _criterion(patient, criterion)
-        return self.show(selectors.opened(patient, row, None), conduct.OpenedCell)
+        return self.show(selectors.opened(patient, row, scan), conduct.OpenedCell)
 
 
 class Verify(Endpoint):
