@@ -8,7 +8,8 @@ one mistake to fear is a gap filled by habit; what no source states is null and 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from trials import canonical, contradictions, protocol_checks, trial_yaml
 Definition = dict[str, Any]
 
 STATEMENTS = ("acronym", "title", "sponsor", "phase", "status")
+# What is kept of a statement as one line, with the readings that contradict each other.
+_LONGEST_STATEMENT = {"acronym": 40, "phase": 80, "status": 120}
 # Sections that are lists, how one of them is called, and the key that tells them apart.
 LISTS = {
     "identifiers": ("Identifier", "value"),
@@ -46,8 +49,10 @@ _ABSENT: Mapping[str, Any] = {
     **{section: [] for section in LISTS},
     **dict.fromkeys(STATEMENTS),
 }
-# A file longer than this is no trial file.
-MAXIMUM_CHARACTERS = 1_000_000
+# More than this nobody mends in one go, and what a value is quoted with is cut.
+MOST_PROBLEMS = 100
+LONGEST_MESSAGE = 500
+LONGEST_PLACE = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +60,18 @@ class Problem:
     """Something in a trial file to mend: the line, the place in the file, the sentence."""
 
     message: str
-    line: int | None = None
+    line: int
     place: str = ""
 
     def __str__(self) -> str:
-        where = [f"line {self.line}"] if self.line else []
-        return ": ".join([*where, *([self.place] if self.place else []), self.message])
+        return ": ".join(filter(None, [f"line {self.line}", self.place, self.message]))
 
 
 class ProtocolError(ValueError):
     """A trial file that can't be used; `errors` says where and what was expected."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = sorted(problems, key=lambda one: (one.line or 0, one.place))
+        self.problems = sorted(problems, key=lambda one: (one.line, one.place))
         self.errors = [str(one) for one in self.problems]
         super().__init__("; ".join(self.errors))
 
@@ -75,12 +79,9 @@ class ProtocolError(ValueError):
 def parse(text: str, *, schema: Mapping[str, Any]) -> Definition:
     """The normalised definition a trial file states; raises ProtocolError.
 
-    `schema` is the content of `protocol.schema.json`. Every error is found, not the first.
+    `schema` is the content of `protocol.schema.json`. Every error is found, not the first, up
+    to a number that a person can read.
     """
-    if len(text) > MAXIMUM_CHARACTERS:
-        raise ProtocolError(
-            [Problem(f"A trial file has at most {MAXIMUM_CHARACTERS:,} characters.")]
-        )
     try:
         read = trial_yaml.read(text)
     except trial_yaml.TrialYamlError as error:
@@ -92,9 +93,10 @@ def parse(text: str, *, schema: Mapping[str, Any]) -> Definition:
     if not found:
         definition = {**_ABSENT, **read.content}
         # Whether rules contradict each other is asked of rules that are right by themselves.
-        found = list(protocol_checks.errors(definition)) or list(contradictions.errors(definition))
+        found = [*_too_long(definition), *protocol_checks.errors(definition)]
+        found = found or list(contradictions.errors(definition))
     if found:
-        raise ProtocolError([_problem(read, path, message) for path, message in found])
+        raise ProtocolError(_problems(read, found))
     return definition
 
 
@@ -131,6 +133,13 @@ def statement(stated: Mapping[str, Any] | None) -> str:
     if not others:
         return str(stated["text"])
     return f"{' or '.join([stated['text'], *others])} (sources disagree)"
+
+
+def _too_long(definition: Definition) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for key, most in _LONGEST_STATEMENT.items():
+        told = statement(definition[key])
+        if len(told) > most:
+            yield (key,), f"{key} has at most {most} characters, got {len(told)}: {told!r}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +208,7 @@ def difference(old: Definition, new: Definition) -> list[str]:
     for key in dict.fromkeys([*old, *new]):
         if key in LISTS:
             sentences += _list_difference(*LISTS[key], old.get(key, []), new.get(key, []))
-        elif old.get(key) != new.get(key):
+        elif _differ(old.get(key), new.get(key)):
             sentences.append(_was_is(key, old.get(key), new.get(key)))
     return sentences
 
@@ -207,8 +216,7 @@ def difference(old: Definition, new: Definition) -> list[str]:
 def _list_difference(
     name: str, key: str, old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    before = {one[key]: one for one in old}
-    after = {one[key]: one for one in new}
+    before, after = _by_name(key, old), _by_name(key, new)
     gone = [f"{name} {one} is removed." for one in before if one not in after]
     added = [f"{name} {one} is added." for one in after if one not in before]
     changed = [
@@ -216,10 +224,26 @@ def _list_difference(
         for one in after
         if one in before
         for part in dict.fromkeys([*before[one], *after[one]])
-        if before[one].get(part) != after[one].get(part)
+        if _differ(before[one].get(part), after[one].get(part))
     ]
     moved = [one for one in before if one in after] != [one for one in after if one in before]
     return [*gone, *added, *changed, *([f"{name}: the order changed."] if moved else [])]
+
+
+def _by_name(key: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Rows by what tells them apart; two dates of one event, of two sources, are two rows."""
+    named: dict[str, Mapping[str, Any]] = {}
+    times: Counter[str] = Counter()
+    for row in rows:
+        times[row[key]] += 1
+        again = times[row[key]]
+        named[f"{row[key]} ({again})" if again > 1 else row[key]] = row
+    return named
+
+
+def _differ(old: Any, new: Any) -> bool:
+    """Whether two values differ as the digest sees them; to Python, 1 and true are equal."""
+    return canonical.text(old) != canonical.text(new)
 
 
 def _was_is(key: str, old: Any, new: Any) -> str:
@@ -230,8 +254,22 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _problem(read: trial_yaml.Read, path: tuple[str | int, ...], message: str) -> Problem:
-    return Problem(message, read.line(path), _place(path))
+def _problems(
+    read: trial_yaml.Read, found: Sequence[tuple[tuple[str | int, ...], str]]
+) -> list[Problem]:
+    """What is found, no longer than a person reads; the schema's sentences quote whole blocks."""
+    problems = [
+        Problem(_cut(message, LONGEST_MESSAGE), read.line(path), _cut(_place(path), LONGEST_PLACE))
+        for path, message in found[:MOST_PROBLEMS]
+    ]
+    if len(found) > MOST_PROBLEMS:
+        last = max(one.line for one in problems)
+        problems.append(Problem(f"And {len(found) - MOST_PROBLEMS} more: mend these first.", last))
+    return problems
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _place(parts: Sequence[str | int]) -> str:

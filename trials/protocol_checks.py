@@ -42,9 +42,7 @@ def errors(definition: Definition) -> Found:
         if site["time_zone"] not in available_timezones():
             message = f"name a time zone as Europe/Berlin, got {site['time_zone']!r}."
             yield ("sites", i, "time_zone"), message
-    for i, consent in enumerate(definition["consent_versions"]):
-        if consent["valid_from"] and not _is_day(consent["valid_from"]):
-            yield ("consent_versions", i, "valid_from"), f"{consent['valid_from']} is no day."
+    yield from _dates(definition)
     for i, criterion in enumerate(definition["criteria"]):
         yield from _criterion(("criteria", i), criterion, definition)
 
@@ -143,6 +141,20 @@ def _criterion(path: Path, criterion: Mapping[str, Any], definition: Definition)
                 yield (*path, key), message
 
 
+def _dates(definition: Definition) -> Found:
+    for i, consent in enumerate(definition["consent_versions"]):
+        if consent["valid_from"] and not _is_day(consent["valid_from"]):
+            yield ("consent_versions", i, "valid_from"), f"{consent['valid_from']} is no day."
+    stated: dict[Path, Any] = {
+        ("dates", i, "date"): one["date"] for i, one in enumerate(definition["dates"])
+    }
+    if definition["amendment"]:
+        stated["amendment", "date"] = definition["amendment"]["date"]
+    for path, text in stated.items():
+        if text and not _is_partial_day(text):
+            yield path, f"{text} is no date of the calendar."
+
+
 def own_anchors(definition: Definition) -> list[str]:
     """The anchors a trial file defines: its visits and its scans."""
     visits = [f"visit.{one['identifier']}" for one in definition["visits"]]
@@ -153,5 +165,13 @@ def _is_day(text: str) -> bool:
     try:
         date.fromisoformat(text)
     except ValueError:
+        return False
+    return True
+
+
+def _is_partial_day(text: str) -> bool:
+    try:
+        spans.span(text, UTC)
+    except spans.SpanError:
         return False
     return True

@@ -18,10 +18,12 @@ from trials.kleene import Truth
 
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 END = datetime(9999, 12, 30, tzinfo=UTC)
+# No number is so long that a day moved by the duration leaves the calendar.
 DURATION = re.compile(
-    r"(?P<sign>[+-]?)P(?=.)(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?"
-    r"(?:(?P<days>\d+)D)?(?P<clock>T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?"
-    r"(?:(?P<seconds>\d+)S)?)?"
+    r"(?P<sign>[+-]?)P(?=.)(?:(?P<years>[0-9]{1,3})Y)?(?:(?P<months>[0-9]{1,3})M)?"
+    r"(?:(?P<weeks>[0-9]{1,4})W)?(?:(?P<days>[0-9]{1,5})D)?"
+    r"(?P<clock>T(?=[0-9])(?:(?P<hours>[0-9]{1,6})H)?(?:(?P<minutes>[0-9]{1,7})M)?"
+    r"(?:(?P<seconds>[0-9]{1,8})S)?)?"
 )
 
 
@@ -80,7 +82,7 @@ def moment(at: datetime) -> Span:
 
 
 def is_duration(text: str) -> bool:
-    """Whether `text` is a signed ISO 8601 duration.
+    """Whether `text` is a signed ISO 8601 duration, and none of a thousand years.
 
     >>> is_duration("-P1M"), is_duration("PT4H"), is_duration("30 days"), is_duration("P")
     (True, True, False, False)

@@ -10,11 +10,11 @@ from rest_framework import serializers
 from trials import models
 from trials.api.fields import CleanJSONField, Key, Line, Text
 from trials.api.serializers import PlannedScan, Reason, Version
-from trials.protocol import MAXIMUM_CHARACTERS
 from trials.selectors.board import Row
 from trials.services import sites as services
 from trials.services.amendments import DryRun, Flip
 from trials.services.cohorts import Room
+from trials.trial_yaml import MAXIMUM_CHARACTERS
 
 Rows = serializers.ModelSerializer
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django import forms
 from django.core.exceptions import ValidationError
 
+from trials import trial_yaml
 from trials.forms.base import ActForm, PartialMoment
 from trials.forms.conduct import Password
 from trials.models import ScreenFailure, Withdrawal
-from trials.protocol import MAXIMUM_CHARACTERS
 
 
 class SignForm(ActForm):
@@ -107,15 +107,17 @@ class TrialFileForm(ActForm):
             raise ValidationError("Choose a file, or paste its text.")
         if file:
             found["text"] = _read(file)
+        # A browser sends every line break as two characters, so what comes back is compared.
+        found["text"] = found["text"].replace("\r\n", "\n").replace("\r", "\n")
         return found
 
 
 def _read(file) -> str:
-    if file.size > 4 * MAXIMUM_CHARACTERS:
-        raise ValidationError(f"A trial file has at most {MAXIMUM_CHARACTERS:,} characters.")
-    try:
-        return file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+    if file.size > 4 * trial_yaml.MAXIMUM_CHARACTERS:
         raise ValidationError(
-            f"The file is not UTF-8: byte {error.start} can't be read. Save it as UTF-8."
-        ) from error
+            f"A trial file has at most {trial_yaml.MAXIMUM_CHARACTERS:,} characters."
+        )
+    try:
+        return trial_yaml.decoded(file.read())
+    except trial_yaml.TrialYamlError as error:
+        raise ValidationError(f"Line {error.line}: {error.message}") from error

@@ -25,7 +25,7 @@ def trial_upload(request: HttpRequest) -> HttpResponse:
     form = TrialFileForm(sent(request), request.FILES or None)
     if request.method != "POST" or not form.is_valid():
         return form_page(request, "trials/trial_upload.html", {"form": form})
-    text = form.cleaned_data["text"].replace("\r\n", "\n")
+    text = form.cleaned_data["text"]
     try:
         tried = protocols.load_trial(text, by=request.user, dry_run=True)
     except protocols.NotATrialFile as refusal:
@@ -64,8 +64,8 @@ def _shown(text: str, tried: protocols.Loaded) -> str:
     return hashlib.sha256(seen.encode()).hexdigest()
 
 
-def _line(lines: list[str], number: int | None) -> str:
-    return lines[number - 1].strip()[:200] if number and number <= len(lines) else ""
+def _line(lines: list[str], number: int) -> str:
+    return lines[number - 1].strip()[:200] if number <= len(lines) else ""
 
 
 @require_safe

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from trials import protocol
+from trials import protocol, trial_yaml
 from trials.services import jobs, protocols
 from trials.services.errors import Refused
 
@@ -21,10 +21,12 @@ class Command(BaseCommand):
     def handle(self, *_args, files: list[Path], dry_run: bool, **_options) -> None:
         for file in files:
             try:
-                text = file.read_text(encoding="utf-8")
+                text = trial_yaml.decoded(file.read_bytes())
                 loaded = protocols.load_trial(text, by=jobs.system_user(), dry_run=dry_run)
-            except (OSError, UnicodeDecodeError) as error:
+            except OSError as error:
                 raise CommandError(f"{file}: {error}") from error
+            except trial_yaml.TrialYamlError as error:
+                raise CommandError(f"{file}:{error.line}: {error.message}") from error
             except protocols.NotATrialFile as error:
                 found = (f"{file}:{_told(one)}" for one in error.problems)
                 raise CommandError("\n".join(["Nothing is loaded.", *found])) from error
@@ -46,4 +48,4 @@ class Command(BaseCommand):
 def _told(problem: protocol.Problem) -> str:
     """As compilers do: the line first, so that an editor jumps to it."""
     place = f"{problem.place}: " if problem.place else ""
-    return f"{problem.line or 1}: {place}{problem.message}"
+    return f"{problem.line}: {place}{problem.message}"
