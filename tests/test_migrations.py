@@ -104,7 +104,8 @@ insert into trials_plannedscan
     (id, version_id, tracer_id, identifier, label, coverage, reconstruction,
      reference_regions, segmentation, conformance, suv_source, source)
 values (1, 2, 1, 'ptf', 'PET', '', '', '[]', '{}', '{}', 'header', '[]');
-insert into trials_scheduledscan (id, patient_id, planned_scan_id, planned_at, state, sequence, cancelled_because)
+insert into trials_scheduledscan
+    (id, patient_id, planned_scan_id, planned_at, state, sequence, cancelled_because)
 values (3, 2, 1, '2025-07-01Z', 'scheduled', 1, '');
 insert into imaging_transmittal
     (id, scheduled_scan_id, state, code, message, sent_by_id, opened_at, completed_at)
