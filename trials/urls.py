@@ -57,6 +57,7 @@ urlpatterns = [
     ),
     path("sites/<int:pk>/principal-investigator/", sites.leader_new, name="leader_new"),
     path("sites/<int:pk>/delegations/new/", sites.delegation_new, name="delegation_new"),
+    path("sites/<int:pk>/delegations/", sites.delegation_log, name="delegation_log"),
     path("delegations/<int:pk>/end/", sites.delegation_end, name="delegation_end"),
     path("sites/<int:pk>/versions/<int:version>/", amendments.amendment, name="amendment"),
     path("sites/<int:pk>/scan-day/", scan_day.scan_day, name="site_day"),

@@ -34,6 +34,7 @@ class Transmittal(ScopedModel):
 
     trial_path = "site__trial_id"
     site_path = "site_id"
+    patient_path = "scheduled_scan__patient"
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="transmittals")
     scheduled_scan = models.ForeignKey(
@@ -76,6 +77,7 @@ class ReceivedFile(ScopedModel):
 
     trial_path = "transmittal__site__trial_id"
     site_path = "transmittal__site_id"
+    patient_path = "transmittal__scheduled_scan__patient"
 
     transmittal = models.ForeignKey(Transmittal, on_delete=models.PROTECT, related_name="files")
     position = models.PositiveIntegerField()

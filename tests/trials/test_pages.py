@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from imaging.services import receiving
 from tests import factories
 from tests.conftest import ROOT
 from tests.factories import NOON, framed
@@ -32,7 +33,16 @@ from trials.models import (
 )
 from trials.roles import Role
 from trials.selectors.patients import verdict_stands, with_standing
-from trials.services import consents, deviations, enrolment, evidence, jobs, protocols, queries
+from trials.services import (
+    consents,
+    delegations,
+    deviations,
+    enrolment,
+    evidence,
+    jobs,
+    protocols,
+    queries,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -865,3 +875,37 @@ def test_a_page_stays_within_its_number_of_queries(
     client.force_login(monitor)
     with django_assert_max_num_queries(limit):
         assert client.get(reverse(name, args=[keys[name]])).status_code == 200
+
+
+def test_a_monitor_sees_every_run_of_a_patient_beside_one_assessment(
+    look, monitor, coordinator, patient
+):
+    earlier = assessed(patient, coordinator, record(patient, coordinator))
+    factories.sign(earlier)
+    newest = assessed(patient, coordinator, word="cannot tell", verdict="not_evaluable")
+    runs = look(monitor, "assessment", newest.pk).split('id="runs-title"')[1]
+    assert reverse("assessment", args=[earlier.pk]) in runs
+    assert str(patient.site.principal_investigator) in runs
+    assert runs.index(reverse("assessment", args=[newest.pk])) < runs.index(
+        reverse("assessment", args=[earlier.pk])
+    )
+
+
+def test_the_delegation_log_is_printed_with_signatures_and_why_a_duty_ended(
+    look, monitor, coordinator, site
+):
+    held = site.delegations.filter(user=coordinator, duty="inject").get()
+    delegations.end(
+        held, ends_on=site.today(), reason="moved to another ward", by=site.principal_investigator
+    )
+    shown = look(monitor, "delegation_log", site.pk)
+    assert "moved to another ward" in shown
+    assert site.time_zone in shown
+    assert "further notice" in shown
+
+
+def test_a_query_about_images_names_their_patient(coordinator, monitor, site):
+    scan = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    transmittal = receiving.open_transmittal(scan, by=coordinator)
+    query = queries.open_query(transmittal, text="Which scanner?", by=monitor)
+    assert query.patient == scan.patient

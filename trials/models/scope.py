@@ -30,11 +30,13 @@ class ScopedModel(models.Model):
     """A row that belongs to a trial.
 
     `trial_path` and `site_path` are the look-ups that end at the primary keys of its trial
-    and site; a row without a site belongs to the trial as a whole.
+    and site; a row without a site belongs to the trial as a whole. `patient_path` ends at its
+    patient where the way to its trial does not pass there.
     """
 
     trial_path: ClassVar[str]
     site_path: ClassVar[str | None] = None
+    patient_path: ClassVar[str | None] = None
 
     objects = ScopedQuerySet.as_manager()
 
@@ -46,6 +48,26 @@ class ScopedModel(models.Model):
         site = _value(self, self.site_path) if self.site_path else None
         return _value(self, self.trial_path), site
 
+    @classmethod
+    def is_of_patients(cls, name: str = "patient") -> bool:
+        """Whether a row's way leads over a patient, or over what `name` says."""
+        return name in cls._way()
+
+    def along(self, name: str) -> models.Model | None:
+        """What lies under `name` on the way of this row to its patient; None if nothing does."""
+        way = self._way()
+        if name not in way:
+            return getattr(self, name, None)
+        return reduce(_next, way[: way.index(name) + 1], self)
+
+    @classmethod
+    def _way(cls) -> list[str]:
+        return (cls.patient_path or cls.trial_path).split("__")
+
 
 def _value(row: models.Model, path: str):
     return reduce(getattr, path.split("__"), row)
+
+
+def _next(row: models.Model | None, name: str):
+    return None if row is None else getattr(row, name)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from trials.models import (
     CriterionResult,
     EligibilityAssessment,
     EligibilityCriterion,
     Evidence,
+    Patient,
     ScheduledScan,
+    Signature,
 )
 from trials.selectors.assessments import with_results
 
@@ -21,6 +23,18 @@ def results_of(assessment: EligibilityAssessment) -> QuerySet[CriterionResult]:
     evidence = Evidence.objects.select_related("recorded_by")
     return assessment.results.select_related("criterion").prefetch_related(
         Prefetch("evidence", evidence)
+    )
+
+
+def runs_of(patient: Patient) -> QuerySet[EligibilityAssessment]:
+    """Every assessment of a patient at any gate and scan, the newest first, with who signed it."""
+    signatures = Signature.objects.filter(
+        subject_table=EligibilityAssessment._meta.db_table, subject_pk=OuterRef("pk")
+    )
+    return (
+        patient.assessments.select_related("version", "assessed_by", "scheduled_scan__planned_scan")
+        .annotate(signed_by=Subquery(signatures.values("signer_name")[:1]))
+        .order_by("-assessed_at", "-pk")
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import CharField, Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Cast
 
 from trials import site_readiness
-from trials.models import Delegation, Patient, Site
+from trials.models import AuditEvent, Delegation, Patient, Site
 from trials.models.today import Today
 from trials.services import sites
 
@@ -58,9 +59,16 @@ def checklist(site: Site) -> list[Check]:
 
 
 def delegation_log(site: Site) -> QuerySet[Delegation]:
-    """Every duty given at a site, those in force first."""
-    return site.delegations.select_related("user", "signature").order_by(
-        "user__last_name", "user__pk", "duty", "-starts_on"
+    """Every duty given at a site, by person, with the reason the trail gives for its end."""
+    ends = AuditEvent.objects.filter(
+        action="duty.ended",
+        table=Delegation._meta.db_table,
+        row=Cast(OuterRef("pk"), CharField()),
+    ).order_by("-pk")
+    return (
+        site.delegations.select_related("user", "signature")
+        .annotate(ended_because=Subquery(ends.values("reason")[:1]))
+        .order_by("user__last_name", "user__pk", "duty", "-starts_on")
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 from django.apps import apps
 from django.db import models
 from django.urls import reverse
@@ -43,19 +41,12 @@ def address(row: models.Model) -> str:
     table = row._meta.db_table
     if table in PAGES:
         return reverse(PAGES[table], args=[row.pk])
-    scan = _along(row, "scheduled_scan")
+    scan = row.along("scheduled_scan")
     if scan is not None:
         return reverse("scan", args=[scan.pk])
-    patient = _along(row, "patient")
+    patient = row.along("patient")
     anchor = f"#evidence-{row.pk}" if isinstance(row, Evidence) else ""
     return reverse("patient", args=[patient.pk]) + anchor
-
-
-def _along(row: models.Model, name: str) -> models.Model | None:
-    path = row.trial_path.split("__")
-    if name in path:
-        return reduce(getattr, path[: path.index(name) + 1], row)
-    return getattr(row, name, None)
 
 
 def keys_of_scan(scan: ScheduledScan) -> dict[str, list[int]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 from django.apps import apps
 from django.db import models
 
@@ -17,13 +15,8 @@ def reference(row: models.Model) -> dict:
 
 
 def patient_of(row: ScopedModel) -> Patient | None:
-    """The patient a row is about, by the way to its trial; None for rows of the trial as such."""
-    if isinstance(row, Patient):
-        return row
-    path = row.trial_path.split("__")
-    if "patient" not in path:
-        return getattr(row, "patient", None)
-    return reduce(getattr, path[: path.index("patient") + 1], row)
+    """The patient a row is about; None for rows of the trial as such."""
+    return row if isinstance(row, Patient) else row.along("patient")
 
 
 def rows_of(table: str) -> ScopedQuerySet:
@@ -39,7 +32,7 @@ def rows_of(table: str) -> ScopedQuerySet:
 def _belongs_to_patients(model: type[models.Model]) -> bool:
     if not issubclass(model, ScopedModel):
         return False
-    return model is Patient or "patient" in model.trial_path.split("__")
+    return model is Patient or model.is_of_patients()
 
 
 def found(table: str, pk: int) -> models.Model | None:

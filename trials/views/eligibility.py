@@ -135,19 +135,20 @@ def assessment_replay(request: HttpRequest, pk: int) -> HttpResponse:
 def assessment(request: HttpRequest, pk: int) -> HttpResponse:
     """One assessment: the verdict, and for each criterion word, reason, evidence, workings."""
     row = permissions.fetched(ASSESSMENTS, request.user, "eligibility.view", pk=pk)
-    runs = row.patient.assessments.filter(gate=row.gate, scheduled_scan=row.scheduled_scan)
-    runs = list(runs.select_related("version", "assessed_by"))
+    runs = list(selectors.runs_of(row.patient))
+    judged = (row.gate, row.scheduled_scan_id)
+    newest = next(one for one in runs if (one.gate, one.scheduled_scan_id) == judged)
     changes = verdicts.changed_since(row)
     context = {
         "assessment": row,
         "patient": row.patient,
         "results": selectors.results_of(row),
-        "newest": runs[0],
+        "newest": newest,
         "runs": runs,
         "changes": changes,
-        "stands": row == runs[0] and not changes,
+        "stands": row == newest and not changes,
         "signature": signatures.of(row),
-        "signature_stands": row == runs[0] and verdicts.signature_in_force(row) is not None,
+        "signature_stands": row == newest and verdicts.signature_in_force(row) is not None,
         "may": rights(
             request.user,
             row.scope(),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from trials import permissions
@@ -181,6 +182,18 @@ def delegation_new(request: HttpRequest, pk: int) -> HttpResponse:
         submit="Sign and delegate",
         intro="I delegate this duty and answer for it.",
     )
+
+
+@require_safe
+def delegation_log(request: HttpRequest, pk: int) -> HttpResponse:
+    """The delegation log of a site on paper: who held which duty, from when to when, signed."""
+    row = _site(request, pk, "site.view")
+    context = {
+        "site": row,
+        "delegations": selectors.delegation_log(row),
+        "now": timezone.now(),
+    }
+    return render(request, "trials/delegation_log.html", context)
 
 
 @form_methods
