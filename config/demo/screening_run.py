@@ -29,6 +29,7 @@ from trials.services import (
     sites,
     verdicts,
     verification,
+    visits,
     withdrawals,
 )
 from trials.services.errors import Refused
@@ -69,6 +70,7 @@ class _Course:
         if course == "consent only":
             return
         self._collect(patient, self.person.facts)
+        self._came(patient)
         made = self._assessed(patient)
         if course in SIGNED:
             self._sign(made)
@@ -119,6 +121,18 @@ class _Course:
                 source=SOURCES.get(variable, "investigator's note"),
                 by=self.coordinator,
             )
+
+    def _came(self, patient: Patient) -> None:
+        """The screening visit took place when consent was given; at one site it is still to do."""
+        if self.site.code == "102":
+            return
+        visits.record(
+            patient,
+            visit=self.site.version_in_force.planned_visits.get(identifier="SCREEN"),
+            took_place_at=patient.consents.get().signed_at,
+            performed_by=str(self.leader),
+            by=self.coordinator,
+        )
 
     def _assessed(self, patient: Patient) -> EligibilityAssessment:
         return assessments.assess(patient, gate="enrolment", by=self.coordinator)

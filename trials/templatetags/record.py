@@ -14,8 +14,9 @@ from django.utils.safestring import SafeString
 
 from trials import variables
 from trials.expression_words import expression_words
-from trials.models import Evidence
+from trials.models import Evidence, Patient
 from trials.selectors.evidence import label_of
+from trials.visit_picture import Picture, Row
 
 register = template.Library()
 
@@ -104,3 +105,44 @@ def _lines(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield from _lines(one, (*path, str(number)))
     elif value not in (None, "", []):
         yield " › ".join(path), compact(value)
+
+
+# The picture of the visits: where its time axis begins and how long it is, and what a row takes.
+AXIS, LENGTH, HEAD, LINE = 250, 710, 30, 44
+
+
+@register.inclusion_tag("trials/_visit_picture.html")
+def visit_picture(patient: Patient, found: Picture) -> dict[str, Any]:
+    """A patient's visits drawn on one line of time; the table beside it says the same."""
+    foot = HEAD + LINE * len(found.rows)
+    return {
+        "patient": patient,
+        "rows": [_drawn(row, HEAD + LINE * n) for n, row in enumerate(found.rows)],
+        "dates": [(_along(at), day) for at, day in found.dates],
+        "now": _along(found.now),
+        "foot": foot,
+        "below": foot + 16,
+        "height": foot + 24,
+    }
+
+
+def _drawn(row: Row, top: int) -> dict[str, Any]:
+    """One row in the units of the drawing."""
+    return {
+        "dated": row.dated,
+        "bar": row.bar,
+        "x": row.bar and _along(row.bar.start),
+        "width": row.bar and f"{row.bar.width * LENGTH / 100:.1f}",
+        "target": _along(row.target),
+        "at": _along(row.at),
+        "y": top + 16,
+        "under": top + 32,
+        "top": top + 12,
+        "middle": top + 20,
+        "bottom": top + 28,
+    }
+
+
+def _along(at: float | None) -> str | None:
+    # A string: a number would be written with the comma of some languages.
+    return None if at is None else f"{AXIS + at * LENGTH / 100:.1f}"

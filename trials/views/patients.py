@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from trials import patient_way, permissions
+from trials import patient_way, permissions, visit_picture
 from trials.forms import ConsentForm, EndScreeningForm, PatientForm, ReasonForm, WithdrawForm
 from trials.models import Consent, Patient, Query, Site, Trial
 from trials.selectors import eligibility, evidence, schedule
@@ -101,7 +104,7 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         "is_open": row.state in {Patient.State.SCREENING, Patient.State.ENROLLED},
         "has_unscheduled": bool(standing.unscheduled),
         "submission": fresh_submission(),
-        "visits": schedule.visits_of(row),
+        **_visits(row),
         "zone": row.site.time_zone,
         "consent_standing": consents.standing(row),
         "failure": getattr(row, "screen_failure", None),
@@ -111,6 +114,14 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         **_recorded(row, may),
     }
     return render(request, "trials/patient.html", context)
+
+
+def _visits(row: Patient) -> dict:
+    shown = schedule.visits_of(row)
+    drawn = visit_picture.picture(
+        [one.dated for one in shown], now=timezone.now(), zone=ZoneInfo(row.site.time_zone)
+    )
+    return {"visits": shown, "visits_drawn": drawn}
 
 
 @form_methods
