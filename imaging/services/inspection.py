@@ -16,11 +16,19 @@ from imaging.services.ledger import about, load, move, nothing_to_do, say
 from imaging.services.parser import Inspection, Parser
 from trials import permissions
 from trials.models import Patient, Trial, User
-from trials.services import audit, jobs
+from trials.services import audit, jobs, queries
 from trials.services.errors import Refused
 
 State = Transmittal.State
 FileState = ReceivedFile.State
+# Where images may be of somebody else nobody lets them through, whatever the reason.
+NEVER_RELEASED = {
+    "several-patients",
+    "patient-known-otherwise",
+    "image-known-otherwise",
+    "image-twice",
+}
+OF_WHOM = "images-of-whom"
 
 
 def inspect(claim: jobs.Claim) -> None:
@@ -76,6 +84,12 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
         if locked.state != State.QUARANTINED:
             raise Refused("not-quarantined", f"This transmittal is {locked.get_state_display()}.")
         waiting = locked.files.filter(state=FileState.QUARANTINED)
+        if release and locked.code in NEVER_RELEASED:
+            raise Refused(
+                "not-releasable",
+                "These images may be of another person, and no reason lets them through. Refuse "
+                "them; the site then sends the images of this patient alone.",
+            )
         if release:
             waiting.update(state=FileState.ACCEPTED)
             move(locked, State.INSPECTED)
@@ -125,12 +139,19 @@ def _judge(
     accepted = [file for file in files if file.state == FileState.ACCEPTED]
     held = [file for file in files if file.state == FileState.QUARANTINED]
     doubt = _doubt(transmittal, accepted + held, found)
+    if doubt and doubt[0] in NEVER_RELEASED:
+        queries.raise_by_rule(transmittal.scheduled_scan, rule=OF_WHOM, text=doubt[1])
     if doubt or held:
         code, message = doubt or (held[0].code, held[0].message)
         for file in accepted:
             file.state, file.code, file.message = FileState.QUARANTINED, code, message
         move(transmittal, State.QUARANTINED, code=code, message=message)
     elif accepted:
+        queries.settle_by_rule(
+            transmittal.scheduled_scan,
+            rule=OF_WHOM,
+            text="Images came that are of one patient, known for no other.",
+        )
         move(transmittal, State.INSPECTED)
         jobs.enqueue("imaging.release", actor=actor, transmittal=transmittal.pk)
     else:
@@ -147,6 +168,11 @@ def _doubt(
         return "several-patients", (
             "The files carry more than one patient ID. Check that each image belongs to "
             "this patient, and send them again without the others."
+        )
+    if _known_for_another(transmittal, {file.source_patient for file in files}):
+        return "patient-known-otherwise", (
+            "The patient ID in the images is that of images of another patient of this trial. "
+            "Check whose images these are, and send those of this patient."
         )
     if len({file.source_study for file in files}) > 1:
         return "several-studies", (
@@ -167,6 +193,34 @@ def _doubt(
             "images are of this patient."
         )
     return None
+
+
+def _known_for_another(transmittal: Transmittal, patients_named: set[str]) -> bool:
+    """Whether images of somebody else were released under one of these patient IDs.
+
+    Who is screened again is the same person under another number.
+    """
+    patient = transmittal.scheduled_scan.patient
+    return (
+        ReceivedFile.objects.filter(
+            source_patient__in=patients_named - {""},
+            state=FileState.RELEASED,
+            transmittal__site__trial=patient.trial_id,
+        )
+        .exclude(transmittal__scheduled_scan__patient__in=_attempts(patient))
+        .exists()
+    )
+
+
+def _attempts(patient: Patient) -> set[int]:
+    """The patient under every number the person was screened by."""
+    found, earlier, later = {patient.pk}, patient.rescreening_of, patient
+    while earlier:
+        found.add(earlier.pk)
+        earlier = earlier.rescreening_of
+    while later := Patient.objects.filter(rescreening_of=later).first():
+        found.add(later.pk)
+    return found
 
 
 def _belongs_elsewhere(transmittal: Transmittal, instances: Iterable[str]) -> bool:

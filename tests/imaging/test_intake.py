@@ -16,7 +16,7 @@ from imaging.models import Instance, Quantification, ReceivedFile, Series, Trans
 from imaging.parser_child import encoded
 from imaging.services import inspection, receiving
 from tests import factories
-from trials.models import Job, Patient
+from trials.models import Job, Patient, Query
 from trials.roles import Role
 from trials.services import jobs
 from trials.services.errors import Refused
@@ -128,6 +128,31 @@ def test_slices_of_two_patients_are_held(scan, coordinator, dataset):
     files = [a_slice(dataset, 1), a_slice(dataset, 2, PatientID="MRN-0816")]
     transmittal = sent(scan, files, coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "several-patients")
+    assert Query.objects.get(rule=inspection.OF_WHOM).state == Query.State.OPEN
+    manager = factories.make_user(Role.DATA_MANAGER, trial=scan.patient.trial)
+    with pytest.raises(Refused) as refusal:
+        inspection.decide(transmittal, release=True, reason="looks right", by=manager)
+    assert refusal.value.code == "not-releasable"
+    sent(scan, [a_slice(dataset, 1)], coordinator)
+    assert Query.objects.get(rule=inspection.OF_WHOM).state == Query.State.CLOSED
+
+
+@pytest.mark.requirement("R78")
+def test_images_under_the_id_of_another_patient_are_held(site, scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, 1)], coordinator)
+    other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    swapped = sent(other, [a_slice(dataset, 2)], coordinator)
+    assert (swapped.state, swapped.code) == (State.QUARANTINED, "patient-known-otherwise")
+    assert Query.objects.get(rule=inspection.OF_WHOM).patient == other.patient
+
+
+def test_who_is_screened_again_keeps_the_id_of_the_hospital(site, scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, 1)], coordinator)
+    again = factories.make_enrolled(site, by=coordinator)
+    with factories.framed():
+        Patient.objects.filter(pk=again.pk).update(rescreening_of=scan.patient)
+    later = factories.make_scan(again, by=coordinator)
+    assert sent(later, [a_slice(dataset, 2)], coordinator).state == State.ASSEMBLED
 
 
 def test_slices_that_come_later_join_their_series_and_it_is_measured_again(
@@ -156,12 +181,18 @@ def test_slices_that_break_the_series_take_its_number_back(scan, coordinator, da
     assert not run.is_current
 
 
-def test_images_let_through_twice_over_go_back_to_the_person(site, scan, coordinator, dataset):
+def test_two_images_under_one_uid_are_let_through_by_nobody(site, scan, coordinator, dataset):
     one, other = a_slice(dataset, 1), a_slice(dataset, 1, SeriesDescription="again")
     transmittal = sent(scan, [one, other], coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "image-known-otherwise")
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
-    inspection.decide(transmittal, release=True, reason="Both are of this scan.", by=manager)
+    with pytest.raises(Refused) as refusal:
+        inspection.decide(transmittal, release=True, reason="Both are of this scan.", by=manager)
+    assert refusal.value.code == "not-releasable"
+    # Release looks once more: what was let through meanwhile may be the same image.
+    with factories.framed():
+        Transmittal.objects.filter(pk=transmittal.pk).update(code="burned-in-annotation")
+    inspection.decide(transmittal, release=True, reason="Nothing is drawn.", by=manager)
     held = worked(transmittal)
     assert (held.state, held.code) == (State.QUARANTINED, "image-twice")
     assert not Instance.objects.filter(series__transmittal=transmittal).exists()
