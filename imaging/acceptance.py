@@ -20,18 +20,23 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.uid import (
     CTImageStorage,
+    EnhancedPETImageStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    LegacyConvertedEnhancedPETImageStorage,
     PositronEmissionTomographyImageStorage,
     RLELossless,
 )
+
+from imaging.image_types import is_picture
 
 ACCEPTED, QUARANTINED, REJECTED = "accepted", "quarantined", "rejected"
 
 MODALITIES: Mapping[str, str] = MappingProxyType(
     {PositronEmissionTomographyImageStorage: "PT", CTImageStorage: "CT"}
 )
+ENHANCED_PET = frozenset({EnhancedPETImageStorage, LegacyConvertedEnhancedPETImageStorage})
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 READABLE = NATIVE | {RLELossless}
 LARGEST_MATRIX = 4096
@@ -259,7 +264,21 @@ def _has_wrong_length(facts: Facts) -> bool:
     return facts.pixel_bytes != expected + expected % 2
 
 
+def _is_a_picture(facts: Facts) -> bool:
+    """PET and CT slices are PRIMARY; DERIVED alone a processed series carries too."""
+    return (
+        facts.is_converted or "SECONDARY" in facts.image_type[1:2] or is_picture(facts.image_type)
+    )
+
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        REJECTED,
+        "enhanced-pet-unsupported",
+        "This is an Enhanced PET image, all slices in one file, which is not read yet. Export "
+        "the series as one file per slice (PET Image Storage).",
+        lambda f: f.sop_class_uid in ENHANCED_PET,
+    ),
     Rule(
         REJECTED,
         "too-many-elements",
@@ -350,6 +369,6 @@ RULES: tuple[Rule, ...] = (
         "Image Type (0008,0008) says that the picture was made from other images, or it was "
         "converted; such pictures may carry text. A person must look; better send the "
         "original slices.",
-        lambda f: f.is_converted or {"DERIVED", "SECONDARY"} <= set(f.image_type),
+        _is_a_picture,
     ),
 )

@@ -6,12 +6,12 @@ never replaced by something likely.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType
 
 from imaging.headers import PetHeader, Radiopharmaceutical
+from imaging.image_types import is_picture
 from imaging.suv_terms import Policy, SuvRefused
 from trials.decay import HALF_LIFE
 
@@ -125,17 +125,8 @@ def _require_primary(header: PetHeader) -> None:
         )
 
 
-# What Image Type says of pictures that were made from slices. Vendors write "CSA MPR THICK",
-# "MIN_IP", "VOLUME RENDERED", "FUSION IMAGE"; the terms of (0008,9207) are among them.
-_PICTURE = re.compile(
-    r"\b(CSA M\w*|CSA 3D|(CURVED )?MPR\w*|M(AX|IN)? ?IP\w*|(MAXIMUM|MINIMUM) (INTENSITY|IP)"
-    r"|PROJECTION|FUS(ED|ION)|REFORMAT(TED)?|(VOLUME|SURFACE) REND\w*|VRT?|SSD|SCREEN ?SAVE)\b"
-)
-
-
 def _is_projection(header: PetHeader) -> bool:
-    kinds = (re.sub(r"[_-]+", " ", kind.upper()) for kind in header.image_type)
-    return any(map(_PICTURE.search, kinds)) or "REPROJECTION" in {
+    return is_picture(header.image_type) or "REPROJECTION" in {
         part.upper() for part in header.series_type
     }
 

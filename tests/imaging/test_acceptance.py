@@ -59,7 +59,7 @@ def test_native_and_run_length_encodings_pass(syntax):
 
 REJECTED = [
     ("sop-class-unsupported", "SOPClassUID", SecondaryCaptureImageStorage),
-    ("sop-class-unsupported", "SOPClassUID", EnhancedPETImageStorage),
+    ("enhanced-pet-unsupported", "SOPClassUID", EnhancedPETImageStorage),
     ("sop-class-unsupported", "SOPClassUID", EncapsulatedPDFStorage),
     ("modality-contradicts", "Modality", "CT"),
     ("uid-invalid", "SOPInstanceUID", "../../etc/passwd"),
@@ -123,6 +123,9 @@ def test_odd_number_of_pixel_bytes_is_padded_by_one(image):
         ("burned-in-annotation", "BurnedInAnnotation", "YES"),
         ("burned-in-annotation", "BurnedInAnnotation", "perhaps"),
         ("derived-image", "ImageType", ["DERIVED", "SECONDARY", "MPR"]),
+        ("derived-image", "ImageType", ["ORIGINAL", "SECONDARY", "AXIAL"]),
+        ("derived-image", "ImageType", ["ORIGINAL", "PRIMARY", "SCREEN SAVE"]),
+        ("derived-image", "ImageType", ["DERIVED", "PRIMARY", "AXIAL", "MPR"]),
         ("derived-image", "ConversionType", "WSD"),
     ],
 )
