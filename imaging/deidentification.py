@@ -21,7 +21,7 @@ import hashlib
 import hmac
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -36,6 +36,13 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
 from imaging.headers import nuclide_from_text
+from imaging.identifiers import (
+    VENDORS,
+    Identifiers,
+    identifiers_of,
+    is_named_in,
+    words_of,
+)
 
 # Names the keep-list below in every report; raise it with every change of the list.
 TABLE = "TrialTrace keep-list 1"
@@ -77,7 +84,7 @@ class _Context:
     """What a rule may need besides the value."""
 
     policy: DeidentificationPolicy
-    identifying_words: frozenset[str]
+    known: Identifiers
 
 
 # A rule turns the parts of a value, as text, into those to be written; none: it is removed.
@@ -167,8 +174,7 @@ def deidentify(ds: Dataset, policy: DeidentificationPolicy) -> Deidentified:
         Native Explicit VR Little Endian, with new file meta information.
     """
     report = _Report()
-    words = set[str]().union(*map(_words, _identifiers(ds, _IDENTIFIERS)))
-    context = _Context(policy, frozenset(words))
+    context = _Context(policy, identifiers_of(ds))
     result = _kept(ds, IMAGE, context, report, path="")
     _keep_private(ds, result, context, report)
     _keep_pixels(ds, result, report)
@@ -176,21 +182,6 @@ def deidentify(ds: Dataset, policy: DeidentificationPolicy) -> Deidentified:
     result.file_meta = FileMetaDataset()
     result.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return Deidentified(result, report.to_json())
-
-
-def residue(written: bytes, ds: Dataset, policy: DeidentificationPolicy) -> bool:
-    """Whether an identifier of the original `ds` stands in the header as `written`.
-
-    An independent look at the bytes, which knows nothing of the keep-list. It looks for whole
-    values of six characters or more: shorter ones, and parts of longer numbers, are found by
-    chance.
-    """
-    ours = {policy.subject, policy.trial, policy.site}
-    return any(
-        re.search(rb"(?<![0-9.])" + re.escape(value.encode()) + rb"(?![0-9.])", written, re.I)
-        for value in _identifiers(ds, _IDENTIFIERS | _UIDS)
-        if len(value) >= 6 and value not in ours and not _is_a_vendor(value)
-    )
 
 
 # What is kept.
@@ -236,12 +227,13 @@ def _word(parts: Parts, _: _Context) -> Parts:
 
 
 def _device(parts: Parts, context: _Context) -> Parts:
-    """What a machine writes of itself, unless it has a word of the patient's identity."""
+    """What a machine writes of itself, unless it has a word of anybody's identity."""
     return [
         part
         for part in parts
         if re.fullmatch(r"[ -~]{1,64}", part)
-        and not (_words(part) - _VENDORS) & context.identifying_words
+        and not (words_of(part) - VENDORS) & context.known.words
+        and not is_named_in(part, context.known)
     ]
 
 
@@ -278,9 +270,6 @@ def _listed(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_VENDORS = _listed(
-    "medical systems healthcare siemens healthineers philips canon toshiba united imaging mediso"
-)
 _WORDS = {"WHOLE BODY", "CSA MIP", "CSA MPR", "CYLINDRICAL RING"} | _listed(
     # Image Type, Series Type, Counts Source.
     "ORIGINAL DERIVED PRIMARY SECONDARY AXIAL LOCALIZER OTHER MIP MPR CSAMANIPULATED "
@@ -371,13 +360,6 @@ PRIVATE: Mapping[tuple[int, str], Mapping[int, tuple[str, Rule]]] = MappingProxy
 )
 # Present and empty, because the standard wants them present.
 _EMPTIED = _listed("PatientBirthDate ReferringPhysicianName StudyID AccessionNumber")
-_IDENTIFIERS = _listed(
-    "PatientName OtherPatientNames PatientBirthName PatientMotherBirthName ResponsiblePerson "
-    "ReferringPhysicianName PerformingPhysicianName OperatorsName PhysiciansOfRecord "
-    "NameOfPhysiciansReadingStudy RequestingPhysician PatientID OtherPatientIDs "
-    "AccessionNumber InstitutionName PatientAddress"
-)
-_UIDS = _listed("SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID")
 _BINARY: Mapping[str, Callable[[str], int | float]] = MappingProxyType(
     {"US": int, "SS": int, "UL": int, "SL": int, "FL": float, "FD": float}
 )
@@ -545,19 +527,3 @@ def _name(tag: BaseTag) -> str:
     if tag.is_private and tag.element > 0xFF:
         return f"({tag.group:04x},xx{tag.element & 0xFF:02x})"
     return keyword_for_tag(tag) or f"({tag.group:04x},{tag.element:04x})"
-
-
-def _identifiers(ds: Dataset, keywords: frozenset[str]) -> Iterator[str]:
-    for keyword in keywords:
-        if keyword in ds:
-            yield from _parts(ds[keyword].value)
-
-
-def _is_a_vendor(text: str) -> bool:
-    """Whether a "name" is that of the machine's maker, as phantoms have it."""
-    words = _words(text)
-    return bool(words) and words <= _VENDORS
-
-
-def _words(text: str) -> set[str]:
-    return {word for word in re.split(r"[\W_]+", text.casefold()) if len(word) >= 3}

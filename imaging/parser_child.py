@@ -32,9 +32,9 @@ from imaging.acceptance import Verdict
 from imaging.deidentification import (
     DeidentificationPolicy,
     deidentify,
-    residue,
 )
 from imaging.headers import pet_header, slice_header
+from imaging.identifiers import identifiers_of, residue
 
 FRAME = struct.Struct(">II")
 PREAMBLE = 128
@@ -139,7 +139,9 @@ def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, Jso
     """
     result = deidentify(image, policy)
     written = encoded(result.dataset)
-    if residue(written[: -len(result.dataset.PixelData)], image, policy):
+    pixels = result.dataset.PixelData
+    ours = frozenset({policy.subject, policy.trial, policy.site})
+    if residue(written[: -len(pixels)], pixels, identifiers_of(image), ours=ours):
         raise RefusedError(acceptance.NOT_DEIDENTIFIABLE)
     again = dcmread(io.BytesIO(written), stop_before_pixels=True)
     header = pet_header(again) if again.Modality == "PT" else slice_header(again)

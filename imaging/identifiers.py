@@ -1,0 +1,216 @@
+"""What of an original names its patient, and whether any of it stands in what was written.
+
+The second look after de-identification. It knows nothing of the keep-list: it takes every
+value of the original that may name somebody, at every level, and looks for it in the bytes,
+as text of four encodings and in base64. The mistake to fear on the other side is a value found
+by chance, which would stop an image nobody could name: hence the lengths below.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.uid import UID_dictionary
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Who and whose, by keyword; everything that a person's or a site's papers say as well.
+PERSONS = _listed(
+    "PatientName OtherPatientNames PatientBirthName PatientMotherBirthName ResponsiblePerson "
+    "ReferringPhysicianName PerformingPhysicianName OperatorsName PhysiciansOfRecord "
+    "NameOfPhysiciansReadingStudy RequestingPhysician ScheduledPerformingPhysicianName "
+    "ConsultingPhysicianName ContentCreatorName PersonName OrderEnteredBy"
+)
+NUMBERS = _listed(
+    "PatientID OtherPatientIDs AccessionNumber StudyID MedicalRecordLocator AdmissionID "
+    "ServiceEpisodeID InsurancePlanIdentification MilitaryRank PatientTelephoneNumbers "
+    "DeviceSerialNumber RequestedProcedureID ScheduledProcedureStepID "
+    "PerformedProcedureStepID FillerOrderNumberImagingServiceRequest "
+    "PlacerOrderNumberImagingServiceRequest GantryID PlateID DetectorID"
+)
+PLACES = _listed(
+    "PatientAddress InstitutionName InstitutionAddress InstitutionalDepartmentName StationName "
+    "IssuerOfPatientID CurrentPatientLocation PatientInstitutionResidence "
+    "CountryOfResidence RegionOfResidence"
+)
+TEXTS = _listed(
+    "StudyDescription SeriesDescription PatientComments ImageComments StudyComments "
+    "AdditionalPatientHistory RequestedProcedureDescription ScheduledProcedureStepDescription "
+    "PerformedProcedureStepDescription ReasonForStudy RequestedProcedureComments "
+    "AcquisitionComments Occupation"
+)
+BIRTH = "PatientBirthDate"
+DEEPEST = 8
+# Shorter values are found by chance, and so are those of a few letters that repeat.
+SHORTEST, SHORTEST_IN_PIXELS, FEWEST_LETTERS = 6, 8, 4
+# A "name" of the machine's maker, as phantoms have it, names nobody; nor does a description in
+# the words that every scanner writes of itself.
+VENDORS = _listed(
+    "medical systems healthcare siemens healthineers philips canon toshiba united imaging mediso"
+)
+_SCANS = VENDORS | _listed(
+    "pet wholebody whole body scan discovery biograph gemini ingenuity vereos signa celesteion "
+    "cartesion advance allegro guardian"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """Values of an original that may name somebody: whole ones, and the words of names.
+
+    `values` are as they were written, `words` the parts of persons' names, `uids` its own UIDs.
+    """
+
+    values: frozenset[str]
+    words: frozenset[str]
+    uids: frozenset[str]
+
+
+def identifiers_of(ds: Dataset) -> Identifiers:
+    """Everything in `ds`, at every level, that may name its patient or those around it."""
+    values, persons, uids = set[str](), set[str](), set[str]()
+    for keyword, texts in _texts(ds, DEEPEST):
+        if keyword in PERSONS:
+            persons.update(texts)
+        elif keyword in TEXTS:
+            # "3D-RAMLA" is the name of a reconstruction too; what people type has more words.
+            values.update(text for text in texts if len(words_of(text) - _SCANS) > 1)
+        elif keyword == BIRTH:
+            values.update(form for text in texts for form in _forms_of_date(text))
+        elif keyword in NUMBERS or keyword in PLACES:
+            values.update(text for text in texts if not _is_of_scanners(text))
+        else:
+            uids.update(text for text in texts if text not in UID_dictionary)
+    persons = {name for name in persons if not is_a_vendor(name)}
+    parts = {part for name in persons for part in re.split(r"[\^=]", name) if part}
+    named = parts | {name.replace("^", " ").strip() for name in persons} | persons
+    return Identifiers(
+        values=frozenset(values | {name for name in named if not is_a_vendor(name)}),
+        words=frozenset(set[str]().union(*map(words_of, persons))),
+        uids=frozenset(uids),
+    )
+
+
+def is_named_in(text: str, known: Identifiers) -> bool:
+    """Whether a text that a machine wrote holds a value that names somebody."""
+    plain = text.casefold()
+    return any(len(value) >= FEWEST_LETTERS and value.casefold() in plain for value in known.values)
+
+
+def residue(
+    header: bytes, pixels: bytes, known: Identifiers, *, ours: frozenset[str] = frozenset()
+) -> bool:
+    """Whether anything of `known` stands in a file as written.
+
+    Parameters
+    ----------
+    header, pixels : bytes
+        The file up to its pixel values, and these.
+    known : Identifiers
+        Of the original.
+    ours : frozenset of str
+        What was written on purpose: trial, site and subject.
+    """
+    sought = {v for v in known.values | known.uids if len(v) >= SHORTEST} - ours
+    plain = header.lower()
+    if any(_stands(plain, form) for value in sought for form in _encoded(value)):
+        return True
+    if any(form in header for value in sought for form in _in_base64(value)):
+        return True
+    below = pixels.lower()
+    return any(
+        form in below
+        for value in sought
+        if len(value) >= SHORTEST_IN_PIXELS and len(set(value)) >= FEWEST_LETTERS
+        for form in _encoded(value)
+    )
+
+
+def words_of(text: str) -> set[str]:
+    return {word for word in re.split(r"[\W_]+", text.casefold()) if len(word) >= 3}
+
+
+def is_a_vendor(text: str) -> bool:
+    words = words_of(text)
+    return bool(words) and words <= VENDORS
+
+
+def _is_of_scanners(text: str) -> bool:
+    """Whether a place or number has only words of scanners: a room is often called PET/CT."""
+    words = words_of(text)
+    return bool(words) and words <= _SCANS
+
+
+def _texts(ds: Dataset, depth: int) -> Iterator[tuple[str, list[str]]]:
+    """Keyword and texts of every element that may name somebody, or that is a UID."""
+    # To iterate over the data set itself would convert every value, hostile ones too.
+    for tag in list(ds.keys()):
+        keyword = keyword_for_tag(tag)
+        if not keyword:
+            continue
+        kind = dictionary_VR(tag)
+        if kind == "SQ" and depth:
+            for item in ds[tag].value or ():
+                yield from _texts(item, depth - 1)
+        elif kind == "UI" or keyword in _SOUGHT:
+            yield keyword, _parts(ds[tag].value)
+
+
+_SOUGHT = PERSONS | NUMBERS | PLACES | TEXTS | {BIRTH}
+
+
+def _parts(value: object) -> list[str]:
+    # A PersonName iterates over its letters.
+    many = value if isinstance(value, (list, MultiValue)) else [value]
+    texts = (str(part).strip(" \0\t\r\n") for part in many if part is not None)
+    return [text for text in texts if text]
+
+
+def _forms_of_date(text: str) -> Iterator[str]:
+    """A date of birth as people and machines write it."""
+    try:
+        day = date.fromisoformat(text.replace(".", ""))
+    except ValueError:
+        return
+    yield from (day.strftime(form) for form in ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"))
+    yield from (day.strftime(form) for form in ("%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d%b%Y"))
+
+
+def _encoded(value: str) -> set[bytes]:
+    """A value as bytes in small letters, in every encoding a machine may have written it in."""
+    small = value.lower()
+    return {
+        small.encode(),
+        small.encode("latin-1", "replace"),
+        small.encode("utf-16-le"),
+        small.encode("utf-16-be"),
+    }
+
+
+def _in_base64(value: str) -> Iterator[bytes]:
+    """What of a value's base64 is the same wherever it begins within three bytes."""
+    for before, whole in ((0, 0), (1, 2), (2, 3)):
+        text = value.encode()
+        end = (before + len(text)) * 8 // 6
+        yield base64.b64encode(bytes(before) + text)[whole:end]
+
+
+def _stands(data: bytes, form: bytes) -> bool:
+    """Whether `form` stands in `data`, and not as a part of a longer number."""
+    at = data.find(form)
+    while at >= 0:
+        around = data[at - 1 : at] + data[at + len(form) : at + len(form) + 1]
+        if not set(around) & set(b"0123456789."):
+            return True
+        at = data.find(form, at + 1)
+    return False
