@@ -10,13 +10,18 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
+LEFT_BEHIND_SECONDS = 24 * 3600
 
 
 class StorageError(Exception):
@@ -88,3 +93,37 @@ def _make_lasting(folder: Path) -> None:
 
 quarantine = Store("quarantine")
 archive = Store("archive")
+
+
+class SpoolUploadHandler(TemporaryFileUploadHandler):
+    """Keeps a large file of a request in the quarantine until it is received.
+
+    Django's default is the system's folder for temporary files: images with a patient's name
+    would lie outside the storage, and stay there when the server is killed.
+    """
+
+    def new_file(self, *args, **kwargs) -> None:
+        FileUploadHandler.new_file(self, *args, **kwargs)
+        folder = quarantine.folder / "spool"
+        # One by one: parents are made with the mode of everybody's folders.
+        for each in (folder.parent, folder):
+            each.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sweep(folder)
+        self.file = _Spooled(folder, self.file_name, self.content_type)
+
+
+class _Spooled(TemporaryUploadedFile):
+    """Django's, in a folder that is given."""
+
+    def __init__(self, folder: Path, name: str | None, content_type: str | None) -> None:
+        file = tempfile.NamedTemporaryFile(suffix=".upload", dir=folder)  # noqa: SIM115  kept open
+        UploadedFile.__init__(self, file, name, content_type, 0)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed server left behind: no request is at it any more."""
+    oldest = time.time() - LEFT_BEHIND_SECONDS
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -373,7 +373,34 @@ def test_files_arrive_in_parts_and_only_the_missing_ones_are_asked_for(client, u
     assert send(client, upload, b"one", b"two").json() == {"received": 2}
     wanted = [sha256(b"one"), sha256(b"three"), sha256(b"three"), sha256(b"two")]
     asked = client.post(f"{upload}missing/", {"sha256s": wanted})
-    assert asked.json() == {"missing": [sha256(b"three")]}
+    assert asked.json() == {"missing": [sha256(b"three")], "held": 2}
+
+
+@pytest.mark.parametrize(
+    ("state", "is_known"),
+    [("released", True), ("accepted", True), ("quarantined", True), ("rejected", False)],
+)
+def test_what_was_sent_for_a_scan_before_is_not_asked_for_again(
+    client, scan, upload, state, is_known
+):
+    send(client, upload, b"one")
+    with factories.framed():
+        row = scan.transmittals.get()
+        row.files.update(state=state)
+        scan.transmittals.update(state="released")
+    again = client.post(f"{API}/scans/{scan.pk}/transmittals/").json()["id"]
+    asked = client.post(
+        f"{API}/transmittals/{again}/missing/", {"sha256s": [sha256(b"one")]}
+    ).json()
+    assert asked == {"missing": [] if is_known else [sha256(b"one")], "held": 0}
+
+
+def test_what_was_sent_for_another_scan_is_asked_for(client, scan, upload, site, coordinator):
+    send(client, upload, b"one")
+    other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    path = client.post(f"{API}/scans/{other.pk}/transmittals/").json()["id"]
+    asked = client.post(f"{API}/transmittals/{path}/missing/", {"sha256s": [sha256(b"one")]})
+    assert asked.json()["missing"] == [sha256(b"one")]
 
 
 def test_an_upload_opened_twice_is_the_same(client, scan, upload):

@@ -135,6 +135,10 @@ STATIC_ROOT = VAR / "static"
 
 # One file of an upload is read into memory up to this; larger ones go through a temporary file.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "imaging.storage.SpoolUploadHandler",
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 # A batch of a folder upload holds this many files at most.
 DATA_UPLOAD_MAX_NUMBER_FILES = 200

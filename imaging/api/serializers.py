@@ -65,8 +65,9 @@ class Digests(serializers.Serializer):
 
 class Missing(serializers.Serializer):
     missing = serializers.ListField(
-        child=serializers.CharField(), help_text="Those the transmittal doesn't hold, in order."
+        child=serializers.CharField(), help_text="Those not known for the scan yet, in order."
     )
+    held = serializers.IntegerField(help_text="How many files the transmittal holds now.")
 
 
 class Files(serializers.Serializer):

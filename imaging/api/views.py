@@ -73,7 +73,7 @@ class MissingFiles(Endpoint):
         row = transmittal_for(request, "images.upload", pk)
         given = asked(request, serializers.Digests)
         missing = receiving.missing(row, sha256s=given["sha256s"], by=request.user)
-        return Response({"missing": missing})
+        return Response({"missing": missing, "held": row.files.count()})
 
 
 class Files(Endpoint):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from imaging import storage
@@ -24,6 +24,8 @@ MAXIMUM_FILES = 10_000
 MAXIMUM_FILE_BYTES = 64 * 2**20
 
 State = Transmittal.State
+# A file in one of these states is not asked for again; one that was refused may be.
+KNOWN = [ReceivedFile.State.RELEASED, *clearing.WAITING]
 
 
 def open_transmittal(scan: ScheduledScan, *, by: User) -> Transmittal:
@@ -41,9 +43,15 @@ def open_transmittal(scan: ScheduledScan, *, by: User) -> Transmittal:
 
 
 def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[str]:
-    """Which of these files the transmittal does not hold yet, in the order asked."""
+    """Which of these files have to be sent, in the order asked: not known for the same scan yet.
+
+    Files of other scans are not looked at: whether somebody else sent one is nobody's to ask.
+    """
     permissions.require(by, "images.upload", transmittal)
-    held = set(transmittal.files.values_list("sha256", flat=True))
+    own = Q(transmittal=transmittal)
+    before = Q(transmittal__scheduled_scan=transmittal.scheduled_scan_id, state__in=KNOWN)
+    found = ReceivedFile.objects.filter(own | before, sha256__in=sha256s)
+    held = set(found.values_list("sha256", flat=True))
     return [digest for digest in dict.fromkeys(sha256s) if digest not in held]
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import RequestFactory
 
-from imaging.storage import StorageError, Store
+from imaging.storage import SpoolUploadHandler, StorageError, Store
 
 
 @pytest.fixture
@@ -49,3 +53,31 @@ def test_an_interrupted_write_leaves_nothing(store):
     with pytest.raises(ConnectionResetError):
         store.write(broken())
     assert [path for path in store.folder.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.requirement("R69")
+def test_a_large_file_of_a_request_waits_inside_the_quarantine(settings, tmp_path):
+    settings.STORAGE = tmp_path
+    request = RequestFactory().post(
+        "/", {"files": SimpleUploadedFile("0.dcm", bytes(settings.FILE_UPLOAD_MAX_MEMORY_SIZE + 1))}
+    )
+    received = request.FILES["files"]
+    place = Path(received.temporary_file_path())
+    assert place.parent == tmp_path / "quarantine" / "spool"
+    for folder in (place.parent, place.parent.parent):
+        assert folder.stat().st_mode & 0o077 == 0
+    received.close()
+    assert not place.exists()
+
+
+def test_what_a_killed_server_left_is_swept_and_nothing_else(settings, tmp_path):
+    settings.STORAGE = tmp_path
+    spool = tmp_path / "quarantine" / "spool"
+    spool.mkdir(parents=True)
+    left, recent = spool / "left", spool / "recent"
+    for path in (left, recent):
+        path.write_bytes(b"PET")
+    os.utime(left, (0, 0))
+    SpoolUploadHandler().new_file("files", "0.dcm", "application/dicom", 3)
+    assert not left.exists()
+    assert recent.exists()

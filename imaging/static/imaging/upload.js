@@ -84,7 +84,11 @@ async function send(files) {
     say(`Checking file ${number} of ${files.length}`, (0.3 * number) / files.length);
   });
   const { id } = await call(`/scans/${form.dataset.scan}/transmittals/`);
-  const { missing } = await call(`/transmittals/${id}/missing/`, json({ sha256s: [...known.keys()] }));
+  const { missing, held } = await call(`/transmittals/${id}/missing/`, json({ sha256s: [...known.keys()] }));
+  if (!missing.length && !held) {
+    say(`All ${known.size} files of this folder arrived before: there is nothing to send.`, 1);
+    return;
+  }
   let sent = known.size - missing.length;
   await inParallel(batches(missing.map((key) => known.get(key))), PARALLEL, async (batch) => {
     const body = new FormData();
