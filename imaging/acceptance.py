@@ -29,6 +29,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from imaging.elements import DEEPEST, MOST_ELEMENTS, Excess
 from imaging.image_types import is_picture
 
 ACCEPTED, QUARANTINED, REJECTED = "accepted", "quarantined", "rejected"
@@ -40,8 +41,6 @@ ENHANCED_PET = frozenset({EnhancedPETImageStorage, LegacyConvertedEnhancedPETIma
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 READABLE = NATIVE | {RLELossless}
 LARGEST_MATRIX = 4096
-# Real whole-body PET slices of the talkative vendor have 300 to 400.
-MOST_ELEMENTS = 5000
 LONGEST_PATIENT_ID = 64
 _UID = re.compile(r"\d+(\.\d+)+")
 
@@ -84,7 +83,6 @@ class Facts:
     photometric_interpretation: str
     has_native_pixels: bool
     pixel_bytes: int | None
-    elements: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +148,25 @@ NOT_READABLE = rejected(
     "The file is cut off or damaged and could not be read to its end. Export it again from "
     "the scanner or archive.",
 )
+TOO_MUCH: Mapping[Excess, Verdict] = MappingProxyType(
+    {
+        Excess.ELEMENTS: rejected(
+            "too-many-elements",
+            f"The header has more than {MOST_ELEMENTS:,} elements and items, which no scanner "
+            "writes. Export the image again from the scanner or archive.",
+        ),
+        Excess.DEPTH: rejected(
+            "nested-too-deep",
+            f"The header has sequences nested more than {DEEPEST} deep, which no scanner writes. "
+            "Export the image again from the scanner or archive.",
+        ),
+        Excess.LENGTH: rejected(
+            "value-too-long",
+            "An attribute of the header is many times longer than DICOM allows or any scanner "
+            "writes. Export the image again from the scanner or archive.",
+        ),
+    }
+)
 NOT_DEIDENTIFIABLE = rejected(
     "not-deidentifiable",
     "The patient's name or ID stands in an attribute that describes the machine, so the image "
@@ -169,7 +186,6 @@ def facts_of(ds: Dataset) -> Facts:
         is_converted="ConversionType" in ds,
         has_native_pixels=ds.file_meta.TransferSyntaxUID in NATIVE,
         pixel_bytes=len(pixels) if isinstance(pixels, bytes) else None,
-        elements=len(ds),
         **whole,
         **text,
     )
@@ -278,13 +294,6 @@ RULES: tuple[Rule, ...] = (
         "This is an Enhanced PET image, all slices in one file, which is not read yet. Export "
         "the series as one file per slice (PET Image Storage).",
         lambda f: f.sop_class_uid in ENHANCED_PET,
-    ),
-    Rule(
-        REJECTED,
-        "too-many-elements",
-        f"The header has more than {MOST_ELEMENTS:,} elements, which no scanner writes. Export "
-        "the image again from the scanner or archive.",
-        lambda f: f.elements > MOST_ELEMENTS,
     ),
     Rule(
         REJECTED,

@@ -25,7 +25,12 @@ import numpy as np
 from pydicom import charset, dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
-from pydicom.uid import PositronEmissionTomographyImageStorage, RLELossless
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    PositronEmissionTomographyImageStorage,
+    RLELossless,
+)
 
 from imaging import acceptance, confinement
 from imaging.acceptance import Verdict
@@ -33,6 +38,7 @@ from imaging.deidentification import (
     DeidentificationPolicy,
     deidentify,
 )
+from imaging.elements import after_meta, excess
 from imaging.headers import pet_header, slice_header
 from imaging.identifiers import identifiers_of, residue
 
@@ -113,9 +119,18 @@ def parsed(data: bytes) -> Dataset:
     """The image, unless its first bytes say that it is none or is packed in a strange way."""
     if data[PREAMBLE : PREAMBLE + 4] != b"DICM":
         raise RefusedError(acceptance.NOT_DICOM)
-    refusal = acceptance.verdict_on_encoding(transfer_syntax(data))
+    syntax = transfer_syntax(data)
+    refusal = acceptance.verdict_on_encoding(syntax)
     if refusal:
         raise RefusedError(refusal)
+    beyond = excess(
+        data,
+        start=after_meta(data),
+        explicit=syntax != ImplicitVRLittleEndian,
+        order=">" if syntax == ExplicitVRBigEndian else "<",
+    )
+    if beyond:
+        raise RefusedError(acceptance.TOO_MUCH[beyond])
     return dcmread(io.BytesIO(data))
 
 

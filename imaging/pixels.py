@@ -17,18 +17,17 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from imaging.elements import (
+    DEEPEST,
+    ITEM,
+    ITEM_END,
+    PIXEL_DATA,
+    SEQUENCE_END,
+    UNDEFINED,
+    after_meta,
+    element,
+)
 from imaging.headers import SliceHeader
-
-PREAMBLE = 132
-PIXEL_DATA = 0x7FE0_0010
-ITEM, ITEM_END, SEQUENCE_END = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
-UNDEFINED = 0xFFFF_FFFF
-# VRs with two reserved bytes and a length of four (PS3.5 7.1.2).
-LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR"}) | {
-    b"UT",
-    b"UV",
-}
-DEEPEST = 16
 
 
 class PixelDataError(ValueError):
@@ -93,9 +92,9 @@ def _decoded(data: bytes) -> NDArray[np.integer]:
 
 def _pixel_data(data: bytes, *, explicit: bool) -> tuple[int, int]:
     """Offset and length of the value of Pixel Data."""
-    at = _after_meta(data)
+    at = after_meta(data)
     while at < len(data):
-        tag, length, at = _element(data, at, explicit=explicit)
+        tag, length, at = element(data, at, explicit=explicit)
         if tag == PIXEL_DATA:
             return at, length
         if length == UNDEFINED:
@@ -105,32 +104,12 @@ def _pixel_data(data: bytes, *, explicit: bool) -> tuple[int, int]:
     raise NoPixelData("there are no Pixel Data (7FE0,0010)")
 
 
-def _after_meta(data: bytes) -> int:
-    """Where the data set begins: group 2 is always explicit little endian."""
-    at = PREAMBLE
-    while data[at : at + 2] == b"\x02\x00":
-        _, length, start = _element(data, at, explicit=True)
-        at = start + length
-    return at
-
-
-def _element(data: bytes, at: int, *, explicit: bool) -> tuple[int, int, int]:
-    """Tag, length of the value, and where the value begins."""
-    group, element = struct.unpack_from("<HH", data, at)
-    tag = group << 16 | element
-    if not explicit or group == 0xFFFE:
-        return tag, struct.unpack_from("<I", data, at + 4)[0], at + 8
-    if data[at + 4 : at + 6] in LONG:
-        return tag, struct.unpack_from("<I", data, at + 8)[0], at + 12
-    return tag, struct.unpack_from("<H", data, at + 6)[0], at + 8
-
-
 def _after_sequence(data: bytes, at: int, *, explicit: bool, depth: int) -> int:
     """Where a sequence of undefined length ends."""
     if depth > DEEPEST:
         raise PixelDataError("sequences nested deeper than any image has")
     while True:
-        tag, length, at = _element(data, at, explicit=explicit)
+        tag, length, at = element(data, at, explicit=explicit)
         if tag == SEQUENCE_END:
             return at
         if tag != ITEM:
@@ -144,7 +123,7 @@ def _after_sequence(data: bytes, at: int, *, explicit: bool, depth: int) -> int:
 
 def _after_item(data: bytes, at: int, *, explicit: bool, depth: int) -> int:
     while True:
-        tag, length, at = _element(data, at, explicit=explicit)
+        tag, length, at = element(data, at, explicit=explicit)
         if tag == ITEM_END:
             return at
         at = (

@@ -1,0 +1,111 @@
+"""A file that asks too much of a parser is known by its tags and lengths alone."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from imaging.elements import DEEPEST, LONGEST_NAME, MOST_ELEMENTS, Excess, after_meta, excess
+from imaging.parser_child import encoded, inspect
+from tests.imaging.conftest import pet_dataset
+
+SYNTAXES = {
+    ExplicitVRLittleEndian: {"explicit": True},
+    ImplicitVRLittleEndian: {"explicit": False},
+    ExplicitVRBigEndian: {"explicit": True, "order": ">"},
+}
+every_syntax = pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.name)
+
+
+def found(ds: Dataset, syntax=ExplicitVRLittleEndian) -> Excess | None:
+    ds.file_meta.TransferSyntaxUID = syntax
+    data = encoded(ds)
+    return excess(data, start=after_meta(data), **SYNTAXES[syntax])
+
+
+def nested(levels: int) -> Sequence:
+    item = Dataset()
+    item.CodeValue = "1"
+    for _ in range(levels - 1):
+        outer = Dataset()
+        outer.ConceptCodeSequence = Sequence([item])
+        item = outer
+    return Sequence([item])
+
+
+@every_syntax
+def test_an_image_has_nothing_in_excess(syntax):
+    ds = pet_dataset()
+    ds.ReferencedSeriesSequence = nested(DEEPEST)
+    ds.PatientComments = "x" * 100_000
+    assert found(ds, syntax) is None
+
+
+@pytest.mark.requirement("R73")
+@every_syntax
+def test_what_is_in_excess_is_named(syntax):
+    ds = pet_dataset()
+    ds.ReferencedSeriesSequence = Sequence([Dataset() for _ in range(MOST_ELEMENTS)])
+    assert found(ds, syntax) is Excess.ELEMENTS
+    ds = pet_dataset()
+    ds.ReferencedSeriesSequence = nested(DEEPEST + 1)
+    assert found(ds, syntax) is Excess.DEPTH
+    ds = pet_dataset()
+    ds.PatientName = "x" * (LONGEST_NAME + 2)
+    assert found(ds, syntax) is Excess.LENGTH
+
+
+def open_ended(ds: Dataset, element) -> None:
+    if element.VR == "SQ":
+        element.is_undefined_length = True
+        for item in element.value:
+            item.is_undefined_length_sequence_item = True
+
+
+@pytest.mark.requirement("R73")
+def test_sequences_of_undefined_length_are_counted_too():
+    ds = pet_dataset()
+    ds.ReferencedSeriesSequence = nested(DEEPEST + 1)
+    ds.walk(open_ended)
+    assert found(ds) is Excess.DEPTH
+
+
+def test_elements_of_an_unknown_value_say_no_vr():
+    # UN of undefined length is implicit inside: read as explicit, "PN" would be a length.
+    inside = struct.pack("<HHI", 0x0010, 0x0010, 4) + b"A^B "
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(inside)) + inside
+    end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    unknown = struct.pack("<HH2sHI", 0x0009, 0x1001, b"UN", 0, 0xFFFFFFFF) + item + end
+    after = struct.pack("<HH2sH", 0x0010, 0x0020, b"LO", 20_000) + bytes(20_000)
+    assert excess(unknown, start=0, explicit=True) is None
+    assert excess(unknown + after, start=0, explicit=True) is Excess.LENGTH
+
+
+@pytest.mark.requirement("R73")
+@pytest.mark.parametrize(
+    ("keyword", "value", "code"),
+    [
+        ("ReferencedSeriesSequence", Sequence([Dataset() for _ in range(200_000)]),
+         "too-many-elements"),
+        ("PatientName", "x" * 2**20, "value-too-long"),
+        ("StudyDescription", "x" * 60 * 2**20, "value-too-long"),
+    ],
+    ids=["items", "name", "description"],
+)  # fmt: skip
+def test_the_child_refuses_it_unparsed(keyword, value, code):
+    ds = pet_dataset()
+    ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    setattr(ds, keyword, value)
+    verdict = inspect(encoded(ds))
+    assert (verdict.verdict, verdict.code) == ("rejected", code)
+
+
+@given(st.binary(max_size=400), st.booleans(), st.sampled_from("<>"))
+def test_any_bytes_come_to_an_end(data, explicit, order):
+    assert excess(data, start=0, explicit=explicit, order=order) in {None, *Excess}
