@@ -1,0 +1,117 @@
+"""One bit flipped, one file gone, one file too many: each is found, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from django.core.management import call_command
+
+from imaging import storage
+from imaging.models import Instance, ReceivedFile
+from imaging.services import destruction
+from reporting.services.storage_check import Kind, check
+from tests import factories, records
+from trials.services import jobs, withdrawals
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def record():
+    site = factories.make_site(factories.make_trial())
+    made = records.make_record(site, by=records.everyone(site.trial))
+    # The record is made beside the intake: its rows of received files have no bytes.
+    with factories.framed():
+        ReceivedFile.objects.update(state=ReceivedFile.State.RELEASED)
+    return made
+
+
+def found():
+    return [(one.store, one.kind, one.name) for one in check()]
+
+
+def old(path):
+    os.utime(path, (0, 0))
+    return path
+
+
+@pytest.fixture
+def image(record):
+    return Instance.objects.filter(series=record.series).first().sha256
+
+
+@pytest.mark.requirement("R85")
+def test_stores_that_are_as_recorded_give_nothing_to_say(image):
+    assert found() == []
+
+
+@pytest.mark.requirement("R85")
+def test_a_flipped_bit_is_found(image):
+    path = storage.archive.path(image)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert found() == [("archive", Kind.CHANGED, image)]
+
+
+@pytest.mark.requirement("R85")
+def test_a_file_that_is_gone_is_found(image):
+    storage.archive.remove(image)
+    assert found() == [("archive", Kind.MISSING, image)]
+
+
+@pytest.mark.requirement("R85")
+@pytest.mark.parametrize("name", ["incoming-x7", "ab/" + "ab" * 32])
+@pytest.mark.parametrize("store", ["quarantine", "archive", "exports"])
+def test_a_file_too_many_is_found_once_it_is_not_young(image, tmp_path, store, name):
+    path = tmp_path / store / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"PET")
+    assert found() == []
+    old(path)
+    assert found() == [(store, Kind.EXTRA, name)]
+
+
+def test_a_link_in_place_of_a_file_is_none(image, tmp_path):
+    path = storage.archive.path(image)
+    elsewhere = path.rename(tmp_path / "elsewhere")
+    path.symlink_to(elsewhere)
+    os.utime(path, (0, 0), follow_symlinks=False)
+    assert ("archive", Kind.MISSING, image) in found()
+
+
+def test_what_was_destroyed_on_a_patient_s_wish_is_rightly_gone(record):
+    withdrawals.record(
+        record.patient,
+        extent="destroy",
+        initiative="patient",
+        withdrawn_at=record.site.today().isoformat(),
+        text="no more",
+        by=record.scan.injection.recorded_by,
+    )
+    (job,) = destruction.order_due()
+    jobs.run(job.pk)
+    assert found() == []
+
+
+def test_the_command_prints_each_finding_with_what_to_do(image, capsys):
+    call_command("fsck")
+    assert capsys.readouterr().out == "All as recorded.\n"
+    storage.archive.remove(image)
+    with pytest.raises(SystemExit) as left:
+        call_command("fsck")
+    assert left.value.code == 3
+    assert f"archive: {image} is missing. The record names it: restore it" in (
+        capsys.readouterr().out
+    )
+    with pytest.raises(SystemExit):
+        call_command("fsck", "--json")
+    rows = json.loads(capsys.readouterr().out)
+    assert rows == [{"store": "archive", "kind": "missing", "name": image}]
