@@ -52,7 +52,7 @@ def pet_series(folder: Path) -> tuple[list[FolderSeries], list[Skipped]]:
     series: dict[str, FolderSeries] = {}
     skipped: dict[tuple[str, str], list[str]] = {}
     seen: set[str] = set()
-    for file, reason in _files(folder):
+    for file, reason in files_below(folder):
         name = str(file.relative_to(folder))
         found = reason or _header(file)
         if isinstance(found, PetHeader) and found.sop_instance_uid in seen:
@@ -115,7 +115,7 @@ def measured(series: FolderSeries, scale: SuvScale) -> Pixels:
     return Pixels(high, total / count)
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+def files_below(folder: Path) -> Iterator[tuple[Path, str]]:
     """Everything below a folder but folders, in order, and why it is not to be opened.
 
     A link to a folder is not followed: it may lead back, or anywhere. A pipe would wait for

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files import File
 from django.db.models import Max, Q
 from django.utils import timezone
 
@@ -28,7 +28,9 @@ State = Transmittal.State
 KNOWN = [ReceivedFile.State.RELEASED, *clearing.WAITING]
 
 
-def open_transmittal(scan: ScheduledScan, *, by: User) -> Transmittal:
+def open_transmittal(
+    scan: ScheduledScan, *, by: User, source: Transmittal.Source = Transmittal.Source.BROWSER
+) -> Transmittal:
     """The transmittal now being received for `scan`; a second call finds the same one."""
     permissions.require(by, "images.upload", scan)
     patients.require_participation(scan.patient)
@@ -37,7 +39,7 @@ def open_transmittal(scan: ScheduledScan, *, by: User) -> Transmittal:
         transmittal, _ = Transmittal.objects.get_or_create(
             scheduled_scan=scan,
             state=State.RECEIVING,
-            defaults={"site": scan.patient.site, "sent_by": by},
+            defaults={"site": scan.patient.site, "sent_by": by, "source": source},
         )
     return transmittal
 
@@ -55,9 +57,7 @@ def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[s
     return [digest for digest in dict.fromkeys(sha256s) if digest not in held]
 
 
-def receive(
-    transmittal: Transmittal, *, files: Iterable[UploadedFile], by: User
-) -> list[ReceivedFile]:
+def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> list[ReceivedFile]:
     """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
     permissions.require(by, "images.upload", transmittal)
     patients.require_participation(transmittal.scheduled_scan.patient)
@@ -87,7 +87,7 @@ def complete(transmittal: Transmittal, *, by: User) -> Transmittal:
     return locked
 
 
-def _store(file: UploadedFile) -> tuple[str, int]:
+def _store(file: File) -> tuple[str, int]:
     if file.size is not None and file.size > MAXIMUM_FILE_BYTES:
         raise Invalid(
             "files",

@@ -15,6 +15,7 @@ from imaging import geometry, series_report, volume
 from imaging.selectors import folders
 from imaging.suv import Verdict, assess
 from imaging.suv_terms import POLICIES
+from imaging.terminal_text import printable
 
 REFUSED_ANY, BAD_USE = 3, 2
 
@@ -68,21 +69,7 @@ class Command(BaseCommand):
 
     def _say(self, stream: OutputWrapper, *lines: str) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write("\n".join(_printable(line, encoding) for line in lines))
-
-
-def _printable(text: str, encoding: str) -> str:
-    """A line as any terminal can show it; a header or a file name may try to drive it.
-
-    >>> _printable("a\x1b[2J\u2265", "ascii")
-    'a\\x1b[2J\\u2265'
-    """
-    shown = "".join(one if one.isprintable() else _escaped(one) for one in text)
-    return shown.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def _escaped(character: str) -> str:
-    return ascii(character)[1:-1]
+        stream.write("\n".join(printable(line, encoding) for line in lines))
 
 
 def _quieten_pydicom() -> None:
