@@ -21,6 +21,8 @@ State = Transmittal.State
 STOPPED = {State.QUARANTINED, State.REJECTED}
 NOT_ALL = 3
 POLL_SECONDS = 0.5
+# A reason that holds for a whole series needs no more names than these.
+MOST_NAMES = 20
 
 
 class Command(BaseCommand):
@@ -80,9 +82,12 @@ class Command(BaseCommand):
         refusals = selectors.refusals(transmittal)
         for one in refusals:
             self._say(f"{one.state.label}: {one.message}")
-            for digest in one.digests:
-                path = found.by_digest.get(digest)
-                self._say(f"  {path.relative_to(folder) if path else digest}")
+            paths = (found.by_digest.get(digest, Path(digest)) for digest in one.digests)
+            names = sorted(str(path).removeprefix(f"{folder}/") for path in paths)
+            for name in names[:MOST_NAMES]:
+                self._say(f"  {name}")
+            if len(names) > MOST_NAMES:
+                self._say(f"  and {len(names) - MOST_NAMES} more")
         given_up = job is not None and job.state == Job.State.PARKED
         return not refusals and not given_up and transmittal.state not in STOPPED
 
