@@ -29,7 +29,7 @@ class Command(BaseCommand):
                 raise CommandError(f"{file}:{error.line}: {error.message}") from error
             except protocols.NotATrialFile as error:
                 found = (f"{file}:{_told(one)}" for one in error.problems)
-                raise CommandError("\n".join(["Nothing is loaded.", *found])) from error
+                raise CommandError("\n".join([f"Nothing of {file} is loaded.", *found])) from error
             except Refused as error:
                 raise CommandError(f"{file}: {error.message}") from error
             self._show(file, loaded, dry_run=dry_run)
