@@ -12,6 +12,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from imaging import headers
 from imaging.headers import (
     HeaderError,
     Instant,
@@ -225,3 +226,55 @@ def test_real_private_scan_times_are_the_series_time(reference_data):
     present = [h for h in headers if h.vendor_scan_time is not None]
     assert len(present) == 8
     assert all(h.vendor_scan_time.local.time() == h.series_time for h in present)
+
+
+# What equal bytes mean is worked out once; it must be the same bytes in the same setting.
+
+
+def unread(ds: Dataset, keyword: str, value: bytes, *, is_little: bool = True) -> None:
+    """An element of `ds` as it comes from a file: not converted yet."""
+    tag = Tag(keyword)
+    representation = pydicom.datadict.dictionary_VR(tag)
+    ds[tag] = RawDataElement(tag, representation, len(value), value, 0, False, is_little)
+
+
+def test_equal_bytes_mean_another_text_in_another_character_set(dataset):
+    method = "Itération".encode("latin-1")
+    found = []
+    for charset in ("ISO_IR 100", "ISO_IR 144"):
+        ds = Dataset(dataset)
+        ds.set_original_encoding(False, True, charset)
+        unread(ds, "ReconstructionMethod", method)
+        found.append(pet_header(ds).reconstruction_method)
+    assert found == ["Itération", "Itщration"]
+
+
+def test_equal_bytes_mean_another_number_in_another_byte_order(dataset):
+    found = []
+    for is_little in (True, False):
+        ds = Dataset(dataset)
+        unread(ds, "Rows", b"\x00\x01", is_little=is_little)
+        found.append(pet_header(ds).rows)
+    assert found == [256, 1]
+
+
+def test_equal_bytes_that_can_not_be_understood_are_named_each_time(dataset):
+    for _ in range(2):
+        ds = Dataset(dataset)
+        unread(ds, "PatientWeight", b"heavy ")
+        header = pet_header(ds)
+        assert (header.patient_weight, header.unreadable) == (None, ("PatientWeight",))
+
+
+def test_no_more_and_no_longer_values_are_kept_than_said(dataset):
+    headers._meaning.cache_clear()
+    ds = Dataset(dataset)
+    unread(ds, "ReconstructionMethod", b"x" * (headers._LONGEST_KEPT + 2))
+    pet_header(ds)
+    before = headers._meaning.cache_info().currsize
+    for number in range(headers._KEPT + 10):
+        ds = Dataset(dataset)
+        unread(ds, "PatientWeight", f"{number} ".encode())
+        pet_header(ds)
+    assert before == 0
+    assert headers._meaning.cache_info().currsize == headers._KEPT
