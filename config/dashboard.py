@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from imaging.models import ReferenceRegion, Series, Transmittal
+from imaging.selectors import waiting
 from reporting.models import Export
 from trials.models import Deviation, Job, Patient, Query, ScheduledScan, User
 
@@ -128,6 +129,16 @@ KINDS = (
         "transmittals",
         _in_state(Transmittal, Transmittal.State.QUARANTINED),
         "quarantined",
+        is_urgent=True,
+    ),
+    Kind(
+        "Images that wait too long",
+        "in one state longer than they should",
+        "clock",
+        "images.view",
+        "transmittals",
+        lambda user, permission: waiting.late(Transmittal.objects.visible_to(user, permission)),
+        "late",
         is_urgent=True,
     ),
     Kind(

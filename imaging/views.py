@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from imaging import selectors
 from imaging.forms import DecisionForm, RegionForm
 from imaging.models import ConformanceFinding, Lesion, Picture, Quantification, Series, Transmittal
-from imaging.selectors import derivations, pictures
+from imaging.selectors import derivations, pictures, waiting
 from imaging.services import inspection, reconciliation, regions, reviews, trying
 from trials import permissions
 from trials.forms import ReasonForm
@@ -25,6 +25,8 @@ from trials.models import ProtocolVersion, ScheduledScan, Site
 from trials.services.errors import Invalid
 from trials.views.acts import ActPage, act_page, form_methods, perform, sent
 
+# Not a state: those that stay in theirs longer than they should.
+LATE = "late"
 MOVING = {"received", "inspected", "released"}
 
 
@@ -48,10 +50,13 @@ def transmittals(request: HttpRequest) -> HttpResponse:
         "scheduled_scan__patient__site", "scheduled_scan__planned_scan", "sent_by"
     )
     state = request.GET.get("state", "")
-    if state in Transmittal.State.values:
+    if state == LATE:
+        rows = waiting.late(rows)
+    elif state in Transmittal.State.values:
         rows = rows.filter(state=state)
-    page = Paginator(rows, 25).get_page(request.GET.get("page"))
-    context = {"page": page, "state": state, "states": Transmittal.State.choices}
+    page = Paginator(waiting.with_lateness(rows), 25).get_page(request.GET.get("page"))
+    states = [*Transmittal.State.choices, (LATE, "longer than it should")]
+    context = {"page": page, "state": state, "states": states}
     return render(request, "imaging/transmittals.html", context)
 
 
@@ -244,8 +249,10 @@ def derivation(request: HttpRequest, pk: int, quantity: str) -> HttpResponse:
 
 def _transmittal(request: HttpRequest, pk: int) -> Transmittal:
     return permissions.fetched(
-        Transmittal.objects.select_related(
-            "scheduled_scan__patient__site", "scheduled_scan__planned_scan", "sent_by"
+        waiting.with_lateness(
+            Transmittal.objects.select_related(
+                "scheduled_scan__patient__site", "scheduled_scan__planned_scan", "sent_by"
+            )
         ),
         request.user,
         "images.view",
@@ -257,6 +264,7 @@ def _ledger(request: HttpRequest, row: Transmittal) -> dict:
     return {
         "transmittal": row,
         "scan": row.scheduled_scan,
+        "advice": waiting.advice_of(row) if row.is_late else "",
         "counts": selectors.file_counts(row),
         "refusals": selectors.refusals(row),
         "job": selectors.newest_job(row),

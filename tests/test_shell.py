@@ -349,7 +349,11 @@ def test_home_counts_what_waits_within_the_users_sites(client, site):
     factories.make_patient(elsewhere)
     client.force_login(coordinator)
     cards = {card["title"]: card["count"] for card in client.get("/").context["cards"]}
-    assert cards == {"Patients in screening": 1, "Queries to answer": 0}
+    assert cards == {
+        "Patients in screening": 1,
+        "Queries to answer": 0,
+        "Images that wait too long": 0,
+    }
 
 
 def test_a_stranger_sees_the_log_in_alone(client):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from imaging.models import ReceivedFile, ReferenceRegion, Transmittal
+from imaging.selectors import waiting
 from tests import factories, records
 from tests.factories import framed
 from trials.roles import Role
@@ -142,3 +146,38 @@ def test_a_decision_needs_a_reason_and_the_right(client, site, record):
     assert client.post(address, {"release": "no", "reason": "another patient"}).status_code == 302
     made.refresh_from_db()
     assert made.state == Transmittal.State.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "is_late"),
+    [
+        ("receiving", 23, False),
+        ("receiving", 25, True),
+        ("received", 2, True),
+        ("quarantined", 71, False),
+        ("quarantined", 73, True),
+        ("quantified", 9999, False),
+        ("rejected", 9999, False),
+    ],
+)
+def test_what_stays_too_long_in_a_state_is_told(client, site, record, state, hours, is_late):
+    made = make_transmittal(record.scan, state=state, refused=1)
+    with framed():
+        since = timezone.now() - timedelta(hours=hours)
+        Transmittal.objects.filter(pk=made.pk).update(moved_at=since)
+    seen = as_role(client, Role.COORDINATOR, site)
+    ledger = seen.get("/transmittals/").content.decode()
+    assert ('status-bad">Longer than it should' in ledger) is is_late
+    listed = seen.get("/transmittals/?state=late").content.decode()
+    assert (f'href="/transmittals/{made.pk}/"' in listed) is is_late
+    opened = seen.get(f"/transmittals/{made.pk}/").content.decode()
+    assert ("longer than it should" in opened) is is_late
+    home = seen.get("/").content.decode()
+    assert ("/transmittals/?state=late" in home) is True
+
+
+def test_an_upload_that_was_opened_and_sent_nothing_is_not_late(site, record):
+    made = make_transmittal(record.scan, state="receiving")
+    with framed():
+        Transmittal.objects.filter(pk=made.pk).update(moved_at=timezone.now() - timedelta(days=9))
+    assert not waiting.late(Transmittal.objects.all()).exists()
