@@ -169,8 +169,9 @@ TOO_MUCH: Mapping[Excess, Verdict] = MappingProxyType(
 )
 NOT_DEIDENTIFIABLE = rejected(
     "not-deidentifiable",
-    "The patient's name or ID stands in an attribute that describes the machine, so the image "
-    "can't be released without it. Have it removed there and export the image again.",
+    "Something that names the patient or the site stands in what a measurement needs: in the "
+    "pixels, or in an attribute that describes the machine. Have it removed there and export the "
+    "image again.",
 )
 
 

@@ -8,7 +8,10 @@ from imaging.models import ReferenceRegion
 
 
 class DecisionForm(forms.Form):
-    """What a person decides about quarantined images, and why."""
+    """What a person decides about quarantined images, and why.
+
+    Where nobody may let them through, to refuse them is all that is offered.
+    """
 
     release = forms.TypedChoiceField(
         label="Decision",
@@ -17,6 +20,16 @@ class DecisionForm(forms.Form):
         widget=forms.RadioSelect,
     )
     reason = forms.CharField(label="Reason", max_length=200)
+
+    def __init__(self, *args, may_release: bool = True, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_release:
+            field = self.fields["release"]
+            field.choices, field.initial = field.choices[1:], "no"
+            field.help_text = (
+                "These images may be of another person: nobody lets them through. The site then "
+                "sends the images of this patient alone."
+            )
 
 
 class RegionForm(forms.Form):

@@ -64,7 +64,8 @@ def transmittals(request: HttpRequest) -> HttpResponse:
 def transmittal(request: HttpRequest, pk: int) -> HttpResponse:
     """One transmittal: its way, its files, what was refused and what to do."""
     row = _transmittal(request, pk)
-    context = _ledger(request, row) | {"form": DecisionForm()}
+    form = DecisionForm(may_release=inspection.may_be_released(row))
+    context = _ledger(request, row) | {"form": form}
     partial = request.htmx and not request.htmx.boosted
     if partial and context["may_decide"]:
         # The form to decide stands outside the part that is polled.
@@ -76,7 +77,7 @@ def transmittal(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def transmittal_decide(request: HttpRequest, pk: int) -> HttpResponse:
     row = _transmittal(request, pk)
-    form = DecisionForm(request.POST)
+    form = DecisionForm(request.POST, may_release=inspection.may_be_released(row))
     if form.is_valid():
         try:
             inspection.decide(row, by=request.user, **form.cleaned_data)

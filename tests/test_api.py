@@ -395,6 +395,19 @@ def test_what_was_sent_for_a_scan_before_is_not_asked_for_again(
     assert asked == {"missing": [] if is_known else [sha256(b"one")], "held": 0}
 
 
+def test_what_was_refused_beside_released_images_is_not_asked_for_again(client, scan, upload):
+    send(client, upload, b"image", b"letter")
+    with factories.framed():
+        row = scan.transmittals.get()
+        row.files.filter(sha256=sha256(b"image")).update(state="released")
+        row.files.filter(sha256=sha256(b"letter")).update(state="rejected")
+        scan.transmittals.update(state="released")
+    again = client.post(f"{API}/scans/{scan.pk}/transmittals/").json()["id"]
+    digests = [sha256(b"image"), sha256(b"letter")]
+    asked = client.post(f"{API}/transmittals/{again}/missing/", {"sha256s": digests}).json()
+    assert asked == {"missing": [], "held": 0}
+
+
 def test_what_was_sent_for_another_scan_is_asked_for(client, scan, upload, site, coordinator):
     send(client, upload, b"one")
     other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)

@@ -68,7 +68,12 @@ class Client:
         content = {hashlib.sha256(_bytes(data)).hexdigest(): data for _, data in files}
         transmittal = self.post(f"/scans/{scan}/transmittals/")["id"]
         path = f"/transmittals/{transmittal}"
-        missing = self.post(f"{path}/missing/", {"sha256s": list(content)})["missing"]
+        answer = self.post(f"{path}/missing/", {"sha256s": list(content)})
+        missing = answer["missing"]
+        if not missing and not answer["held"]:
+            yield f"All {len(content)} files were sent before: nothing changed"
+            yield self._sent_before(scan)
+            return
         sent = len(content) - len(missing)
         for batch in batches((digest, content[digest]) for digest in missing):
             self.post(f"{path}/files/", files=[("files", (d[:12], data)) for d, data in batch])
@@ -76,6 +81,11 @@ class Client:
             yield f"Uploaded {sent} of {len(content)}"
         self.post(f"{path}/complete/")
         yield transmittal
+
+    def _sent_before(self, scan: int) -> int:
+        """The transmittal that brought the images of a scan, the newest of several."""
+        rows = self.every("/transmittals/", scan=scan)
+        return next(row["id"] for row in rows if row["files"].get("released"))
 
     def wait(self, path: str, *, done: Callable[[dict], bool], say: Callable[[str], None]) -> dict:
         """Ask until `done`; says the progress of the job as it changes."""

@@ -10,8 +10,6 @@ from typing import Any
 from config.demo.client import Client, Content, DemoFailed
 
 FINAL_STATES = {"quantified", "quarantined", "rejected"}
-# The archive holds every image already; the second where other files lay among them.
-KNOWN_BEFORE = {"nothing-new", "already-released"}
 
 Say = Callable[[str], None]
 
@@ -168,7 +166,7 @@ def send(site: Client, *, scan: int, files: Iterable[tuple[str, Content]], say: 
 def arrived(site: Client, transmittal: int, *, say: Say) -> dict:
     """Wait until the worker is through with a transmittal; what it found."""
     row = site.wait(f"/transmittals/{transmittal}/", done=_is_settled, say=say)
-    if row["state"] != "quantified" and row["code"] not in KNOWN_BEFORE:
+    if row["state"] != "quantified":
         why = row["message"] or (row["job"] or {}).get("error") or "no reason is given"
         raise DemoFailed(f"The images were {row['state']}, not measured: {why}")
     return row

@@ -165,9 +165,6 @@ def _syringe(found: Found, zone: ZoneInfo) -> Injected | None:
 def _say_files(team: Team, transmittal: dict, narration: Narration) -> None:
     counts = ", ".join(f"{n} {state}" for state, n in transmittal["files"].items())
     narration.say(f"files: {counts}")
-    if transmittal["code"] in journey.KNOWN_BEFORE:
-        narration.say("sent before: the archive holds all of them, nothing changed")
-        return
     path = f"/transmittals/{transmittal['id']}/files/"
     refused = [one for one in team[Role.COORDINATOR].every(path) if one["code"]]
     for message in dict.fromkeys(one["message"] for one in refused):

@@ -84,7 +84,7 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
         if locked.state != State.QUARANTINED:
             raise Refused("not-quarantined", f"This transmittal is {locked.get_state_display()}.")
         waiting = locked.files.filter(state=FileState.QUARANTINED)
-        if release and locked.code in NEVER_RELEASED:
+        if release and not may_be_released(locked):
             raise Refused(
                 "not-releasable",
                 "These images may be of another person, and no reason lets them through. Refuse "
@@ -100,6 +100,11 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
             move(locked, State.REJECTED, code="refused-by-person", message=message)
             clearing.order(locked, actor=by)
     return locked
+
+
+def may_be_released(transmittal: Transmittal) -> bool:
+    """Whether a person may let quarantined images through at all."""
+    return transmittal.code not in NEVER_RELEASED
 
 
 def _apply(file: ReceivedFile, inspection: Inspection, key: bytes) -> None:

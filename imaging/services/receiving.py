@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.core.files import File
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 
 from imaging import storage
@@ -24,7 +24,7 @@ MAXIMUM_FILES = 10_000
 MAXIMUM_FILE_BYTES = 64 * 2**20
 
 State = Transmittal.State
-# A file in one of these states is not asked for again; one that was refused may be.
+# A file in one of these states is not asked for again.
 KNOWN = [ReceivedFile.State.RELEASED, *clearing.WAITING]
 
 
@@ -47,11 +47,18 @@ def open_transmittal(
 def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[str]:
     """Which of these files have to be sent, in the order asked: not known for the same scan yet.
 
-    Files of other scans are not looked at: whether somebody else sent one is nobody's to ask.
+    What was refused beside images that were released is known too, such as a letter among them;
+    where nothing was released, all may be sent again. Files of other scans are not looked at:
+    whether somebody else sent one is nobody's to ask.
     """
     permissions.require(by, "images.upload", transmittal)
     own = Q(transmittal=transmittal)
-    before = Q(transmittal__scheduled_scan=transmittal.scheduled_scan_id, state__in=KNOWN)
+    released = ReceivedFile.objects.filter(
+        transmittal=OuterRef("transmittal"), state=ReceivedFile.State.RELEASED
+    )
+    before = Q(transmittal__scheduled_scan=transmittal.scheduled_scan_id) & (
+        Q(state__in=KNOWN) | Q(state=ReceivedFile.State.REJECTED) & Exists(released)
+    )
     found = ReceivedFile.objects.filter(own | before, sha256__in=sha256s)
     held = set(found.values_list("sha256", flat=True))
     return [digest for digest in dict.fromkeys(sha256s) if digest not in held]

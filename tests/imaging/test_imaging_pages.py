@@ -181,3 +181,20 @@ def test_an_upload_that_was_opened_and_sent_nothing_is_not_late(site, record):
     with framed():
         Transmittal.objects.filter(pk=made.pk).update(moved_at=timezone.now() - timedelta(days=9))
     assert not waiting.late(Transmittal.objects.all()).exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "is_offered"), [("burned-in-annotation", True), ("several-patients", False)]
+)
+def test_release_is_offered_where_somebody_may_release(client, site, record, code, is_offered):
+    made = make_transmittal(record.scan, state="quarantined", refused=1)
+    with framed():
+        Transmittal.objects.filter(pk=made.pk).update(code=code)
+    manager = as_role(client, Role.DATA_MANAGER, site)
+    shown = manager.get(f"/transmittals/{made.pk}/").content.decode()
+    assert ('value="yes"' in shown) is is_offered
+    assert 'value="no"' in shown
+    answer = manager.post(
+        f"/transmittals/{made.pk}/decide/", {"release": "yes", "reason": "looks right"}
+    )
+    assert answer.status_code == (302 if is_offered else 422)
