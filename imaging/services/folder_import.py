@@ -37,8 +37,8 @@ def look_into(folder: Path, say: Say) -> Folder:
     found: dict[str, Path] = {}
     skipped: list[tuple[Path, str]] = []
     for number, (path, reason) in enumerate(files_below(folder), start=1):
-        reason = reason or _too_large(path)
         try:
+            reason = reason or _too_large(path)
             if not reason:
                 found.setdefault(_sha256(path), path)
         except OSError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +31,8 @@ class Kind(StrEnum):
     MISSING = "missing"
     CHANGED = "changed"
     EXTRA = "extra"
+    UNREADABLE = "unreadable"
+    KEPT = "not destroyed"
 
     @property
     def advice(self) -> str:
@@ -39,7 +40,11 @@ class Kind(StrEnum):
             Kind.MISSING: "The record names it: restore it from the backup.",
             Kind.CHANGED: "Its bytes are not what they were: restore it from the backup, and look "
             "at the disk.",
-            Kind.EXTRA: "No row names it. Look where it comes from; then remove it.",
+            Kind.EXTRA: "No row names it there. Look where it comes from; then remove it.",
+            Kind.UNREADABLE: "The disk does not give it: look at the disk and its rights, then "
+            "restore it from the backup.",
+            Kind.KEPT: "The patient's images were to be destroyed: remove it, and look why it is "
+            "still there.",
         }[self]
 
 
@@ -62,6 +67,8 @@ class _Side:
 
     store: images.Store
     wanted: Callable[[], set[str]]
+    # Digests of what was to be destroyed; another patient's record may want the same.
+    destroyed: Callable[[], set[str]] = set
 
 
 def check(say: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
@@ -72,8 +79,8 @@ def check(say: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
 
 def _sides() -> list[_Side]:
     return [
-        _Side(images.quarantine, _in_quarantine),
-        _Side(images.archive, _in_archive),
+        _Side(images.quarantine, _in_quarantine, _received_of_destroyed),
+        _Side(images.archive, _in_archive, lambda: _archived(are_destroyed=True)),
         _Side(reports.exports, _in_exports),
     ]
 
@@ -85,11 +92,22 @@ def _in_quarantine() -> set[str]:
     return set(waiting.values_list("sha256", flat=True))
 
 
+def _received_of_destroyed() -> set[str]:
+    of = ReceivedFile.objects.filter(
+        transmittal__scheduled_scan__patient__destruction__isnull=False
+    )
+    return set(of.values_list("sha256", flat=True))
+
+
 def _in_archive() -> set[str]:
-    """Images and pictures, save those of patients whose images were destroyed."""
+    return _archived(are_destroyed=False)
+
+
+def _archived(*, are_destroyed: bool) -> set[str]:
+    """Images and pictures of patients whose images were destroyed, or of all others."""
     of = "imaging_study__scheduled_scan__patient__destruction__isnull"
-    instances = Instance.objects.filter(**{f"series__{of}": True})
-    pictures = Picture.objects.filter(**{f"quantification__series__{of}": True})
+    instances = Instance.objects.filter(**{f"series__{of}": not are_destroyed})
+    pictures = Picture.objects.filter(**{f"quantification__series__{of}": not are_destroyed})
     return {
         *instances.values_list("sha256", flat=True).iterator(),
         *pictures.values_list("sha256", flat=True).iterator(),
@@ -102,25 +120,33 @@ def _in_exports() -> set[str]:
 
 def _check(side: _Side, say: Callable[[str], None]) -> Iterator[Finding]:
     name, found, young = side.store.name, set[str](), time.time() - YOUNG_SECONDS
-    wanted = side.wanted()
-    extra: list[str] = []
+    wanted, destroyed = side.wanted(), side.destroyed()
+    extra: list[tuple[str, bool]] = []
     for number, path in enumerate(_files(side.store.folder), start=1):
         if number % 500 == 0:
             say(f"{name}: {number} of {len(wanted)} files")
         digest = path.name
-        if digest not in wanted or path.is_symlink() or path != side.store.path(digest):
-            if _age(path) < young:
-                extra.append(str(path.relative_to(side.store.folder)))
-            continue
-        with suppress(FileNotFoundError):
-            is_changed = _digest(path) != digest
+        place = str(path.relative_to(side.store.folder))
+        if digest in wanted and not path.is_symlink() and place == f"{digest[:2]}/{digest}":
+            if kind := _fault(path, digest):
+                yield Finding(name, kind, digest)
             found.add(digest)
-            if is_changed:
-                yield Finding(name, Kind.CHANGED, digest)
+        elif digest in destroyed - wanted:
+            yield Finding(name, Kind.KEPT, place)
+        elif _age(path) < young:
+            extra.append((place, digest in wanted))
     # Asked once more: a row may have come or gone since.
     still = side.wanted()
-    yield from (Finding(name, Kind.EXTRA, one) for one in extra if Path(one).name not in still)
-    yield from (Finding(name, Kind.MISSING, one) for one in sorted((wanted & still) - found))
+    yield from (
+        Finding(name, Kind.EXTRA, place)
+        for place, is_misplaced in extra
+        if is_misplaced or Path(place).name not in still
+    )
+    yield from (
+        Finding(name, Kind.MISSING, one)
+        for one in sorted((wanted & still) - found)
+        if not side.store.has(one)
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -130,8 +156,18 @@ def _files(folder: Path) -> Iterator[Path]:
 def _age(path: Path) -> float:
     try:
         return path.lstat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return time.time()
+
+
+def _fault(path: Path, digest: str) -> Kind | None:
+    """What is wrong with a file at its place; nothing if it is gone, which is asked later."""
+    try:
+        return None if _digest(path) == digest else Kind.CHANGED
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return Kind.UNREADABLE
 
 
 def _digest(path: Path) -> str:

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from imaging import storage
 from imaging.models import Instance, ReceivedFile
 from imaging.services import destruction
+from reporting.services import storage_check
 from reporting.services.storage_check import Kind, check
 from tests import factories, records
 from trials.services import jobs, withdrawals
@@ -79,12 +80,33 @@ def test_a_file_too_many_is_found_once_it_is_not_young(image, tmp_path, store, n
     assert found() == [(store, Kind.EXTRA, name)]
 
 
+@pytest.mark.requirement("R85")
+def test_a_file_the_disk_does_not_give_is_a_finding_and_the_rest_is_looked_at(image, monkeypatch):
+    def broken(path):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(storage_check, "_digest", broken)
+    kinds = {kind for _, kind, _ in found()}
+    assert kinds == {Kind.UNREADABLE}
+
+
+def test_a_file_at_another_place_is_no_copy_of_what_is_missing(image, tmp_path):
+    path = storage.archive.path(image)
+    moved = tmp_path / "archive" / "zz" / image
+    moved.parent.mkdir()
+    old(path.rename(moved))
+    assert sorted(found()) == [
+        ("archive", Kind.EXTRA, f"zz/{image}"),
+        ("archive", Kind.MISSING, image),
+    ]
+
+
 def test_a_link_in_place_of_a_file_is_none(image, tmp_path):
     path = storage.archive.path(image)
     elsewhere = path.rename(tmp_path / "elsewhere")
     path.symlink_to(elsewhere)
     os.utime(path, (0, 0), follow_symlinks=False)
-    assert ("archive", Kind.MISSING, image) in found()
+    assert found() == [("archive", Kind.EXTRA, f"{image[:2]}/{image}")]
 
 
 def test_what_was_destroyed_on_a_patient_s_wish_is_rightly_gone(record):
@@ -96,9 +118,13 @@ def test_what_was_destroyed_on_a_patient_s_wish_is_rightly_gone(record):
         text="no more",
         by=record.scan.injection.recorded_by,
     )
+    image = Instance.objects.filter(series=record.series).first().sha256
+    bytes_of_it = storage.archive.read(image)
     (job,) = destruction.order_due()
     jobs.run(job.pk)
     assert found() == []
+    storage.archive.write([bytes_of_it])
+    assert found() == [("archive", Kind.KEPT, f"{image[:2]}/{image}")]
 
 
 def test_the_command_prints_each_finding_with_what_to_do(image, capsys):
