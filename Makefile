@@ -58,7 +58,7 @@ stop: setup ## end what make serve started
 	@$(PY) -m config.stack stop
 
 test: setup-dev ## the tests, against a real PostgreSQL, broker and worker
-	@$(PYTEST) -m "not faults" tests
+	@$(PYTEST) -m "not faults and not fuzz" tests
 
 static-check: setup-dev
 	@$(VENV)/bin/ruff format --check .
@@ -80,7 +80,7 @@ bench: setup-dev ## what it costs, side by side with what one would use instead
 reference-data: setup-dev ## real PET headers from the package index, into reference-data/
 	@$(PY) -m config.reference_data reference-data
 
-fuzz: setup-dev ## throw broken and hostile files at the intake
+fuzz: setup-dev ## throw broken and hostile files at the intake and the loader of trials
 	@$(PYTEST) -m fuzz tests
 
 # Its progress is one line of carriage returns; the score and what survived come after it.
