@@ -7,6 +7,8 @@ import io
 import json
 import re
 import zipfile
+import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -200,7 +202,9 @@ def clock(moment: datetime) -> str:
 
 def folder_of_images(folder: Path, syringe, started: datetime) -> Path:
     """What the scanner exports, and a file beside it that is no image."""
-    case, plan = demo_cohort.CASES[0], demo_cohort.PLANS[0]
+    # Somebody else than the demo's patient, whose number the hospital gave to nobody else.
+    number = f"J-{zlib.crc32(str(folder).encode())}"
+    case, plan = replace(demo_cohort.CASES[0], hospital_number=number), demo_cohort.PLANS[0]
     examination = demo_cohort.examination(
         plan, syringe, started, zone="Europe/Berlin", uid_source=str(folder)
     )
