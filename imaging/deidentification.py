@@ -31,21 +31,21 @@ from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
 from imaging.headers import nuclide_from_text
 from imaging.identifiers import (
-    VENDORS,
     Identifiers,
     identifiers_of,
     is_named_in,
+    listed,
+    parts_of,
     words_of,
 )
 
 # Names the keep-list below in every report; raise it with every change of the list.
-TABLE = "TrialTrace keep-list 1"
+TABLE = "TrialTrace keep-list 2"
 
 # CID 7050, the options that are really used.
 _METHODS = (
@@ -73,10 +73,14 @@ class DeidentificationPolicy:
 
 @dataclass(frozen=True)
 class Deidentified:
-    """A de-identified image and what became of each attribute: names of tags, no values."""
+    """A de-identified image and what became of each attribute: names of tags, no values.
+
+    `known` is what of the original names somebody, to look for in what is written.
+    """
 
     dataset: Dataset
     report: dict[str, Any]
+    known: Identifiers
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ def deidentify(ds: Dataset, policy: DeidentificationPolicy) -> Deidentified:
     _mark(result, policy, report)
     result.file_meta = FileMetaDataset()
     result.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return Deidentified(result, report.to_json())
+    return Deidentified(result, report.to_json(), context.known)
 
 
 # What is kept.
@@ -232,7 +236,7 @@ def _device(parts: Parts, context: _Context) -> Parts:
         part
         for part in parts
         if re.fullmatch(r"[ -~]{1,64}", part)
-        and not (words_of(part) - VENDORS) & context.known.words
+        and not words_of(part) & context.known.words
         and not is_named_in(part, context.known)
     ]
 
@@ -266,11 +270,7 @@ _SUBSTANCES = {
 }
 
 
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_WORDS = {"WHOLE BODY", "CSA MIP", "CSA MPR", "CYLINDRICAL RING"} | _listed(
+_WORDS = {"WHOLE BODY", "CSA MIP", "CSA MPR", "CYLINDRICAL RING"} | listed(
     # Image Type, Series Type, Counts Source.
     "ORIGINAL DERIVED PRIMARY SECONDARY AXIAL LOCALIZER OTHER MIP MPR CSAMANIPULATED "
     "CSAPARALLEL REFORMATTED AVERAGE STATIC DYNAMIC GATED WHOLEBODY IMAGE REPROJECTION "
@@ -359,7 +359,7 @@ PRIVATE: Mapping[tuple[int, str], Mapping[int, tuple[str, Rule]]] = MappingProxy
     }
 )
 # Present and empty, because the standard wants them present.
-_EMPTIED = _listed("PatientBirthDate ReferringPhysicianName StudyID AccessionNumber")
+_EMPTIED = listed("PatientBirthDate ReferringPhysicianName StudyID AccessionNumber")
 _BINARY: Mapping[str, Callable[[str], int | float]] = MappingProxyType(
     {"US": int, "SS": int, "UL": int, "SL": int, "FL": float, "FD": float}
 )
@@ -404,7 +404,7 @@ def _keep(
         element = ds[keyword]
     except (ValueError, TypeError, OverflowError, NotImplementedError):
         return
-    before = _parts(element.value)
+    before = parts_of(element.value)
     after = rule(before, context)
     if before and not any(after):
         return
@@ -420,7 +420,7 @@ def _keep_private(ds: Dataset, result: Dataset, context: _Context, report: _Repo
             continue
         for number, (representation, rule) in elements.items():
             tag = Tag(group, block << 8 | number)
-            after = rule(_parts(ds[tag].value), context) if tag in ds else []
+            after = rule(parts_of(ds[tag].value), context) if tag in ds else []
             if any(after):
                 target = result.private_block(group, creator, create=True)
                 target.add_new(number, representation, after if len(after) > 1 else after[0])
@@ -433,7 +433,7 @@ def _block(ds: Dataset, group: int, creator: str) -> int | None:
         if (
             tag.group == group
             and 0x10 <= tag.element <= 0xFF
-            and _parts(ds[tag].value) == [creator]
+            and parts_of(ds[tag].value) == [creator]
         ):
             return int(tag.element)
     return None
@@ -507,19 +507,6 @@ def _tags(ds: Dataset) -> list[BaseTag]:
 
 def _items(value: Any) -> list[Dataset]:
     return [item for item in value if isinstance(item, Dataset)] if value else []
-
-
-def _parts(value: Any) -> Parts:
-    """The parts of a value as text; private ones may arrive as bytes padded with NUL."""
-    if isinstance(value, bytes):
-        value = value.decode("ascii", "replace")
-    if isinstance(value, str):
-        value = value.split("\\")
-    if value is None:
-        return []
-    # A PersonName iterates over its letters.
-    many = value if isinstance(value, (list, MultiValue)) else [value]
-    return [text for part in many if (text := str(part).strip(" \0\t\r\n"))]
 
 
 def _name(tag: BaseTag) -> str:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
@@ -20,45 +21,49 @@ from pydicom.multival import MultiValue
 from pydicom.uid import UID_dictionary
 
 
-def _listed(text: str) -> frozenset[str]:
+def listed(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 # Who and whose, by keyword; everything that a person's or a site's papers say as well.
-PERSONS = _listed(
+PERSONS = listed(
     "PatientName OtherPatientNames PatientBirthName PatientMotherBirthName ResponsiblePerson "
     "ReferringPhysicianName PerformingPhysicianName OperatorsName PhysiciansOfRecord "
     "NameOfPhysiciansReadingStudy RequestingPhysician ScheduledPerformingPhysicianName "
     "ConsultingPhysicianName ContentCreatorName PersonName OrderEnteredBy"
 )
-NUMBERS = _listed(
+NUMBERS = listed(
     "PatientID OtherPatientIDs AccessionNumber StudyID MedicalRecordLocator AdmissionID "
     "ServiceEpisodeID InsurancePlanIdentification MilitaryRank PatientTelephoneNumbers "
     "DeviceSerialNumber RequestedProcedureID ScheduledProcedureStepID "
     "PerformedProcedureStepID FillerOrderNumberImagingServiceRequest "
     "PlacerOrderNumberImagingServiceRequest GantryID PlateID DetectorID"
 )
-PLACES = _listed(
+PLACES = listed(
     "PatientAddress InstitutionName InstitutionAddress InstitutionalDepartmentName StationName "
     "IssuerOfPatientID CurrentPatientLocation PatientInstitutionResidence "
     "CountryOfResidence RegionOfResidence"
 )
-TEXTS = _listed(
+TEXTS = listed(
     "StudyDescription SeriesDescription PatientComments ImageComments StudyComments "
     "AdditionalPatientHistory RequestedProcedureDescription ScheduledProcedureStepDescription "
     "PerformedProcedureStepDescription ReasonForStudy RequestedProcedureComments "
     "AcquisitionComments Occupation"
 )
 BIRTH = "PatientBirthDate"
+# Whose single words name somebody too, as "Henriette" does of a name.
+_WORDED = PERSONS | listed(
+    "PatientID OtherPatientIDs AccessionNumber InstitutionName PatientAddress"
+)
 DEEPEST = 8
 # Shorter values are found by chance, and so are those of a few letters that repeat.
 SHORTEST, SHORTEST_IN_PIXELS, FEWEST_LETTERS = 6, 8, 4
 # A "name" of the machine's maker, as phantoms have it, names nobody; nor does a description in
 # the words that every scanner writes of itself.
-VENDORS = _listed(
+VENDORS = listed(
     "medical systems healthcare siemens healthineers philips canon toshiba united imaging mediso"
 )
-_SCANS = VENDORS | _listed(
+_SCANS = VENDORS | listed(
     "pet wholebody whole body scan discovery biograph gemini ingenuity vereos signa celesteion "
     "cartesion advance allegro guardian"
 )
@@ -66,9 +71,10 @@ _SCANS = VENDORS | _listed(
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """Values of an original that may name somebody: whole ones, and the words of names.
+    """Values of an original that may name somebody: whole ones, and single words of some.
 
-    `values` are as they were written, `words` the parts of persons' names, `uids` its own UIDs.
+    `values` are as they were written, `words` those of persons, numbers and places, `uids` its
+    own UIDs.
     """
 
     values: frozenset[str]
@@ -78,8 +84,10 @@ class Identifiers:
 
 def identifiers_of(ds: Dataset) -> Identifiers:
     """Everything in `ds`, at every level, that may name its patient or those around it."""
-    values, persons, uids = set[str](), set[str](), set[str]()
+    values, persons, words, uids = set[str](), set[str](), set[str](), set[str]()
     for keyword, texts in _texts(ds, DEEPEST):
+        if keyword in _WORDED:
+            words.update(*map(words_of, texts))
         if keyword in PERSONS:
             persons.update(texts)
         elif keyword in TEXTS:
@@ -96,7 +104,7 @@ def identifiers_of(ds: Dataset) -> Identifiers:
     named = parts | {name.replace("^", " ").strip() for name in persons} | persons
     return Identifiers(
         values=frozenset(values | {name for name in named if not is_a_vendor(name)}),
-        words=frozenset(set[str]().union(*map(words_of, persons))),
+        words=frozenset(words - VENDORS),
         uids=frozenset(uids),
     )
 
@@ -163,17 +171,23 @@ def _texts(ds: Dataset, depth: int) -> Iterator[tuple[str, list[str]]]:
             for item in ds[tag].value or ():
                 yield from _texts(item, depth - 1)
         elif kind == "UI" or keyword in _SOUGHT:
-            yield keyword, _parts(ds[tag].value)
+            yield keyword, parts_of(ds[tag].value)
 
 
 _SOUGHT = PERSONS | NUMBERS | PLACES | TEXTS | {BIRTH}
 
 
-def _parts(value: object) -> list[str]:
+def parts_of(value: Any) -> list[str]:
+    """The parts of a value as text; private ones may arrive as bytes padded with NUL."""
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    if isinstance(value, str):
+        value = value.split("\\")
+    if value is None:
+        return []
     # A PersonName iterates over its letters.
     many = value if isinstance(value, (list, MultiValue)) else [value]
-    texts = (str(part).strip(" \0\t\r\n") for part in many if part is not None)
-    return [text for text in texts if text]
+    return [text for part in many if (text := str(part).strip(" \0\t\r\n"))]
 
 
 def _forms_of_date(text: str) -> Iterator[str]:

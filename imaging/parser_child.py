@@ -40,7 +40,7 @@ from imaging.deidentification import (
 )
 from imaging.elements import after_meta, excess
 from imaging.headers import pet_header, slice_header
-from imaging.identifiers import identifiers_of, residue
+from imaging.identifiers import residue
 
 FRAME = struct.Struct(">II")
 PREAMBLE = 128
@@ -156,7 +156,7 @@ def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, Jso
     written = encoded(result.dataset)
     pixels = result.dataset.PixelData
     ours = frozenset({policy.subject, policy.trial, policy.site})
-    if residue(written[: -len(pixels)], pixels, identifiers_of(image), ours=ours):
+    if residue(written[: -len(pixels)], pixels, result.known, ours=ours):
         raise RefusedError(acceptance.NOT_DEIDENTIFIABLE)
     again = dcmread(io.BytesIO(written), stop_before_pixels=True)
     header = pet_header(again) if again.Modality == "PT" else slice_header(again)

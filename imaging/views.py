@@ -22,7 +22,7 @@ from imaging.services import inspection, reconciliation, regions, reviews, tryin
 from trials import permissions
 from trials.forms import ReasonForm
 from trials.models import ProtocolVersion, ScheduledScan, Site
-from trials.services.errors import Invalid
+from trials.services.errors import Invalid, Refused
 from trials.views.acts import ActPage, act_page, form_methods, perform, sent
 
 # Not a state: those that stay in theirs longer than they should.
@@ -83,6 +83,10 @@ def transmittal_decide(request: HttpRequest, pk: int) -> HttpResponse:
             inspection.decide(row, by=request.user, **form.cleaned_data)
         except Invalid as refusal:
             form.add_error(refusal.field, refusal.message)
+        except Refused as refusal:
+            if refusal.code != inspection.NOT_RELEASABLE:
+                raise
+            form.add_error(None, refusal.message)
         else:
             return redirect("transmittal", pk=row.pk)
     permissions.require(request.user, "images.decide", row)

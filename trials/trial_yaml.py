@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.
 _LARGEST = 1e15
 _TAG = "tag:yaml.org,2002:"
 _TRUE = {"yes", "true", "on"}
-_PRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class TrialYamlError(ValueError):
@@ -175,7 +175,7 @@ def _number(node: yaml.ScalarNode) -> int | float:
 
 def _kept(node: yaml.ScalarNode) -> str:
     """The text of a node; what neither the database nor an XML export can hold is refused."""
-    if found := _PRINTABLE.search(node.value):
+    if found := _UNPRINTABLE.search(node.value):
         raise TrialYamlError(f"{_code(ord(found[0]))} can't stand in a text.", _line(node))
     return str(node.value)
 

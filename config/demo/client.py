@@ -83,9 +83,9 @@ class Client:
         yield transmittal
 
     def _sent_before(self, scan: int) -> int:
-        """The transmittal that brought the images of a scan, the newest of several."""
+        """The newest transmittal that brought images of a scan, however far they came."""
         rows = self.every("/transmittals/", scan=scan)
-        return next(row["id"] for row in rows if row["files"].get("released"))
+        return next(row["id"] for row in rows if row["files"])
 
     def wait(self, path: str, *, done: Callable[[dict], bool], say: Callable[[str], None]) -> dict:
         """Ask until `done`; says the progress of the job as it changes."""

@@ -20,7 +20,6 @@ from imaging.services import receiving
 from trials.models import ScheduledScan, User
 
 BATCH_FILES = 100
-CHUNK_BYTES = 2**20
 Say = Callable[[str], None]
 
 
@@ -50,12 +49,17 @@ def look_into(folder: Path, say: Say) -> Folder:
     return Folder(found, skipped)
 
 
-def send(folder: Folder, scan: ScheduledScan, *, by: User, say: Say) -> Transmittal | None:
-    """Send what is not known of the scan yet; None if all of it is. Killed, it can go on."""
+def send(folder: Folder, scan: ScheduledScan, *, by: User, say: Say) -> tuple[Transmittal, bool]:
+    """Send what is not known of the scan yet; killed, it can go on.
+
+    Gives the transmittal, and whether anything was sent: if not, it is the newest that brought
+    files of the folder.
+    """
     transmittal = receiving.open_transmittal(scan, by=by, source=Transmittal.Source.FOLDER)
     missing = receiving.missing(transmittal, sha256s=list(folder.by_digest), by=by)
     if not missing and not transmittal.files.exists():
-        return None
+        brought = scan.transmittals.filter(files__sha256__in=list(folder.by_digest))
+        return brought.distinct()[0], False
     sent = 0
     for batch in _batches(missing):
         with ExitStack() as opened:
@@ -65,7 +69,7 @@ def send(folder: Folder, scan: ScheduledScan, *, by: User, say: Say) -> Transmit
             receiving.receive(transmittal, files=files, by=by)
         sent += len(batch)
         say(f"Sent {sent} of {len(missing)} files")
-    return receiving.complete(transmittal, by=by)
+    return receiving.complete(transmittal, by=by), True
 
 
 def _batches(digests: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -78,8 +82,5 @@ def _too_large(path: Path) -> str:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

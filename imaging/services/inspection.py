@@ -28,7 +28,9 @@ NEVER_RELEASED = {
     "image-known-otherwise",
     "image-twice",
 }
+NOT_RELEASABLE = "not-releasable"
 OF_WHOM = "images-of-whom"
+LET_THROUGH = [FileState.ACCEPTED, FileState.RELEASED]
 
 
 def inspect(claim: jobs.Claim) -> None:
@@ -54,10 +56,7 @@ def inspect(claim: jobs.Claim) -> None:
             **about(transmittal),
         ),
     ):
-        # One at a time in a trial, so that the same image is not let through for two scans.
-        Trial.objects.select_for_update(no_key=True).get(
-            pk=transmittal.scheduled_scan.patient.trial_id
-        )
+        _one_at_a_time(transmittal)
         _note_duplicates(transmittal, files)
         _judge(transmittal, files, found, actor=claim.actor)
         ReceivedFile.objects.bulk_update(
@@ -80,17 +79,13 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
     permissions.require(by, "images.decide", transmittal)
     audit.require_reason(reason)
     with audit.action("transmittal.decided", actor=by, reason=reason, **about(transmittal)):
+        _one_at_a_time(transmittal)
         locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
         if locked.state != State.QUARANTINED:
             raise Refused("not-quarantined", f"This transmittal is {locked.get_state_display()}.")
         waiting = locked.files.filter(state=FileState.QUARANTINED)
-        if release and not may_be_released(locked):
-            raise Refused(
-                "not-releasable",
-                "These images may be of another person, and no reason lets them through. Refuse "
-                "them; the site then sends the images of this patient alone.",
-            )
         if release:
+            _require_releasable(locked, list(waiting))
             waiting.update(state=FileState.ACCEPTED)
             move(locked, State.INSPECTED)
             jobs.enqueue("imaging.release", actor=by, transmittal=locked.pk)
@@ -105,6 +100,22 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
 def may_be_released(transmittal: Transmittal) -> bool:
     """Whether a person may let quarantined images through at all."""
     return transmittal.code not in NEVER_RELEASED
+
+
+def _require_releasable(transmittal: Transmittal, files: list[ReceivedFile]) -> None:
+    """Raise where the images may be of somebody else, by what is known now."""
+    doubt = _whose(transmittal, files)
+    if doubt or not may_be_released(transmittal):
+        raise Refused(
+            NOT_RELEASABLE,
+            f"{doubt[1] if doubt else transmittal.message} No reason lets these images through: "
+            "refuse them; the site then sends the images of this patient alone.",
+        )
+
+
+def _one_at_a_time(transmittal: Transmittal) -> None:
+    """Of a trial, so that the same image is not let through for two scans."""
+    Trial.objects.select_for_update(no_key=True).get(pk=transmittal.site.trial_id)
 
 
 def _apply(file: ReceivedFile, inspection: Inspection, key: bytes) -> None:
@@ -168,27 +179,16 @@ def _judge(
 def _doubt(
     transmittal: Transmittal, files: list[ReceivedFile], found: dict[int, Inspection]
 ) -> tuple[str, str] | None:
-    """Why a person has to look before these images may pass, or None."""
-    if len({file.source_patient for file in files}) > 1:
-        return "several-patients", (
-            "The files carry more than one patient ID. Check that each image belongs to "
-            "this patient, and send them again without the others."
-        )
-    if _known_for_another(transmittal, {file.source_patient for file in files}):
-        return "patient-known-otherwise", (
-            "The patient ID in the images is that of images of another patient of this trial. "
-            "Check whose images these are, and send those of this patient."
-        )
+    """Why a person has to look before these images may pass, or None.
+
+    What nobody may let through comes first: a lesser doubt would hide it.
+    """
+    if doubt := _whose(transmittal, files):
+        return doubt
     if len({file.source_study for file in files}) > 1:
         return "several-studies", (
             "The files belong to more than one DICOM study. Send the studies one by one, "
             "or have a data manager confirm that they are one scan."
-        )
-    doubled = Counter(file.source_instance for file in files)
-    if any(count > 1 for count in doubled.values()) or _belongs_elsewhere(transmittal, doubled):
-        return "image-known-otherwise", (
-            "An image with the same SOP Instance UID is known with other content or for "
-            "another scan. Nothing was replaced; check which patient the images are of."
         )
     sexes = {found[file.pk].facts.get("patient_sex") for file in files}
     declared = transmittal.scheduled_scan.patient.sex_at_birth
@@ -200,8 +200,29 @@ def _doubt(
     return None
 
 
+def _whose(transmittal: Transmittal, files: list[ReceivedFile]) -> tuple[str, str] | None:
+    """Why these images may be of somebody else, by what the ledger knows; or None."""
+    if len({file.source_patient for file in files}) > 1:
+        return "several-patients", (
+            "The files carry more than one patient ID. Check that each image belongs to "
+            "this patient, and send them again without the others."
+        )
+    if _known_for_another(transmittal, {file.source_patient for file in files}):
+        return "patient-known-otherwise", (
+            "The patient ID in the images is that of images of another patient of this trial. "
+            "Check whose images these are, and send those of this patient."
+        )
+    doubled = Counter(file.source_instance for file in files)
+    if any(count > 1 for count in doubled.values()) or _belongs_elsewhere(transmittal, doubled):
+        return "image-known-otherwise", (
+            "An image with the same SOP Instance UID is known with other content or for "
+            "another scan. Nothing was replaced; check which patient the images are of."
+        )
+    return None
+
+
 def _known_for_another(transmittal: Transmittal, patients_named: set[str]) -> bool:
-    """Whether images of somebody else were released under one of these patient IDs.
+    """Whether images of somebody else were let through under one of these patient IDs.
 
     Who is screened again is the same person under another number.
     """
@@ -209,7 +230,7 @@ def _known_for_another(transmittal: Transmittal, patients_named: set[str]) -> bo
     return (
         ReceivedFile.objects.filter(
             source_patient__in=patients_named - {""},
-            state=FileState.RELEASED,
+            state__in=LET_THROUGH,
             transmittal__site__trial=patient.trial_id,
         )
         .exclude(transmittal__scheduled_scan__patient__in=_attempts(patient))
@@ -232,7 +253,7 @@ def _belongs_elsewhere(transmittal: Transmittal, instances: Iterable[str]) -> bo
     return (
         ReceivedFile.objects.filter(
             source_instance__in=list(instances),
-            state__in=[FileState.RELEASED, FileState.ACCEPTED],
+            state__in=LET_THROUGH,
             transmittal__scheduled_scan__patient__trial=transmittal.scheduled_scan.patient.trial_id,
         )
         .exclude(transmittal=transmittal)

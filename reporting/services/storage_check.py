@@ -20,7 +20,6 @@ from imaging.services.clearing import WAITING
 from reporting import storage as reports
 from reporting.models import Export
 
-CHUNK_BYTES = 2**20
 # A file without a row that is younger than this may be on its way.
 YOUNG_SECONDS = 3600
 
@@ -119,7 +118,7 @@ def _in_exports() -> set[str]:
 
 
 def _check(side: _Side, say: Callable[[str], None]) -> Iterator[Finding]:
-    name, found, young = side.store.name, set[str](), time.time() - YOUNG_SECONDS
+    name, young = side.store.name, time.time() - YOUNG_SECONDS
     wanted, destroyed = side.wanted(), side.destroyed()
     extra: list[tuple[str, bool]] = []
     for number, path in enumerate(_files(side.store.folder), start=1):
@@ -130,7 +129,6 @@ def _check(side: _Side, say: Callable[[str], None]) -> Iterator[Finding]:
         if digest in wanted and not path.is_symlink() and place == f"{digest[:2]}/{digest}":
             if kind := _fault(path, digest):
                 yield Finding(name, kind, digest)
-            found.add(digest)
         elif digest in destroyed - wanted:
             yield Finding(name, Kind.KEPT, place)
         elif _age(path) < young:
@@ -142,11 +140,8 @@ def _check(side: _Side, say: Callable[[str], None]) -> Iterator[Finding]:
         for place, is_misplaced in extra
         if is_misplaced or Path(place).name not in still
     )
-    yield from (
-        Finding(name, Kind.MISSING, one)
-        for one in sorted((wanted & still) - found)
-        if not side.store.has(one)
-    )
+    gone = (one for one in sorted(wanted & still) if not side.store.has(one))
+    yield from (Finding(name, Kind.MISSING, one) for one in gone)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -171,8 +166,5 @@ def _fault(path: Path, digest: str) -> Kind | None:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

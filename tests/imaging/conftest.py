@@ -87,6 +87,14 @@ def everyone(pet_site):
 
 
 @pytest.fixture
+def coordinator(pet_site):
+    from tests import factories
+    from trials.roles import Role
+
+    return factories.make_user(Role.COORDINATOR, trial=pet_site.trial, site=pet_site)
+
+
+@pytest.fixture
 def scan(pet_site, everyone):
     """A scan whose images are on their real day, so that both calendars are one."""
     from tests import factories

@@ -348,6 +348,18 @@ def test_text_of_the_machine_with_a_word_of_the_patient_is_gone():
     assert "ReconstructionMethod" not in result
 
 
+@pytest.mark.requirement("R87")
+@pytest.mark.parametrize(
+    "keyword",
+    ["OperatorsName", "PatientID", "AccessionNumber", "InstitutionName", "PatientAddress"],
+)
+def test_a_single_word_of_who_or_where_is_not_kept_in_text_of_the_machine(keyword):
+    ds = an_image()
+    setattr(ds, keyword, "Saint Wintergreen 7")
+    ds.SoftwareVersions = "build wintergreen"
+    assert "SoftwareVersions" not in deidentify(ds, POLICY).dataset
+
+
 def test_free_text_of_tracers_is_said_in_our_own_words():
     ds = an_image()
     item = ds.RadiopharmaceuticalInformationSequence[0]

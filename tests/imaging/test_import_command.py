@@ -9,19 +9,14 @@ from django.core.management import CommandError, call_command
 
 from imaging.management.commands import import_dicom
 from imaging.models import Transmittal
-from imaging.services import receiving
+from imaging.services import folder_import, receiving
 from tests import factories
 from tests.imaging.test_intake import a_slice
 from trials.models import Job, PlannedScan, PlannedVisit, ScheduledScan
 from trials.roles import Role
 from trials.services import jobs
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def stores(settings, tmp_path):
-    settings.STORAGE = tmp_path / "storage"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
 
 
 @pytest.fixture(autouse=True)
@@ -33,21 +28,6 @@ def worker(monkeypatch):
             jobs.run(job.pk)
 
     monkeypatch.setattr(import_dicom.time, "sleep", work)
-
-
-@pytest.fixture
-def site():
-    return factories.make_site(factories.make_trial())
-
-
-@pytest.fixture
-def coordinator(site):
-    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
-
-
-@pytest.fixture
-def scan(site, coordinator):
-    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
 
 
 @pytest.fixture
@@ -93,8 +73,12 @@ def test_a_folder_is_sent_and_its_images_come_through(sent, scan, coordinator):
 
 def test_sent_again_nothing_goes(sent, scan, coordinator):
     sent("--wait", by=coordinator)
+    first = scan.transmittals.get()
     status, said = sent("--wait", by=coordinator)
-    assert (status, said) == (0, "All 3 files of this folder arrived before.\n")
+    assert (status, said.splitlines()[0]) == (
+        0,
+        f"Transmittal {first.pk}: all 3 files arrived before.",
+    )
     assert scan.transmittals.exclude(state="receiving").count() == 1
 
 
@@ -126,6 +110,26 @@ def test_held_images_are_an_exit_status(sent, folder, dataset, coordinator):
     status, said = sent("--wait", by=coordinator)
     assert status == 3
     assert "more than one patient ID" in said
+
+
+def test_sent_again_what_is_held_still_is(sent, folder, dataset, coordinator):
+    (folder / "4.dcm").write_bytes(a_slice(dataset, 4, BurnedInAnnotation="YES"))
+    sent("--wait", by=coordinator)
+    status, said = sent("--wait", by=coordinator)
+    assert (status, "arrived before" in said, "4.dcm" in said) == (3, True, True)
+
+
+def test_a_file_that_goes_while_it_is_sent_is_named(sent, folder, coordinator, monkeypatch):
+    looked = folder_import.look_into
+
+    def gone(place, say):
+        found = looked(place, say)
+        (folder / "PET" / "2.dcm").unlink()
+        return found
+
+    monkeypatch.setattr(folder_import, "look_into", gone)
+    with pytest.raises(CommandError, match=r"2\.dcm: No such file or directory\. Run it again"):
+        sent(by=coordinator)
 
 
 def test_a_part_that_arrived_before_is_not_sent_twice(sent, folder, scan, coordinator):
@@ -168,8 +172,8 @@ def test_two_scans_of_one_visit_are_not_guessed_at(sent, scan, coordinator):
         sent(by=coordinator, visit="PET1")
 
 
-def test_who_may_not_upload_sends_nothing(sent, scan, site):
-    monitor = factories.make_user(Role.MONITOR, trial=site.trial)
+def test_who_may_not_upload_sends_nothing(sent, scan, pet_site):
+    monitor = factories.make_user(Role.MONITOR, trial=pet_site.trial)
     with pytest.raises(CommandError):
         sent(by=monitor)
     assert not scan.transmittals.exists()

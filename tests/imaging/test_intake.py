@@ -146,6 +146,30 @@ def test_images_under_the_id_of_another_patient_are_held(site, scan, coordinator
     assert Query.objects.get(rule=inspection.OF_WHOM).patient == other.patient
 
 
+@pytest.mark.requirement("R78")
+def test_a_lesser_doubt_hides_no_greater_one(site, scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, 1)], coordinator)
+    other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    # Of two studies, which a person may let through, and of another patient's scan.
+    mine = {"PatientID": "MRN-0999"}
+    files = [a_slice(dataset, 1, **mine), a_slice(dataset, 2, StudyInstanceUID="1.9", **mine)]
+    assert sent(other, files, coordinator).code == "image-known-otherwise"
+
+
+@pytest.mark.requirement("R78")
+def test_what_came_to_be_known_meanwhile_is_looked_at_before_a_release(
+    site, scan, coordinator, dataset
+):
+    other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    marked = a_slice(dataset, 1, BurnedInAnnotation="YES")
+    first, second = sent(scan, [marked], coordinator), sent(other, [marked], coordinator)
+    manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
+    inspection.decide(first, release=True, reason="Only a scale bar.", by=manager)
+    with pytest.raises(Refused, match="another patient") as refusal:
+        inspection.decide(second, release=True, reason="Only a scale bar.", by=manager)
+    assert refusal.value.code == "not-releasable"
+
+
 def test_who_is_screened_again_keeps_the_id_of_the_hospital(site, scan, coordinator, dataset):
     sent(scan, [a_slice(dataset, 1)], coordinator)
     again = factories.make_enrolled(site, by=coordinator)
@@ -189,10 +213,11 @@ def test_two_images_under_one_uid_are_let_through_by_nobody(site, scan, coordina
     with pytest.raises(Refused) as refusal:
         inspection.decide(transmittal, release=True, reason="Both are of this scan.", by=manager)
     assert refusal.value.code == "not-releasable"
-    # Release looks once more: what was let through meanwhile may be the same image.
+    # Release looks once more, whoever let them through.
     with factories.framed():
-        Transmittal.objects.filter(pk=transmittal.pk).update(code="burned-in-annotation")
-    inspection.decide(transmittal, release=True, reason="Nothing is drawn.", by=manager)
+        transmittal.files.update(state=FileState.ACCEPTED)
+        Transmittal.objects.filter(pk=transmittal.pk).update(state=State.INSPECTED)
+        jobs.enqueue("imaging.release", actor=manager, transmittal=transmittal.pk)
     held = worked(transmittal)
     assert (held.state, held.code) == (State.QUARANTINED, "image-twice")
     assert not Instance.objects.filter(series__transmittal=transmittal).exists()

@@ -69,21 +69,7 @@ def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
             ),
         )
         .annotate(
-            has_newer_record=Exists(
-                evidence.filter(counting(None), recorded_at__gt=OuterRef("assessed_at"))
-            )
-            | Exists(
-                consents.filter(
-                    Q(recorded_at__gt=OuterRef("assessed_at"))
-                    | Q(withdrawn_at__gt=OuterRef("assessed_at"))
-                )
-            )
-            | Exists(
-                ConflictSettlement.objects.filter(
-                    trial=OuterRef("trial_id"), settled_at__gt=OuterRef("assessed_at")
-                )
-            )
-            | Exists(_doubts_turned()),
+            has_newer_record=_recorded_since(evidence, consents),
             signed_sha256=_of(
                 Signature.objects.filter(
                     subject_table=EligibilityAssessment._meta.db_table,
@@ -120,6 +106,20 @@ def verdict_stands(patient: Patient) -> bool:
         patient.assessment_id is not None
         and patient.assessed_version == patient.current_version_id
         and not patient.has_newer_record
+    )
+
+
+def _recorded_since(evidence: QuerySet[Evidence], consents: QuerySet[Consent]) -> Q:
+    """What the newest verdict did not see: evidence, consent, a settlement, a doubt that turned."""
+    assessed_at = OuterRef("assessed_at")
+    settled = ConflictSettlement.objects.filter(
+        trial=OuterRef("trial_id"), settled_at__gt=assessed_at
+    )
+    return (
+        Exists(evidence.filter(counting(None), recorded_at__gt=assessed_at))
+        | Exists(consents.filter(Q(recorded_at__gt=assessed_at) | Q(withdrawn_at__gt=assessed_at)))
+        | Exists(settled)
+        | Exists(_doubts_turned())
     )
 
 

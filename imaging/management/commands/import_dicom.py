@@ -54,14 +54,14 @@ class Command(BaseCommand):
         if not found.by_digest:
             raise CommandError(f"{folder} holds no file that can be sent.")
         try:
-            transmittal = folder_import.send(found, scan, by=by, say=self._say)
+            transmittal, is_new = folder_import.send(found, scan, by=by, say=self._say)
         except Refused as error:
             raise CommandError(error.message) from error
-        if transmittal is None:
-            self._say(f"All {len(found.by_digest)} files of this folder arrived before.")
-        else:
-            self._say(f"Transmittal {transmittal.pk}: all {len(found.by_digest)} files arrived.")
-        went_well = not (wait and transmittal) or self._watch(transmittal, found, folder)
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}. Run it again.") from error
+        arrived = "arrived" if is_new else "arrived before"
+        self._say(f"Transmittal {transmittal.pk}: all {len(found.by_digest)} files {arrived}.")
+        went_well = not wait or self._watch(transmittal, found, folder)
         if found.skipped or not went_well:
             sys.exit(NOT_ALL)
 
