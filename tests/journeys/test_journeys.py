@@ -50,8 +50,10 @@ def test_a_coordinator_enrols_a_patient_and_uploads_the_images(visitor: Visitor,
     sign(Visitor(browser.new_page(), visitor.address), path)
     visitor.open(path)
     enrol(visitor)
+    record_visit(visitor, path)
     syringe, started = schedule_and_inject(visitor)
-    upload(visitor, folder_of_images(tmp_path, syringe, started))
+    scan, folder = visitor.page.url, folder_of_images(tmp_path, syringe, started)
+    upload(visitor, folder)
     expect(visitor.page.get_by_role("status").get_by_text("Quantified")).to_be_visible(
         timeout=WAIT_MS
     )
@@ -62,6 +64,28 @@ def test_a_coordinator_enrols_a_patient_and_uploads_the_images(visitor: Visitor,
     visitor.page.locator("tbody td a").first.click()
     expect(visitor.page.get_by_text("Stored value", exact=True)).to_be_visible()
     visitor.look("derivation")
+    visitor.page.goto(scan)
+    send_again(visitor, folder)
+
+
+def record_visit(visitor: Visitor, path: str) -> None:
+    """The screening visit, which has no scan, took place today."""
+    page = visitor.page
+    visitor.open(path)
+    visitor.press("Record Screening")
+    page.get_by_label("Took place").fill(clock(datetime.now(UTC))[:10])
+    visitor.look("visit-record")
+    visitor.press("Record the visit")
+    expect(page.locator("#schedule").get_by_text("held by Clara Coordinator")).to_be_visible()
+    visitor.look("patient-visit-done")
+
+
+def send_again(visitor: Visitor, folder: Path) -> None:
+    """The same folder once more: nothing is sent."""
+    visitor.press("Upload images")
+    visitor.page.locator("#folder").set_input_files(folder)
+    expect(visitor.page.get_by_text("there is nothing to send")).to_be_visible(timeout=WAIT_MS)
+    visitor.look("upload-again")
 
 
 def register(visitor: Visitor) -> None:
@@ -257,6 +281,8 @@ def test_a_monitor_audits_eligibility_with_its_evidence_and_trail(visitor: Visit
     expect(page.get_by_role("link", name="103")).to_have_count(0)
     page.get_by_role("link", name=re.compile("^101")).click()
     visitor.look("site")
+    visitor.press("To print")
+    visitor.look("delegation-log")
     visitor.open("/audit/?trial=DEMO&table=trials_patient")
     expect(page.get_by_text("patient.enrolled").first).to_be_visible()
     visitor.look("audit")
