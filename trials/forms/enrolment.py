@@ -69,7 +69,7 @@ class VisitForm(ActForm):
     took_place_at = PartialMoment(
         label="Took place",
         max_length=32,
-        help_text="2026-03-02, or with the time: 2026-03-02 08:15, on the clock of the site.",
+        help_text="2026-03-02, or with the time: 2026-03-02 08:15.",
     )
     performed_by = forms.CharField(
         label="Held by", max_length=120, help_text="Who of the site saw or called the patient."
