@@ -9,8 +9,12 @@ DEVELOPMENT := $(VENV)/.development
 USDM := $(VENV)/usdm/.installed
 MUTATE := $(VENV)/mutate/.installed
 UV := uv==0.13.9
-PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PY) -m pytest -p config.pytest_stack \
-	-p pytest_django.plugin -p pytest_playwright.pytest_playwright -p _hypothesis_pytestplugin
+# Named in the environment: the processes among which xdist divides the tests read no -p in time.
+PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=config.pytest_stack,pytest_django.plugin,$\
+	pytest_playwright.pytest_playwright,_hypothesis_pytestplugin,xdist.plugin $(PY) -m pytest
+
+# Each has a PostgreSQL and a broker of its own.
+TEST_PROCESSES ?= 2
 
 .PHONY: help setup setup-dev demo serve stop test check static-check faults faults-short bench fuzz mutate lock schema \
 	reference-data
@@ -58,7 +62,8 @@ stop: setup ## end what make serve started
 	@$(PY) -m config.stack stop
 
 test: setup-dev ## the tests, against a real PostgreSQL, broker and worker
-	@$(PYTEST) -m "not faults and not fuzz" tests
+	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
+		-m "not faults and not fuzz" tests
 
 static-check: setup-dev
 	@$(VENV)/bin/ruff format --check .

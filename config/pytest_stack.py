@@ -1,9 +1,12 @@
-"""Real servers for the tests, started before Django's settings are read (`-p` on the call).
+"""Real servers for the tests, started before Django's settings are read.
 
 One PostgreSQL and one broker for the run, without fsync, in a folder of their own; or the
 servers that DATABASE_URL, OWNER_DATABASE_URL and CELERY_BROKER_URL name, where an empty
 database test_trialtrace of the owner is expected, or one that may be emptied. The test
 database is migrated by its owner; tests connect as the application's role alone.
+
+Where pytest-xdist divides the run (`-n`), each of its processes has servers of its own, and the
+one that hands out the tests has none.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ import psycopg
 import pytest
 
 DATABASE = "test_trialtrace"
+# Markers of tests that start sites or servers.
+LONGEST = ("browser", "live", "servers")
 
 
 class Servers:
@@ -79,7 +84,19 @@ def _empty(url: str) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """First of its name: pytest-django's reads the settings."""
-    early_config._servers = Servers()
+    if not _hands_out(early_config):
+        early_config._servers = Servers()
+
+
+def _hands_out(config: pytest.Config) -> bool:
+    """Whether this process runs no test itself."""
+    divided = getattr(config.known_args_namespace, "numprocesses", None)
+    return bool(divided) and "PYTEST_XDIST_WORKER" not in os.environ
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What works on a site of its own goes first: it takes longest, and none should end alone."""
+    items.sort(key=lambda item: not any(item.iter_markers(name) for name in LONGEST))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
