@@ -35,7 +35,7 @@ def frozen(criteria: Sequence[Criterion], record: Record) -> Frozen:
                 asdict(one) | {"recorded_at": _text(one.recorded_at)} for one in record.facts
             ],
             "consents": [_frozen_consent(one) for one in record.consents],
-            "anchors": {name: _anchor(one) for name, one in record.anchors.items()},
+            "anchors": {name: anchor(one) for name, one in record.anchors.items()},
             "zone": _zone_name(record.zone),
             "tracer": record.tracer,
         },
@@ -59,6 +59,16 @@ def thawed(inputs: Mapping[str, Any]) -> tuple[list[Criterion], Record]:
         tracer=given["tracer"],
     )
     return criteria, record
+
+
+def anchor(of: Anchor) -> dict[str, Any]:
+    """One anchor as it goes into JSON."""
+    return {
+        "first": _text(of.at.first),
+        "last": _text(of.at.last),
+        "basis": of.basis,
+        "evidence": list(of.evidence),
+    }
 
 
 def digest(inputs: Mapping[str, Any]) -> str:
@@ -92,15 +102,6 @@ def _fact(given: Mapping[str, Any]) -> Fact:
     known = {one.name for one in fields(Fact)}
     kept = {name: value for name, value in given.items() if name in known}
     return Fact(**kept | {"recorded_at": _moment(given["recorded_at"])})
-
-
-def _anchor(anchor: Anchor) -> dict[str, Any]:
-    return {
-        "first": _text(anchor.at.first),
-        "last": _text(anchor.at.last),
-        "basis": anchor.basis,
-        "evidence": list(anchor.evidence),
-    }
 
 
 def _thawed_anchor(given: Mapping[str, Any]) -> Anchor:

@@ -46,6 +46,8 @@ class Visit:
     earliest: str = ""
     latest: str = ""
     has_scan: bool = False
+    # The identifiers of its planned scans.
+    scans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,42 @@ def dated(
     done : mapping
         When visits without a scan took place, as precise as it is known.
     """
+    found, _ = _resolved(visits, anchors, appointments, now, zone, done)
+    return found
+
+
+def anchors_of(
+    visits: Sequence[Visit],
+    *,
+    anchors: Mapping[str, Anchor],
+    appointments: Mapping[str, Appointment],
+    now: datetime,
+    zone: tzinfo,
+    done: Mapping[str, Span] = MappingProxyType({}),
+) -> dict[str, Anchor]:
+    """When each visit and scan took place, else is planned; parameters as of `dated`.
+
+    Named `visit.<identifier>` and `scan.<identifier>`. One without a time, even a target, is
+    left out; a scan nobody scheduled is planned for when its visit is.
+    """
+    found, known = _resolved(visits, anchors, appointments, now, zone, done)
+    for one in found:
+        name = f"visit.{one.visit.identifier}"
+        if name not in known and one.target_at:
+            known[name] = Anchor(moment(one.target_at), is_actual=False)
+        for scan in one.visit.scans if name in known else ():
+            known.setdefault(f"scan.{scan}", Anchor(known[name].span, is_actual=False))
+    return known
+
+
+def _resolved(
+    visits: Sequence[Visit],
+    anchors: Mapping[str, Anchor],
+    appointments: Mapping[str, Appointment],
+    now: datetime,
+    zone: tzinfo,
+    done: Mapping[str, Span],
+) -> tuple[list[Dated], dict[str, Anchor]]:
     recorded = {name: span for name, span in done.items() if name not in appointments}
     known = dict(anchors) | _visit_anchors(appointments)
     known |= {f"visit.{name}": Anchor(span) for name, span in recorded.items()}
@@ -135,7 +173,7 @@ def dated(
             found[name] = _dated(visit, anchor, appointments.get(name), now, zone)
         return found[name]
 
-    return [resolve(one, ()) for one in visits]
+    return [resolve(one, ()) for one in visits], known
 
 
 def _visit_anchors(appointments: Mapping[str, Appointment]) -> dict[str, Anchor]:

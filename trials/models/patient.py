@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 
 from trials.models.scope import ScopedModel
@@ -171,6 +172,12 @@ class EligibilityAssessment(ScopedModel):
     engine = models.CharField(max_length=40, blank=True)
     inputs = models.JSONField(default=dict)
     inputs_sha256 = models.CharField(max_length=64, blank=True)
+    # The times that windows were counted from, out of the inputs, for lists of many patients.
+    anchors = models.GeneratedField(
+        expression=KeyTransform("anchors", KeyTransform("record", "inputs")),
+        output_field=models.JSONField(null=True),
+        db_persist=True,
+    )
 
     class Meta:
         ordering = ["patient", "-assessed_at", "-pk"]

@@ -27,7 +27,7 @@ from trials.models import (
     SourceVerification,
     User,
 )
-from trials.selectors.patients import signed, verdict_stands, with_standing
+from trials.selectors.patients import signed, standing_verdicts, with_standing
 from trials.services import verdicts, verification
 from trials.services.assessments import counted, counting
 
@@ -70,7 +70,7 @@ def columns(sites: Iterable[Site]) -> list[EligibilityCriterion]:
 def rows(patients: QuerySet[Patient], criteria: list[EligibilityCriterion]) -> list[Row]:
     """Patients against criteria; a fixed number of queries for any number of both."""
     found = list(with_standing(patients).prefetch_related("evidence", "consents", "enrolment"))
-    intact = signed(found)
+    intact, standing = signed(found), standing_verdicts(found)
     results = _newest_results(found)
     marks = _newest_marks(found)
     signed_at = _signed_at(results)
@@ -78,7 +78,7 @@ def rows(patients: QuerySet[Patient], criteria: list[EligibilityCriterion]) -> l
         Row(
             patient,
             str(Verdict(patient.verdict).label) if patient.verdict else "",
-            verdict_stands(patient),
+            patient.pk in standing,
             patient.pk in intact,
             bool(patient.signed_sha256) and patient.pk not in intact,
             _is_despite(patient),

@@ -9,6 +9,7 @@ from django.db.models import (
     Count,
     Exists,
     IntegerField,
+    JSONField,
     OuterRef,
     Prefetch,
     Q,
@@ -33,7 +34,7 @@ from trials.models import (
 from trials.models.today import Today
 from trials.patient_way import Scan, Standing
 from trials.rules import IMPLAUSIBLE
-from trials.services import verdicts
+from trials.services import own_dates, verdicts
 from trials.services.assessments import counting
 
 ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
@@ -60,6 +61,7 @@ def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:
             assessment_id=_of(newest, "pk", IntegerField()),
             assessed_at=_of(newest, "assessed_at"),
             assessed_version=_of(newest, "version_id", IntegerField()),
+            assessed_anchors=_of(newest, "anchors", JSONField(null=True)),
             verdict=_of(newest, "verdict", CharField()),
             current_version_id=_of(in_force, "version_id", IntegerField()),
             has_consent=Exists(consents.filter(withdrawn_at=None)),
@@ -100,13 +102,20 @@ def _doubts_turned() -> QuerySet[Query]:
     )
 
 
-def verdict_stands(patient: Patient) -> bool:
-    """Whether the newest enrolment verdict of a patient from `with_standing` still counts."""
-    return (
-        patient.assessment_id is not None
+def standing_verdicts(patients: Iterable[Patient]) -> set[int]:
+    """Those of `with_standing` whose newest enrolment verdict still counts.
+
+    No query, but where a verdict was counted from visits or scans: a fixed number for all.
+    """
+    kept = [
+        patient
+        for patient in patients
+        if patient.assessment_id is not None
         and patient.assessed_version == patient.current_version_id
         and not patient.has_newer_record
-    )
+    ]
+    moved = own_dates.moved({one.pk: one.assessed_anchors for one in kept}, kept)
+    return {one.pk for one in kept} - set(moved)
 
 
 def _recorded_since(evidence: QuerySet[Evidence], consents: QuerySet[Consent]) -> Q:
@@ -127,7 +136,7 @@ def signed(patients: Iterable[Patient]) -> set[int]:
     """Those of `with_standing` whose newest verdict is still what was signed.
 
     Two queries for any number, none where nothing is signed. Whether the verdict stands is
-    another matter: `verdict_stands`.
+    another matter: `standing_verdicts`.
     """
     kept = {one.assessment_id: one for one in patients if one.signed_sha256}
     if not kept:
@@ -138,7 +147,7 @@ def signed(patients: Iterable[Patient]) -> set[int]:
 
 def standings(patients: list[Patient]) -> list[tuple[Patient, Standing]]:
     """Each patient from `with_standing` with where the patient stands; three queries for all."""
-    intact = signed(patients)
+    intact, standing = signed(patients), standing_verdicts(patients)
     versions = {patient.current_version_id for patient in patients}
     planned: dict[int, list[PlannedScan]] = {}
     for plan in PlannedScan.objects.filter(version__in=versions):
@@ -149,6 +158,7 @@ def standings(patients: list[Patient]) -> list[tuple[Patient, Standing]]:
             _standing(
                 patient,
                 planned.get(patient.current_version_id, []),
+                stands=patient.pk in standing,
                 is_signed=patient.pk in intact,
             ),
         )
@@ -161,13 +171,15 @@ def standing_of(patient: Patient) -> Standing:
     return standings([patient])[0][1]
 
 
-def _standing(patient: Patient, planned: list[PlannedScan], *, is_signed: bool) -> Standing:
+def _standing(
+    patient: Patient, planned: list[PlannedScan], *, stands: bool, is_signed: bool
+) -> Standing:
     given = {scan.planned_scan.identifier for scan in patient.current_scans}
     return Standing(
         state=patient.state,
         has_consent=patient.has_consent,
         has_evidence=patient.has_evidence,
-        verdict=patient.verdict if verdict_stands(patient) else None,
+        verdict=patient.verdict if stands else None,
         is_signed=is_signed,
         scans=tuple(
             Scan(scan.pk, scan.planned_scan.label, scan.state) for scan in patient.current_scans

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet, prefetch_related_objects
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from trials import schedule, spans
 from trials.models import (
     Patient,
-    PlannedScan,
     PlannedVisit,
     ProtocolActivation,
     ScheduledScan,
@@ -68,7 +69,9 @@ def plans_of(patients: Iterable[Patient]) -> dict[int, list[tuple[schedule.Visit
     """The planned visits of every version in force where the patients are; one query."""
     versions = {v.pk for one in patients if (v := one.site.version_in_force)}
     rows = PlannedVisit.objects.filter(version__in=versions).annotate(
-        has_scan=Exists(PlannedScan.objects.filter(visit=OuterRef("pk")))
+        scans=ArrayAgg(
+            "planned_scans__identifier", filter=Q(planned_scans__isnull=False), default=[]
+        )
     )
     found: dict[int, list[tuple[schedule.Visit, PlannedVisit]]] = {}
     for row in rows:
@@ -79,7 +82,8 @@ def plans_of(patients: Iterable[Patient]) -> dict[int, list[tuple[schedule.Visit
             target=row.target,
             earliest=row.earliest,
             latest=row.latest,
-            has_scan=row.has_scan,
+            has_scan=bool(row.scans),
+            scans=tuple(sorted(row.scans)),
         )
         found.setdefault(row.version_id, []).append((visit, row))
     return found
@@ -87,19 +91,30 @@ def plans_of(patients: Iterable[Patient]) -> dict[int, list[tuple[schedule.Visit
 
 def of_patient(patient: Patient, plans, *, now: datetime | None = None) -> list[schedule.Dated]:
     """The visits of one patient from `with_schedule`, dated."""
+    return schedule.dated(**_asked(patient, plans, now))
+
+
+def anchors_of(
+    patient: Patient, plans, *, now: datetime | None = None
+) -> dict[str, schedule.Anchor]:
+    """When each visit and scan of one patient from `with_schedule` took place, or is planned."""
+    return schedule.anchors_of(**_asked(patient, plans, now))
+
+
+def _asked(patient: Patient, plans, now: datetime | None) -> dict[str, Any]:
     version = patient.site.version_in_force
     zone = ZoneInfo(patient.site.time_zone)
-    return schedule.dated(
-        [visit for visit, _ in plans.get(version.pk, ())] if version else [],
-        anchors=_anchors(patient, zone),
-        appointments=_appointments(patient),
-        now=now or timezone.now(),
-        zone=zone,
-        done={
+    return {
+        "visits": [visit for visit, _ in plans.get(version.pk, ())] if version else [],
+        "anchors": _anchors(patient, zone),
+        "appointments": _appointments(patient),
+        "now": now or timezone.now(),
+        "zone": zone,
+        "done": {
             one.planned_visit.identifier: spans.span(one.took_place_at, zone)
             for one in patient.current_visits
         },
-    )
+    }
 
 
 @dataclass(frozen=True)

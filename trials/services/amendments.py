@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 from django.utils import timezone
 
@@ -19,7 +20,7 @@ from trials.models import (
     Trial,
     User,
 )
-from trials.services import assessments, audit, consents
+from trials.services import assessments, audit, consents, own_dates
 from trials.services.errors import Invalid, Refused
 
 CONCERNED = (Patient.State.SCREENING, Patient.State.ENROLLED)
@@ -80,9 +81,12 @@ def dry_run(version: ProtocolVersion, *, site: Site, by: User) -> DryRun:
     sides = [_side(current), _side(version)]
     now = timezone.now()
     doubted = assessments.doubted_at(site)
+    dates = own_dates.taken(patients, chain(*sides), now=now)
     flips, unchanged = [], 0
     for patient in patients:
-        record = assessments.record_of(patient, None, now=now, doubted=doubted)
+        record = assessments.record_of(
+            patient, None, now=now, doubted=doubted, dates=dates.get(patient.pk, {})
+        )
         before, after = (eligibility.judge_all(criteria, record) for criteria in sides)
         flip = _flip(patient, before, after, sides)
         if flip:

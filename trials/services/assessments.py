@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
@@ -25,7 +26,7 @@ from trials.models import (
     User,
 )
 from trials.rules import IMPLAUSIBLE
-from trials.services import audit, delegations, patients, settlements
+from trials.services import audit, delegations, own_dates, patients, settlements
 from trials.services.errors import Invalid, Refused
 from trials.version import VERSION
 
@@ -65,7 +66,8 @@ def assess(
         if scheduled_scan:
             scheduled_scan.refresh_from_db(fields=["planned_at"])
         now = timezone.now()
-        record = record_of(patient, scheduled_scan, now=now)
+        dates = own_dates.taken([patient], criteria, now=now).get(patient.pk, {})
+        record = record_of(patient, scheduled_scan, now=now, dates=dates)
         judgements = eligibility.judge_all(criteria, record)
         inputs = frozen.frozen(criteria, record)
         assessment = EligibilityAssessment.objects.create(
@@ -102,7 +104,8 @@ def criteria_of(
     """The criteria judged at a gate.
 
     Before the injection, and with `again`, those of enrolment come once more that look back
-    from imaging or injection: at enrolment neither had an actual time.
+    from imaging, injection, or a visit or scan of the protocol: at enrolment none of them need
+    have had an actual time.
     """
     conflicts = {
         one["identifier"]: tuple(one.get("conflicts_with", ()))
@@ -123,8 +126,12 @@ def record_of(
     *,
     now: datetime,
     doubted: Collection[int] | None = None,
+    dates: Mapping[str, readings.Anchor] = MappingProxyType({}),
 ) -> readings.Record:
-    """What the engine may look at, as of `now`; `doubted` spares a query for each of many."""
+    """What the engine may look at, as of `now`; `doubted` spares a query for each of many.
+
+    `dates` are those of `own_dates.taken`, for the criteria that are judged.
+    """
     zone = ZoneInfo(patient.site.time_zone)
     consents = list(patient.consents.all())
     if doubted is None:
@@ -137,7 +144,7 @@ def record_of(
             readings.Consent(row.version, row.signed_at, row.withdrawn_at, row.recorded_at)
             for row in consents
         ],
-        anchors=_anchors(scan, consents, zone, now),
+        anchors={**_anchors(scan, consents, zone, now), **dates},
         zone=zone,
         tracer=scan.planned_scan.tracer.identifier if scan else None,
     )
@@ -155,8 +162,9 @@ def _check_gate(patient: Patient, gate: str, scan: ScheduledScan | None) -> None
 
 
 def _looks_back(row: EligibilityCriterion) -> bool:
-    return row.gate == Gate.ENROLMENT and bool(
-        eligibility.anchors_in(row.expression) & LATER_ANCHORS
+    anchors = eligibility.anchors_in(row.expression)
+    return row.gate == Gate.ENROLMENT and any(
+        one in LATER_ANCHORS or own_dates.is_own(one) for one in anchors
     )
 
 

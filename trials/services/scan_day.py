@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -27,7 +28,15 @@ from trials.models import (
     ScheduledScan,
     User,
 )
-from trials.services import assessments, batches, consents, delegations, scanners, verdicts
+from trials.services import (
+    assessments,
+    batches,
+    consents,
+    delegations,
+    own_dates,
+    scanners,
+    verdicts,
+)
 
 Gate = EligibilityCriterion.Gate
 ELIGIBLE = EligibilityAssessment.Verdict.ELIGIBLE
@@ -114,13 +123,17 @@ def _enrolment(patient: Patient) -> Condition:
 
 def _criteria(scan: ScheduledScan) -> Iterator[Condition]:
     """Each gate of the scan judged anew, and whether an assessment says so."""
-    record = assessments.record_of(scan.patient, scan, now=timezone.now())
-    for gate in assessments.SCAN_GATES:
-        criteria = [
-            one
-            for one in assessments.criteria_of(scan.planned_scan.version, gate)
-            if eligibility.applies(one, record) is not Truth.NO
-        ]
+    now = timezone.now()
+    gates = {
+        gate: assessments.criteria_of(scan.planned_scan.version, gate)
+        for gate in assessments.SCAN_GATES
+    }
+    dates = own_dates.taken([scan.patient], chain(*gates.values()), now=now)
+    record = assessments.record_of(
+        scan.patient, scan, now=now, dates=dates.get(scan.patient_id, {})
+    )
+    for gate, every in gates.items():
+        criteria = [one for one in every if eligibility.applies(one, record) is not Truth.NO]
         if not criteria:
             continue
         judged = eligibility.judge_all(criteria, record)

@@ -30,7 +30,7 @@ from trials.models import (
     User,
 )
 from trials.rules import IMPLAUSIBLE
-from trials.services import audit, delegations, patients, signatures
+from trials.services import audit, delegations, own_dates, patients, signatures
 from trials.services.assessments import counting, criteria_of, record_of, version_of
 from trials.services.errors import Refused
 
@@ -61,7 +61,7 @@ def changed_since(assessment: EligibilityAssessment) -> list[str]:
         *_asked(patient, after),
     ]
     phrases = [f"{phrase} on {at.astimezone(zone):%Y-%m-%d at %H:%M}" for at, phrase in dated]
-    return [*_version_changes(assessment), *phrases]
+    return [*_version_changes(assessment), *_moved_dates(assessment), *phrases]
 
 
 def sign(assessment: EligibilityAssessment, *, by: User, password: str) -> Signature:
@@ -145,12 +145,11 @@ def gap(scan: ScheduledScan, *, gate: str) -> str:
 
     Only criteria of that very gate ask for one, and only where they may apply to the scan.
     """
-    record = record_of(scan.patient, scan, now=timezone.now())
-    asked = [
-        one.identifier
-        for one in criteria_of(scan.planned_scan.version, gate, again=False)
-        if eligibility.applies(one, record) is not Truth.NO
-    ]
+    now = timezone.now()
+    criteria = criteria_of(scan.planned_scan.version, gate, again=False)
+    dates = own_dates.taken([scan.patient], criteria, now=now).get(scan.patient_id, {})
+    record = record_of(scan.patient, scan, now=now, dates=dates)
+    asked = [one.identifier for one in criteria if eligibility.applies(one, record) is not Truth.NO]
     standing = in_force(scan.patient, gate=gate, scheduled_scan=scan) if asked else None
     if not asked or (standing and standing.verdict == Verdict.ELIGIBLE):
         return ""
@@ -167,6 +166,12 @@ def _version_changes(assessment: EligibilityAssessment) -> list[str]:
     if version.pk == assessment.version_id:
         return []
     return [f"{version} took the place of {assessment.version}"]
+
+
+def _moved_dates(assessment: EligibilityAssessment) -> Iterator[str]:
+    patient = assessment.patient
+    found = own_dates.moved({patient.pk: assessment.anchors}, [patient])
+    yield from (f"{name} has another time now" for name in found.get(patient.pk, ()))
 
 
 def _moved(scan: ScheduledScan | None, after: datetime) -> Iterator[ScheduledScan]:

@@ -266,7 +266,7 @@ def _recorded(row: Patient, may: dict[str, bool]) -> dict:
         found |= {
             "assessment": newest,
             "results": eligibility.results_of(newest),
-            "verdict_stands": selectors.verdict_stands(row),
+            "verdict_stands": row.pk in selectors.standing_verdicts([row]),
         }
     if may["query_view"]:
         found["queries"] = row.queries.exclude(state=Query.State.CLOSED)
