@@ -100,6 +100,11 @@ def parse(text: str, *, schema: Mapping[str, Any]) -> Definition:
     return definition
 
 
+def problems(text: str, found: Sequence[tuple[tuple[str | int, ...], str]]) -> list[Problem]:
+    """What else speaks against a file that parses, by path: each with its line."""
+    return _problems(trial_yaml.read(text), list(found))
+
+
 def completed(definition: Definition, identifier: str) -> Definition:
     """A definition with every section; one kept by an earlier release has fewer."""
     known = {"identifier": identifier, "sources": {}, "tracers": [], "planned_scans": []}

@@ -292,6 +292,8 @@ def test_a_signature_over_something_else_is_shown_as_broken(client, signed, coor
     page = client.get(address).content.decode()
     assert "Broken</span>" in page
     assert "Stands</span>" not in page
+    with pytest.raises(Refused, match="not what was signed"):
+        factories.sign(signed)
 
 
 def test_a_verdict_is_signed_by_an_investigator_delegated_to(site, patient, coordinator, signed):

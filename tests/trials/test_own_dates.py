@@ -157,7 +157,7 @@ def test_a_list_of_many_costs_as_many_queries_as_a_list_of_one(of):
 
 
 def test_an_amendment_is_tried_on_the_same_times(of):
-    patient, by = of(DEMO)
+    patient, _ = of(DEMO)
     manager = factories.make_user(Role.DATA_MANAGER, trial=patient.trial)
     later = protocols.load_trial(
         VISIT.replace('\nversion: "1.0"', '\nversion: "2.0"'), by=jobs.system_user()

@@ -153,3 +153,32 @@ def test_the_command_names_the_file_and_the_errors(tmp_path):
     file.write_text("identifier: 1\n")
     with pytest.raises(CommandError, match=r"broken\.yaml:1: identifier: 1 is not of type"):
         call_command("load_trial", str(file))
+
+
+RENAMED = DEMO.replace("name: Demo University Hospital", "name: Demo Hospital North")
+MOVED = DEMO.replace(
+    "University Hospital, time_zone: Europe/Berlin", "University Hospital, time_zone: Europe/Rome"
+)
+
+
+def test_what_a_later_file_says_of_a_site_holds_for_the_site():
+    trial = load().trial
+    load(RENAMED)
+    assert trial.sites.get(code="101").name == "Demo Hospital North"
+    load(MOVED)
+    site = trial.sites.get(code="101")
+    assert (site.name, site.time_zone) == ("Demo University Hospital", "Europe/Rome")
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_no_site_with_patients_gets_another_clock(dry_run):
+    site = load().trial.sites.get(code="101")
+    factories.make_patient(site)
+    with pytest.raises(protocols.NotATrialFile, match="whose times were read") as refusal:
+        load(MOVED, dry_run=dry_run)
+    (problem,) = refusal.value.problems
+    assert "Europe/Rome" in MOVED.splitlines()[problem.line - 1]
+    assert problem.place == "sites[0].time_zone"
+    site.refresh_from_db()
+    assert site.time_zone == "Europe/Berlin"
+    assert site.trial.versions.count() == 1

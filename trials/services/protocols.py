@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from trials.models import (
     PlannedScan,
     PlannedVisit,
     ProtocolVersion,
+    Site,
     Tracer,
     Trial,
     User,
@@ -24,6 +25,8 @@ from trials.models import (
 from trials.services import audit, sites
 from trials.services.errors import Invalid
 
+# What a later file may say otherwise of a site that takes part.
+RESTATED = ("name", "time_zone")
 SCHEMA = Path(__file__).resolve().parents[1] / "protocol.schema.json"
 UID_KEY_BYTES = 32
 
@@ -56,6 +59,8 @@ def load_trial(text: str, *, by: User, dry_run: bool = False) -> Loaded:
     _require(by, trial)
     current = trial.newest_version if trial else None
     changes = _changes(current, definition)
+    if trial:
+        _require_no_move(trial, current, definition, text)
     if dry_run or not changes:
         return Loaded(trial, current, changes)
     return _write(definition, text, by=by)
@@ -128,6 +133,8 @@ def _write(definition: protocol.Definition, text: str, *, by: User) -> Loaded:
         changes = _changes(current, definition)
         if not changes:
             return Loaded(trial, current, changes)
+        _require_no_move(trial, current, definition, text)
+        _rename_sites(trial, current, definition)
         _describe(trial, definition)
         version = ProtocolVersion.objects.create(
             trial=trial,
@@ -231,6 +238,45 @@ def _visit(
         source=protocol.cited(definition, visit["source"]),
         **window,
     )
+
+
+def _restated(
+    trial: Trial, current: ProtocolVersion | None, definition: protocol.Definition
+) -> Iterator[tuple[Site, dict]]:
+    """The trial's sites of which the file says another name or time zone than the file before."""
+    before = {one["code"]: one for one in current.definition["sites"]} if current else {}
+    now = {one["code"]: one for one in definition["sites"]}
+    for site in trial.sites.filter(code__in=before.keys() & now.keys()):
+        then, said = ({key: of[site.code][key] for key in RESTATED} for of in (before, now))
+        if then != said:
+            yield site, said
+
+
+def _require_no_move(
+    trial: Trial, current: ProtocolVersion | None, definition: protocol.Definition, text: str
+) -> None:
+    """No site with patients gets another clock: its times were read by the one it has."""
+    order = [one["code"] for one in definition["sites"]]
+    found = [
+        (
+            ("sites", order.index(site.code), "time_zone"),
+            f"site {site.code} has patients, whose times were read by the clock of "
+            f"{site.time_zone}: leave its time zone as it is.",
+        )
+        for site, said in _restated(trial, current, definition)
+        if said["time_zone"] != site.time_zone and site.patients.exists()
+    ]
+    if found:
+        raise NotATrialFile(protocol.problems(text, found))
+
+
+def _rename_sites(
+    trial: Trial, current: ProtocolVersion | None, definition: protocol.Definition
+) -> None:
+    for site, said in _restated(trial, current, definition):
+        for key in RESTATED:
+            setattr(site, key, said[key])
+        site.save(update_fields=RESTATED)
 
 
 def _add_sites(version: ProtocolVersion, *, by: User) -> None:

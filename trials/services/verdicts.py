@@ -85,6 +85,12 @@ def sign(assessment: EligibilityAssessment, *, by: User, password: str) -> Signa
             raise Refused("no-longer-stands", f"Assess again before signing: {why}.")
         if signature_in_force(assessment):
             raise Refused("signed-already", "This verdict is signed already.")
+        if signatures.of(assessment):
+            raise Refused(
+                "not-what-was-signed",
+                "This verdict was signed, and what is stored is not what was signed: assess again, "
+                "and tell who runs the site.",
+            )
         return signatures.sign(
             assessment,
             by=by,
