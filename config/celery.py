@@ -13,6 +13,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["trials", "imaging"])
 app.conf.beat_schedule = {
     "sweep": {"task": "trials.tasks.sweep", "schedule": 10.0},
+    "complete": {"task": "imaging.tasks.complete_quiet", "schedule": 10.0},
     "recompute": {"task": "imaging.tasks.recompute_due", "schedule": 10.0},
     "destroy": {"task": "imaging.tasks.destroy_due", "schedule": 60.0},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from imaging.models import ReferenceRegion
+from trials.models import ScheduledScan
 
 
 class DecisionForm(forms.Form):
@@ -30,6 +31,21 @@ class DecisionForm(forms.Form):
                 "These images may be of another person: nobody lets them through. The site then "
                 "sends the images of this patient alone."
             )
+
+
+class AssignForm(forms.Form):
+    """Which scan images are of; with a reason where they were given to another before."""
+
+    scan = forms.ModelChoiceField(
+        label="Scheduled scan", queryset=ScheduledScan.objects.none(), empty_label="Choose the scan"
+    )
+    reason = forms.CharField(label="Reason", max_length=200)
+
+    def __init__(self, *args, scans, is_another: bool, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["scan"].queryset = scans
+        if not is_another:
+            del self.fields["reason"]
 
 
 class RegionForm(forms.Form):

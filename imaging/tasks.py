@@ -26,3 +26,10 @@ def destroy_due() -> None:
     from imaging.services import destruction
 
     destruction.order_due()
+
+
+@shared_task(ignore_result=True, expires=10)
+def complete_quiet() -> None:
+    from imaging.services import receiving
+
+    receiving.complete_quiet()

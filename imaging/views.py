@@ -15,10 +15,10 @@ from django.views.decorators.http import (
 from django_htmx.http import HttpResponseClientRefresh
 
 from imaging import selectors
-from imaging.forms import DecisionForm, RegionForm
+from imaging.forms import AssignForm, DecisionForm, RegionForm
 from imaging.models import ConformanceFinding, Lesion, Picture, Quantification, Series, Transmittal
-from imaging.selectors import derivations, pictures, waiting
-from imaging.services import inspection, reconciliation, regions, reviews, trying
+from imaging.selectors import candidates, derivations, pictures, waiting
+from imaging.services import assignment, inspection, reconciliation, regions, reviews, trying
 from trials import permissions
 from trials.forms import ReasonForm
 from trials.models import ProtocolVersion, ScheduledScan, Site
@@ -47,7 +47,7 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
 def transmittals(request: HttpRequest) -> HttpResponse:
     """The ledger: what was sent, and how far it has come."""
     rows = permissions.listed(Transmittal.objects, request.user, "images.view").select_related(
-        "scheduled_scan__patient__site", "scheduled_scan__planned_scan", "sent_by"
+        "site", "scheduled_scan__patient__site", "scheduled_scan__planned_scan", "sent_by"
     )
     state = request.GET.get("state", "")
     if state == LATE:
@@ -92,6 +92,42 @@ def transmittal_decide(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.require(request.user, "images.decide", row)
     context = _ledger(request, row) | {"form": form}
     return render(request, "imaging/transmittal.html", context, status=422)
+
+
+@form_methods
+def transmittal_assign(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say which scheduled scan images are of."""
+    row = permissions.fetched(
+        Transmittal.objects.select_related("site", "scheduled_scan"),
+        request.user,
+        "images.upload",
+        pk=pk,
+    )
+    scans = candidates.of(row)
+    form = AssignForm(sent(request), scans=scans, is_another=row.scheduled_scan is not None)
+    address = reverse("transmittal", args=[row.pk])
+
+    def act(found: dict) -> str:
+        assignment.assign(row, by=request.user, **found)
+        return address
+
+    done = perform(request, form, act)
+    page = ActPage(
+        "Whose images are these?",
+        "Give them to this scan",
+        address,
+        str(row),
+        address,
+        intro="The images are inspected again, and held against all that is known of the patient.",
+    )
+    return done or act_page(request, form, page)
+
+
+@require_POST
+def transmittal_retry(request: HttpRequest, pk: int) -> HttpResponse:
+    row = permissions.fetched(Transmittal.objects, request.user, "images.retry", pk=pk)
+    assignment.retry(row, by=request.user)
+    return redirect("transmittal", pk=row.pk)
 
 
 @require_safe
@@ -256,7 +292,10 @@ def _transmittal(request: HttpRequest, pk: int) -> Transmittal:
     return permissions.fetched(
         waiting.with_lateness(
             Transmittal.objects.select_related(
-                "scheduled_scan__patient__site", "scheduled_scan__planned_scan", "sent_by"
+                "site",
+                "scheduled_scan__patient__site",
+                "scheduled_scan__planned_scan",
+                "sent_by",
             )
         ),
         request.user,
@@ -275,6 +314,11 @@ def _ledger(request: HttpRequest, row: Transmittal) -> dict:
         "job": selectors.newest_job(row),
         "series_list": selectors.series_of(row),
         "is_moving": row.state in MOVING or _measuring(row),
+        "may_assign": row.state == Transmittal.State.QUARANTINED
+        and request.user.may_for("images.upload", row.scope()),
+        "may_retry": row.state == Transmittal.State.QUARANTINED
+        and row.scheduled_scan is not None
+        and request.user.may_for("images.retry", row.scope()),
         "may_decide": row.state == Transmittal.State.QUARANTINED
         and request.user.may_for("images.decide", row.scope()),
     }

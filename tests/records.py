@@ -98,6 +98,7 @@ class Record:
     prepared: ScheduledScan
     receiving: Transmittal
     held: Transmittal
+    unassigned: Transmittal
     export: Export
     batch: Batch
     scanner: Scanner
@@ -159,6 +160,7 @@ def make_record(site: Site, *, by: User) -> Record:
         prepared=ready,
         receiving=_receiving(ready, by=by),
         held=_held(scan, by=by),
+        unassigned=_unassigned(site, by=by),
         export=_export(site.trial, by=by),
         batch=_batch(site, by=by),
         scanner=scanners.register(
@@ -228,6 +230,21 @@ def _held(scan: ScheduledScan, *, by: User) -> Transmittal:
             state=Transmittal.State.QUARANTINED,
             code="sex-differs",
             message="Check that the images are of this patient.",
+            sent_by=by,
+            completed_at=timezone.now(),
+        )
+
+
+def _unassigned(site: Site, *, by: User) -> Transmittal:
+    """What a scanner sent to the site, of a patient nobody has named yet."""
+    with factories.framed():
+        return Transmittal.objects.create(
+            site=site,
+            source=Transmittal.Source.STORE,
+            sender="PETCT1",
+            state=Transmittal.State.QUARANTINED,
+            code="not-assigned",
+            message="Say which scheduled scan these images are of.",
             sent_by=by,
             completed_at=timezone.now(),
         )

@@ -63,6 +63,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "scanner.manage": frozenset({_C, _I, _T, _D}),
     "images.upload": frozenset({_C, _I, _T}),
     "images.view": frozenset({_C, _I, _T, _M, _D, _A}),
+    "images.retry": frozenset({_C, _I, _T, _D}),
     "images.decide": frozenset({_D}),
     "quantification.view": frozenset({_C, _I, _M, _R, _D, _S, _A}),
     "reading.view": frozenset({_R}),

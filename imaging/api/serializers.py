@@ -22,8 +22,15 @@ class CurrentJob(serializers.Serializer):
 
 
 class Transmittal(Rows):
-    scan = serializers.IntegerField(source="scheduled_scan_id")
-    patient_identifier = serializers.CharField(source="scheduled_scan.patient.identifier")
+    scan = serializers.IntegerField(
+        source="scheduled_scan_id",
+        allow_null=True,
+        help_text="Null as long as nobody has said which scan the images are of.",
+    )
+    patient_identifier = serializers.CharField(
+        source="scheduled_scan.patient.identifier", allow_null=True
+    )
+    site = serializers.CharField(source="site.code")
     sent_by = serializers.StringRelatedField()
     files = serializers.DictField(
         source="standing.files",
@@ -41,6 +48,7 @@ class Transmittal(Rows):
         model = models.Transmittal
         fields = [
             "id",
+            "site",
             "scan",
             "patient_identifier",
             "state",
@@ -48,6 +56,7 @@ class Transmittal(Rows):
             "message",
             "sent_by",
             "source",
+            "sender",
             "opened_at",
             "completed_at",
             "moved_at",
@@ -95,6 +104,13 @@ class File(Rows):
 class Decide(serializers.Serializer):
     release = serializers.BooleanField(help_text="true: the images belong to this scan.")
     reason = Line(max_length=200)
+
+
+class Assign(serializers.Serializer):
+    scan = serializers.IntegerField(help_text="Primary key of the scheduled scan.")
+    reason = Line(
+        max_length=200, required=False, help_text="Needed where the images had a scan before."
+    )
 
 
 class Ratio(Rows):

@@ -12,6 +12,8 @@ urlpatterns = [
     path("transmittals/<int:pk>/files/", views.Files.as_view(), name="api_files"),
     path("transmittals/<int:pk>/complete/", views.Complete.as_view(), name="api_complete"),
     path("transmittals/<int:pk>/decide/", views.Decide.as_view(), name="api_decide"),
+    path("transmittals/<int:pk>/assign/", views.Assign.as_view(), name="api_assign"),
+    path("transmittals/<int:pk>/retry/", views.Retry.as_view(), name="api_retry"),
     path("series/", views.SeriesList.as_view(), name="api_series_list"),
     path("series/<int:pk>/accept/", views.AcceptSuv.as_view(), name="api_suv_accept"),
     path(

@@ -13,13 +13,15 @@ from rest_framework.response import Response
 from imaging import models, selectors
 from imaging.api import serializers
 from imaging.selectors import derivations, pictures
-from imaging.services import inspection, receiving, reconciliation, regions, reviews
+from imaging.services import assignment, inspection, receiving, reconciliation, regions, reviews
 from trials import permissions
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.serializers import Reason
 from trials.models import ScheduledScan
 
-TRANSMITTALS = models.Transmittal.objects.select_related("scheduled_scan__patient__site", "sent_by")
+TRANSMITTALS = models.Transmittal.objects.select_related(
+    "site", "scheduled_scan__patient__site", "sent_by"
+)
 PET = {"modality": "PT", "state": models.Series.State.QUANTIFIED}
 
 
@@ -110,6 +112,31 @@ class Decide(Ledger):
         row = transmittal_for(request, "images.decide", pk)
         given = asked(request, serializers.Decide)
         return self.entry(inspection.decide(row, **given, by=request.user))
+
+
+class Assign(Ledger):
+    @operation(
+        "assignTransmittal", tag="images", asks=serializers.Assign, answers=serializers.Transmittal
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Say which scan images are of that wait for it; they are inspected again."""
+        row = transmittal_for(request, "images.upload", pk)
+        given = asked(request, serializers.Assign)
+        scan = permissions.fetched(
+            ScheduledScan.objects.select_related("patient__site"),
+            request.user,
+            "images.upload",
+            pk=given.pop("scan"),
+        )
+        return self.entry(assignment.assign(row, scan=scan, by=request.user, **given))
+
+
+class Retry(Ledger):
+    @operation("retryTransmittal", tag="images", answers=serializers.Transmittal)
+    def post(self, request: Request, pk: int) -> Response:
+        """Inspect once more what waits for a person, after a correction."""
+        row = transmittal_for(request, "images.retry", pk)
+        return self.entry(assignment.retry(row, by=request.user))
 
 
 class SeriesList(Endpoint):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from imaging import storage
 from imaging.deidentification import keyed_digest
 from imaging.models import ReceivedFile, Transmittal
-from imaging.services import clearing
+from imaging.services import assignment, clearing, ledger
 from imaging.services.ledger import about, load, move, nothing_to_do, say
 from imaging.services.parser import Inspection, Parser
 from trials import permissions
@@ -30,6 +30,18 @@ NEVER_RELEASED = {
 }
 NOT_RELEASABLE = "not-releasable"
 OF_WHOM = "images-of-whom"
+INSPECTED_FIELDS = [
+    "transmittal",
+    "position",
+    "state",
+    "code",
+    "message",
+    "source_instance",
+    "source_series",
+    "source_study",
+    "source_patient",
+    "facts",
+]
 LET_THROUGH = [FileState.ACCEPTED, FileState.RELEASED]
 
 
@@ -40,7 +52,7 @@ def inspect(claim: jobs.Claim) -> None:
         nothing_to_do(claim)
         return
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
-    key = bytes(transmittal.scheduled_scan.patient.trial.uid_key)
+    key = bytes(transmittal.site.trial.uid_key)
     found: dict[int, Inspection] = {}
     with Parser() as parser:
         for number, file in enumerate(files, start=1):
@@ -57,21 +69,12 @@ def inspect(claim: jobs.Claim) -> None:
         ),
     ):
         _one_at_a_time(transmittal)
-        _note_duplicates(transmittal, files)
-        _judge(transmittal, files, found, actor=claim.actor)
-        ReceivedFile.objects.bulk_update(
-            files,
-            [
-                "state",
-                "code",
-                "message",
-                "source_instance",
-                "source_series",
-                "source_study",
-                "source_patient",
-            ],
-            batch_size=500,
-        )
+        if transmittal.scheduled_scan is None:
+            assignment.wait(transmittal, files, actor=claim.actor)
+        else:
+            _note_duplicates(transmittal, files)
+            _judge(transmittal, files, found, actor=claim.actor)
+        ReceivedFile.objects.bulk_update(files, INSPECTED_FIELDS, batch_size=500)
 
 
 def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) -> Transmittal:
@@ -83,6 +86,8 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
         locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
         if locked.state != State.QUARANTINED:
             raise Refused("not-quarantined", f"This transmittal is {locked.get_state_display()}.")
+        if release and locked.scheduled_scan_id is None:
+            raise Refused(assignment.WAITS, locked.message)
         waiting = locked.files.filter(state=FileState.QUARANTINED)
         if release:
             _require_releasable(locked, list(waiting))
@@ -171,9 +176,7 @@ def _judge(
         move(transmittal, State.INSPECTED)
         jobs.enqueue("imaging.release", actor=actor, transmittal=transmittal.pk)
     else:
-        code, message = _why_nothing(files)
-        move(transmittal, State.REJECTED, code=code, message=message)
-        clearing.order(transmittal, actor=actor)
+        ledger.reject(transmittal, files, actor=actor)
 
 
 def _doubt(
@@ -258,18 +261,4 @@ def _belongs_elsewhere(transmittal: Transmittal, instances: Iterable[str]) -> bo
         )
         .exclude(transmittal=transmittal)
         .exists()
-    )
-
-
-def _why_nothing(files: list[ReceivedFile]) -> tuple[str, str]:
-    codes = Counter((file.code, file.message) for file in files)
-    (code, message), count = codes.most_common(1)[0]
-    if code == "already-released" and count == len(files):
-        return (
-            "nothing-new",
-            f"Nothing new: the archive holds all {count} images already.",
-        )
-    return (
-        code,
-        f"No file could be accepted. Most often ({count} of {len(files)}): {message}",
     )

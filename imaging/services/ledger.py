@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from django.utils import timezone
 
-from imaging.models import Transmittal
-from trials.models import ScheduledScan
+from imaging.models import ReceivedFile, Transmittal
+from imaging.services import clearing
+from trials.models import ScheduledScan, User
 from trials.services import jobs
 
 State = Transmittal.State
@@ -15,6 +18,27 @@ def move(transmittal: Transmittal, state: State, *, code: str = "", message: str
     transmittal.state, transmittal.code, transmittal.message = state, code, message
     transmittal.moved_at = timezone.now()
     transmittal.save(update_fields=["state", "code", "message", "completed_at", "moved_at"])
+
+
+def reject(transmittal: Transmittal, files: list[ReceivedFile], *, actor: User) -> None:
+    """Nothing of it could be accepted."""
+    code, message = _why_nothing(files)
+    move(transmittal, State.REJECTED, code=code, message=message)
+    clearing.order(transmittal, actor=actor)
+
+
+def _why_nothing(files: list[ReceivedFile]) -> tuple[str, str]:
+    codes = Counter((file.code, file.message) for file in files)
+    (code, message), count = codes.most_common(1)[0]
+    if code == "already-released" and count == len(files):
+        return (
+            "nothing-new",
+            f"Nothing new: the archive holds all {count} images already.",
+        )
+    return (
+        code,
+        f"No file could be accepted. Most often ({count} of {len(files)}): {message}",
+    )
 
 
 def load(claim: jobs.Claim) -> Transmittal:

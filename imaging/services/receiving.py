@@ -5,7 +5,8 @@ What is acknowledged is on disk and in the ledger; sent again, it changes nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from django.core.files import File
 from django.db.models import Exists, Max, OuterRef, Q
@@ -16,20 +17,28 @@ from imaging.models import ReceivedFile, Transmittal
 from imaging.services import clearing
 from imaging.services.ledger import about, about_scan, move
 from trials import permissions
-from trials.models import ScheduledScan, User
+from trials.models import ScheduledScan, ScopedModel, Site, User
 from trials.services import audit, jobs, patients
 from trials.services.errors import Invalid, Refused
 
 MAXIMUM_FILES = 10_000
 MAXIMUM_FILE_BYTES = 64 * 2**20
 
+# How long a machine may pause between two files of one study.
+QUIET = timedelta(seconds=30)
+
+# Between the opening of a transmittal and a file for it the transmittal may be completed.
+ATTEMPTS = 3
+
 State = Transmittal.State
+Source = Transmittal.Source
+MACHINES = [Source.STOW, Source.STORE]
 # A file in one of these states is not asked for again.
 KNOWN = [ReceivedFile.State.RELEASED, *clearing.WAITING]
 
 
 def open_transmittal(
-    scan: ScheduledScan, *, by: User, source: Transmittal.Source = Transmittal.Source.BROWSER
+    scan: ScheduledScan, *, by: User, source: Source = Source.BROWSER
 ) -> Transmittal:
     """The transmittal now being received for `scan`; a second call finds the same one."""
     permissions.require(by, "images.upload", scan)
@@ -44,6 +53,58 @@ def open_transmittal(
     return transmittal
 
 
+def open_for_site(site: Site, *, source: Source, sender: str, by: User) -> Transmittal:
+    """The transmittal now being received from a scanner or archive that names the site alone.
+
+    A second call finds the same one. `sender` is who calls, in the words of its own protocol.
+    """
+    _require_sender(by, site, source)
+    about_it = {"trial": site.trial_id}
+    with audit.action("transmittal.opened", actor=by, reason=source, **about_it):
+        Site.objects.select_for_update(no_key=True).get(pk=site.pk)
+        transmittal, _ = Transmittal.objects.get_or_create(
+            site=site,
+            scheduled_scan=None,
+            state=State.RECEIVING,
+            source=source,
+            sender=sender,
+            defaults={"sent_by": by},
+        )
+    return transmittal
+
+
+def take_in(
+    site: Site, *, source: Source, sender: str, files: Sequence[File], by: User
+) -> Transmittal:
+    """Keep what a machine sends to a site, in the transmittal that is open for it or a new one."""
+    for _ in range(ATTEMPTS):
+        transmittal = open_for_site(site, source=source, sender=sender, by=by)
+        try:
+            receive(transmittal, files=files, by=by)
+        except Refused as refusal:
+            if refusal.code == "too-many-files":
+                _complete(transmittal, by=by)
+            elif refusal.code != "not-receiving":
+                raise
+        else:
+            return transmittal
+    raise Refused("not-receiving", "Transmittals are completed faster than files come: send again.")
+
+
+def complete_quiet(*, now: datetime | None = None) -> int:
+    """Complete what machines send once nothing has come for a while: they never say so."""
+    before = (now or timezone.now()) - QUIET
+    waiting = Transmittal.objects.filter(
+        Exists(ReceivedFile.objects.filter(transmittal=OuterRef("pk"))),
+        state=State.RECEIVING,
+        source__in=MACHINES,
+        moved_at__lt=before,
+    )
+    for transmittal in waiting:
+        _complete(transmittal, by=transmittal.sent_by, quiet_since=before)
+    return len(waiting)
+
+
 def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[str]:
     """Which of these files have to be sent, in the order asked: not known for the same scan yet.
 
@@ -56,9 +117,11 @@ def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[s
     released = ReceivedFile.objects.filter(
         transmittal=OuterRef("transmittal"), state=ReceivedFile.State.RELEASED
     )
-    before = Q(transmittal__scheduled_scan=transmittal.scheduled_scan_id) & (
-        Q(state__in=KNOWN) | Q(state=ReceivedFile.State.REJECTED) & Exists(released)
-    )
+    before = Q(pk__in=[])
+    if transmittal.scheduled_scan_id:
+        before = Q(transmittal__scheduled_scan=transmittal.scheduled_scan_id) & (
+            Q(state__in=KNOWN) | Q(state=ReceivedFile.State.REJECTED) & Exists(released)
+        )
     found = ReceivedFile.objects.filter(own | before, sha256__in=sha256s)
     held = set(found.values_list("sha256", flat=True))
     return [digest for digest in dict.fromkeys(sha256s) if digest not in held]
@@ -66,25 +129,35 @@ def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[s
 
 def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> list[ReceivedFile]:
     """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
-    permissions.require(by, "images.upload", transmittal)
-    patients.require_participation(transmittal.scheduled_scan.patient)
+    _require_sender(by, transmittal, transmittal.source)
+    if transmittal.scheduled_scan:
+        patients.require_participation(transmittal.scheduled_scan.patient)
     _require_receiving(transmittal)
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
         clearing.keep_off()
         stored = [_store(file) for file in files]
         locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
         _require_receiving(locked)
+        # What comes in keeps it awake: see `complete_quiet`.
+        locked.moved_at = timezone.now()
+        locked.save(update_fields=["moved_at"])
         return _enter(locked, dict(stored))
 
 
 def complete(transmittal: Transmittal, *, by: User) -> Transmittal:
     """All files were sent: begin to inspect them. Said twice, it is done once."""
-    permissions.require(by, "images.upload", transmittal)
+    _require_sender(by, transmittal, transmittal.source)
+    return _complete(transmittal, by=by)
+
+
+def _complete(
+    transmittal: Transmittal, *, by: User, quiet_since: datetime | None = None
+) -> Transmittal:
     with audit.action(
         "transmittal.received", actor=by, reason="all files sent", **about(transmittal)
     ):
         locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
-        if locked.state != State.RECEIVING:
+        if locked.state != State.RECEIVING or (quiet_since and locked.moved_at >= quiet_since):
             return locked
         if not locked.files.exists():
             raise Refused("no-files", "No file has arrived yet: send the image files first.")
@@ -119,6 +192,12 @@ def _enter(transmittal: Transmittal, stored: dict[str, int]) -> list[ReceivedFil
         for n, digest in enumerate(new, start=1)
     )
     return list(transmittal.files.filter(sha256__in=stored))
+
+
+def _require_sender(by: User, row: ScopedModel, source: str) -> None:
+    """A scanner's C-STORE has no account: the node it is registered as speaks for it."""
+    if not (by.is_system and source == Source.STORE):
+        permissions.require(by, "images.upload", row)
 
 
 def _require_receiving(transmittal: Transmittal) -> None:
