@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from imaging.models import ReferenceRegion, Series, Transmittal
+from imaging.models import PrivacyIncident, ReferenceRegion, Series, Transmittal
 from imaging.selectors import waiting
 from reporting.models import Export
 from trials.models import Deviation, Job, Patient, Query, ScheduledScan, User
@@ -129,6 +129,16 @@ KINDS = (
         "transmittals",
         _in_state(Transmittal, Transmittal.State.QUARANTINED),
         "quarantined",
+        is_urgent=True,
+    ),
+    Kind(
+        "Privacy incidents",
+        "open: to be judged within 72 hours",
+        "alert-triangle",
+        "incident.handle",
+        "incidents",
+        _in_state(PrivacyIncident, PrivacyIncident.State.OPEN),
+        "open",
         is_urgent=True,
     ),
     Kind(

@@ -89,6 +89,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("Queries", "message-question", "queries", "query.view", ("quer",)),
             Entry("Deviations", "alert-triangle", "deviations", "deviation.view", ("deviation",)),
+            Entry("Privacy incidents", "lock", "incidents", "incident.view", ("incident",)),
             Entry("Audit trail", "history", "audit", "audit.view", ("audit",)),
         ),
     ),

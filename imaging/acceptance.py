@@ -29,6 +29,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from imaging import identity
 from imaging.elements import DEEPEST, MOST_ELEMENTS, Excess
 from imaging.image_types import is_picture
 
@@ -124,14 +125,15 @@ def verdict_on(ds: Dataset) -> Verdict:
     -------
     Verdict
         Of the first rule that applies; refusals come before doubts. `facts` hold what tells
-        images, series, studies and patients apart, and only of a file that is not rejected.
+        images, series, studies and patients apart, with those of `identity.facts_of`, and only of
+        a file that is not rejected.
     """
     facts = facts_of(ds)
     for rule in RULES:
         if rule.applies(facts):
-            known = {} if rule.verdict == REJECTED else _identity(facts)
+            known = {} if rule.verdict == REJECTED else _identity(facts) | identity.facts_of(ds)
             return Verdict(rule.verdict, rule.code, rule.message, known)
-    return Verdict(ACCEPTED, facts=_identity(facts))
+    return Verdict(ACCEPTED, facts=_identity(facts) | identity.facts_of(ds))
 
 
 def rejected(code: str, message: str) -> Verdict:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django import forms
 
-from imaging.models import ReferenceRegion
+from imaging.models import PrivacyIncident, ReferenceRegion
+from trials.forms import ActForm
 from trials.models import ScheduledScan
 
 
@@ -33,7 +34,7 @@ class DecisionForm(forms.Form):
             )
 
 
-class AssignForm(forms.Form):
+class AssignForm(ActForm):
     """Which scan images are of; with a reason where they were given to another before."""
 
     scan = forms.ModelChoiceField(
@@ -46,6 +47,44 @@ class AssignForm(forms.Form):
         self.fields["scan"].queryset = scans
         if not is_another:
             del self.fields["reason"]
+
+
+class ReportIncidentForm(ActForm):
+    text = forms.CharField(
+        label="What is known",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="How it was noticed, without naming anybody.",
+    )
+
+
+class JudgeIncidentForm(ActForm):
+    notification = forms.ChoiceField(
+        label="Who has to be notified",
+        choices=[one for one in PrivacyIncident.Notification.choices if one[0] != "undecided"],
+        widget=forms.RadioSelect,
+    )
+    basis = forms.CharField(
+        label="On what this rests",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The risk to the person, who was asked, the reference of the notification.",
+    )
+    notified_on = forms.DateField(
+        label="Notified on",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Empty as long as the notification has not gone out.",
+    )
+
+
+class CloseIncidentForm(ActForm):
+    measures = forms.CharField(
+        label="What was done",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="So that it does not happen again.",
+    )
 
 
 class RegionForm(forms.Form):

@@ -139,7 +139,7 @@ class Radiopharmaceutical:
     @property
     def nuclide(self) -> str | None:
         """Nuclide as "F-18": from the code, else from the spelling of its meaning."""
-        return _NUCLIDE_BY_CODE.get(self.code_value) or nuclide_from_text(self.code_meaning)
+        return nuclide_of(self.code_value, self.code_meaning)
 
     def to_json(self) -> dict[str, Json]:
         return {f.name: _encoded(getattr(self, f.name)) for f in fields(self)}
@@ -263,6 +263,11 @@ def pet_header(ds: Dataset) -> PetHeader:
     values = _slice_fields(reader) | _pet_fields(reader)
     reader.note_orphans(0x7053, (0x00, 0x09))
     return PetHeader(**values, unreadable=tuple(reader.unreadable))
+
+
+def nuclide_of(code_value: str, code_meaning: str) -> str | None:
+    """Nuclide from a code of CID 4020, else from the spelling of its meaning."""
+    return _NUCLIDE_BY_CODE.get(code_value) or nuclide_from_text(code_meaning)
 
 
 def nuclide_from_text(text: str) -> str | None:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from imaging import views
+from imaging.views import incidents
 
 urlpatterns = [
     path("scans/<int:pk>/upload/", views.upload, name="upload"),
@@ -11,6 +12,11 @@ urlpatterns = [
     path("transmittals/<int:pk>/decide/", views.transmittal_decide, name="transmittal_decide"),
     path("transmittals/<int:pk>/assign/", views.transmittal_assign, name="transmittal_assign"),
     path("transmittals/<int:pk>/retry/", views.transmittal_retry, name="transmittal_retry"),
+    path("transmittals/<int:pk>/incident/", incidents.report, name="incident_new"),
+    path("incidents/", incidents.listed, name="incidents"),
+    path("incidents/<int:pk>/", incidents.incident, name="incident"),
+    path("incidents/<int:pk>/judge/", incidents.judge, name="incident_judge"),
+    path("incidents/<int:pk>/close/", incidents.close, name="incident_close"),
     path("series/<int:pk>/", views.series, name="series"),
     path("series/<int:pk>/accept/", views.suv_accept, name="suv_accept"),
     path("findings/<int:pk>/override/", views.finding_override, name="finding_override"),

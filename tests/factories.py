@@ -73,6 +73,14 @@ def make_trial(identifier: str | None = None) -> Trial:
     return trial
 
 
+def make_fdg_trial() -> Trial:
+    """The same with 18F-FDG as the tracer, which the images of `pet_dataset` are of."""
+    trial = make_trial()
+    with framed():
+        Tracer.objects.filter(version__trial=trial).update(radionuclide="F-18", name="[18F]FDG")
+    return trial
+
+
 def make_site(trial: Trial, code: str | None = None) -> Site:
     """An active site: everything it needs is there, and the newest version is in force."""
     leader = make_user(Role.INVESTIGATOR, trial=trial)

@@ -20,12 +20,13 @@ from imaging.headers import pet_header
 from imaging.models import (
     ImagingStudy,
     Instance,
+    PrivacyIncident,
     Quantification,
     ReceivedFile,
     Series,
     Transmittal,
 )
-from imaging.services import assembly, quantification, receiving
+from imaging.services import assembly, incidents, quantification, receiving
 from reporting.manifest import Manifest
 from reporting.models import Export
 from reporting.storage import exports as export_store
@@ -99,6 +100,7 @@ class Record:
     receiving: Transmittal
     held: Transmittal
     unassigned: Transmittal
+    incident: PrivacyIncident
     export: Export
     batch: Batch
     scanner: Scanner
@@ -161,6 +163,7 @@ def make_record(site: Site, *, by: User) -> Record:
         receiving=_receiving(ready, by=by),
         held=_held(scan, by=by),
         unassigned=_unassigned(site, by=by),
+        incident=_incident(scan, by=by),
         export=_export(site.trial, by=by),
         batch=_batch(site, by=by),
         scanner=scanners.register(
@@ -228,7 +231,7 @@ def _held(scan: ScheduledScan, *, by: User) -> Transmittal:
             site=scan.patient.site,
             scheduled_scan=scan,
             state=Transmittal.State.QUARANTINED,
-            code="sex-differs",
+            code="several-studies",
             message="Check that the images are of this patient.",
             sent_by=by,
             completed_at=timezone.now(),
@@ -248,6 +251,13 @@ def _unassigned(site: Site, *, by: User) -> Transmittal:
             sent_by=by,
             completed_at=timezone.now(),
         )
+
+
+def _incident(scan: ScheduledScan, *, by: User) -> PrivacyIncident:
+    """Judged, and nothing of it is held any more."""
+    transmittal = _held(scan, by=by)
+    made = incidents.report(transmittal, text="Two people in one folder.", by=by)
+    return incidents.judge(made, notification="none", basis="Nobody saw them.", by=by)
 
 
 def _export(trial: Trial, *, by: User) -> Export:

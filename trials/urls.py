@@ -94,6 +94,7 @@ urlpatterns = [
     path("patients/<int:pk>/enrol/", eligibility.patient_enrol, name="patient_enrol"),
     path("patients/<int:pk>/end-screening/", patients.screening_end, name="screening_end"),
     path("patients/<int:pk>/enrol-despite/", eligibility.patient_despite, name="patient_despite"),
+    path("patients/<int:pk>/correct/", patients.patient_correct, name="patient_correct"),
     path("patients/<int:pk>/rescreen/", patients.patient_rescreen, name="patient_rescreen"),
     path("patients/<int:pk>/withdraw/", patients.patient_withdraw, name="patient_withdraw"),
     path("assessments/<int:pk>/", eligibility.assessment, name="assessment"),

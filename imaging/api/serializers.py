@@ -21,6 +21,14 @@ class CurrentJob(serializers.Serializer):
     error = serializers.CharField()
 
 
+class Identity(serializers.Serializer):
+    """One fact of the headers, against the record."""
+
+    label = serializers.CharField()
+    finding = serializers.CharField(help_text="agrees, differs or not checkable.")
+    sentence = serializers.CharField()
+
+
 class Transmittal(Rows):
     scan = serializers.IntegerField(
         source="scheduled_scan_id",
@@ -38,6 +46,7 @@ class Transmittal(Rows):
         help_text="How many files stand in which state.",
     )
     job = CurrentJob(source="standing.job", allow_null=True)
+    identity = Identity(many=True, help_text="Empty until inspected for a scan.")
     series = serializers.ListField(
         source="standing.series",
         child=serializers.IntegerField(),
@@ -57,6 +66,8 @@ class Transmittal(Rows):
             "sent_by",
             "source",
             "sender",
+            "is_deidentified_at_source",
+            "identity",
             "opened_at",
             "completed_at",
             "moved_at",
@@ -104,6 +115,57 @@ class File(Rows):
 class Decide(serializers.Serializer):
     release = serializers.BooleanField(help_text="true: the images belong to this scan.")
     reason = Line(max_length=200)
+
+
+class Open(serializers.Serializer):
+    is_deidentified_at_source = serializers.BooleanField(
+        default=False,
+        help_text="true: identities and dates were taken out before, and are not checkable here.",
+    )
+
+
+class ReportIncident(serializers.Serializer):
+    text = Line(max_length=1000, help_text="What is known, without naming anybody.")
+
+
+class JudgeIncident(serializers.Serializer):
+    notification = serializers.ChoiceField(choices=["none", "authority", "persons"])
+    basis = Line(max_length=1000)
+    notified_on = serializers.DateField(required=False, allow_null=True)
+
+
+class CloseIncident(serializers.Serializer):
+    measures = Line(max_length=1000)
+
+
+class Incident(Rows):
+    """Images of another person that reached a trial."""
+
+    site = serializers.CharField(source="site.code")
+    found_by = serializers.StringRelatedField()
+    judged_by = serializers.StringRelatedField()
+    closed_by = serializers.StringRelatedField()
+
+    class Meta:
+        model = models.PrivacyIncident
+        fields = [
+            "id",
+            "site",
+            "transmittal",
+            "code",
+            "text",
+            "state",
+            "found_by",
+            "found_at",
+            "notification",
+            "basis",
+            "notified_on",
+            "judged_by",
+            "judged_at",
+            "closed_by",
+            "closed_at",
+            "measures",
+        ]
 
 
 class Assign(serializers.Serializer):

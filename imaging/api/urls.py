@@ -14,6 +14,13 @@ urlpatterns = [
     path("transmittals/<int:pk>/decide/", views.Decide.as_view(), name="api_decide"),
     path("transmittals/<int:pk>/assign/", views.Assign.as_view(), name="api_assign"),
     path("transmittals/<int:pk>/retry/", views.Retry.as_view(), name="api_retry"),
+    path(
+        "transmittals/<int:pk>/incidents/", views.ReportIncident.as_view(), name="api_incident_new"
+    ),
+    path("incidents/", views.Incidents.as_view(), name="api_incidents"),
+    path("incidents/<int:pk>/", views.OneIncident.as_view(), name="api_incident"),
+    path("incidents/<int:pk>/judge/", views.JudgeIncident.as_view(), name="api_incident_judge"),
+    path("incidents/<int:pk>/close/", views.CloseIncident.as_view(), name="api_incident_close"),
     path("series/", views.SeriesList.as_view(), name="api_series_list"),
     path("series/<int:pk>/accept/", views.AcceptSuv.as_view(), name="api_suv_accept"),
     path(

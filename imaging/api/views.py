@@ -13,7 +13,15 @@ from rest_framework.response import Response
 from imaging import models, selectors
 from imaging.api import serializers
 from imaging.selectors import derivations, pictures
-from imaging.services import assignment, inspection, receiving, reconciliation, regions, reviews
+from imaging.services import (
+    assignment,
+    incidents,
+    inspection,
+    receiving,
+    reconciliation,
+    regions,
+    reviews,
+)
 from trials import permissions
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.serializers import Reason
@@ -21,6 +29,9 @@ from trials.models import ScheduledScan
 
 TRANSMITTALS = models.Transmittal.objects.select_related(
     "site", "scheduled_scan__patient__site", "sent_by"
+)
+INCIDENTS = models.PrivacyIncident.objects.select_related(
+    "site", "transmittal__scheduled_scan__patient", "found_by", "judged_by", "closed_by"
 )
 PET = {"modality": "PT", "state": models.Series.State.QUANTIFIED}
 
@@ -34,13 +45,20 @@ class Ledger(Endpoint):
 
 
 class OpenTransmittal(Ledger):
-    @operation("openTransmittal", tag="images", answers=serializers.Transmittal, status=201)
+    @operation(
+        "openTransmittal",
+        tag="images",
+        asks=serializers.Open,
+        answers=serializers.Transmittal,
+        status=201,
+    )
     def post(self, request: Request, pk: int) -> Response:
         """The transmittal now being received for a scan; asked again, it is the same one."""
+        given = asked(request, serializers.Open)
         scan = permissions.fetched(
             ScheduledScan.objects.select_related("patient"), request.user, "images.upload", pk=pk
         )
-        return self.entry(receiving.open_transmittal(scan, by=request.user), status=201)
+        return self.entry(receiving.open_transmittal(scan, by=request.user, **given), status=201)
 
 
 class Transmittals(Endpoint):
@@ -137,6 +155,65 @@ class Retry(Ledger):
         """Inspect once more what waits for a person, after a correction."""
         row = transmittal_for(request, "images.retry", pk)
         return self.entry(assignment.retry(row, by=request.user))
+
+
+class Incidents(Endpoint):
+    @operation("listIncidents", tag="incidents", answers=serializers.Incident(many=True))
+    def get(self, request: Request) -> Response:
+        """Privacy incidents, newest first."""
+        return self.page(
+            permissions.listed(INCIDENTS, request.user, "incident.view"), serializers.Incident
+        )
+
+
+class OneIncident(Endpoint):
+    @operation("getIncident", tag="incidents", answers=serializers.Incident)
+    def get(self, request: Request, pk: int) -> Response:
+        """One privacy incident."""
+        return self.show(incident_for(request, "incident.view", pk), serializers.Incident)
+
+
+class ReportIncident(Endpoint):
+    @operation(
+        "reportIncident",
+        tag="incidents",
+        asks=serializers.ReportIncident,
+        answers=serializers.Incident,
+        status=201,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Say that the images of a transmittal are of another person."""
+        row = transmittal_for(request, "incident.report", pk)
+        made = incidents.report(row, by=request.user, **asked(request, serializers.ReportIncident))
+        return self.show(made, serializers.Incident, status=201)
+
+
+class JudgeIncident(Endpoint):
+    @operation(
+        "judgeIncident",
+        tag="incidents",
+        asks=serializers.JudgeIncident,
+        answers=serializers.Incident,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Decide who has to be notified; again once the notification went out."""
+        row = incident_for(request, "incident.handle", pk)
+        given = asked(request, serializers.JudgeIncident)
+        return self.show(incidents.judge(row, by=request.user, **given), serializers.Incident)
+
+
+class CloseIncident(Endpoint):
+    @operation(
+        "closeIncident",
+        tag="incidents",
+        asks=serializers.CloseIncident,
+        answers=serializers.Incident,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Close an incident that is judged, notified and contained."""
+        row = incident_for(request, "incident.handle", pk)
+        given = asked(request, serializers.CloseIncident)
+        return self.show(incidents.close(row, by=request.user, **given), serializers.Incident)
 
 
 class SeriesList(Endpoint):
@@ -247,6 +324,10 @@ class Regions(Endpoint):
         given = asked(request, serializers.PlaceRegion)
         region = regions.place(row.current[0], **given, by=request.user)
         return self.show(region, serializers.Region, status=201)
+
+
+def incident_for(request: Request, permission: str, pk: int) -> models.PrivacyIncident:
+    return permissions.fetched(INCIDENTS, request.user, permission, pk=pk)
 
 
 def transmittal_for(request: Request, permission: str, pk: int) -> models.Transmittal:

@@ -3,6 +3,7 @@
 from imaging.models.conformance import ConformanceFinding
 from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
+from imaging.models.incident import PrivacyIncident
 from imaging.models.intake import ReceivedFile, Transmittal
 from imaging.models.quantification import (
     Lesion,
@@ -21,6 +22,7 @@ __all__ = [
     "Lesion",
     "LesionRatio",
     "Picture",
+    "PrivacyIncident",
     "Quantification",
     "ReceivedFile",
     "ReferenceRegion",

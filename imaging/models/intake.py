@@ -45,6 +45,8 @@ class Transmittal(ScopedModel):
     sender = models.CharField(max_length=64, blank=True)
     # Whoever sent it says that its identities and dates were taken out before.
     is_deidentified_at_source = models.BooleanField(default=False)
+    # What the headers say against the record, fact by fact: agrees, differs, not checkable.
+    identity = models.JSONField(default=list)
     state = models.CharField(max_length=15, choices=State, default=State.RECEIVING)
     # Why it stands where it stands, for a person to act on: a code and a sentence.
     code = models.CharField(max_length=60, blank=True)

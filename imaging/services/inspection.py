@@ -10,8 +10,10 @@ from collections.abc import Iterable
 
 from imaging import storage
 from imaging.deidentification import keyed_digest
+from imaging.identity import KEPT
 from imaging.models import ReceivedFile, Transmittal
-from imaging.services import assignment, clearing, ledger
+from imaging.services import assignment, clearing, identity, incidents, ledger
+from imaging.services.identity import OF_WHOM
 from imaging.services.ledger import about, load, move, nothing_to_do, say
 from imaging.services.parser import Inspection, Parser
 from trials import permissions
@@ -29,7 +31,6 @@ NEVER_RELEASED = {
     "image-twice",
 }
 NOT_RELEASABLE = "not-releasable"
-OF_WHOM = "images-of-whom"
 INSPECTED_FIELDS = [
     "transmittal",
     "position",
@@ -53,11 +54,9 @@ def inspect(claim: jobs.Claim) -> None:
         return
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
     key = bytes(transmittal.site.trial.uid_key)
-    found: dict[int, Inspection] = {}
     with Parser() as parser:
         for number, file in enumerate(files, start=1):
-            found[file.pk] = parser.inspect(storage.quarantine.read(file.sha256))
-            _apply(file, found[file.pk], key)
+            _apply(file, parser.inspect(storage.quarantine.read(file.sha256)), key)
             say(claim, "Inspecting", number, len(files))
     with (
         jobs.fenced(claim),
@@ -73,7 +72,7 @@ def inspect(claim: jobs.Claim) -> None:
             assignment.wait(transmittal, files, actor=claim.actor)
         else:
             _note_duplicates(transmittal, files)
-            _judge(transmittal, files, found, actor=claim.actor)
+            _judge(transmittal, files, actor=claim.actor)
         ReceivedFile.objects.bulk_update(files, INSPECTED_FIELDS, batch_size=500)
 
 
@@ -90,7 +89,10 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
             raise Refused(assignment.WAITS, locked.message)
         waiting = locked.files.filter(state=FileState.QUARANTINED)
         if release:
-            _require_releasable(locked, list(waiting))
+            _require_releasable(locked, list(waiting), by=by)
+            queries.settle_by_rule(
+                locked.scheduled_scan, rule=OF_WHOM, text=f"Let through: {reason}"
+            )
             waiting.update(state=FileState.ACCEPTED)
             move(locked, State.INSPECTED)
             jobs.enqueue("imaging.release", actor=by, transmittal=locked.pk)
@@ -107,9 +109,11 @@ def may_be_released(transmittal: Transmittal) -> bool:
     return transmittal.code not in NEVER_RELEASED
 
 
-def _require_releasable(transmittal: Transmittal, files: list[ReceivedFile]) -> None:
+def _require_releasable(transmittal: Transmittal, files: list[ReceivedFile], *, by: User) -> None:
     """Raise where the images may be of somebody else, by what is known now."""
     doubt = _whose(transmittal, files)
+    if transmittal.code in identity.CODES and not doubt:
+        identity.require_confirmed(transmittal, by=by)
     if doubt or not may_be_released(transmittal):
         raise Refused(
             NOT_RELEASABLE,
@@ -132,6 +136,7 @@ def _apply(file: ReceivedFile, inspection: Inspection, key: bytes) -> None:
     file.source_series = keyed_digest(facts.get("series_instance_uid", ""), key=key)
     file.source_study = keyed_digest(facts.get("study_instance_uid", ""), key=key)
     file.source_patient = keyed_digest(facts.get("patient_id", ""), key=key)
+    file.facts = {name: facts.get(name, "") for name in KEPT} if facts else {}
 
 
 def _note_duplicates(transmittal: Transmittal, files: list[ReceivedFile]) -> None:
@@ -149,19 +154,15 @@ def _note_duplicates(transmittal: Transmittal, files: list[ReceivedFile]) -> Non
             file.message = "The archive holds this image of this scan already; nothing changed."
 
 
-def _judge(
-    transmittal: Transmittal,
-    files: list[ReceivedFile],
-    found: dict[int, Inspection],
-    *,
-    actor: User,
-) -> None:
+def _judge(transmittal: Transmittal, files: list[ReceivedFile], *, actor: User) -> None:
     """What becomes of the transmittal as a whole."""
     accepted = [file for file in files if file.state == FileState.ACCEPTED]
     held = [file for file in files if file.state == FileState.QUARANTINED]
-    doubt = _doubt(transmittal, accepted + held, found)
-    if doubt and doubt[0] in NEVER_RELEASED:
+    doubt = _doubt(transmittal, accepted + held)
+    if doubt and doubt[0] in NEVER_RELEASED | identity.CODES:
         queries.raise_by_rule(transmittal.scheduled_scan, rule=OF_WHOM, text=doubt[1])
+    if doubt:
+        incidents.found_by_rule(transmittal, code=doubt[0], text=doubt[1])
     if doubt or held:
         code, message = doubt or (held[0].code, held[0].message)
         for file in accepted:
@@ -171,7 +172,7 @@ def _judge(
         queries.settle_by_rule(
             transmittal.scheduled_scan,
             rule=OF_WHOM,
-            text="Images came that are of one patient, known for no other.",
+            text="Images came that are of one patient, known for no other, as the record has it.",
         )
         move(transmittal, State.INSPECTED)
         jobs.enqueue("imaging.release", actor=actor, transmittal=transmittal.pk)
@@ -179,26 +180,20 @@ def _judge(
         ledger.reject(transmittal, files, actor=actor)
 
 
-def _doubt(
-    transmittal: Transmittal, files: list[ReceivedFile], found: dict[int, Inspection]
-) -> tuple[str, str] | None:
+def _doubt(transmittal: Transmittal, files: list[ReceivedFile]) -> tuple[str, str] | None:
     """Why a person has to look before these images may pass, or None.
 
     What nobody may let through comes first: a lesser doubt would hide it.
     """
-    if doubt := _whose(transmittal, files):
+    if not files:
+        return None
+    checks = identity.checked(transmittal, files)
+    if doubt := _whose(transmittal, files) or identity.doubt(checks):
         return doubt
     if len({file.source_study for file in files}) > 1:
         return "several-studies", (
             "The files belong to more than one DICOM study. Send the studies one by one, "
             "or have a data manager confirm that they are one scan."
-        )
-    sexes = {found[file.pk].facts.get("patient_sex") for file in files}
-    declared = transmittal.scheduled_scan.patient.sex_at_birth
-    if sexes & {"F", "M"} and declared != Patient.Sex.UNKNOWN and declared not in sexes:
-        return "sex-differs", (
-            "Patient's Sex in the images differs from the patient's record. Check that the "
-            "images are of this patient."
         )
     return None
 

@@ -38,9 +38,16 @@ KNOWN = [ReceivedFile.State.RELEASED, *clearing.WAITING]
 
 
 def open_transmittal(
-    scan: ScheduledScan, *, by: User, source: Source = Source.BROWSER
+    scan: ScheduledScan,
+    *,
+    by: User,
+    source: Source = Source.BROWSER,
+    is_deidentified_at_source: bool = False,
 ) -> Transmittal:
-    """The transmittal now being received for `scan`; a second call finds the same one."""
+    """The transmittal now being received for `scan`; a second call finds the same one.
+
+    Who says that identities and dates were taken out at the source says it of all files of it.
+    """
     permissions.require(by, "images.upload", scan)
     patients.require_participation(scan.patient)
     with audit.action("transmittal.opened", actor=by, reason="upload", **about_scan(scan)):
@@ -50,6 +57,9 @@ def open_transmittal(
             state=State.RECEIVING,
             defaults={"site": scan.patient.site, "sent_by": by, "source": source},
         )
+        if transmittal.is_deidentified_at_source != is_deidentified_at_source:
+            transmittal.is_deidentified_at_source = is_deidentified_at_source
+            transmittal.save(update_fields=["is_deidentified_at_source"])
     return transmittal
 
 

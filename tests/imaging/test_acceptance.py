@@ -40,6 +40,11 @@ def test_ordinary_slice_is_accepted_with_what_identifies_it(image):
         "patient_id": "MRN-0815",
         "patient_sex": "F",
         "modality": "PT",
+        "age_years": "",
+        "weight_kg": "70",
+        "study_date": "2026-03-01",
+        "nuclide": "F-18",
+        "tracer": "FDG",
     }
 
 

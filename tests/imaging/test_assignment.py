@@ -28,8 +28,13 @@ def stores(storage):
 
 
 @pytest.fixture
-def site(pet_site):
-    return pet_site
+def site():
+    return factories.make_site(factories.make_fdg_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from imaging.models import Transmittal
 from imaging.services import folder_import, receiving
 from tests import factories
 from tests.imaging.test_intake import a_slice
-from trials.models import Job, PlannedScan, PlannedVisit, ScheduledScan
+from trials.models import Job, PlannedScan, PlannedVisit, ScheduledScan, Tracer
 from trials.roles import Role
 from trials.services import jobs
 
@@ -28,6 +28,15 @@ def worker(monkeypatch):
             jobs.run(job.pk)
 
     monkeypatch.setattr(import_dicom.time, "sleep", work)
+
+
+@pytest.fixture(autouse=True)
+def fdg(pet_site):
+    """The images are of FDG."""
+    with factories.framed():
+        Tracer.objects.filter(version__trial=pet_site.trial).update(
+            radionuclide="F-18", name="[18F]FDG"
+        )
 
 
 @pytest.fixture

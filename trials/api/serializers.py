@@ -198,6 +198,12 @@ class Register(serializers.Serializer):
     birth = Line(max_length=32, help_text="1970, 1970-01 or 1970-01-31.")
 
 
+class CorrectPatient(serializers.Serializer):
+    sex_at_birth = Line(max_length=10, help_text="F, M or U (unknown).")
+    birth = Line(max_length=32, help_text="1970, 1970-01 or 1970-01-31.")
+    reason = Line(max_length=500)
+
+
 class Consent(Rows):
     class Meta:
         model = models.Consent

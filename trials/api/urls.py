@@ -101,6 +101,11 @@ urlpatterns = [
         eligibility.EnrolDespite.as_view(),
         name="api_enrol_despite",
     ),
+    path(
+        "patients/<int:pk>/correct/",
+        eligibility.CorrectPatient.as_view(),
+        name="api_patient_correct",
+    ),
     path("patients/<int:pk>/rescreen/", eligibility.Rescreen.as_view(), name="api_rescreen"),
     path(
         "patients/<int:pk>/withdrawals/",

@@ -160,6 +160,14 @@ class PatientForm(ActForm):
         field.label_from_instance = lambda site: f"{site.trial}, {site}"
 
 
+class PatientCorrectionForm(ActForm):
+    sex_at_birth = forms.ChoiceField(
+        label="Sex at birth", choices=Patient.Sex.choices, widget=forms.RadioSelect
+    )
+    birth = forms.CharField(label="Date of birth", max_length=10, help_text=PARTIAL_HELP)
+    reason = forms.CharField(max_length=200, help_text="Why it changes, in a few words.")
+
+
 class ConsentForm(ActForm):
     version = forms.CharField(
         label="Version of the consent form", max_length=40, help_text="As printed on the paper."

@@ -42,6 +42,8 @@ class Patient(ScopedModel):
     sex_at_birth = models.CharField(max_length=1, choices=Sex)
     # As precise as the site may tell: 1961, 1961-04 or 1961-04-23.
     birth = models.CharField(max_length=10)
+    # When sex or date of birth was corrected last: what was concluded before rests on others.
+    described_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=20, choices=State, default=State.SCREENING)
     # One offset for every date in this patient's images. Kept here, out of exports.
     date_shift_days = models.IntegerField()

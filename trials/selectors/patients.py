@@ -8,6 +8,7 @@ from django.db.models import (
     CharField,
     Count,
     Exists,
+    F,
     IntegerField,
     JSONField,
     OuterRef,
@@ -127,6 +128,7 @@ def _recorded_since(evidence: QuerySet[Evidence], consents: QuerySet[Consent]) -
     return (
         Exists(evidence.filter(counting(None), recorded_at__gt=assessed_at))
         | Exists(consents.filter(Q(recorded_at__gt=assessed_at) | Q(withdrawn_at__gt=assessed_at)))
+        | Q(described_at__gt=F("assessed_at"))
         | Exists(settled)
         | Exists(_doubts_turned())
     )

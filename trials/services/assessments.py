@@ -55,7 +55,8 @@ def assess(
     ):
         # Evidence is recorded, scans are rescheduled and conflicts settled under the same lock:
         # nothing slips in.
-        patients.hold_still(patient)
+        held = patients.hold_still(patient)
+        patient.sex_at_birth, patient.birth = held.sex_at_birth, held.birth
         version = version_of(patient, scheduled_scan)
         criteria = criteria_of(version, gate)
         if not criteria:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from django.db.models import Max
+from django.utils import timezone
 
 from trials import permissions
 from trials.models import Patient, Site, Trial, User
@@ -18,12 +19,7 @@ SHIFT_DAYS = range(365, 30 * 365)
 def register(site: Site, *, sex_at_birth: str, birth: str, by: User) -> Patient:
     """Give a person a screening number. Names and hospital numbers stay at the site."""
     permissions.require(by, "patient.screen", site)
-    if sex_at_birth not in Patient.Sex.values:
-        raise Invalid(
-            "sex_at_birth",
-            f"Sex at birth is F, M or U (unknown); got {sex_at_birth!r}.",
-        )
-    birth = moments.partial_date(birth, field="birth")
+    birth = _described(sex_at_birth, birth)
     with audit.action("patient.registered", actor=by, reason="screening", trial=site.trial_id):
         return _create(
             site,
@@ -31,6 +27,37 @@ def register(site: Site, *, sex_at_birth: str, birth: str, by: User) -> Patient:
             birth=birth,
             date_shift_days=-secrets.choice(SHIFT_DAYS),
         )
+
+
+def correct(patient: Patient, *, sex_at_birth: str, birth: str, reason: str, by: User) -> Patient:
+    """Correct sex at birth or date of birth; verdicts that were made before end."""
+    permissions.require(by, "patient.screen", patient)
+    audit.require_reason(reason)
+    birth = _described(sex_at_birth, birth)
+    with audit.action(
+        "patient.corrected",
+        actor=by,
+        reason=reason,
+        trial=patient.trial_id,
+        patient=patient.pk,
+    ):
+        locked = hold_still(patient)
+        if (locked.sex_at_birth, locked.birth) == (sex_at_birth, birth):
+            raise Refused("nothing-changed", "Sex and date of birth are recorded so already.")
+        locked.sex_at_birth, locked.birth = sex_at_birth, birth
+        locked.described_at = timezone.now()
+        locked.save(update_fields=["sex_at_birth", "birth", "described_at"])
+    return locked
+
+
+def _described(sex_at_birth: str, birth: str) -> str:
+    """The date of birth as it is kept; raises Invalid for what can be neither sex nor birth."""
+    if sex_at_birth not in Patient.Sex.values:
+        raise Invalid(
+            "sex_at_birth",
+            f"Sex at birth is F, M or U (unknown); got {sex_at_birth!r}.",
+        )
+    return moments.partial_date(birth, field="birth")
 
 
 def rescreen(patient: Patient, *, reason: str, by: User) -> Patient:

@@ -55,6 +55,7 @@ def changed_since(assessment: EligibilityAssessment) -> list[str]:
     zone = ZoneInfo(patient.site.time_zone)
     dated = [
         *((scan.rescheduled_at, "the scan was given another time") for scan in _moved(scan, after)),
+        *_described(patient, after),
         *_new_evidence(patient, scan, after),
         *_new_consents(patient, after),
         *_settled(patient, after),
@@ -183,6 +184,11 @@ def _moved_dates(assessment: EligibilityAssessment) -> Iterator[str]:
 def _moved(scan: ScheduledScan | None, after: datetime) -> Iterator[ScheduledScan]:
     if scan and scan.rescheduled_at and scan.rescheduled_at > after:
         yield scan
+
+
+def _described(patient: Patient, after: datetime) -> Iterator[Dated]:
+    if patient.described_at and patient.described_at > after:
+        yield patient.described_at, "sex or date of birth was corrected"
 
 
 def _new_evidence(patient: Patient, scan: ScheduledScan | None, after: datetime) -> Iterator[Dated]:

@@ -12,7 +12,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from trials import patient_way, permissions, visit_picture
-from trials.forms import ConsentForm, EndScreeningForm, PatientForm, ReasonForm, WithdrawForm
+from trials.forms import (
+    ConsentForm,
+    EndScreeningForm,
+    PatientCorrectionForm,
+    PatientForm,
+    ReasonForm,
+    WithdrawForm,
+)
 from trials.models import Consent, Patient, Query, Site, Trial
 from trials.selectors import eligibility, evidence, schedule
 from trials.selectors import patients as selectors
@@ -182,6 +189,31 @@ def screening_end(request: HttpRequest, pk: int) -> HttpResponse:
         intro="The patient is not enrolled, and nothing new may be collected. What was "
         "collected stays, and stands in the screening log.",
         is_grave=True,
+    )
+    return done or act_page(request, form, page)
+
+
+@form_methods
+def patient_correct(request: HttpRequest, pk: int) -> HttpResponse:
+    """Correct sex at birth or date of birth."""
+    row = _patient(request, pk, "patient.screen")
+    form = PatientCorrectionForm(
+        sent(request), initial={"sex_at_birth": row.sex_at_birth, "birth": row.birth}
+    )
+
+    def correct(found: dict) -> str:
+        services.correct(row, by=request.user, **found)
+        return _page_of(row)
+
+    done = perform(request, form, correct)
+    page = ActPage(
+        "Correct sex or date of birth",
+        "Correct",
+        _page_of(row),
+        f"Patient {row}",
+        _page_of(row),
+        intro="Verdicts made before no longer stand; images that wait are inspected once more "
+        "from their own page.",
     )
     return done or act_page(request, form, page)
 

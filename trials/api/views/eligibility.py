@@ -80,6 +80,20 @@ class EnrolDespite(Endpoint):
         return self.show(row, serializers.Deviation, status=201)
 
 
+class CorrectPatient(Endpoint):
+    @operation(
+        "correctPatient",
+        tag="patients",
+        asks=serializers.CorrectPatient,
+        answers=serializers.Patient,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Correct sex at birth or date of birth; verdicts made before end."""
+        patient = patient_for(request, "patient.screen", pk)
+        given = asked(request, serializers.CorrectPatient)
+        return self.show(patients.correct(patient, by=request.user, **given), serializers.Patient)
+
+
 class Rescreen(Endpoint):
     @operation(
         "rescreenPatient",

@@ -314,6 +314,11 @@ def _ledger(request: HttpRequest, row: Transmittal) -> dict:
         "job": selectors.newest_job(row),
         "series_list": selectors.series_of(row),
         "is_moving": row.state in MOVING or _measuring(row),
+        "incidents": row.privacy_incidents.all()
+        if request.user.may_for("incident.view", row.scope())
+        else [],
+        "may_report": row.state != Transmittal.State.RECEIVING
+        and request.user.may_for("incident.report", row.scope()),
         "may_assign": row.state == Transmittal.State.QUARANTINED
         and request.user.may_for("images.upload", row.scope()),
         "may_retry": row.state == Transmittal.State.QUARANTINED

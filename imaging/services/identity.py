@@ -1,0 +1,103 @@
+"""The record's side of `imaging.identity`: what is known of a patient and a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from imaging import identity
+from imaging.identity import Check, Finding, Visit
+from imaging.models import ReceivedFile, Transmittal
+from trials import spans
+from trials.models import Query, ScheduledScan, User
+from trials.selectors import schedule
+from trials.services import subjects
+from trials.services.errors import Refused
+
+OF_WHOM = "images-of-whom"
+AT_SOURCE = "Taken out before the images were sent, as whoever sent them declared."
+WHAT_TO_DO = (
+    "Check whose images these are. If the record is wrong, correct it and inspect them once more; "
+    "if they are of another person or another day, send those of this scan. If both are right and "
+    "the scanner's entry is wrong, answer the query with the source that says so."
+)
+# A difference that a data manager may let through once the site has answered for it.
+CODES = frozenset(
+    f"{name}-differs" for name in ("sex", "age", "weight", "date", "nuclide", "tracer")
+)
+
+
+def checked(transmittal: Transmittal, files: Sequence[ReceivedFile]) -> list[Check]:
+    """What the images say, held against their scan's record; kept with the transmittal."""
+    found = identity.checks([file.facts for file in files], visit_of(transmittal.scheduled_scan))
+    if transmittal.is_deidentified_at_source:
+        open_ones = identity.not_checkable(AT_SOURCE)
+        found = open_ones + [
+            one for one in found if one.code in {"nuclide-differs", "tracer-differs"}
+        ]
+    transmittal.identity = [
+        {"label": one.label, "finding": str(one.finding), "sentence": one.sentence} for one in found
+    ]
+    transmittal.save(update_fields=["identity"])
+    return found
+
+
+def doubt(checks: Sequence[Check]) -> tuple[str, str] | None:
+    """Code and message of what differs, or None."""
+    off = [one for one in checks if one.finding == Finding.DIFFERS]
+    if not off:
+        return None
+    return off[0].code, " ".join([*(one.sentence for one in off), WHAT_TO_DO])
+
+
+def visit_of(scan: ScheduledScan) -> Visit:
+    """What is recorded of a scan and its patient."""
+    patient, tracer = scan.patient, scan.planned_scan.tracer
+    injection = getattr(scan, "injection", None)
+    zone = ZoneInfo(patient.site.time_zone)
+    return Visit(
+        sex_at_birth=patient.sex_at_birth,
+        birth=spans.span(patient.birth, zone) if patient.birth else None,
+        weight_kg=injection.weight_kg if injection else None,
+        days=_days(scan, zone),
+        nuclide=tracer.radionuclide,
+        tracer=tracer.name,
+        zone=zone,
+    )
+
+
+def require_confirmed(transmittal: Transmittal, *, by: User) -> None:
+    """Raise unless somebody of the site, and not who decides, answered for the difference."""
+    asked = Query.objects.filter(
+        rule=OF_WHOM, **subjects.reference(transmittal.scheduled_scan)
+    ).exclude(state=Query.State.CLOSED)
+    query = asked.order_by("pk").last()
+    answer = query and query.messages.filter(state=Query.State.ANSWERED).order_by("pk").last()
+    if query is None or query.state != Query.State.ANSWERED or answer is None:
+        raise Refused(
+            "not-confirmed",
+            f"{transmittal.message} The site has not answered the query about it: without its "
+            "answer nobody lets these images through.",
+        )
+    if answer.author_id == by.pk:
+        raise Refused("not-confirmed", "Who answered for the difference does not decide about it.")
+
+
+def _days(scan: ScheduledScan, zone: ZoneInfo) -> tuple[date, date] | None:
+    """Of the injection, else of the window of the visit; a planned time alone limits nothing."""
+    injection = getattr(scan, "injection", None)
+    if injection:
+        at = injection.injected_at.astimezone(zone)
+        return identity.days_of(at, half_life=injection.half_life_s)
+    visit = scan.planned_scan.visit
+    if visit is None:
+        return None
+    for shown in schedule.visits_of(scan.patient):
+        dated = shown.dated
+        if dated.visit.identifier != visit.identifier or not (dated.opens_at and dated.closes_at):
+            continue
+        ends = [one.astimezone(zone).date() for one in (dated.opens_at, dated.closes_at)]
+        planned = scan.planned_at.astimezone(zone).date()
+        return min(ends[0], planned), max(ends[1], planned)
+    return None
