@@ -528,7 +528,8 @@ def test_two_radionuclide_codes_are_none(dataset):
     item = dataset.RadiopharmaceuticalInformationSequence[0]
     item.RadionuclideCodeSequence = [*item.RadionuclideCodeSequence] * 2
     (found,) = pet_header(dataset).radiopharmaceuticals
-    assert (found.code_value, found.code_meaning, found.nuclide) == ("", "", None)
+    assert (found.code_value, found.code_scheme, found.code_meaning) == ("", "", "")
+    assert found.nuclide is None
 
 
 def test_an_orphan_is_named_and_an_owned_element_is_none(dataset):
