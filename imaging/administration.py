@@ -39,16 +39,16 @@ def seconds_since_injection(
     SuvRefused
         "injection-time-missing", "injection-date-missing".
     """
-    start = item.start_datetime
+    start, clock = item.start_datetime, item.start_time
+    replaced = "injection-date-from-reference"
     notes: tuple[str, ...] = ()
-    local = None
     if start is not None:
         local = start.in_zone(header.utc_offset)
         notes = ("injection-in-zone-of-series",) * (local != start.local)
         elapsed = (reference - local).total_seconds()
         if EARLIEST_UPTAKE <= elapsed < 2 * half_life:
             return elapsed, notes
-    clock = local.time() if local else item.start_time
+        clock, replaced = local.time(), "injection-date-replaced"
     if clock is None:
         raise SuvRefused(
             "injection-time-missing",
@@ -64,7 +64,6 @@ def seconds_since_injection(
     elapsed = seconds_between(reference.time(), clock)
     if elapsed < EARLIEST_UPTAKE:
         elapsed += DAY
-    replaced = "injection-date-replaced" if local else "injection-date-from-reference"
     return elapsed, (*notes, replaced)
 
 

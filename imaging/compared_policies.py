@@ -17,7 +17,8 @@ from imaging.reference_time import (
     DAY,
     SAME_INSTANT,
     Reference,
-    frame_zeros,
+    average_time,
+    frame_duration,
     judged,
     seconds_between,
     testimony,
@@ -40,7 +41,7 @@ def ibsi_reference(headers: Sequence[PetHeader], *, half_life: float) -> Referen
         return _none(headers, half_life, *_missing(headers, "acquisition"))
     if series is not None and abs((min(starts) - series).total_seconds()) <= SAME_INSTANT:
         return _chosen(headers, series, half_life)
-    zero = _by_frame_reference(headers, starts, half_life)
+    zero = _by_frame_reference(headers, half_life)
     if zero is None:
         return _none(headers, half_life, "frame-reference-missing", _NO_FRAME_REFERENCE)
     return _chosen(headers, zero, half_life)
@@ -64,27 +65,26 @@ def qiba_reference(headers: Sequence[PetHeader], *, half_life: float) -> Referen
     is_ge = vendor_of(header.manufacturer) == "GE"
     if is_ge and header.vendor_scan_time is not None:
         return _chosen(headers, header.vendor_scan_time.in_zone(header.utc_offset), half_life)
-    zero = None if is_ge else _by_frame_reference(headers, starts, half_life)
+    zero = None if is_ge else _by_frame_reference(headers, half_life)
     return _chosen(headers, zero or min(starts), half_life)
 
 
-def _by_frame_reference(
-    headers: Sequence[PetHeader], starts: Sequence[datetime], half_life: float
-) -> datetime | None:
+def _by_frame_reference(headers: Sequence[PetHeader], half_life: float) -> datetime | None:
     """Acquisition - Frame Reference Time, with the average time added unless GE wrote it."""
-    if any(not header.frame_reference_time for header in headers):
+    zeros = [_frame_zero(header, half_life) for header in headers]
+    known = [zero for zero in zeros if zero is not None]
+    return _median(known) if len(known) == len(headers) else None
+
+
+def _frame_zero(header: PetHeader, half_life: float) -> datetime | None:
+    """Where the Frame Reference Time of a slice is zero, by the calendar of its acquisition."""
+    start, duration = _at(header.acquisition_date, header.acquisition_time), frame_duration(header)
+    is_ge = vendor_of(header.manufacturer) == "GE"
+    inside = 0.0 if is_ge else duration and average_time(duration, half_life)
+    if start is None or inside is None or not header.frame_reference_time:
         return None
-    offsets = [-(header.frame_reference_time or 0.0) / 1000.0 for header in headers]
-    if max(map(abs, offsets)) > DAY:
-        return None
-    if vendor_of(headers[0].manufacturer) == "GE":
-        pairs = zip(starts, offsets, strict=True)
-        return _median([start + timedelta(seconds=offset) for start, offset in pairs])
-    zeros = frame_zeros(headers, half_life)
-    series = _at(headers[0].series_date, headers[0].series_time)
-    if zeros is None or series is None or max(map(abs, zeros)) > DAY:
-        return None
-    return series + timedelta(seconds=median(zeros))
+    since = inside - header.frame_reference_time / 1000.0
+    return start + timedelta(seconds=since) if abs(since) <= DAY else None
 
 
 def _median(instants: Sequence[datetime]) -> datetime:
@@ -103,10 +103,10 @@ def _at(day: date | None, clock: time | None) -> datetime | None:
 
 
 def _chosen(headers: Sequence[PetHeader], instant: datetime, half_life: float) -> Reference:
-    witnesses = testimony(headers, half_life)
-    series = headers[0].series_time
-    offset = seconds_between(instant.time(), series) if series else None
-    table = judged(witnesses, offset, half_life)
+    witnesses, series = testimony(headers, half_life), headers[0].series_time
+    if series is None:
+        return Reference(instant, None, witnesses)
+    table = judged(witnesses, seconds_between(instant.time(), series), half_life)
     against = any(one.says == "contradicts" for one in table)
     return Reference(instant, None, table, ("witness-contradicts",) * against)
 

@@ -27,8 +27,9 @@ def missing_slices(headers: Sequence[PetHeader]) -> str:
     announced, count = headers[0].number_of_slices, len(headers)
     if announced is not None and count < announced:
         return f"Number of Slices (0054,0081) is {announced}, and {count} are there"
-    step, usual = _largest_step(headers)
-    if step > GAP * usual:
+    steps = _steps(headers)
+    if steps and max(steps) > GAP * median(steps):
+        step, usual = max(steps), median(steps)
         return f"Image Position (0020,0032) has a gap of {step:.2f} mm where {usual:.2f} is usual"
     numbers = [one.instance_number for one in headers if one.instance_number is not None]
     if count == len(set(numbers)) and max(numbers) - min(numbers) >= count:
@@ -39,30 +40,25 @@ def missing_slices(headers: Sequence[PetHeader]) -> str:
     return ""
 
 
-def _largest_step(headers: Sequence[PetHeader]) -> tuple[float, float]:
-    """Largest and usual distance in mm of neighbours along the slice normal, else two zeros.
+def _steps(headers: Sequence[PetHeader]) -> list[float]:
+    """Distances in mm of neighbours along the slice normal; none where a place is not known.
 
     Slices in one place, as a dynamic series has them, count once.
     """
     orientation = headers[0].orientation
     positions = [one.position for one in headers if one.position is not None]
     if orientation is None or len(positions) < len(headers):
-        return 0.0, 0.0
-    normal = _cross(orientation[:3], orientation[3:])
+        return []
+    normal = _normal(*orientation)
     along = sorted(sum(map(float.__mul__, normal, place)) for place in positions)
     steps = [after - before for before, after in pairwise(along)]
-    steps = [step for step in steps if step >= DUPLICATE_MM]
-    return (max(steps), median(steps)) if steps else (0.0, 0.0)
+    return [step for step in steps if step >= DUPLICATE_MM]
 
 
-def _cross(a: Vector, b: Vector) -> Vector:
-    """The vector at right angles to both.
+def _normal(ax: float, ay: float, az: float, bx: float, by: float, bz: float) -> Vector:
+    """The vector at right angles to the cosines of a row, a, and of a column, b.
 
-    >>> _cross((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    >>> _normal(1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     (0.0, 0.0, 1.0)
     """
-    return (
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    )
+    return ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Self, TypeVar
 
 from pydicom.charset import default_encoding
@@ -376,7 +376,7 @@ class _Reader:
 
     def private(self, group: int, creator: str, element: int, read: Callable[[Any], T]) -> T | None:
         """Value of a private element, in whichever block its creator reserved."""
-        for block in (one for one in self._numbers_in(group) if 0x10 <= one <= 0xFF):
+        for block in self._blocks_of(group):
             owner = self._read(f"({group:04x},{block:04x})", group << 16 | block, _plain)
             if owner == creator:
                 tag = group << 16 | block << 8 | element
@@ -385,13 +385,17 @@ class _Reader:
 
     def note_orphans(self, group: int, elements: tuple[int, ...]) -> None:
         """Note private elements as unreadable whose block nobody reserved: they are nobody's."""
-        present = self._numbers_in(group)
-        reserved = {one for one in present if 0x10 <= one <= 0xFF}
+        # Block 0 holds the creators, and the length of the group.
+        owned = {0, *self._blocks_of(group)}
         self.unreadable += [
             f"({group:04x},{one:04x})"
-            for one in present
-            if one >> 8 not in reserved and one > 0xFF and one & 0xFF in elements
+            for one in self._numbers_in(group)
+            if one >> 8 not in owned and one & 0xFF in elements
         ]
+
+    def _blocks_of(self, group: int) -> list[int]:
+        """Blocks of a private group that a creator reserved."""
+        return [one for one in self._numbers_in(group) if 0x10 <= one <= 0xFF]
 
     def _numbers_in(self, group: int) -> list[int]:
         """Element numbers of a group."""
@@ -552,7 +556,7 @@ def _numbers(value: Any) -> tuple[float, ...]:
 def _number(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(text)
+        raise ValueError
     return value
 
 
@@ -565,10 +569,10 @@ def _day(text: str) -> date:
     # Before 1993 the ACR-NEMA form had dots.
     digits = text.replace(".", "")
     if not re.fullmatch(r"\d{8}", digits):
-        raise ValueError(text)
+        raise ValueError
     day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     if not 1850 <= day.year <= 2200:
-        raise ValueError(text)
+        raise ValueError
     return day
 
 
@@ -579,17 +583,17 @@ _INSTANT = re.compile(r"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?)([+-]\d{
 def _time(text: str) -> time:
     match = _TIME.fullmatch(text)
     if match is None:
-        raise ValueError(text)
+        raise ValueError
     hour, minute, second, fraction = match.groups()
     micro = round(float(fraction or 0) * 1e6)
-    return time(int(hour), int(minute or 0), int(second or 0), min(micro, 999999))
+    return time(int(hour), int(minute or 0), int(second or 0), micro)
 
 
 def _instant(text: str) -> Instant:
     """A DT value with at least an hour; a coarser one is no instant."""
     match = _INSTANT.fullmatch(text)
     if match is None:
-        raise ValueError(text)
+        raise ValueError
     day, clock, zone = match.groups()
     return Instant(datetime.combine(_day(day), _time(clock)), _zone(zone) if zone else None)
 
@@ -602,39 +606,35 @@ def _zone(text: str) -> int:
     """
     match = re.fullmatch(r"([+-])(\d{2})(\d{2})", text)
     if match is None or int(match[2]) > 14 or int(match[3]) > 59:
-        raise ValueError(text)
+        raise ValueError
     seconds = int(match[2]) * 3600 + int(match[3]) * 60
     return -seconds if match[1] == "-" else seconds
 
 
-def _of_text(parse: Callable[[str], T]) -> Callable[[Any], T | None]:
-    """Reader of a value by its text; nothing where that is empty."""
-
-    def read(value: Any) -> T | None:
-        text = _plain(value)
-        return parse(text) if text else None
-
-    return read
+def _of_text(parse: Callable[[str], T], value: Any) -> T | None:
+    """A value by its text; nothing where that is empty."""
+    text = _plain(value)
+    return parse(text) if text else None
 
 
-_as_number, _as_instant, _as_zone = _of_text(_number), _of_text(_instant), _of_text(_zone)
-_as_date, _as_time = _of_text(_date), _of_text(_time)
+_as_number, _as_instant = partial(_of_text, _number), partial(_of_text, _instant)
+_as_date, _as_time, _as_zone = (
+    partial(_of_text, _date),
+    partial(_of_text, _time),
+    partial(_of_text, _zone),
+)
 
 
-def _of_items(record: Callable[[_Reader], T]) -> Callable[[Any], Items[T]]:
-    """Reader of the items of a sequence."""
-
-    def read(value: Any) -> Items[T]:
-        if value and not isinstance(value, Sequence):
-            raise TypeError("no sequence")
-        readers = [_Reader(item) for item in value or ()]
-        records = tuple(map(record, readers))
-        return records, tuple(keyword for one in readers for keyword in one.unreadable)
-
-    return read
+def _of_items(record: Callable[[_Reader], T], value: Any) -> Items[T]:
+    """The items of a sequence, each as a record."""
+    if value and not isinstance(value, Sequence):
+        raise TypeError
+    readers = [_Reader(item) for item in value or ()]
+    records = tuple(map(record, readers))
+    return records, tuple(keyword for one in readers for keyword in one.unreadable)
 
 
-_codes, _radiopharmaceuticals = _of_items(_code), _of_items(_radiopharmaceutical)
+_codes, _radiopharmaceuticals = partial(_of_items, _code), partial(_of_items, _radiopharmaceutical)
 
 
 def _encoded(value: Any) -> Json:

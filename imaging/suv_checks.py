@@ -31,7 +31,7 @@ ACTIVITY_BQ = (1e4, 1e11)
 BQ_PER_MBQ = 1e6
 # A dose below this in Bq can only have been written in MBq.
 SMALLEST_DOSE_BQ = 1e4
-PLAUSIBLE_MBQ: Mapping[str, tuple[float, float]] = MappingProxyType(
+PLAUSIBLE_MBQ: Mapping[str | None, tuple[float, float]] = MappingProxyType(
     {"F-18": (20, 1000), "Ga-68": (20, 400), "Zr-89": (10, 200), "Lu-177": (100, 10000)}
 )
 
@@ -205,7 +205,7 @@ def injected_activity(item: Radiopharmaceutical, policy: Policy) -> tuple[float,
     if not ACTIVITY_BQ[0] <= activity <= ACTIVITY_BQ[1] and policy != "qiba":
         raise SuvRefused("dose-implausible", f"Radionuclide Total Dose (0018,1074) is {dose:g}.")
     usual = (bound / BQ_PER_MBQ for bound in ACTIVITY_BQ)
-    low, high = PLAUSIBLE_MBQ.get(item.nuclide or "", tuple(usual))
+    low, high = PLAUSIBLE_MBQ.get(item.nuclide, tuple(usual))
     implausible = not low <= activity / BQ_PER_MBQ <= high
     return activity, ("dose-in-megabecquerel",) * in_mbq + ("activity-implausible",) * implausible
 
@@ -213,7 +213,7 @@ def injected_activity(item: Radiopharmaceutical, policy: Policy) -> tuple[float,
 def weight(header: PetHeader, policy: Policy) -> tuple[float, tuple[str, ...]]:
     """Weight in kg, and flags."""
     value = header.patient_weight
-    if not value or value < 0:
+    if value is None or value <= 0:
         raise SuvRefused(
             "weight-missing", f"Patient's Weight (0010,1030) must be positive, got {value} kg."
         )
@@ -233,7 +233,7 @@ def weight(header: PetHeader, policy: Policy) -> tuple[float, tuple[str, ...]]:
 def size(header: PetHeader) -> tuple[float, tuple[str, ...]]:
     """Height in m, and flags."""
     value = header.patient_size
-    if not value or value < 0:
+    if value is None or value <= 0:
         raise SuvRefused(
             "size-missing", f"Patient's Size (0010,1020) must be positive, got {value} m."
         )

@@ -21,8 +21,8 @@ Status = Literal["COMPUTED", "COMPUTED-FLAGGED", "REVIEW", "REFUSED"]
 POLICIES: Mapping[Policy, tuple[str, str]] = MappingProxyType(
     {
         "witnesses": ("TrialTrace five witnesses", "3"),
-        "ibsi": ("IBSI-SUV 3.0.1", "1"),
-        "qiba": ("QIBA vendor-neutral pseudo-code 2018-06-26", "1"),
+        "ibsi": ("IBSI-SUV 3.0.1", "2"),
+        "qiba": ("QIBA vendor-neutral pseudo-code 2018-06-26", "2"),
     }
 )
 

@@ -70,6 +70,33 @@ def test_gaps_lie_along_the_normal_of_a_tilted_stack(header):
     assert missing_slices(found[:3]) == ""
 
 
+def test_gaps_lie_along_the_normal_of_an_oblique_stack(header):
+    # Row (2, -2, 1) / 3 and column (1, 2, 2) / 3; at right angles to both is (-2, -1, 2) / 3.
+    oblique = replace(header, orientation=(2 / 3, -2 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3))
+    steps = (0, 1, 2, 4)
+    found = [
+        replace(one, position=(10.0 - 2.0 * step, 20.0 - step, 30.0 + 2.0 * step))
+        for one, step in zip(slices(oblique, range(4)), steps, strict=True)
+    ]
+    assert "a gap of 6.00 mm where 3.00" in missing_slices(found)
+    assert missing_slices(found[:3]) == ""
+    # Moved within their planes, by 30 mm along the row and 30 mm along the column, nothing changes.
+    moved = [
+        replace(one, position=tuple(a + b for a, b in zip(one.position, along, strict=True)))
+        for one, along in zip(
+            found, [(0, 0, 0), (20, -20, 10), (10, 20, 20), (30, 0, 30)], strict=True
+        )
+    ]
+    assert "a gap of 6.00 mm where 3.00" in missing_slices(moved)
+    assert missing_slices(moved[:3]) == ""
+
+
+@pytest.mark.parametrize(("apart", "gap"), [(0.01, True), (0.0099, False)])
+def test_places_a_hundredth_of_a_millimetre_apart_are_two(header, apart, gap):
+    # Of two steps, 0.01 and 3 mm, the usual one is 1.505, and 3 is more than half of that more.
+    assert bool(missing_slices(slices(header, [0, apart, apart + 3.0]))) is gap
+
+
 @pytest.mark.parametrize("lost", ["position", "orientation"])
 def test_slices_without_a_place_have_no_gap(header, lost):
     found = slices(header, [0, 3, 6, 30])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -11,6 +12,7 @@ import pytest
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from imaging import headers
 from imaging.headers import (
@@ -42,11 +44,21 @@ def test_values_come_as_written(dataset):
 def test_corrected_image_may_come_as_one_string(dataset):
     dataset.CorrectedImage = "ATTN\\DECY"
     assert pet_header(dataset).corrected_image == ("ATTN", "DECY")
+    # And as text of a kind that is not taken apart at its backslashes.
+    raw(dataset, "CorrectedImage", "LT", b"ATTN\\DECY")
+    assert pet_header(dataset).corrected_image == ("ATTN", "DECY")
+
+
+def test_one_correction_is_one_and_not_its_letters(dataset):
+    dataset.CorrectedImage = "ATTN"
+    assert pet_header(dataset).corrected_image == ("ATTN",)
 
 
 def test_empty_weight_is_missing_and_zero_is_zero(dataset):
     dataset.PatientWeight = ""
-    assert pet_header(dataset).patient_weight is None
+    header = pet_header(dataset)
+    # Nothing was written, so nothing could not be understood.
+    assert (header.patient_weight, header.unreadable) == (None, ())
     dataset.PatientWeight = "0"
     assert pet_header(dataset).patient_weight == 0.0
 
@@ -74,6 +86,8 @@ def test_unreadable_time_is_missing_and_named(dataset):
         ("11", time(11)),
         ("1106", time(11, 6)),
         ("110607.25", time(11, 6, 7, 250000)),
+        ("110607.9", time(11, 6, 7, 900000)),
+        ("110607.999999", time(11, 6, 7, 999999)),
         ("11:06:07", time(11, 6, 7)),
     ],
 )
@@ -96,7 +110,8 @@ def test_zones_count_only_where_both_are_known():
     assert Instant(at(2026, 3, 1, 10)).in_zone(7200) == at(2026, 3, 1, 10)
 
 
-@pytest.mark.parametrize("block", [0x10, 0x11])
+# DICOM PS3.5 7.8.1: a creator in (gggg,0010) to (gggg,00FF) reserves its block of elements.
+@pytest.mark.parametrize("block", [0x10, 0x11, 0xFF])
 def test_private_scan_time_is_found_through_its_creator(dataset, block):
     dataset.add_new((0x0071, block), "LO", "SIEMENS MED PT")
     dataset.add_new((0x0071, (block << 8) | 0x22), "UN", b"20260228110000.000000 \0")
@@ -107,6 +122,42 @@ def test_private_element_of_another_creator_is_not_read(dataset):
     dataset.add_new((0x7053, 0x0010), "LO", "SOMEBODY ELSE")
     dataset.add_new((0x7053, 0x1000), "DS", "0.0005")
     assert pet_header(dataset).philips_suv_factor is None
+
+
+def test_a_creator_beyond_the_last_block_reserves_nothing(dataset):
+    dataset.add_new((0x7053, 0x0100), "LO", "Philips PET Private Group")
+    dataset.add_new((0x7053, 0x0009), "DS", "0.5")
+    header = pet_header(dataset)
+    assert (header.philips_activity_factor, header.unreadable) == (None, ("(7053,0100)",))
+
+
+def test_the_length_of_a_private_group_is_nobody_s_and_no_orphan(dataset):
+    dataset.add_new((0x7053, 0x0000), "UL", 36)
+    dataset.add_new((0x7053, 0x00FF), "LO", "Philips PET Private Group")
+    dataset.add_new((0x7053, 0xFF09), "DS", "2.5")
+    header = pet_header(dataset)
+    assert (header.philips_activity_factor, header.unreadable) == (2.5, ())
+
+
+def test_a_private_time_that_is_no_text_is_named(dataset):
+    dataset.add_new((0x0071, 0x0010), "LO", "SIEMENS MED PT")
+    dataset.add_new((0x0071, 0x1022), "UN", b"2026022811\xe9000")
+    header = pet_header(dataset)
+    assert (header.vendor_scan_time, header.unreadable) == (None, ("(0071,xx22)",))
+
+
+def test_text_that_comes_as_bytes_is_read_as_far_as_it_is_ascii(dataset):
+    raw(dataset, "Manufacturer", "OB", b"Siemens M\xfcnchen\0")
+    header = pet_header(dataset)
+    assert (header.manufacturer, header.unreadable) == ("Siemens M\ufffdnchen", ())
+
+
+def test_a_private_number_is_of_the_kind_its_creator_gave_it(dataset):
+    # GE's tracer activity (0009,xx38) is a binary FL: 10.5 = 0x41280000.
+    dataset.add_new((0x0009, 0x0010), "LO", "GEMS_PETD_01")
+    raw(dataset, (0x0009, 0x1038), "UN", bytes.fromhex("00002841"))
+    reader = headers._Reader(dataset)
+    assert reader.private(0x0009, "GEMS_PETD_01", 0x38, headers._as_number) == 10.5
 
 
 def test_philips_factors_as_bytes(dataset):
@@ -135,6 +186,7 @@ def test_several_radiopharmaceuticals_are_all_kept(dataset):
         ("Ga-68", "Ga-68"),
         ("^94m^Technetium", "Tc-94m"),
         ("FDG", None),
+        ("18FDG", None),
         ("", None),
         ("18F and 68Ga", None),
     ],
@@ -147,6 +199,13 @@ def raw(dataset, tag, representation, value):
     """Put bytes into a data set as a file would bring them, unconverted."""
     tag = Tag(tag)
     dataset._dict[tag] = RawDataElement(tag, representation, len(value), value, 0, False, True)
+
+
+def reread(dataset):
+    """The data set as a file would bring it."""
+    file = io.BytesIO()
+    dataset.save_as(file)
+    return pydicom.dcmread(io.BytesIO(file.getvalue()), force=True)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +252,41 @@ def test_ct_slice_has_a_header_of_its_own(dataset):
     header = slice_header(dataset)
     assert (header.modality, header.rows, header.columns) == ("CT", 4, 5)
     assert SliceHeader.from_json(json.loads(json.dumps(header.to_json()))) == header
+
+
+def test_a_ct_slice_names_what_it_could_not_read(dataset):
+    dataset.Modality, dataset.SliceThickness = "CT", None
+    dataset.SeriesTime = "eleven"
+    assert slice_header(dataset).unreadable == ("SeriesTime",)
+
+
+def test_unsigned_pixels_of_one_bit_have_zeros_that_are_no_missing_numbers(dataset):
+    dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 1, 0, 0
+    header = pet_header(dataset)
+    assert (header.bits_stored, header.high_bit, header.pixel_representation) == (1, 0, 0)
+
+
+def test_a_data_set_that_is_no_file_names_no_transfer_syntax(dataset):
+    del dataset.file_meta.TransferSyntaxUID
+    assert pet_header(dataset).transfer_syntax_uid == ""
+    del dataset.file_meta
+    assert pet_header(dataset).transfer_syntax_uid == ""
+
+
+def test_a_reconstruction_keeps_its_last_letter(dataset):
+    # GE's time-of-flight with resolution recovery is called VPFX.
+    dataset.ReconstructionMethod = " VPFX\t"
+    assert pet_header(dataset).reconstruction_method == "VPFX"
+
+
+def test_a_file_reads_alike_with_and_without_representations(dataset):
+    found = []
+    for syntax in (ImplicitVRLittleEndian, ExplicitVRLittleEndian):
+        dataset.file_meta.TransferSyntaxUID = syntax
+        header = pet_header(reread(dataset))
+        found.append(replace(header, transfer_syntax_uid=""))
+    assert found == [replace(pet_header(dataset), transfer_syntax_uid="")] * 2
+    assert len(found[0].radiopharmaceuticals) == 1
 
 
 def test_slice_without_a_matrix_is_refused(dataset):
@@ -249,6 +343,12 @@ def test_equal_bytes_mean_another_text_in_another_character_set(dataset):
     assert found == ["Itération", "Itщration"]
 
 
+def test_a_character_set_may_be_several(dataset):
+    dataset.SpecificCharacterSet = ["ISO 2022 IR 6", "ISO 2022 IR 87"]
+    dataset.ReconstructionMethod = "山 3D"
+    assert pet_header(reread(dataset)).reconstruction_method == "山 3D"
+
+
 def test_equal_bytes_mean_another_number_in_another_byte_order(dataset):
     found = []
     for is_little in (True, False):
@@ -272,9 +372,12 @@ def test_no_more_and_no_longer_values_are_kept_than_said(dataset):
     unread(ds, "ReconstructionMethod", b"x" * (headers._LONGEST_KEPT + 2))
     pet_header(ds)
     before = headers._meaning.cache_info().currsize
+    unread(ds, "ReconstructionMethod", b"x" * headers._LONGEST_KEPT)
+    pet_header(ds)
+    longest = headers._meaning.cache_info().currsize
     for number in range(headers._KEPT + 10):
         ds = Dataset(dataset)
         unread(ds, "PatientWeight", f"{number} ".encode())
         pet_header(ds)
-    assert before == 0
+    assert (before, longest) == (0, 1)
     assert headers._meaning.cache_info().currsize == headers._KEPT

@@ -8,9 +8,9 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from imaging import administration, reference_time
+from imaging import administration, reference_time, suv_checks
 from imaging.headers import HeaderError, Instant, pet_header
-from imaging.normalisations import NormalisationError, is_past_turning, normaliser
+from imaging.normalisations import TURNING_BMI, NormalisationError, is_past_turning, normaliser
 from imaging.suv import SuvRefused, assess, suvbw_scale
 from imaging.suv_terms import Recorded
 from tests.imaging.test_suv import FACTOR, series, with_item
@@ -115,6 +115,16 @@ def test_a_rule_ends_where_it_says(header, change, item, code):
     assert assess([with_item(replace(header, **change), **item)]).code == code
 
 
+@pytest.mark.parametrize("half_life", [60.0, 1e8])
+def test_a_half_life_may_be_a_minute_or_three_years(header, half_life):
+    (item,) = header.radiopharmaceuticals
+    assert suv_checks.half_life(replace(item, half_life=half_life), "ibsi") == (half_life, ())
+
+
+def test_no_slice_is_told_in_a_sentence():
+    assert assess([]).message == "There is no slice to read a header from."
+
+
 @pytest.mark.parametrize(
     ("item", "flagged"),
     [
@@ -163,6 +173,14 @@ def test_the_injection_is_put_on_the_nearest_day_it_can_be(header, started, cloc
 
 
 INJECTED_AT_11 = datetime(2026, 3, 1, 11)
+
+
+def test_two_half_lives_before_the_scan_a_date_is_no_longer_believed(header):
+    # IBSI-SUV: -3600 s <= reference - administration < 2 T; here 2 T is 3 h 40 min.
+    (item,) = header.radiopharmaceuticals
+    start = replace(item, start_datetime=Instant(datetime(2026, 3, 1, 7, 20)))
+    found = administration.seconds_since_injection(header, start, INJECTED_AT_11, 6600.0)
+    assert found == (13200.0, ("injection-date-replaced",))
 
 
 @pytest.mark.parametrize(("half_life", "refused"), [(41399.9, False), (41400.0, True)])
@@ -384,6 +402,19 @@ def test_james_turns_over_at_a_body_mass_index(suv_type, sex, bmi):
     assert not is_past_turning("LBMJANMA", weight=400.0, size=2.0, sex=sex)
 
 
+def test_at_the_turning_point_the_mass_is_largest_and_not_past_it():
+    for (suv_type, sex), bmi in TURNING_BMI.items():
+        assert not is_past_turning(suv_type, weight=bmi, size=1.0, sex=sex)
+
+
+def test_a_mass_of_nothing_is_none_and_one_of_milligrams_is_one():
+    # A man of 1.20 m: 1.10 W = 120 (W / 120)^2 at W = 132 kg, where a gram less is 1.1 g more.
+    with pytest.raises(NormalisationError, match="no positive mass"):
+        normaliser("LBM", weight=132.0, size=1.2, sex="M")
+    light = normaliser("LBM", weight=132.0 - 1e-6, size=1.2, sex="M")
+    assert light == pytest.approx(1.1e-3, rel=1e-3)
+
+
 # Every field of a header, from the attribute that holds it
 
 
@@ -528,7 +559,8 @@ def test_two_radionuclide_codes_are_none(dataset):
     item = dataset.RadiopharmaceuticalInformationSequence[0]
     item.RadionuclideCodeSequence = [*item.RadionuclideCodeSequence] * 2
     (found,) = pet_header(dataset).radiopharmaceuticals
-    assert (found.code_value, found.code_meaning, found.nuclide) == ("", "", None)
+    assert (found.code_value, found.code_scheme, found.code_meaning) == ("", "", "")
+    assert found.nuclide is None
 
 
 def test_an_orphan_is_named_and_an_owned_element_is_none(dataset):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -355,6 +355,118 @@ def test_ibsi_on_ge_takes_frame_reference_time_as_the_start(header):
     bare = replace(header, frame_reference_time=None)
     with pytest.raises(SuvRefused, match="Frame Reference Time"):
         suvbw_scale([bare], policy="ibsi")
+
+
+# A frame that would be 1213 s after the start of the scan, on a clock that shows that start.
+FROZEN = {"acquisition_time": time(11), "frame_reference_time": 1213000.0}
+
+
+@pytest.mark.parametrize(
+    ("clock", "elapsed"),
+    [
+        (time(11), 3600.0),
+        # IBSI-SUV: |Acquisition - Series| <= 1 s is Series Time; then acquisition - 1213 s.
+        (time(11, 0, 1), 3600.0),
+        (time(10, 59, 59), 3600.0),
+        (time(11, 0, 1, 1000), 2388.001),
+    ],
+)
+def test_ibsi_takes_series_time_beside_the_acquisition_before_frame_reference_time(
+    header, clock, elapsed
+):
+    ge = replace(header, manufacturer="GE MEDICAL SYSTEMS", **FROZEN | {"acquisition_time": clock})
+    assert suvbw_scale([ge], policy="ibsi").decay_seconds == pytest.approx(elapsed, abs=1e-6)
+
+
+def test_qiba_takes_series_time_that_is_not_after_the_acquisition(header):
+    # At the same instant, before Frame Reference Time is asked; as with QIBA's own phantom.
+    assert suvbw_scale([replace(header, **FROZEN)], policy="qiba").decay_seconds == 3600.0
+
+
+def test_ibsi_counts_back_from_the_acquisition_and_asks_nothing_of_the_series(header):
+    # 11:06 + 89.857923 s (T_ave) - 449.857923 s = 11:00, also by the calendar of the acquisition.
+    for change in ({"series_date": None}, {"series_time": None}):
+        scale = suvbw_scale([replace(header, **change)], policy="ibsi")
+        assert scale.reference == datetime(2026, 3, 1, 11)
+        assert scale.factor == pytest.approx(FACTOR, rel=1e-8)
+    later = replace(header, series_date=date(2026, 3, 2))
+    assert suvbw_scale([later], policy="ibsi").reference == datetime(2026, 3, 1, 11)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "milliseconds", "code"),
+    [
+        ("GE MEDICAL SYSTEMS", 86400000.0, ""),
+        ("GE MEDICAL SYSTEMS", 86400001.0, "frame-reference-missing"),
+        ("SIEMENS", 86489857.0, ""),
+        ("SIEMENS", 86489859.0, "frame-reference-missing"),
+        ("SIEMENS", 0.0, "frame-reference-missing"),
+    ],
+)
+def test_ibsi_counts_back_no_more_than_a_day(header, vendor, milliseconds, code):
+    odd = replace(header, manufacturer=vendor, frame_reference_time=milliseconds)
+    assert assess([odd], policy="ibsi").code == code
+
+
+def test_the_zero_of_a_published_policy_is_the_median_of_the_slices(header):
+    # Zeros at 11:00:00, 11:00:01 and 11:00:04.
+    starts = ((time(11, 5), 300.0), (time(11, 8, 1), 480.0), (time(11, 11, 4), 660.0))
+    slices = [
+        replace(
+            header,
+            manufacturer="GE MEDICAL SYSTEMS",
+            acquisition_time=clock,
+            frame_reference_time=1000.0 * seconds,
+        )
+        for clock, seconds in starts
+    ]
+    assert suvbw_scale(slices, policy="ibsi").decay_seconds == 3601.0
+
+
+@pytest.mark.parametrize("policy", ["ibsi", "qiba"])
+def test_a_published_policy_needs_the_acquisition_of_every_slice(header, policy):
+    whole = series(header, beds=3)
+    cut = [*whole[:2], replace(whole[2], acquisition_date=None)]
+    with pytest.raises(SuvRefused, match="Acquisition Date") as caught:
+        suvbw_scale(cut, policy=policy)
+    assert caught.value.code == "acquisition-date-missing"
+    # The table goes by clocks alone, and is there.
+    assert {one.key: one.says for one in caught.value.witnesses} == {
+        "S": "agrees",
+        "A": "agrees",
+        "P": "absent",
+        "F": "agrees",
+        "D": "agrees",
+        "Z": "absent",
+    }
+
+
+def test_the_private_start_of_scan_is_read_in_the_zone_of_the_series(header):
+    # 10:00+0100 is 11:00+0200.
+    ge = replace(
+        header,
+        manufacturer="GE MEDICAL SYSTEMS",
+        series_time=time(11, 40),
+        utc_offset=7200,
+        vendor_scan_time=Instant(datetime(2026, 3, 1, 10), 3600),
+    )
+    for policy in ("ibsi", "qiba"):
+        scale = suvbw_scale([ge], policy=policy)
+        assert scale.reference == datetime(2026, 3, 1, 11)
+        # The decay factor says so too, and Series Time does not.
+        told = {one.key: one.says for one in scale.witnesses}
+        assert (told["S"], told["D"], scale.flags) == (
+            "contradicts",
+            "agrees",
+            ("witness-contradicts",),
+        )
+
+
+def test_ibsi_needs_no_series_time_beside_a_private_start(header):
+    bare = replace(header, series_time=None, vendor_scan_time=Instant(datetime(2026, 3, 1, 11)))
+    scale = suvbw_scale([bare], policy="ibsi")
+    assert (scale.decay_seconds, scale.flags) == (3600.0, ())
+    assert {one.key for one in scale.witnesses} == {"S", "A", "P", "F", "D", "Z"}
 
 
 @pytest.mark.parametrize(
