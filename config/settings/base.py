@@ -137,7 +137,7 @@ STATIC_ROOT = VAR / "static"
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "imaging.storage.SpoolUploadHandler",
+    "imaging.storage.spool.SpoolUploadHandler",
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 # A batch of a folder upload holds this many files at most.
