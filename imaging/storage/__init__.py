@@ -4,22 +4,47 @@ A file's name is the digest of its bytes, so that the same bytes are stored once
 never made from what someone sent, and `fsck` can tell whether a file is still what it was.
 
 The quarantine lies on this machine, always. What was de-identified lies below the same folder,
-or in an S3 bucket where the settings name one; who reads or writes it need not know which.
+or in an S3 bucket where the settings name one; who reads or writes it need not know which, and
+reads a file of this machine in either case.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from imaging.storage.cache import Cache
 from imaging.storage.folder import Folder
-from imaging.storage.places import Entry, Place, StorageError, name_of
+from imaging.storage.places import (
+    Entry,
+    MisconfiguredError,
+    Place,
+    StorageError,
+    UnreachableError,
+    name_of,
+)
 
-__all__ = ["Entry", "StorageError", "Store", "archive", "quarantine"]
+if TYPE_CHECKING:
+    from imaging.storage.bucket import Bucket
+
+__all__ = [
+    "Entry",
+    "StorageError",
+    "Store",
+    "UnreachableError",
+    "archive",
+    "ask_at_start",
+    "quarantine",
+]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,7 +61,9 @@ class Store:
 
     @property
     def place(self) -> Place:
-        return Folder(self.folder)
+        if settings.ARCHIVE is None or self.stays_here:
+            return Folder(self.folder)
+        return _bucket(self.name)
 
     def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
         """Keep the bytes; they are stored for good when this returns. Gives digest and size."""
@@ -79,8 +106,34 @@ class Store:
             yield
         except FileNotFoundError as error:
             raise StorageError(f"{self.name} has lost {sha256[:12]}") from error
+        except UnreachableError:
+            raise
         except StorageError as error:
             raise StorageError(f"{self.name}: {error}") from error
+
+
+def _bucket(name: str) -> Bucket:
+    # Half a second of libraries that nobody without a bucket waits for.
+    from imaging.storage.bucket import Bucket
+
+    return Bucket(settings.ARCHIVE, name, _cache(settings.CACHE, settings.CACHE_BYTES))
+
+
+@lru_cache
+def _cache(folder: Path, most_bytes: int) -> Cache:
+    return Cache(folder, most_bytes)
+
+
+def ask_at_start() -> None:
+    """End the start where the bucket is wrongly named or refuses us; warn where it is away."""
+    if settings.ARCHIVE is None:
+        return
+    try:
+        _bucket(archive.name).ask()
+    except MisconfiguredError as error:
+        raise SystemExit(str(error)) from error
+    except StorageError as error:
+        logger.warning("%s", error)
 
 
 quarantine = Store("quarantine", stays_here=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from trials.services.errors import Refused
+
 DIGEST = re.compile(r"[0-9a-f]{64}")
 # What is being written is called so until it is whole.
 INCOMING = "incoming-"
@@ -19,6 +21,17 @@ INCOMING = "incoming-"
 
 class StorageError(Exception):
     """A stored file is missing, or is not what it was."""
+
+
+class UnreachableError(StorageError, Refused):
+    """The server that has the files does not answer now: who asked is told to come again."""
+
+    def __init__(self, message: str) -> None:
+        Refused.__init__(self, "storage-unreachable", message, status=503)
+
+
+class MisconfiguredError(UnreachableError):
+    """The server answers that the settings are wrong; trying again would not help."""
 
 
 @dataclass(frozen=True)
