@@ -7,6 +7,7 @@ PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 USDM := $(VENV)/usdm/.installed
+S3 := $(VENV)/s3/.installed
 MUTATE := $(VENV)/mutate/.installed
 UV := uv==0.13.9
 # Named in the environment: the processes among which xdist divides the tests read no -p in time.
@@ -41,6 +42,12 @@ $(USDM): requirements-usdm.txt | $(VENV)/bin/python
 	@config/install "$(VENV)/usdm/bin/python" "$(UV)" requirements-usdm.txt
 	@touch $@
 
+# An S3 server for the tests, in an environment of its own: see requirements-s3.in.
+$(S3): requirements-s3.txt | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(VENV)/s3
+	@config/install "$(VENV)/s3/bin/python" "$(UV)" requirements-s3.txt
+	@touch $@
+
 # The tests with what plants faults in the code: an environment of its own, see requirements-mutate.in.
 $(MUTATE): requirements.txt requirements-dev.txt requirements-mutate.txt | $(VENV)/bin/python
 	@$(PYTHON) -m venv $(VENV)/mutate
@@ -50,7 +57,7 @@ $(MUTATE): requirements.txt requirements-dev.txt requirements-mutate.txt | $(VEN
 
 setup: $(RUNTIME) ## make .venv with the pinned, hashed requirements
 
-setup-dev: $(DEVELOPMENT) $(USDM)
+setup-dev: $(DEVELOPMENT) $(USDM) $(S3)
 
 demo: setup ## the main job end to end: phantoms, or SERIES=folder of DICOM files
 	@$(PY) -m config.stack run -- $(PY) manage.py demo $(if $(SERIES),--series "$(SERIES)")
@@ -105,5 +112,7 @@ lock: setup-dev ## redo the hashed locks from requirements.in and requirements-d
 		requirements-dev.in -o requirements-dev.txt
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		requirements-usdm.in -o requirements-usdm.txt
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		requirements-s3.in -o requirements-s3.txt
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		requirements-mutate.in -o requirements-mutate.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
@@ -17,3 +18,10 @@ app.conf.beat_schedule = {
     "recompute": {"task": "imaging.tasks.recompute_due", "schedule": 10.0},
     "destroy": {"task": "imaging.tasks.destroy_due", "schedule": 60.0},
 }
+
+
+@worker_init.connect
+def ask_for_the_archive(**_) -> None:
+    from imaging.storage import ask_at_start
+
+    ask_at_start()

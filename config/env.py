@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 SHORTEST_SECRET = 40
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+# What S3 allows, and of keys what needs no quoting anywhere.
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+PREFIX = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?")
 
 
 class WrongVariable(SystemExit):
@@ -45,6 +51,52 @@ def words(name: str) -> list[str]:
 
 def path(name: str, *, default: Path) -> Path:
     return Path(os.environ.get(name, default)).expanduser().absolute()
+
+
+def number(name: str, *, default: int) -> int:
+    value = os.environ.get(name, str(default))
+    if not value.isdecimal() or int(value) == 0:
+        raise WrongVariable(f"{name} must be a whole number above nought, got {value!r}.")
+    return int(value)
+
+
+class Bucket(NamedTuple):
+    """An S3 bucket, what in it is ours, and the server that has it; no endpoint is Amazon's."""
+
+    name: str
+    prefix: str
+    endpoint: str
+    region: str
+
+
+def bucket(name: str, *, endpoint: str, region: str) -> Bucket | None:
+    """A bucket from s3://name/prefix and the variables of its server; None where none is named."""
+    if not text(name, default=""):
+        for one in (endpoint, region):
+            if text(one, default=""):
+                raise WrongVariable(f"{one} is set, and {name} names no bucket.")
+        return None
+    parts = urlsplit(text(name))
+    prefix = parts.path.strip("/")
+    if parts.scheme != "s3" or not BUCKET.fullmatch(parts.netloc) or not PREFIX.fullmatch(prefix):
+        raise WrongVariable(
+            f"{name} must read s3://bucket or s3://bucket/prefix, got {text(name)!r}."
+        )
+    return Bucket(parts.netloc, prefix, _server(endpoint), text(region, default=""))
+
+
+def _server(name: str) -> str:
+    """The address of a server; without encryption on this machine alone."""
+    value = text(name, default="")
+    parts = urlsplit(value)
+    is_plain = parts.scheme == "http" and parts.hostname in LOOPBACK
+    is_bare = parts.hostname and not (parts.path.strip("/") or parts.query or parts.username)
+    if value and not ((parts.scheme == "https" or is_plain) and is_bare):
+        raise WrongVariable(
+            f"{name} must read https://host or https://host:port (http:// on loopback alone), "
+            f"got {value!r}."
+        )
+    return value.rstrip("/")
 
 
 def database(name: str) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -85,6 +86,32 @@ class ReferenceData:
 def reference_data() -> ReferenceData:
     """The folder of reference data, part by part."""
     return ReferenceData()
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """An S3 API server of the run, a process on loopback."""
+    from tests import s3_server
+
+    _required(s3_server.PROGRAM.exists(), "S3", s3_server.MISSING)
+    server = s3_server.S3Server()
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server, settings, tmp_path, monkeypatch):
+    """The archive in a new bucket, which is given as boto3 sees it; the quarantine on disk."""
+    from tests.s3_server import CREDENTIALS
+
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    made = s3_server.bucket(f"b{secrets.token_hex(8)}")
+    settings.STORAGE, settings.CACHE = tmp_path / "storage", tmp_path / "cache"
+    settings.ARCHIVE = s3_server.address(made.name)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from config import env
 from config.embedded.supervisor import ROOT
 
 GOOD = {
@@ -44,12 +45,48 @@ def start(**changes: str | None) -> subprocess.CompletedProcess:
         ("TRIALTRACE_SSL_REDIRECT", "perhaps"),
         ("DATABASE_URL", None),
         ("DATABASE_URL", "sqlite:///trials.db"),
+        ("TRIALTRACE_ARCHIVE", "/srv/archive"),
+        ("TRIALTRACE_ARCHIVE", "s3://"),
+        ("TRIALTRACE_ARCHIVE", "s3://Upper_Case"),
+        ("TRIALTRACE_ARCHIVE", "s3://bucket/../other"),
+        ("TRIALTRACE_ARCHIVE", "s3://key:secret@bucket"),
+        ("TRIALTRACE_S3_ENDPOINT", "https://s3.example.org"),
+        ("TRIALTRACE_S3_REGION", "eu-central-1"),
+        ("TRIALTRACE_CACHE_MB", "0"),
+        ("TRIALTRACE_CACHE_MB", "plenty"),
     ],
 )
 def test_production_does_not_start_on_a_weak_or_missing_setting(name, value):
     started = start(**{name: value})
     assert started.returncode != 0
     assert name in started.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["s3.example.org", "http://s3.example.org", "https://s3.example.org/path", "ftp://127.0.0.1"],
+)
+def test_a_server_of_the_archive_is_named_whole_and_encrypted_beyond_loopback(endpoint):
+    started = start(TRIALTRACE_ARCHIVE="s3://bucket", TRIALTRACE_S3_ENDPOINT=endpoint)
+    assert started.returncode != 0
+    assert "TRIALTRACE_S3_ENDPOINT must read https://" in started.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("archive", "endpoint", "expected"),
+    [
+        ("s3://bucket", "", ("bucket", "", "", "")),
+        ("s3://a.bucket/a/b_1/", "https://s3.example.org:9000/",
+         ("a.bucket", "a/b_1", "https://s3.example.org:9000", "")),
+        ("s3://bucket", "http://127.0.0.1:9000", ("bucket", "", "http://127.0.0.1:9000", "")),
+    ],
+)  # fmt: skip
+def test_a_bucket_is_read_from_the_environment(monkeypatch, archive, endpoint, expected):
+    monkeypatch.setenv("TRIALTRACE_ARCHIVE", archive)
+    monkeypatch.setenv("TRIALTRACE_S3_ENDPOINT", endpoint)
+    monkeypatch.delenv("TRIALTRACE_S3_REGION", raising=False)
+    variables = {"endpoint": "TRIALTRACE_S3_ENDPOINT", "region": "TRIALTRACE_S3_REGION"}
+    assert env.bucket("TRIALTRACE_ARCHIVE", **variables) == expected
 
 
 @pytest.mark.requirement("R37")

@@ -13,6 +13,12 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 VAR = env.path("TRIALTRACE_VAR", default=BASE_DIR / "var")
 # Quarantine holds what came in, identified; archive what went through de-identification.
 STORAGE = env.path("TRIALTRACE_STORAGE", default=VAR / "storage")
+# Where one is named, archive and exports lie in an S3 bucket, and copies for an hour in a folder.
+ARCHIVE = env.bucket(
+    "TRIALTRACE_ARCHIVE", endpoint="TRIALTRACE_S3_ENDPOINT", region="TRIALTRACE_S3_REGION"
+)
+CACHE = VAR / "cache"
+CACHE_BYTES = env.number("TRIALTRACE_CACHE_MB", default=4096) * 2**20
 
 INSTALLED_APPS = [
     "config",
@@ -137,7 +143,7 @@ STATIC_ROOT = VAR / "static"
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "imaging.storage.SpoolUploadHandler",
+    "imaging.storage.spool.SpoolUploadHandler",
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 # A batch of a folder upload holds this many files at most.

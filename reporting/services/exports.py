@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 
-from imaging.storage import StorageError
+from imaging.storage import StorageError, UnreachableError
 from reporting import storage
 from reporting.csvtext import CellError
 from reporting.manifest import File, Manifest
@@ -75,6 +75,9 @@ def download(export: Export, *, by: User) -> bytes:
         )
     try:
         content = storage.exports.read(export.sha256)
+    except UnreachableError:
+        # It is not lost: a new one would not be written either.
+        raise
     except StorageError as error:
         raise Refused(
             "export-lost", f"The file of this export can't be given: {error}. Order a new one."

@@ -1,18 +1,22 @@
 """Whether the stores hold what the record names: no more, no less, and unchanged.
 
-The record says which digest is to lie in which store; the folders are walked and every file
-is read once. What is on its way while this runs is no finding: a young file may have its row
-in a moment, and what seems missing is asked for again at the end.
+The record says which digest is to lie in which store; each store is walked and every file is
+read once, wherever it lies. What is on its way while this runs is no finding: a young file may
+have its row in a moment, and what seems missing is asked for again at the end.
+
+A quick look takes names and sizes for it and reads nothing: that finds what is gone, too many
+or cut short, and no flipped bit.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import PurePosixPath
+
+from django.db.models import QuerySet
 
 from imaging import storage as images
 from imaging.models import Instance, Picture, ReceivedFile
@@ -62,18 +66,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Side:
-    """A store, and how the digests are asked that the record wants in it."""
+    """A store, and how the digests are asked that the record wants in it, each with its size."""
 
     store: images.Store
-    wanted: Callable[[], set[str]]
+    wanted: Callable[[], dict[str, int]]
     # Digests of what was to be destroyed; another patient's record may want the same.
-    destroyed: Callable[[], set[str]] = set
+    destroyed: Callable[[], dict[str, int]] = dict
 
 
-def check(say: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
+def check(
+    say: Callable[[str], None] = lambda _: None, *, is_quick: bool = False
+) -> Iterator[Finding]:
     """Everything that is not as the record says, store by store; `say` hears how far it is."""
     for side in _sides():
-        yield from _check(side, say)
+        yield from _check(side, say, is_quick)
 
 
 def _sides() -> list[_Side]:
@@ -84,87 +90,77 @@ def _sides() -> list[_Side]:
     ]
 
 
-def _in_quarantine() -> set[str]:
-    waiting = ReceivedFile.objects.filter(state__in=WAITING).exclude(
-        transmittal__scheduled_scan__patient__destruction__isnull=False
+def _sizes(rows: QuerySet) -> dict[str, int]:
+    return dict(rows.values_list("sha256", "size").iterator())
+
+
+def _in_quarantine() -> dict[str, int]:
+    return _sizes(
+        ReceivedFile.objects.filter(state__in=WAITING).exclude(
+            transmittal__scheduled_scan__patient__destruction__isnull=False
+        )
     )
-    return set(waiting.values_list("sha256", flat=True))
 
 
-def _received_of_destroyed() -> set[str]:
-    of = ReceivedFile.objects.filter(
-        transmittal__scheduled_scan__patient__destruction__isnull=False
+def _received_of_destroyed() -> dict[str, int]:
+    return _sizes(
+        ReceivedFile.objects.filter(transmittal__scheduled_scan__patient__destruction__isnull=False)
     )
-    return set(of.values_list("sha256", flat=True))
 
 
-def _in_archive() -> set[str]:
+def _in_archive() -> dict[str, int]:
     return _archived(are_destroyed=False)
 
 
-def _archived(*, are_destroyed: bool) -> set[str]:
+def _archived(*, are_destroyed: bool) -> dict[str, int]:
     """Images and pictures of patients whose images were destroyed, or of all others."""
     of = "imaging_study__scheduled_scan__patient__destruction__isnull"
     instances = Instance.objects.filter(**{f"series__{of}": not are_destroyed})
     pictures = Picture.objects.filter(**{f"quantification__series__{of}": not are_destroyed})
-    return {
-        *instances.values_list("sha256", flat=True).iterator(),
-        *pictures.values_list("sha256", flat=True).iterator(),
-    }
+    return _sizes(instances) | _sizes(pictures)
 
 
-def _in_exports() -> set[str]:
-    return set(Export.objects.exclude(sha256="").values_list("sha256", flat=True))
+def _in_exports() -> dict[str, int]:
+    return _sizes(Export.objects.exclude(sha256=""))
 
 
-def _check(side: _Side, say: Callable[[str], None]) -> Iterator[Finding]:
+def _check(side: _Side, say: Callable[[str], None], is_quick: bool) -> Iterator[Finding]:
     name, young = side.store.name, time.time() - YOUNG_SECONDS
-    wanted, destroyed = side.wanted(), side.destroyed()
+    wanted = side.wanted()
+    kept = side.destroyed().keys() - wanted
+    seen: set[str] = set()
     extra: list[tuple[str, bool]] = []
-    for number, path in enumerate(_files(side.store.folder), start=1):
+    for number, entry in enumerate(side.store.entries(), start=1):
         if number % 500 == 0:
             say(f"{name}: {number} of {len(wanted)} files")
-        digest = path.name
-        place = str(path.relative_to(side.store.folder))
-        if digest in wanted and not path.is_symlink() and place == f"{digest[:2]}/{digest}":
-            if kind := _fault(path, digest):
+        digest = PurePosixPath(entry.name).name
+        if digest in wanted and entry.is_file and entry.name == f"{digest[:2]}/{digest}":
+            seen.add(digest)
+            if kind := _fault(side.store, entry, wanted[digest], is_quick):
                 yield Finding(name, kind, digest)
-        elif digest in destroyed - wanted:
-            yield Finding(name, Kind.KEPT, place)
-        elif _age(path) < young:
-            extra.append((place, digest in wanted))
+        elif digest in kept:
+            yield Finding(name, Kind.KEPT, entry.name)
+        elif entry.written_at < young:
+            extra.append((entry.name, digest in wanted))
     # Asked once more: a row may have come or gone since.
     still = side.wanted()
     yield from (
         Finding(name, Kind.EXTRA, place)
         for place, is_misplaced in extra
-        if is_misplaced or Path(place).name not in still
+        if is_misplaced or PurePosixPath(place).name not in still
     )
-    gone = (one for one in sorted(wanted & still) if not side.store.has(one))
+    gone = (one for one in sorted((wanted.keys() & still) - seen) if not side.store.has(one))
     yield from (Finding(name, Kind.MISSING, one) for one in gone)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_symlink() or path.is_file())
-
-
-def _age(path: Path) -> float:
+def _fault(store: images.Store, entry: images.Entry, size: int, is_quick: bool) -> Kind | None:
+    """What is wrong with a file at its place; nothing if it was just taken away."""
+    if is_quick:
+        return None if entry.size == size else Kind.CHANGED
+    digest = PurePosixPath(entry.name).name
     try:
-        return path.lstat().st_mtime
-    except OSError:
-        return time.time()
-
-
-def _fault(path: Path, digest: str) -> Kind | None:
-    """What is wrong with a file at its place; nothing if it is gone, which is asked later."""
-    try:
-        return None if _digest(path) == digest else Kind.CHANGED
+        return None if store.digest(entry.name) == digest else Kind.CHANGED
     except FileNotFoundError:
         return None
     except OSError:
         return Kind.UNREADABLE
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import RequestFactory
 
-from imaging.storage import SpoolUploadHandler, StorageError, Store
+from imaging.storage import StorageError, Store
+from imaging.storage.spool import SpoolUploadHandler
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from imaging import storage
 from imaging.models import Instance, ReceivedFile
 from imaging.services import destruction
-from reporting.services import storage_check
+from imaging.storage.folder import Folder
 from reporting.services.storage_check import Kind, check
 from tests import factories, records
 from trials.services import jobs, withdrawals
@@ -82,10 +82,10 @@ def test_a_file_too_many_is_found_once_it_is_not_young(image, tmp_path, store, n
 
 @pytest.mark.requirement("R85")
 def test_a_file_the_disk_does_not_give_is_a_finding_and_the_rest_is_looked_at(image, monkeypatch):
-    def broken(path):
+    def broken(place, name):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(storage_check, "_digest", broken)
+    monkeypatch.setattr(Folder, "digest", broken)
     kinds = {kind for _, kind, _ in found()}
     assert kinds == {Kind.UNREADABLE}
 
@@ -107,6 +107,21 @@ def test_a_link_in_place_of_a_file_is_none(image, tmp_path):
     path.symlink_to(elsewhere)
     os.utime(path, (0, 0), follow_symlinks=False)
     assert found() == [("archive", Kind.EXTRA, f"{image[:2]}/{image}")]
+
+
+@pytest.mark.requirement("R85")
+def test_a_quick_look_finds_what_is_gone_or_cut_short_and_says_what_it_does_not(image, capsys):
+    path = storage.archive.path(image)
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    call_command("fsck", "--quick")
+    said = capsys.readouterr()
+    assert said.out == "Names and sizes as recorded; no file was read.\n"
+    assert "a changed byte is found only without --quick" in said.err
+    path.write_bytes(data[:-1])
+    assert [one.kind for one in check(is_quick=True)] == [Kind.CHANGED]
+    path.unlink()
+    assert [one.kind for one in check(is_quick=True)] == [Kind.MISSING]
 
 
 def test_what_was_destroyed_on_a_patient_s_wish_is_rightly_gone(record):

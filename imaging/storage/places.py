@@ -1,0 +1,114 @@
+"""What a place of files is asked for, be it a folder of this machine or a bucket elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from trials.services.errors import Refused
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+# What is being written is called so until it is whole.
+INCOMING = "incoming-"
+
+
+class StorageError(Exception):
+    """A stored file is missing, or is not what it was."""
+
+
+class UnreachableError(StorageError, Refused):
+    """The server that has the files does not answer now: who asked is told to come again."""
+
+    def __init__(self, message: str) -> None:
+        Refused.__init__(self, "storage-unreachable", message, status=503)
+
+
+class MisconfiguredError(UnreachableError):
+    """The server answers that the settings are wrong; trying again would not help."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file as it is found; `name` is its path below the place."""
+
+    name: str
+    size: int
+    # Seconds since 1970.
+    written_at: float
+    # A link is none, whatever it points at.
+    is_file: bool = True
+
+
+class Place(Protocol):
+    """Files by SHA-256. Written once, the same for good, and removed by destruction alone."""
+
+    def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
+        """Keep the bytes, whole or not at all; they lie there for good when this returns."""
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes, if they still have this digest; FileNotFoundError if they are gone."""
+
+    def path(self, sha256: str) -> Path:
+        """A file of this machine with these bytes."""
+
+    def size(self, sha256: str) -> int | None:
+        """Its bytes; None where there is no such file."""
+
+    def remove(self, sha256: str) -> None:
+        """Take it away, and everything that is left of it."""
+
+    def entries(self) -> Iterator[Entry]:
+        """All that lies there, in the order of the names; what belongs there or not."""
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of an entry's bytes, read for it; OSError if they are not given."""
+
+
+def name_of(sha256: str) -> str:
+    """Where a digest's file lies: never made from what somebody sent."""
+    if not DIGEST.fullmatch(sha256):
+        raise StorageError("a stored file is named by its SHA-256")
+    return f"{sha256[:2]}/{sha256}"
+
+
+def verified(data: bytes, sha256: str) -> bytes:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise StorageError(f"{sha256[:12]} is not what it was")
+    return data
+
+
+def closed_folder(folder: Path) -> Path:
+    """The folder, made if need be; nobody else looks into it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+@contextmanager
+def incoming(
+    folder: Path, chunks: Iterable[bytes], *, is_lasting: bool
+) -> Iterator[tuple[Path, str, int]]:
+    """The bytes in a file of their own, with digest and size; what is not moved goes again.
+
+    A lasting one is on disk; of a copy that can be had again nobody waits for the disk.
+    """
+    descriptor, name = tempfile.mkstemp(dir=closed_folder(folder), prefix=INCOMING)
+    digest, size = hashlib.sha256(), 0
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                file.write(chunk)
+            file.flush()
+            if is_lasting:
+                os.fsync(file.fileno())
+        yield Path(name), digest.hexdigest(), size
+    finally:
+        Path(name).unlink(missing_ok=True)
