@@ -14,6 +14,16 @@ VAR = env.path("TRIALTRACE_VAR", default=BASE_DIR / "var")
 # Quarantine holds what came in, identified; archive what went through de-identification.
 STORAGE = env.path("TRIALTRACE_STORAGE", default=VAR / "storage")
 
+# What receives C-STORE: `manage.py storescp`, whose options come first.
+STORESCP = {
+    "HOST": env.text("TRIALTRACE_STORESCP_HOST", default="127.0.0.1"),
+    "PORT": env.number("TRIALTRACE_STORESCP_PORT", default=11112),
+    "TLS_CERT": env.text("TRIALTRACE_STORESCP_TLS_CERT", default=""),
+    "TLS_KEY": env.text("TRIALTRACE_STORESCP_TLS_KEY", default=""),
+    "TLS_CA": env.text("TRIALTRACE_STORESCP_TLS_CA", default=""),
+    "RESERVE_MIB": env.number("TRIALTRACE_STORESCP_RESERVE_MIB", default=256),
+}
+
 INSTALLED_APPS = [
     "config",
     "trials",
