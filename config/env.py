@@ -42,6 +42,14 @@ def flag(name: str, *, default: bool) -> bool:
     return value in TRUE
 
 
+def number(name: str, *, default: int) -> int:
+    """A whole number; the default also where the variable is empty."""
+    value = os.environ.get(name, "") or str(default)
+    if not (value.isascii() and value.isdigit()):
+        raise WrongVariable(f"{name} must be a whole number, got {value!r}.")
+    return int(value)
+
+
 def words(name: str) -> list[str]:
     found = [word.strip() for word in text(name).split(",") if word.strip()]
     if not found:

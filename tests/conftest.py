@@ -125,6 +125,13 @@ def browser_type_launch_args(browser_type_launch_args):
     return {**browser_type_launch_args, "executable_path": program, "args": quiet + offline}
 
 
+@pytest.fixture(scope="session")
+def dcmtk() -> None:
+    """DCMTK's storescu and echoscu, as scanners and archives speak."""
+    found = shutil.which("storescu") and shutil.which("echoscu")
+    _required(found, "DCMTK", "no storescu: apt-get install dcmtk")
+
+
 def _required(found, name: str, sentence: str):
     """`found`, or a skip; a failure where the run says that it must be there."""
     if found:

@@ -20,6 +20,16 @@ ARCHIVE = env.bucket(
 CACHE = VAR / "cache"
 CACHE_BYTES = env.number("TRIALTRACE_CACHE_MB", default=4096) * 2**20
 
+# What receives C-STORE: `manage.py storescp`, whose options come first.
+STORESCP = {
+    "HOST": env.text("TRIALTRACE_STORESCP_HOST", default="127.0.0.1"),
+    "PORT": env.number("TRIALTRACE_STORESCP_PORT", default=11112),
+    "TLS_CERT": env.text("TRIALTRACE_STORESCP_TLS_CERT", default=""),
+    "TLS_KEY": env.text("TRIALTRACE_STORESCP_TLS_KEY", default=""),
+    "TLS_CA": env.text("TRIALTRACE_STORESCP_TLS_CA", default=""),
+    "RESERVE_MIB": env.number("TRIALTRACE_STORESCP_RESERVE_MIB", default=256),
+}
+
 INSTALLED_APPS = [
     "config",
     "trials",

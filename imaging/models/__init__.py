@@ -5,6 +5,7 @@ from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
 from imaging.models.incident import PrivacyIncident
 from imaging.models.intake import ReceivedFile, Transmittal
+from imaging.models.node import DicomContact, DicomNode
 from imaging.models.quantification import (
     Lesion,
     LesionRatio,
@@ -17,6 +18,8 @@ from imaging.models.review import SuvDecision
 __all__ = [
     "ConformanceFinding",
     "Destruction",
+    "DicomContact",
+    "DicomNode",
     "ImagingStudy",
     "Instance",
     "Lesion",

@@ -145,7 +145,7 @@ def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> lis
     _require_receiving(transmittal)
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
         clearing.keep_off()
-        stored = [_store(file) for file in files]
+        stored = storage.quarantine.write_all(_chunks(file) for file in files)
         locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
         _require_receiving(locked)
         # What comes in keeps it awake: see `complete_quiet`.
@@ -177,13 +177,13 @@ def _complete(
     return locked
 
 
-def _store(file: File) -> tuple[str, int]:
+def _chunks(file: File) -> Iterable[bytes]:
     if file.size is not None and file.size > MAXIMUM_FILE_BYTES:
         raise Invalid(
             "files",
             f"A file has {file.size:,} bytes; {MAXIMUM_FILE_BYTES:,} are the most.",
         )
-    return storage.quarantine.write(file.chunks())
+    return file.chunks()
 
 
 def _enter(transmittal: Transmittal, stored: dict[str, int]) -> list[ReceivedFile]:

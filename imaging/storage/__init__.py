@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from imaging.storage.cache import Cache
-from imaging.storage.folder import Folder
+from imaging.storage.folder import Folder, make_lasting
 from imaging.storage.places import (
     Entry,
     MisconfiguredError,
@@ -41,6 +41,7 @@ __all__ = [
     "UnreachableError",
     "archive",
     "ask_at_start",
+    "make_lasting",
     "quarantine",
 ]
 
@@ -68,6 +69,10 @@ class Store:
     def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
         """Keep the bytes; they are stored for good when this returns. Gives digest and size."""
         return self.place.write(chunks)
+
+    def write_all(self, files: Iterable[Iterable[bytes]]) -> list[tuple[str, int]]:
+        """Keep several files; all are stored for good when this returns."""
+        return self.place.write_all(files)
 
     def read(self, sha256: str) -> bytes:
         """The bytes, if they still have this digest."""

@@ -72,13 +72,16 @@ class Bucket:
 
     def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
         with (
-            incoming(self.cache.folder, chunks, is_lasting=False) as (temporary, sha256, size),
+            incoming(self.cache.folder, chunks) as (temporary, sha256, size),
             temporary.open("rb") as file,
             self._told(),
         ):
             self._s3.save(name_of(sha256), File(file))
         self._confirm(sha256)
         return sha256, size
+
+    def write_all(self, files: Iterable[Iterable[bytes]]) -> list[tuple[str, int]]:
+        return [self.write(chunks) for chunks in files]
 
     def _confirm(self, sha256: str) -> None:
         """Read it back: what does not come back as it was sent was not stored."""

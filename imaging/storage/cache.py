@@ -48,7 +48,7 @@ class Cache:
 
     def add(self, chunks: Iterable[bytes]) -> str:
         """Keep a copy of the bytes; gives the digest that they have."""
-        with incoming(self.folder, chunks, is_lasting=False) as (temporary, sha256, size):
+        with incoming(self.folder, chunks) as (temporary, sha256, size):
             path = self.path(sha256)
             closed_folder(path.parent)
             temporary.replace(path)

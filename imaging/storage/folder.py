@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from imaging.storage.places import Entry, incoming, name_of, verified
+
+SYNCS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,24 @@ class Folder:
     root: Path
 
     def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
-        with incoming(self.root, chunks, is_lasting=True) as (temporary, sha256, size):
-            path = self.path(sha256)
-            path.parent.mkdir(exist_ok=True, mode=0o700)
-            temporary.replace(path)
-        _make_lasting(path.parent)
-        return sha256, size
+        (kept,) = self.write_all([chunks])
+        return kept
+
+    def write_all(self, files: Iterable[Iterable[bytes]]) -> list[tuple[str, int]]:
+        """None is in its place before the bytes of all are lasting: what lay there stays whole."""
+        with ExitStack() as waiting:
+            kept = [waiting.enter_context(incoming(self.root, chunks)) for chunks in files]
+            _together(make_lasting, [temporary for temporary, _, _ in kept])
+            places = {self._place(temporary, sha256) for temporary, sha256, _ in kept}
+            _together(make_lasting, [self.root, *sorted(places)])
+        return [(sha256, size) for _, sha256, size in kept]
+
+    def _place(self, temporary: Path, sha256: str) -> Path:
+        """Put a file where its digest says; the folder it lies in now."""
+        path = self.path(sha256)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        temporary.replace(path)
+        return path.parent
 
     def read(self, sha256: str) -> bytes:
         return verified(self.path(sha256).read_bytes(), sha256)
@@ -58,10 +74,20 @@ class Folder:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _make_lasting(folder: Path) -> None:
-    """A name in a folder outlives a loss of power only once the folder is written too."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def make_lasting(path: Path) -> None:
+    """A file outlives a loss of power once it is written, its name once the folder is too."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _together(work: Callable[[Path], None], paths: Sequence[Path]) -> None:
+    """Syncs that wait at the same time share the writes of the disk's own journal."""
+    if len(paths) <= 2:
+        for path in paths:
+            work(path)
+        return
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+        list(pool.map(work, paths))

@@ -52,6 +52,9 @@ class Place(Protocol):
     def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
         """Keep the bytes, whole or not at all; they lie there for good when this returns."""
 
+    def write_all(self, files: Iterable[Iterable[bytes]]) -> list[tuple[str, int]]:
+        """The same of several files, which may wait for the disk together."""
+
     def read(self, sha256: str) -> bytes:
         """The bytes, if they still have this digest; FileNotFoundError if they are gone."""
 
@@ -91,12 +94,10 @@ def closed_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def incoming(
-    folder: Path, chunks: Iterable[bytes], *, is_lasting: bool
-) -> Iterator[tuple[Path, str, int]]:
+def incoming(folder: Path, chunks: Iterable[bytes]) -> Iterator[tuple[Path, str, int]]:
     """The bytes in a file of their own, with digest and size; what is not moved goes again.
 
-    A lasting one is on disk; of a copy that can be had again nobody waits for the disk.
+    Nobody waits for the disk here: who needs the file to outlive a loss of power does.
     """
     descriptor, name = tempfile.mkstemp(dir=closed_folder(folder), prefix=INCOMING)
     digest, size = hashlib.sha256(), 0
@@ -106,9 +107,6 @@ def incoming(
                 digest.update(chunk)
                 size += len(chunk)
                 file.write(chunk)
-            file.flush()
-            if is_lasting:
-                os.fsync(file.fileno())
         yield Path(name), digest.hexdigest(), size
     finally:
         Path(name).unlink(missing_ok=True)
