@@ -21,6 +21,7 @@ from rest_framework.views import APIView, exception_handler
 from trials.services.errors import Refused
 
 CODES = {"parse_error": "malformed", "permission_denied": "forbidden"}
+FOR_PROGRAMS = ("/api/", "/dicom-web/")
 NOT_FOUND = "There is nothing at this address, or nothing that your roles let you see."
 FAILED = "Something went wrong on our side and is in the log. Nothing was changed."
 # What any operation may answer besides its success, in the order of their checks.
@@ -46,7 +47,7 @@ class ApiDocs(SpectacularSwaggerSplitView):
 
 @extend_schema(exclude=True)
 class UnknownAddress(APIView):
-    """Any address below /api/ that is none, answered as the API answers."""
+    """Any address below /api/ or /dicom-web/ that is none, answered as the API answers."""
 
     permission_classes = [AllowAny]
 
@@ -74,8 +75,8 @@ def answer(error: Exception, context: dict) -> Response | None:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """A fault: the trace is in the log, and below /api/ the answer is JSON."""
-    if not request.path.startswith("/api/"):
+    """A fault: the trace is in the log, and for programs the answer is JSON."""
+    if not request.path.startswith(FOR_PROGRAMS):
         return defaults.server_error(request)
     return JsonResponse({"code": "server-error", "message": FAILED}, status=500)
 

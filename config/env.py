@@ -42,11 +42,11 @@ def flag(name: str, *, default: bool) -> bool:
     return value in TRUE
 
 
-def number(name: str, *, default: int) -> int:
+def number(name: str, *, default: int, least: int = 0) -> int:
     """A whole number; the default also where the variable is empty."""
     value = os.environ.get(name, "") or str(default)
-    if not (value.isascii() and value.isdigit()):
-        raise WrongVariable(f"{name} must be a whole number, got {value!r}.")
+    if not (value.isascii() and value.isdigit()) or int(value) < least:
+        raise WrongVariable(f"{name} must be a whole number, {least} or more; got {value!r}.")
     return int(value)
 
 
@@ -59,13 +59,6 @@ def words(name: str) -> list[str]:
 
 def path(name: str, *, default: Path) -> Path:
     return Path(os.environ.get(name, default)).expanduser().absolute()
-
-
-def number(name: str, *, default: int) -> int:
-    value = os.environ.get(name, str(default))
-    if not value.isdecimal() or int(value) == 0:
-        raise WrongVariable(f"{name} must be a whole number above nought, got {value!r}.")
-    return int(value)
 
 
 class Bucket(NamedTuple):

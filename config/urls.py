@@ -1,4 +1,4 @@
-"""Every address: the pages, and the API below /api/v1/."""
+"""Every address: the pages, the API below /api/v1/, DICOMweb below /dicom-web/."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ urlpatterns = [
     path("", include("imaging.urls")),
     path("", include("reporting.urls")),
     path("api/v1/", include(api)),
+    path("dicom-web/", include("imaging.api.dicomweb_urls")),
+    path("dicom-web/<path:rest>", UnknownAddress.as_view(), name="dicomweb_unknown"),
     path("api/<path:rest>", UnknownAddress.as_view(), name="api_unknown"),
 ]
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import product
 from operator import methodcaller
 from typing import Any
@@ -25,6 +26,10 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from tests import factories, records
+from tests.imaging.conftest import pet_dataset
+from tests.imaging.test_intake import a_slice
+from tests.imaging.test_stow import TYPE as STOW_TYPE
+from tests.imaging.test_stow import body as stow_body
 from tests.records import Record
 from trials.models import Cohort, Job, Membership, Site, Trial, User
 from trials.roles import PERMISSIONS, Role
@@ -415,6 +420,11 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_export", "GET"): OnAllSites("export.view"),
     ("api_export_download", "GET"): OnAllSites("export.view"),
     **{("api_unknown", method): Nowhere() for method in METHODS},
+    # DICOMweb
+    ("dicomweb_studies", "POST"): OnList("images.upload"),
+    ("dicomweb_site", "POST"): OnRow("images.upload"),
+    ("dicomweb_scan", "POST"): OnRow("images.upload"),
+    **{("dicomweb_unknown", method): Nowhere() for method in METHODS},
 }
 
 Of = Callable[[Record], Any]
@@ -455,9 +465,11 @@ ROWS: dict[str, Of] = {
             "scanners",
             "site_clock_new",
             "clocks",
+            "dicomweb_site",
         ],
         lambda r: r.site,
     ),
+    "dicomweb_scan": lambda r: r.prepared,
     "approval_end": lambda r: r.site.approvals.first(),
     "delegation_end": lambda r: r.site.delegations.first(),
     "job_again": lambda _: Job.objects.filter(state="parked").first(),
@@ -705,6 +717,10 @@ BODIES: dict[str, Of] = {
     **dict.fromkeys(["transmittal_assign", "api_assign"], lambda r: {"scan": r.prepared.pk}),
     "api_missing": lambda _: {"sha256s": ["0" * 64]},
     "api_files": lambda _: {"files": [SimpleUploadedFile("1.dcm", b"second")]},
+    **dict.fromkeys(
+        ["dicomweb_studies", "dicomweb_site", "dicomweb_scan"],
+        lambda _: Raw(stow_body(_image()), STOW_TYPE),
+    ),
     "reading": lambda _: {"kind": "liver", "x_mm": 20, "y_mm": 20, "z_mm": 15, "radius_mm": 6},
     "api_regions": lambda _: {"kind": "liver", "centre_mm": [20, 20, 15], "radius_mm": 6},
     "export_new": lambda r: {"trial": r.trial.pk, "reason": "interim analysis"},
@@ -800,6 +816,19 @@ def address(name: str, record: Record) -> str:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """A body that is sent as it is."""
+
+    data: bytes
+    content_type: str
+
+
+@lru_cache
+def _image() -> bytes:
+    return a_slice(pet_dataset(), 1)
+
+
+@dataclass(frozen=True)
 class Call:
     """One request, ready to be sent by anyone."""
 
@@ -815,7 +844,9 @@ class Call:
     def by(self, client: Client):
         """Send it, and take back what it changed."""
         options: dict[str, Any] = {}
-        if self.body and self.is_api and self.name != "api_files":
+        if isinstance(self.body, Raw):
+            options = vars(self.body)
+        elif self.body and self.is_api and self.name != "api_files":
             options = {"data": json.dumps(self.body), "content_type": "application/json"}
         elif self.body and self.method == "POST":
             for file in self.body.get("files", ()):

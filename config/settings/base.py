@@ -18,7 +18,7 @@ ARCHIVE = env.bucket(
     "TRIALTRACE_ARCHIVE", endpoint="TRIALTRACE_S3_ENDPOINT", region="TRIALTRACE_S3_REGION"
 )
 CACHE = VAR / "cache"
-CACHE_BYTES = env.number("TRIALTRACE_CACHE_MB", default=4096) * 2**20
+CACHE_BYTES = env.number("TRIALTRACE_CACHE_MB", default=4096, least=1) * 2**20
 
 # What receives C-STORE: `manage.py storescp`, whose options come first.
 STORESCP = {
@@ -158,6 +158,8 @@ FILE_UPLOAD_HANDLERS = [
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 # A batch of a folder upload holds this many files at most.
 DATA_UPLOAD_MAX_NUMBER_FILES = 200
+# A store request over DICOMweb is read as it comes, and never beyond this.
+STOW_MAXIMUM_BYTES = 4 * 2**30
 
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", default="")
 CELERY_TASK_SERIALIZER = "json"

@@ -5,7 +5,7 @@ What is acknowledged is on disk and in the ledger; sent again, it changes nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.core.files import File
@@ -87,12 +87,32 @@ def take_in(
     site: Site, *, source: Source, sender: str, files: Sequence[File], by: User
 ) -> Transmittal:
     """Keep what a machine sends to a site, in the transmittal that is open for it or a new one."""
+
+    def opened() -> Transmittal:
+        return open_for_site(site, source=source, sender=sender, by=by)
+
+    return _kept_in(opened, files, by=by)
+
+
+def take_in_for(
+    scan: ScheduledScan, *, source: Source, files: Sequence[File], by: User
+) -> Transmittal:
+    """Keep what a machine sends to a scan, in the transmittal that is open for it or a new one."""
+
+    def opened() -> Transmittal:
+        return open_transmittal(scan, by=by, source=source)
+
+    return _kept_in(opened, files, by=by)
+
+
+def _kept_in(opened: Callable[[], Transmittal], files: Sequence[File], *, by: User) -> Transmittal:
     for _ in range(ATTEMPTS):
-        transmittal = open_for_site(site, source=source, sender=sender, by=by)
+        transmittal = opened()
         try:
             receive(transmittal, files=files, by=by)
         except Refused as refusal:
-            if refusal.code == "too-many-files":
+            # What a person sends at the moment is for that person to complete.
+            if refusal.code == "too-many-files" and transmittal.source in MACHINES:
                 _complete(transmittal, by=by)
             elif refusal.code != "not-receiving":
                 raise

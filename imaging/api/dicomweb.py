@@ -1,0 +1,179 @@
+"""DICOMweb (PS3.18): images come in by STOW-RS.
+
+What is refused is answered as the rest of the API answers, in JSON with a code and a sentence;
+what is done, in the media types of the standard.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from imaging import multipart
+from imaging.media_types import MediaType, chosen, media_type
+from imaging.multipart import MalformedError
+from imaging.services import receiving, storing
+from imaging.store_response import StoreResponse
+from trials import permissions
+from trials.models import ScheduledScan, Site
+from trials.services.errors import Refused
+
+TAG = "dicomweb"
+DICOM_JSON = MediaType("application/dicom+json")
+PLAIN_JSON = MediaType("application/json")
+DICOM_XML = MediaType("application/dicom+xml")
+
+
+class RefusalsInJson(DefaultContentNegotiation):
+    """What a client accepts is asked by each address itself; refusals are JSON all the same."""
+
+    def select_renderer(self, request, renderers, format_suffix=None):  # noqa: ARG002  DRF's
+        return renderers[0], renderers[0].media_type
+
+
+class Unread(BaseParser):
+    """Leaves the body where it is when a session's token is looked for in it."""
+
+    media_type = "multipart/related"
+
+    def parse(self, stream, media_type=None, parser_context=None):  # noqa: ARG002  DRF's
+        return {}
+
+
+class DicomWeb(APIView):
+    """An address of DICOMweb."""
+
+    content_negotiation_class = RefusalsInJson
+
+
+def wanted(request: Request, offered: Sequence[MediaType]) -> MediaType:
+    """Which of these the client wants; the query may say so where a header can't be set."""
+    asked_for = request.query_params.get("accept") or request.headers.get("Accept", "")
+    found = chosen(asked_for, offered)
+    if found is None:
+        names = ", ".join(dict.fromkeys(_written(one) for one in offered))
+        raise NotAcceptable(f"This address answers in {names} alone: accept one of them.")
+    return found
+
+
+def _written(one: MediaType) -> str:
+    return f'{one.name}; type="{one.of_parts}"' if one.of_parts else one.name
+
+
+# Store
+
+
+class Store(DicomWeb):
+    """Takes images; where they go, the address says."""
+
+    parser_classes = [Unread]
+
+    def store(self, request: Request, keep: Callable[[], storing.Keep]) -> HttpResponse:
+        answer = wanted(request, [DICOM_JSON, PLAIN_JSON, DICOM_XML])
+        into = keep()
+        limits = multipart.Limits(
+            parts=receiving.MAXIMUM_FILES, part_bytes=receiving.MAXIMUM_FILE_BYTES
+        )
+        boundary = _boundary(request)
+        read = multipart.bounded(_body_of(request), settings.STOW_MAXIMUM_BYTES)
+        found = storing.store(multipart.parts(read, boundary, limits), into)
+        return _told(found, answer)
+
+
+def stored(name: str) -> Callable:
+    """What the API's description says of a store operation."""
+    answers = {
+        (status, kind.name): OpenApiTypes.OBJECT
+        for status in (200, 202, 409)
+        for kind in (DICOM_JSON, DICOM_XML)
+    }
+    return extend_schema(
+        operation_id=name,
+        tags=[TAG],
+        request={'multipart/related; type="application/dicom"': OpenApiTypes.BINARY},
+        responses=answers,
+    )
+
+
+class Studies(Store):
+    @stored("storeInstances")
+    def post(self, request: Request) -> HttpResponse:
+        """Send images to the one site where you may. Stored means held: a verdict follows."""
+        return self.store(
+            request, lambda: storing.for_site(storing.only_site(request.user), by=request.user)
+        )
+
+
+class SiteStudies(Store):
+    @stored("storeInstancesOfSite")
+    def post(self, request: Request, pk: int) -> HttpResponse:
+        """Send images to a site; a person says later which scan each study is of."""
+        site = permissions.fetched(
+            Site.objects.select_related("trial"), request.user, "images.upload", pk=pk
+        )
+        return self.store(request, lambda: storing.for_site(site, by=request.user))
+
+
+class ScanStudies(Store):
+    @stored("storeInstancesOfScan")
+    def post(self, request: Request, pk: int) -> HttpResponse:
+        """Send the images of one scheduled scan."""
+        scan = permissions.fetched(
+            ScheduledScan.objects.select_related("patient__site"),
+            request.user,
+            "images.upload",
+            pk=pk,
+        )
+        return self.store(request, lambda: storing.for_scan(scan, by=request.user))
+
+
+def _boundary(request: Request) -> bytes:
+    """The boundary of a body that may be read; whatever else a body is, is refused unread."""
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise Refused("unsupported-encoding", "Send the body as it is, not compressed.", status=415)
+    content = media_type(request.headers.get("Content-Type", ""))
+    of_parts = content.of_parts or "application/dicom"
+    if content.name != "multipart/related" or of_parts != "application/dicom":
+        raise Refused(
+            "unsupported-media-type",
+            'Send the images as multipart/related; type="application/dicom".',
+            status=415,
+        )
+    most = settings.STOW_MAXIMUM_BYTES
+    if _length(request) > most:
+        sentence = f"The body has more than {most:,} bytes: send it in smaller ones."
+        raise Refused("too-big", sentence, status=413)
+    try:
+        return multipart.boundary_of(content)
+    except MalformedError as error:
+        raise Refused("malformed", str(error), status=400) from error
+
+
+def _length(request: Request) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdigit() else 0
+
+
+def _body_of(request: Request) -> multipart.Read:
+    """The body as it comes. Django gives none that is sent in chunks: no length announces it."""
+    environ: dict[str, Any] = request.META
+    if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
+        return environ["wsgi.input"].read
+    return request._request.read
+
+
+def _told(found: StoreResponse, answer: MediaType) -> HttpResponse:
+    body = found.to_xml() if answer == DICOM_XML else json.dumps(found.to_json())
+    return HttpResponse(body, content_type=answer.name, status=found.status)

@@ -1,0 +1,182 @@
+"""Storing over DICOMweb: what one STOW-RS request brings is kept in batches, as it comes.
+
+Stored means held: in quarantine, on disk and in the ledger. What is thought of an image is
+said there later. A request that breaks off leaves what came before; sent again, it is kept once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.core.files.uploadedfile import UploadedFile
+
+from imaging import acceptance, file_meta, store_response
+from imaging.file_meta import FileMeta, FileMetaError
+from imaging.models import Transmittal
+from imaging.multipart import MalformedError, Part, TooBigError
+from imaging.services import receiving
+from imaging.storage import SpoolUploadHandler
+from imaging.store_response import Failure, StoreResponse
+from trials import permissions
+from trials.models import ScheduledScan, Site, User
+from trials.services.errors import Refused
+
+BATCH_FILES = 50
+BATCH_BYTES = 32 * 2**20
+# So many addresses are named to somebody who may send to several sites.
+NAMED = 20
+
+Source = Transmittal.Source
+# Keeps a batch, or refuses it.
+Keep = Callable[[Sequence[UploadedFile]], object]
+
+
+def for_scan(scan: ScheduledScan, *, by: User) -> Keep:
+    """Keeps files as images of one scheduled scan."""
+    permissions.require(by, "images.upload", scan)
+    return lambda files: receiving.take_in_for(scan, source=Source.STOW, files=files, by=by)
+
+
+def for_site(site: Site, *, by: User) -> Keep:
+    """Keeps files as sent to a site; a person says later whose images they are."""
+    permissions.require(by, "images.upload", site)
+    longest = Transmittal._meta.get_field("sender").max_length
+    sender = by.username[:longest]
+    return lambda files: receiving.take_in(
+        site, source=Source.STOW, sender=sender, files=files, by=by
+    )
+
+
+def only_site(by: User) -> Site:
+    """The one site that `by` may send to; whoever may send to several must name one."""
+    sites = permissions.listed(Site.objects.select_related("trial"), by, "images.upload")
+    found = list(sites.order_by("pk")[: NAMED + 1])
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise Refused("no-site", "The trial has no site yet that images could be sent to.")
+    named = ", ".join(f"/dicom-web/sites/{site.pk}/studies ({site})" for site in found[:NAMED])
+    raise Refused(
+        "which-site",
+        f"You may send to several sites, so name one by the address: {named}; "
+        "or one scheduled scan: /dicom-web/scans/<number>/studies.",
+    )
+
+
+def store(parts: Iterable[Part], keep: Keep) -> StoreResponse:
+    """Keep every part that is an image of a kind read here, and say what became of each.
+
+    A refusal of the very first batch is raised; later ones are told image by image. A body that
+    breaks off is refused too, after what it brought in whole was kept.
+    """
+    delivery = _Delivery(keep)
+    try:
+        for part in parts:
+            delivery.add(part)
+        delivery.flush()
+    except MalformedError as error:
+        delivery.flush()
+        raise _broken_off(error, len(delivery.stored)) from error
+    finally:
+        delivery.close()
+    if not (delivery.stored or delivery.failures):
+        raise Refused("no-files", "The body holds no part: send the images.", status=400)
+    return StoreResponse(delivery.stored, delivery.failures)
+
+
+def _broken_off(error: MalformedError, count: int) -> Refused:
+    is_too_big = isinstance(error, TooBigError)
+    kept = f" {count} images before are kept; what is sent again is kept once." if count else ""
+    return Refused(
+        "too-big" if is_too_big else "malformed",
+        f"{error}{kept}",
+        status=413 if is_too_big else 400,
+    )
+
+
+@dataclass
+class _Delivery:
+    """The batch that grows, and what became of those before."""
+
+    keep: Keep
+    stored: list[FileMeta] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    refusal: Refused | None = None
+    _batch: list[tuple[FileMeta, UploadedFile]] = field(default_factory=list)
+    _bytes: int = 0
+
+    def add(self, part: Part) -> None:
+        file = spooled(part)
+        found = _judged(part, file)
+        if isinstance(found, Failure):
+            file.close()
+            self.failures.append(found)
+            return
+        self._batch.append((found, file))
+        self._bytes += file.size or 0
+        if len(self._batch) >= BATCH_FILES or self._bytes >= BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        batch = self._batch
+        if not batch:
+            return
+        try:
+            if self.refusal is None:
+                self.keep([file for _, file in batch])
+        except Refused as refusal:
+            if not self.stored:
+                raise
+            self.refusal = refusal
+        finally:
+            self.close()
+        if self.refusal is None:
+            self.stored += [meta for meta, _ in batch]
+        else:
+            self.failures += [Failure(_reason(self.refusal), meta) for meta, _ in batch]
+
+    def close(self) -> None:
+        for _, file in self._batch:
+            file.close()
+        self._batch, self._bytes = [], 0
+
+
+def spooled(part: Part) -> UploadedFile:
+    """A part as a file inside the quarantine, gone when it is closed."""
+    handler = SpoolUploadHandler()
+    handler.new_file("part", None, "application/dicom", None)
+    size = 0
+    try:
+        for piece in part.pieces(receiving.MAXIMUM_FILE_BYTES):
+            handler.receive_data_chunk(piece, size)
+            size += len(piece)
+    except BaseException:
+        handler.upload_interrupted()
+        raise
+    return handler.file_complete(size)
+
+
+def _judged(part: Part, file: UploadedFile) -> FileMeta | Failure:
+    """What an image says it is, or why it is not taken: nothing behind its first group is read."""
+    head = file.read(file_meta.HEAD)
+    file.seek(0)
+    try:
+        meta = file_meta.file_meta(head)
+    except FileMetaError:
+        meta = None
+    if part.is_too_long:
+        return Failure(store_response.OUT_OF_RESOURCES, meta)
+    if meta is None:
+        return Failure(store_response.CANNOT_UNDERSTAND)
+    if meta.sop_class_uid not in acceptance.MODALITIES:
+        return Failure(store_response.SOP_CLASS_NOT_SUPPORTED, meta)
+    if acceptance.verdict_on_encoding(meta.transfer_syntax_uid):
+        return Failure(store_response.TRANSFER_SYNTAX_NOT_SUPPORTED, meta)
+    return meta
+
+
+def _reason(refusal: Refused) -> int:
+    if refusal.code == "too-many-files":
+        return store_response.OUT_OF_RESOURCES
+    return store_response.PROCESSING_FAILURE
