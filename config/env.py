@@ -47,6 +47,14 @@ def path(name: str, *, default: Path) -> Path:
     return Path(os.environ.get(name, default)).expanduser().absolute()
 
 
+def mebibytes(name: str, *, default: int) -> int:
+    """Bytes from a variable in MiB."""
+    value = os.environ.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and len(value) < 9):
+        raise WrongVariable(f"{name} must be a whole number of MiB, got {value!r}.")
+    return int(value) * 2**20
+
+
 def database(name: str) -> dict:
     """A Django database from postgresql://role:password@host:port/name?host=/socket/folder."""
     parts = urlsplit(text(name))

@@ -143,6 +143,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 # A batch of a folder upload holds this many files at most.
 DATA_UPLOAD_MAX_NUMBER_FILES = 200
 
+# One archive that comes in pieces, and what of the disk stays free whatever comes.
+LARGEST_UPLOAD_BYTES = env.mebibytes("TRIALTRACE_LARGEST_UPLOAD_MIB", default=4096)
+KEEP_FREE_BYTES = env.mebibytes("TRIALTRACE_KEEP_FREE_MIB", default=1024)
+
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", default="")
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from imaging import storage
 from imaging.deidentification import keyed_digest
 from imaging.models import ReceivedFile, Transmittal
-from imaging.services import clearing
+from imaging.services import clearing, unpacking
 from imaging.services.ledger import about, load, move, nothing_to_do, say
 from imaging.services.parser import Inspection, Parser
 from trials import permissions
@@ -39,6 +39,7 @@ def inspect(claim: jobs.Claim) -> None:
     if transmittal.state != State.RECEIVED:
         nothing_to_do(claim)
         return
+    unpacking.unpack(claim, transmittal)
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
     key = bytes(transmittal.scheduled_scan.patient.trial.uid_key)
     found: dict[int, Inspection] = {}
@@ -171,7 +172,8 @@ def _judge(
         move(transmittal, State.INSPECTED)
         jobs.enqueue("imaging.release", actor=actor, transmittal=transmittal.pk)
     else:
-        code, message = _why_nothing(files)
+        refused_before = transmittal.files.filter(state=FileState.REJECTED)
+        code, message = _why_nothing([*files, *refused_before])
         move(transmittal, State.REJECTED, code=code, message=message)
         clearing.order(transmittal, actor=actor)
 
