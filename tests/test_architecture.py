@@ -21,8 +21,8 @@ DJANGO_NAMES = {
     "models", "permissions", "selectors", "services", "storage", "tasks", "templatetags",
     "urls", "views",
 }  # fmt: skip
-# The child process program is the outside of the pure parser: it locks itself down.
-OUTSIDE = {"imaging/parser_child.py", "imaging/confinement.py"}
+# The programs of child processes are the outside of what is pure: they lock themselves down.
+OUTSIDE = {"imaging/archive_child.py", "imaging/parser_child.py", "imaging/confinement.py"}
 TOP_LEVEL = {"trials", "imaging", "reporting", "config", "tests"}
 
 

@@ -161,6 +161,10 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 200
 # A store request over DICOMweb is read as it comes, and never beyond this.
 STOW_MAXIMUM_BYTES = 4 * 2**30
 
+# One archive that comes in pieces, and what of the disk stays free whatever comes.
+LARGEST_UPLOAD_BYTES = env.number("TRIALTRACE_LARGEST_UPLOAD_MIB", default=4096) * 2**20
+KEEP_FREE_BYTES = env.number("TRIALTRACE_KEEP_FREE_MIB", default=1024) * 2**20
+
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", default="")
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

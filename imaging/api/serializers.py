@@ -107,9 +107,16 @@ class Received(serializers.Serializer):
 class File(Rows):
     """A file as the sender finds it again: by its digest."""
 
+    archive = serializers.CharField(
+        source="archive.sha256",
+        default=None,
+        allow_null=True,
+        help_text="SHA-256 of the archive that it was taken out of; null if it was sent by itself.",
+    )
+
     class Meta:
         model = models.ReceivedFile
-        fields = ["position", "sha256", "size", "state", "code", "message"]
+        fields = ["position", "sha256", "size", "state", "code", "message", "archive"]
 
 
 class Decide(serializers.Serializer):

@@ -102,7 +102,8 @@ class Files(Endpoint):
     @operation("listFiles", tag="images", answers=serializers.File(many=True))
     def get(self, request: Request, pk: int) -> Response:
         """The files of a transmittal by digest, and why one did not pass."""
-        return self.page(transmittal_for(request, "images.view", pk).files.all(), serializers.File)
+        rows = transmittal_for(request, "images.view", pk).files.select_related("archive")
+        return self.page(rows, serializers.File)
 
     @operation("sendFiles", tag="images", asks=serializers.Files, answers=serializers.Received)
     def post(self, request: Request, pk: int) -> Response:

@@ -76,6 +76,7 @@ class ReceivedFile(ScopedModel):
         QUARANTINED = "quarantined"
         REJECTED = "rejected"
         RELEASED = "released"
+        UNPACKED = "unpacked", "Archive, its files were taken out"
 
     trial_path = "transmittal__site__trial_id"
     site_path = "transmittal__site_id"
@@ -83,6 +84,10 @@ class ReceivedFile(ScopedModel):
 
     transmittal = models.ForeignKey(Transmittal, on_delete=models.PROTECT, related_name="files")
     position = models.PositiveIntegerField()
+    # The archive that it was taken out of, if it was not sent by itself.
+    archive = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="entries", null=True, blank=True
+    )
     sha256 = models.CharField(max_length=64)
     size = models.PositiveBigIntegerField()
     state = models.CharField(max_length=15, choices=State, default=State.RECEIVED)

@@ -79,8 +79,9 @@ class Refusal:
 
 
 def refusals(transmittal: Transmittal) -> list[Refusal]:
-    """Why files did not pass, most files first."""
-    stopped = [ReceivedFile.State.REJECTED, ReceivedFile.State.QUARANTINED]
+    """Why files did not pass, most files first; an archive does not, its files do."""
+    state = ReceivedFile.State
+    stopped = [state.REJECTED, state.QUARANTINED, state.UNPACKED]
     found: dict[tuple[str, str], list[str]] = {}
     files = transmittal.files.filter(state__in=stopped)
     for state, message, sha256 in files.values_list("state", "message", "sha256"):

@@ -34,10 +34,15 @@ def clear(claim: jobs.Claim) -> None:
     files = ReceivedFile.objects.filter(transmittal=claim.arguments["transmittal"])
     digests = set(files.values_list("sha256", flat=True))
     with jobs.fenced(claim):
-        keep_others_off()
-        held = ReceivedFile.objects.filter(sha256__in=digests, state__in=WAITING)
-        for digest in digests - set(held.values_list("sha256", flat=True)):
-            storage.quarantine.remove(digest)
+        remove(digests)
+
+
+def remove(digests: set[str]) -> None:
+    """Those of these originals that nobody waits for; in the caller's transaction."""
+    keep_others_off()
+    held = ReceivedFile.objects.filter(sha256__in=digests, state__in=WAITING)
+    for digest in digests - set(held.values_list("sha256", flat=True)):
+        storage.quarantine.remove(digest)
 
 
 def keep_others_off() -> None:

@@ -12,7 +12,7 @@ from imaging import storage
 from imaging.deidentification import keyed_digest
 from imaging.identity import KEPT
 from imaging.models import ReceivedFile, Transmittal
-from imaging.services import assignment, clearing, identity, incidents, ledger
+from imaging.services import assignment, clearing, identity, incidents, ledger, unpacking
 from imaging.services.identity import OF_WHOM
 from imaging.services.ledger import about, load, move, nothing_to_do, say
 from imaging.services.parser import Inspection, Parser
@@ -52,6 +52,7 @@ def inspect(claim: jobs.Claim) -> None:
     if transmittal.state != State.RECEIVED:
         nothing_to_do(claim)
         return
+    unpacking.unpack(claim, transmittal)
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
     key = bytes(transmittal.site.trial.uid_key)
     with Parser() as parser:
@@ -177,7 +178,8 @@ def _judge(transmittal: Transmittal, files: list[ReceivedFile], *, actor: User) 
         move(transmittal, State.INSPECTED)
         jobs.enqueue("imaging.release", actor=actor, transmittal=transmittal.pk)
     else:
-        ledger.reject(transmittal, files, actor=actor)
+        refused_before = transmittal.files.filter(state=FileState.REJECTED)
+        ledger.reject(transmittal, [*files, *refused_before], actor=actor)
 
 
 def _doubt(transmittal: Transmittal, files: list[ReceivedFile]) -> tuple[str, str] | None:

@@ -5,9 +5,11 @@ What is acknowledged is on disk and in the ledger; sent again, it changes nothin
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.files import File
 from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
@@ -139,7 +141,8 @@ def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[s
     """Which of these files have to be sent, in the order asked: not known for the same scan yet.
 
     What was refused beside images that were released is known too, such as a letter among them;
-    where nothing was released, all may be sent again. Files of other scans are not looked at:
+    where nothing was released, all may be sent again. An archive is known as long as one of its
+    files is. Files of other scans are not looked at:
     whether somebody else sent one is nobody's to ask.
     """
     permissions.require(by, "images.upload", transmittal)
@@ -147,10 +150,13 @@ def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[s
     released = ReceivedFile.objects.filter(
         transmittal=OuterRef("transmittal"), state=ReceivedFile.State.RELEASED
     )
+    taken_out = ReceivedFile.objects.filter(archive=OuterRef("pk"), state__in=KNOWN)
     before = Q(pk__in=[])
     if transmittal.scheduled_scan_id:
         before = Q(transmittal__scheduled_scan=transmittal.scheduled_scan_id) & (
-            Q(state__in=KNOWN) | Q(state=ReceivedFile.State.REJECTED) & Exists(released)
+            Q(state__in=KNOWN)
+            | Q(state=ReceivedFile.State.REJECTED) & Exists(released)
+            | Q(state=ReceivedFile.State.UNPACKED) & Exists(taken_out)
         )
     found = ReceivedFile.objects.filter(own | before, sha256__in=sha256s)
     held = set(found.values_list("sha256", flat=True))
@@ -164,14 +170,42 @@ def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> lis
         patients.require_participation(transmittal.scheduled_scan.patient)
     _require_receiving(transmittal)
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
-        clearing.keep_off()
-        stored = storage.quarantine.write_all(_chunks(file) for file in files)
-        locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
+        return keep(transmittal, [_chunks(file) for file in files])
+
+
+def keep(
+    transmittal: Transmittal,
+    contents: Iterable[Iterable[bytes]],
+    *,
+    archive: ReceivedFile | None = None,
+) -> list[ReceivedFile]:
+    """The one way into quarantine, for a file that was sent and for one out of an archive.
+
+    In the caller's frame of audit. What is out of an archive comes after the transmittal was
+    received and before it was inspected.
+    """
+    clearing.keep_off()
+    stored = dict(storage.quarantine.write_all(contents))
+    locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
+    if archive is None:
         _require_receiving(locked)
         # What comes in keeps it awake: see `complete_quiet`.
         locked.moved_at = timezone.now()
         locked.save(update_fields=["moved_at"])
-        return _enter(locked, dict(stored))
+    elif locked.state != State.RECEIVED:
+        raise jobs.StaleClaim
+    return _enter(locked, stored, archive)
+
+
+def require_space(coming: int) -> None:
+    """Refuse what would fill the disk of the storage, before it does."""
+    storage.quarantine.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if shutil.disk_usage(storage.quarantine.folder).free - coming < settings.KEEP_FREE_BYTES:
+        raise Refused(
+            "no-space",
+            "The disk of the server is nearly full: nothing was kept. Tell whoever keeps the "
+            "server; then send or order it again.",
+        )
 
 
 def complete(transmittal: Transmittal, *, by: User) -> Transmittal:
@@ -206,7 +240,9 @@ def _chunks(file: File) -> Iterable[bytes]:
     return file.chunks()
 
 
-def _enter(transmittal: Transmittal, stored: dict[str, int]) -> list[ReceivedFile]:
+def _enter(
+    transmittal: Transmittal, stored: dict[str, int], archive: ReceivedFile | None
+) -> list[ReceivedFile]:
     held = set(transmittal.files.filter(sha256__in=stored).values_list("sha256", flat=True))
     last = transmittal.files.aggregate(last=Max("position"))["last"] or 0
     new = [digest for digest in stored if digest not in held]
@@ -218,6 +254,7 @@ def _enter(transmittal: Transmittal, stored: dict[str, int]) -> list[ReceivedFil
             position=last + n,
             sha256=digest,
             size=stored[digest],
+            archive=archive,
         )
         for n, digest in enumerate(new, start=1)
     )

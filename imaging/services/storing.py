@@ -16,7 +16,7 @@ from imaging.file_meta import FileMeta, FileMetaError
 from imaging.models import Transmittal
 from imaging.multipart import MalformedError, Part, TooBigError
 from imaging.services import receiving
-from imaging.storage import SpoolUploadHandler
+from imaging.storage.spool import SpoolUploadHandler
 from imaging.store_response import Failure, StoreResponse
 from trials import permissions
 from trials.models import ScheduledScan, Site, User
