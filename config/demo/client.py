@@ -60,13 +60,18 @@ class Client:
             if not page["next"]:
                 return rows
 
-    def upload(self, scan: int, files: Iterable[tuple[str, Content]]) -> Iterator[str | int]:
+    def upload(
+        self, scan: int, files: Iterable[tuple[str, Content]], *, is_deidentified: bool = False
+    ) -> Iterator[str | int]:
         """Send the files the server lacks, in batches; says how far it is.
 
-        The last item is the primary key of the transmittal.
+        The last item is the primary key of the transmittal. `is_deidentified` declares that
+        identities and dates were taken out at the source.
         """
         content = {hashlib.sha256(_bytes(data)).hexdigest(): data for _, data in files}
-        transmittal = self.post(f"/scans/{scan}/transmittals/")["id"]
+        transmittal = self.post(
+            f"/scans/{scan}/transmittals/", {"is_deidentified_at_source": is_deidentified}
+        )["id"]
         path = f"/transmittals/{transmittal}"
         answer = self.post(f"{path}/missing/", {"sha256s": list(content)})
         missing = answer["missing"]

@@ -154,9 +154,16 @@ def inject(site: Client, *, scan: int, person: Person, given: Injected, despite:
     )
 
 
-def send(site: Client, *, scan: int, files: Iterable[tuple[str, Content]], say: Say) -> int:
+def send(
+    site: Client,
+    *,
+    scan: int,
+    files: Iterable[tuple[str, Content]],
+    say: Say,
+    is_deidentified: bool = False,
+) -> int:
     """Upload images and say that they are complete; the transmittal's primary key."""
-    for held in site.upload(scan, files):
+    for held in site.upload(scan, files, is_deidentified=is_deidentified):
         if isinstance(held, int):
             return held
         say(held)

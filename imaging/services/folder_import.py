@@ -49,13 +49,25 @@ def look_into(folder: Path, say: Say) -> Folder:
     return Folder(found, skipped)
 
 
-def send(folder: Folder, scan: ScheduledScan, *, by: User, say: Say) -> tuple[Transmittal, bool]:
+def send(
+    folder: Folder,
+    scan: ScheduledScan,
+    *,
+    by: User,
+    say: Say,
+    is_deidentified_at_source: bool = False,
+) -> tuple[Transmittal, bool]:
     """Send what is not known of the scan yet; killed, it can go on.
 
     Gives the transmittal, and whether anything was sent: if not, it is the newest that brought
     files of the folder.
     """
-    transmittal = receiving.open_transmittal(scan, by=by, source=Transmittal.Source.FOLDER)
+    transmittal = receiving.open_transmittal(
+        scan,
+        by=by,
+        source=Transmittal.Source.FOLDER,
+        is_deidentified_at_source=is_deidentified_at_source,
+    )
     missing = receiving.missing(transmittal, sha256s=list(folder.by_digest), by=by)
     if not missing and not transmittal.files.exists():
         brought = scan.transmittals.filter(files__sha256__in=list(folder.by_digest))

@@ -39,6 +39,11 @@ class Command(BaseCommand):
         parser.add_argument("--patient", required=True, help="number of the patient")
         parser.add_argument("--visit", required=True, help="identifier of the visit or the scan")
         parser.add_argument("--as", required=True, dest="username", help="who sends: a user name")
+        parser.add_argument(
+            "--deidentified-at-source",
+            action="store_true",
+            help="identities and dates were taken out before: they are not checkable here",
+        )
         parser.add_argument("--wait", action="store_true", help="until the images are measured")
 
     def handle(self, *, folder: Path, wait: bool, **options: Any) -> None:
@@ -54,7 +59,13 @@ class Command(BaseCommand):
         if not found.by_digest:
             raise CommandError(f"{folder} holds no file that can be sent.")
         try:
-            transmittal, is_new = folder_import.send(found, scan, by=by, say=self._say)
+            transmittal, is_new = folder_import.send(
+                found,
+                scan,
+                by=by,
+                say=self._say,
+                is_deidentified_at_source=options["deidentified_at_source"],
+            )
         except Refused as error:
             raise CommandError(error.message) from error
         except OSError as error:
