@@ -26,6 +26,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from operator import sub
 from statistics import median
 from typing import Literal
 
@@ -38,6 +39,8 @@ SAME_INSTANT = 1.0
 STANDING = frozenset({"GE", "Philips"})
 # Slices of one series that disagree by more have no common zero.
 SPREAD = 2.0
+# Scanners that correct for no decay write 1, some with rounding.
+NO_DECAY = 1.00001
 # In s: nothing is counted in less, and less would be no number of decays.
 SHORTEST_FRAME = 1e-6
 # Half a percent of SUV: 47 s for fluorine-18, 29 s for gallium-68.
@@ -132,26 +135,10 @@ def testimony(headers: Sequence[PetHeader], half_life: float | None) -> tuple[Wi
     return _testimony(headers, half_life)
 
 
-def judged(
-    witnesses: Sequence[Witness], offset: float | None, half_life: float | None
-) -> tuple[Witness, ...]:
+def judged(witnesses: Sequence[Witness], offset: float, half_life: float) -> tuple[Witness, ...]:
     """The witnesses held against an instant `offset` s after Series Time that others chose."""
-    if offset is None or half_life is None:
-        return tuple(witnesses)
     tolerance = tolerance_of(half_life)
     return tuple(_judge(one, offset, tolerance) for one in witnesses)
-
-
-def frame_zeros(headers: Sequence[PetHeader], half_life: float) -> list[float] | None:
-    """Acquisition Time + T_ave - Frame Reference Time of each slice, in s after Series Time.
-
-    The standard's meaning, whoever wrote it; None if a slice lacks one of the three.
-    """
-    pairs = zip(headers, _starts(headers), strict=False)
-    found = [_frame_zero(header, start, "Siemens", half_life) for header, start in pairs]
-    if len(found) < len(headers) or None in found:
-        return None
-    return [one for one in found if one is not None]
 
 
 def tolerance_of(half_life: float) -> float:
@@ -205,13 +192,15 @@ def _seconds(value: time) -> float:
     return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
 
 
+def _start(header: PetHeader) -> float | None:
+    """Start of a slice's frame by its clock, in s after Series Time."""
+    if header.acquisition_time is None or header.series_time is None:
+        return None
+    return seconds_between(header.acquisition_time, header.series_time)
+
+
 def _starts(headers: Iterable[PetHeader]) -> list[float]:
-    """Start of each slice's frame, in s after Series Time."""
-    return [
-        seconds_between(h.acquisition_time, h.series_time)
-        for h in headers
-        if h.acquisition_time is not None and h.series_time is not None
-    ]
+    return [start for start in map(_start, headers) if start is not None]
 
 
 _OTHERS = (
@@ -223,6 +212,7 @@ _OTHERS = (
 )
 _BY_FRAMES = _OTHERS[2:4]
 STILL = "Acquisition Time stands still while the frames move on"
+UNKNOWN_MEANING = "as the standard means it; what this vendor writes there is not known"
 
 
 def _missing(headers: Sequence[PetHeader]) -> tuple[str, str] | None:
@@ -295,7 +285,7 @@ def may_stand_still(headers: Sequence[PetHeader]) -> bool:
     on a single bed of a vendor whose clock is known to stand, unless it is as far from Series
     Time or the private start of scan as the frame is.
     """
-    frames = [(one.frame_reference_time or 0.0) / 1000 for one in headers]
+    frames = list(map(_frame_reference_of, headers))
     clocks = [one.acquisition_time for one in headers if one.acquisition_time is not None]
     runs = any(abs(seconds_between(clock, clocks[0])) > SAME_INSTANT for clock in clocks)
     if runs or max(frames) - min(frames) > SPREAD:
@@ -310,11 +300,15 @@ def may_stand_still(headers: Sequence[PetHeader]) -> bool:
     return abs(zero) > SPREAD and (private is None or abs(zero - private) > SPREAD)
 
 
+def _frame_reference_of(header: PetHeader) -> float:
+    """Frame Reference Time (0054,1300) in s, as written; 0 where it is not."""
+    return (header.frame_reference_time or 0.0) / 1000
+
+
 def _frame_start(header: PetHeader, vendor: Vendor) -> float:
     """Start of a frame after the reference in s by Frame Reference Time; GE writes just that."""
-    reference = (header.frame_reference_time or 0.0) / 1000
     middle = (header.actual_frame_duration or 0.0) / 2000
-    return reference - (middle if vendor == "Philips" else 0.0)
+    return _frame_reference_of(header) - (middle if vendor == "Philips" else 0.0)
 
 
 def _private_start(header: PetHeader) -> Witness:
@@ -337,29 +331,28 @@ def _frame_reference(headers: Sequence[PetHeader], half_life: float) -> Witness:
     name, vendor = "Frame Reference Time", vendor_of(headers[0].manufacturer)
     if any(h.frame_reference_time is None for h in headers):
         return Witness("F", name, None, "absent", "missing on a slice")
-    if vendor == "other":
-        zeros = frame_zeros(headers, half_life)
-        note = "as the standard means it; what this vendor writes there is not known"
-        return _voided(_agreed("F", name, zeros or [math.inf]), note)
-    pairs = zip(headers, _starts(headers), strict=True)
-    offsets = [_frame_zero(header, start, vendor, half_life) for header, start in pairs]
-    known = [offset for offset in offsets if offset is not None]
-    if len(known) < len(headers):
-        return Witness("F", name, None, "void", "a placeholder, or no positive frame duration")
-    return _agreed("F", name, known)
+    zeros = [_frame_zero(header, vendor, half_life) for header in headers]
+    known = [zero for zero in zeros if zero is not None]
+    if len(known) == len(headers):
+        found = _agreed("F", name, known)
+    else:
+        found = Witness("F", name, None, "void", "a placeholder, or no positive frame duration")
+    return _voided(found, UNKNOWN_MEANING) if vendor == "other" else found
 
 
-def _frame_zero(header: PetHeader, start: float, vendor: Vendor, half_life: float) -> float | None:
+def _frame_zero(header: PetHeader, vendor: Vendor, half_life: float) -> float | None:
     """Where Frame Reference Time is zero, in s after Series Time.
 
-    It is the start of the frame (GE), its average time (Siemens, as the standard says) or its
-    middle (Philips GEMINI TF: 13.8 s from the average for 30 minutes of fluorine-18).
+    It is the start of the frame (GE), its middle (Philips GEMINI TF: 13.8 s from the average
+    for 30 minutes of fluorine-18), or its average time (Siemens, as the standard says).
     """
-    reference, written = (header.frame_reference_time or 0.0) / 1000, header.actual_frame_duration
+    start, reference = _start(header), _frame_reference_of(header)
     duration = frame_duration(header)
+    if start is None:
+        return None
     if vendor == "GE":
         # It needs no duration, but one that is not positive belongs to no frame.
-        return start - reference if written is None or duration else None
+        return start - reference if header.actual_frame_duration is None or duration else None
     if not reference or not duration:
         return None
     inside = duration / 2 if vendor == "Philips" else average_time(duration, half_life)
@@ -372,48 +365,36 @@ def frame_duration(header: PetHeader) -> float | None:
     return duration if duration >= SHORTEST_FRAME else None
 
 
-def _decay_elapsed(header: PetHeader, half_life: float) -> float | None:
-    """Start of a frame after the reference in s by its Decay Factor; None if it says nothing."""
-    duration = frame_duration(header)
-    if header.decay_factor is None or header.decay_factor <= 1.00001 or duration is None:
-        return None
-    return math.log2(header.decay_factor) * half_life - average_time(duration, half_life)
-
-
-def _decay_elapsed_of_all(headers: Sequence[PetHeader], half_life: float) -> list[float] | None:
-    elapsed = [_decay_elapsed(header, half_life) for header in headers]
-    return None if None in elapsed else [e for e in elapsed if e is not None]
-
-
-def _silent_decay_factor(headers: Sequence[PetHeader]) -> str:
-    """Why no Decay Factor can be worked back; empty if it can."""
+def _decay_starts(headers: Sequence[PetHeader], half_life: float) -> tuple[list[float], str]:
+    """Starts of the frames after the reference in s by Decay Factor; or none, and why."""
+    factors = [one.decay_factor for one in headers if one.decay_factor is not None]
+    durations = [one for one in map(frame_duration, headers) if one is not None]
     if vendor_of(headers[0].manufacturer) not in {"GE", "Siemens"}:
-        return "what this vendor writes there is 1, or not known"
-    if any(one.decay_factor is None for one in headers):
-        return "missing on a slice"
-    if any(frame_duration(one) is None for one in headers):
-        return "no positive frame duration"
-    return "1 on a slice" if any((one.decay_factor or 0) <= 1.00001 for one in headers) else ""
+        return [], "what this vendor writes there is 1, or not known"
+    if len(factors) < len(headers):
+        return [], "missing on a slice"
+    if len(durations) < len(headers):
+        return [], "no positive frame duration"
+    if min(factors) <= NO_DECAY:
+        return [], "1 on a slice"
+    averages = (math.log2(factor) * half_life for factor in factors)
+    return list(map(sub, averages, (average_time(one, half_life) for one in durations))), ""
 
 
 def _decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
-    silent = _silent_decay_factor(headers)
-    elapsed = _decay_elapsed_of_all(headers, half_life)
-    if silent or elapsed is None:
+    since, silent = _decay_starts(headers, half_life)
+    if silent:
         return Witness("D", "Decay Factor", None, "absent", silent)
-    pairs = zip(_starts(headers), elapsed, strict=True)
-    return _agreed("D", "Decay Factor", [start - since for start, since in pairs])
+    return _agreed("D", "Decay Factor", list(map(sub, _starts(headers), since)))
 
 
 def _frozen_decay_factor(headers: Sequence[PetHeader], half_life: float) -> Witness:
     """Where the frames really start by Decay Factor, against Frame Reference Time."""
     name = "Decay Factor against Frame Reference Time"
-    silent = _silent_decay_factor(headers)
-    elapsed = _decay_elapsed_of_all(headers, half_life)
-    if silent or elapsed is None:
+    since, silent = _decay_starts(headers, half_life)
+    if silent:
         return Witness("D'", name, None, "absent", silent)
-    pairs = zip(headers, elapsed, strict=True)
-    worst = max((_frame_start(header, "GE") - since for header, since in pairs), key=abs)
+    worst = max(map(sub, map(_frame_reference_of, headers), since), key=abs)
     return Witness("D'", name, worst, "agrees", "largest difference over the slices")
 
 
@@ -457,22 +438,32 @@ def _from_series_time(
     table = _table(witnesses, witnesses[0], tolerance)
     against = [w.name for w in table if w.says == "contradicts"]
     confirmed = any(w.says == "agrees" for w in table[2:])
-    doubt = None
-    if against:
-        names = " and ".join(against)
-        message = (
-            f"{names[0].upper()}{names[1:]} contradict{'s' * (len(against) == 1)} Series Time "
-            "(0008,0031) as the instant the pixel values refer to."
-        )
-        doubt = "reference-time-disputed", message
-    elif not confirmed and is_incomplete(headers):
-        message = (
-            "Nothing but Series Time (0008,0031) says what instant the pixel values refer to, "
-            f"and slices are missing: {missing_slices(headers)}."
-        )
-        doubt = "reference-time-uncorroborated", message
+    doubt = _doubt_about_series_time(headers, against, confirmed=confirmed)
     flags = () if confirmed or against else ("reference-time-uncorroborated",)
     return _accepted(headers[0], 0.0, table, flags, doubt)
+
+
+def _doubt_about_series_time(
+    headers: Sequence[PetHeader], against: Sequence[str], *, confirmed: bool
+) -> tuple[str, str] | None:
+    if against:
+        they = _contradict(against)
+        message = (
+            f"{they[0].upper()}{they[1:]} Series Time (0008,0031) as the instant the pixel values "
+            "refer to."
+        )
+        return "reference-time-disputed", message
+    if confirmed or not is_incomplete(headers):
+        return None
+    message = (
+        "Nothing but Series Time (0008,0031) says what instant the pixel values refer to, "
+        f"and slices are missing: {missing_slices(headers)}."
+    )
+    return "reference-time-uncorroborated", message
+
+
+def _contradict(names: Sequence[str]) -> str:
+    return f"{' and '.join(names)} contradict{'s' * (len(names) == 1)}"
 
 
 def _rewritten(
@@ -483,6 +474,7 @@ def _rewritten(
     if not runs:
         witnesses = tuple(_hanging(one) for one in witnesses)
     chosen = _candidate(witnesses)
+    offset = chosen.offset or 0.0
     # What Series Time says is known to be wrong; it is shown, and no contradiction.
     table = tuple(
         replace(one, says="void", note="later than the earliest acquisition: rewritten")
@@ -491,18 +483,26 @@ def _rewritten(
         for one in _table(witnesses, chosen, tolerance)
     )
     says = {one.key: one.says for one in table}
-    near = abs((witnesses[1].offset or 0.0) - (chosen.offset or 0.0)) <= tolerance
+    near = abs(min(_starts(headers)) - offset) <= tolerance
     # A clock that stands still is that of the first bed on every slice.
     by_first_bed = near and _is_sure(chosen) and not (runs and is_incomplete(headers))
-    confirmed = by_first_bed or "agrees" in [says.get(key) for key in ("P", "F", "D", "Z")]
-    doubt = None
-    if not confirmed or "contradicts" in says.values():
-        message = (
-            "Series Time (0008,0031) is later than the earliest acquisition, so a workstation "
-            f"rewrote it; {chosen.name} stands in for it and no second witness confirms that."
-        )
-        doubt = "series-time-rewritten", message if runs else f"{message} {_HANGING_MESSAGE}"
-    return _accepted(headers[0], chosen.offset or 0.0, table, ("series-time-rewritten",), doubt)
+    confirmed = by_first_bed or "agrees" in {says["F"], says["D"], says["Z"]}
+    against = [one.name for one in table if one.says == "contradicts"]
+    doubt = _doubt_about_stand_in(chosen, against, confirmed=confirmed, runs=runs)
+    return _accepted(headers[0], offset, table, ("series-time-rewritten",), doubt)
+
+
+def _doubt_about_stand_in(
+    chosen: Witness, against: Sequence[str], *, confirmed: bool, runs: bool
+) -> tuple[str, str] | None:
+    if confirmed and not against:
+        return None
+    but = _contradict(against) if confirmed else "no second witness confirms"
+    message = (
+        "Series Time (0008,0031) is later than the earliest acquisition, so a workstation "
+        f"rewrote it; {chosen.name} stands in for it and {but} that."
+    )
+    return "series-time-rewritten", message if runs else f"{message} {_HANGING_MESSAGE}"
 
 
 _HANGING_MESSAGE = (
@@ -538,10 +538,10 @@ def _is_sure(chosen: Witness) -> bool:
 
 
 def _candidate(witnesses: Sequence[Witness]) -> Witness:
+    """The first that says something; F and D are void together or not at all."""
     by_key = {one.key: one for one in witnesses}
     known = [by_key[k] for k in ("P", "F", "D") if by_key[k].offset is not None]
-    sure = [one for one in known if one.says != "void"]
-    return (sure or known or [by_key["A"]])[0]
+    return (known or [by_key["A"]])[0]
 
 
 def _accepted(

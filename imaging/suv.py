@@ -24,6 +24,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
+from operator import add
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -220,9 +221,7 @@ def suvbw_scale(
 def _by_record(headers: Sequence[PetHeader], policy: Policy, recorded: Recorded) -> SuvScale:
     """The record's weight, activity and time in place of the headers', where that is possible."""
     if _is_baked_in(headers[0]):
-        scale = _by_headers(headers, policy)
-        flags = (*scale.flags, "record-not-applied")
-        return replace(scale, flags=flags, status=_flagged(flags))
+        return _with_flag(_by_headers(headers, policy), "record-not-applied")
     changed = [_rewritten(header, recorded) for header in headers]
     scale = _by_headers(changed, policy)
     return replace(
@@ -238,10 +237,8 @@ def _with_recorded_weight(
     if _is_baked_in(headers[0]):
         return _by_headers(headers, policy)
     changed = [replace(header, patient_weight=recorded.weight) for header in headers]
-    scale = _by_headers(changed, policy)
-    flags = (*scale.flags, "weight-from-record")
-    inputs = (*_read(headers), *recorded_inputs(recorded)[:1])
-    return replace(scale, flags=flags, status=_flagged(flags), inputs=inputs)
+    scale = _with_flag(_by_headers(changed, policy), "weight-from-record")
+    return replace(scale, inputs=(*_read(headers), *recorded_inputs(recorded)[:1]))
 
 
 def _is_baked_in(header: PetHeader) -> bool:
@@ -256,7 +253,7 @@ def _rewritten(header: PetHeader, recorded: Recorded) -> PetHeader:
             item,
             total_dose=recorded.activity,
             start_datetime=Instant(recorded.injected_at),
-            start_time=recorded.injected_at.time(),
+            start_time=None,
         )
         for item in header.radiopharmaceuticals
     )
@@ -264,11 +261,10 @@ def _rewritten(header: PetHeader, recorded: Recorded) -> PetHeader:
 
 
 def _read(headers: Sequence[PetHeader]) -> tuple[Input, ...]:
-    """Everything the headers say that a factor may be computed from."""
+    """Everything the headers say that a factor is computed from, where it is from activity."""
     header = headers[0]
-    items = header.radiopharmaceuticals
-    item_inputs = activity_inputs(header, items[0]) if len(items) == 1 else ()
-    return image_inputs(header) + item_inputs + slice_inputs(headers)
+    item = checks.single_radiopharmaceutical(header)
+    return image_inputs(header) + activity_inputs(header, item) + slice_inputs(headers)
 
 
 def _by_headers(headers: Sequence[PetHeader], policy: Policy) -> SuvScale:
@@ -336,11 +332,15 @@ def _idle(headers: Sequence[PetHeader], half_life: float | None, why: str) -> tu
 def _single_half_life(header: PetHeader) -> float | None:
     items = header.radiopharmaceuticals
     value = items[0].half_life if len(items) == 1 else None
-    return value if value and value > 0 else None
+    return value if value is not None and value > 0 else None
 
 
 def _flagged(flags: Sequence[str]) -> Status:
     return "COMPUTED-FLAGGED" if flags else "COMPUTED"
+
+
+def _with_flag(scale: SuvScale, flag: str) -> SuvScale:
+    return replace(scale, flags=(*scale.flags, flag), status="COMPUTED-FLAGGED")
 
 
 # --------------------------------------------------------------------- values that are SUV
@@ -349,28 +349,28 @@ def _flagged(flags: Sequence[str]) -> Status:
 def _prescaled(headers: Sequence[PetHeader], policy: Policy) -> SuvScale:
     """Values that are SUV already; weight and activity can no longer be corrected."""
     header = headers[0]
+    # None does no harm; of several, whose activity the scanner divided by can't be told.
     items = header.radiopharmaceuticals
-    if len(items) > 1:
-        # Whose activity the scanner divided by can't be told: this refuses.
-        checks.single_radiopharmaceutical(header)
+    nuclide = checks.single_radiopharmaceutical(header).nuclide if items else None
+    flags = _series_flags(headers)
     scale = SuvScale(
         policy=policy,
         factor=1.0,
         factor_unit="1",
-        status="COMPUTED",
+        status=_flagged(flags),
         units=header.units,
         decay_correction=header.decay_correction,
-        nuclide=items[0].nuclide if len(items) == 1 else None,
+        nuclide=nuclide,
         witnesses=_idle(headers, _single_half_life(header), "the values are SUV already"),
-        flags=_series_flags(headers),
+        flags=flags,
         inputs=image_inputs(header),
     )
     suv_type = _suv_type(header)
-    if suv_type != "BW" and policy == "qiba":
-        scale = replace(scale, flags=(*scale.flags, "suv-type-ignored"))
-    elif suv_type != "BW":
-        scale = _renormalised(scale, header, suv_type, policy)
-    return replace(scale, status=_flagged(scale.flags))
+    if suv_type == "BW":
+        return scale
+    if policy == "qiba":
+        return _with_flag(scale, "suv-type-ignored")
+    return _renormalised(scale, header, suv_type, policy)
 
 
 def _doubt_about_prescaled(header: PetHeader, policy: Policy) -> list[Doubt]:
@@ -405,6 +405,7 @@ def _renormalised(scale: SuvScale, header: PetHeader, suv_type: str, policy: Pol
         factor=weight * 1000.0 / mass,
         factor_unit="g/cm2" if suv_type == "BSA" else "1",
         weight=weight,
+        status=_flagged(flags),
         flags=flags,
         adaptations=("suv-type-undone", *(one for one in flags if one in ADAPTING)),
         inputs=(*scale.inputs, *body_inputs(header)),
@@ -525,27 +526,29 @@ def _factors_of_counts(
             "suv-type-unsupported",
             f"SUV Type (0054,1006) with counts must be BW or absent, got {header.suv_type}.",
         )
-    suv, activity = header.philips_suv_factor, header.philips_activity_factor
-    # Scanners write "0.000000" for a factor they do not know.
-    has_suv = suv is not None and suv > 0 and header.decay_correction != "NONE"
-    if has_suv and suv is not None and (policy == "qiba" or not activity or activity < 0):
+    suv, activity = _philips_factors(header)
+    has_suv = suv > 0 and header.decay_correction != "NONE"
+    if has_suv and (policy == "qiba" or activity <= 0):
         return (suv,), "g/mL", ("scanner-suv-factor",), []
-    if not activity or activity < 0:
+    if activity <= 0:
         raise _factor_missing(header)
     factors = tuple(activity * one for one in per_becquerel)
-    doubts: list[Doubt] = []
-    if has_suv and suv is not None and policy == "witnesses":
-        doubts = _disagreement(suv, factors[0])
-    return factors, "g/mL", (), doubts
+    asked = has_suv and policy == "witnesses"
+    return factors, "g/mL", (), _disagreement(suv, factors[0]) if asked else []
+
+
+def _philips_factors(header: PetHeader) -> tuple[float, float]:
+    """g/mL and Bq/mL per count; scanners write "0.000000" for one that they do not know."""
+    return header.philips_suv_factor or 0.0, header.philips_activity_factor or 0.0
 
 
 def _factor_missing(header: PetHeader) -> SuvRefused:
-    orphan = next((one for one in header.unreadable if one.startswith("(7053,")), "")
-    found = f" {orphan} is nobody's: its private creator is missing." if orphan else ""
+    orphans = (one for one in header.unreadable if one.startswith("(7053,"))
+    found = (f" {one} is nobody's: its private creator is missing." for one in orphans)
     return SuvRefused(
         "scale-factor-missing",
         "Units (0054,1001) are counts and neither Philips factor, (7053,xx00) or (7053,xx09), "
-        f"that would turn them into activity is there.{found}",
+        f"that would turn them into activity is there.{next(found, '')}",
     )
 
 
@@ -595,7 +598,8 @@ def _timing(
     if reference.instant is None:
         code, message = reference.refusal or ("reference-time-missing", "No reference instant.")
         raise SuvRefused(code, message, reference.witnesses)
-    elapsed, notes, doubts = _since(headers, item, reference.instant, half_life, reference)
+    instant, witnesses = reference.instant, reference.witnesses
+    elapsed, notes, doubts = _since(headers, item, instant, half_life, witnesses)
     return _Timing(
         elapsed=(elapsed,),
         reference=reference.instant,
@@ -612,14 +616,14 @@ def _since(
     item: Radiopharmaceutical,
     instant: datetime,
     half_life: float,
-    reference: Reference,
+    witnesses: tuple[Witness, ...],
 ) -> tuple[float, tuple[str, ...], tuple[Doubt, ...]]:
     header = headers[0]
     try:
         elapsed, notes = seconds_since_injection(header, item, instant, half_life)
         doubt = doubt_about_uptake(header, elapsed, half_life)
     except SuvRefused as refused:
-        raise SuvRefused(refused.code, refused.message, reference.witnesses) from refused
+        raise SuvRefused(refused.code, refused.message, witnesses) from refused
     notes = (*notes, *began_before(header, elapsed))
     return elapsed, notes, (doubt,) if doubt else ()
 
@@ -632,23 +636,20 @@ def _uncorrected(
     if any(h.acquisition_date is None or h.acquisition_time is None for h in headers):
         message = "Acquisition Date (0008,0022) or Time (0008,0032) is missing on a slice."
         raise SuvRefused("acquisition-time-missing", message, witnesses)
-    if any(frame_duration(h) is None for h in headers):
+    durations = [one for one in map(frame_duration, headers) if one is not None]
+    if len(durations) < len(headers):
         message = "Actual Frame Duration (0018,1242) must be positive on every slice."
         raise SuvRefused("frame-duration-missing", message, witnesses)
     starts = [_start(one) for one in headers]
     first = min(starts)
-    table = Reference(first, None, witnesses)
-    elapsed, notes, doubts = _since(headers, item, first, half_life, table)
-    idle = _idle(headers, half_life, "each slice refers to its own average time")
-    average = [average_time(frame_duration(h) or 0.0, half_life) for h in headers]
+    elapsed, notes, doubts = _since(headers, item, first, half_life, witnesses)
+    after = (elapsed + (start - first).total_seconds() for start in starts)
+    inside = (average_time(duration, half_life) for duration in durations)
     return _Timing(
-        elapsed=tuple(
-            elapsed + (start - first).total_seconds() + inside
-            for start, inside in zip(starts, average, strict=True)
-        ),
+        elapsed=tuple(map(add, after, inside)),
         reference=None,
         injection=first - timedelta(seconds=elapsed),
-        witnesses=idle,
+        witnesses=_idle(headers, half_life, "each slice refers to its own average time"),
         flags=clock_flags(item),
         adaptations=notes,
         doubts=_stillness(headers) + doubts,

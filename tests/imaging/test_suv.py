@@ -60,6 +60,8 @@ def test_factor_is_weight_over_activity_decayed_to_the_series_time(header):
     assert (scale.factor_unit, scale.status, scale.decay_seconds) == ("g/Bq", "COMPUTED", 3600.0)
     assert scale.reference == at(2026, 3, 1, 11)
     assert scale.decayed_activity == pytest.approx(370e6 * 0.684632919573, rel=1e-9)
+    # It is that of every slice.
+    assert [scale.of_slice(place) for place in (0, 1)] == [scale.factor] * 2
 
 
 def test_every_witness_is_published(header):
@@ -92,9 +94,19 @@ def test_admin_takes_the_activity_as_injected(header):
     assert scale.decay_seconds == 0.0
 
 
+def test_admin_needs_no_time_of_the_injection(header):
+    # suv.md 3.5: "no decay; time of administration not needed but recorded".
+    admin = replace(header, decay_correction="ADMIN")
+    scale = suvbw_scale([with_item(admin, start_datetime=None, start_time=None)])
+    assert scale.factor == pytest.approx(70000 / 370e6)
+    assert (scale.reference, scale.injection) == (None, None)
+
+
 def test_grams_per_millilitre_are_taken_as_they_are(header):
     scale = suvbw_scale([replace(header, units="GML", suv_type="BW", patient_weight=None)])
     assert (scale.factor, scale.factor_unit, scale.status) == (1.0, "1", "COMPUTED")
+    derived = suvbw_scale([replace(header, units="GML", image_type=("DERIVED", "PRIMARY"))])
+    assert (derived.flags, derived.status) == (("derived-image",), "COMPUTED-FLAGGED")
 
 
 def test_philips_counts_become_activity_first(header):
@@ -113,6 +125,12 @@ def test_philips_counts_become_activity_first(header):
     assert scale.factor_unit == "g/mL"
     off = replace(philips, philips_suv_factor=0.00057)
     assert refusal(off) == "scale-factors-disputed"
+    # DICOM's BW says what no SUV Type says; and a factor may well be below 1.
+    small = replace(
+        philips, suv_type="BW", philips_activity_factor=0.5, philips_suv_factor=0.000138
+    )
+    assert suvbw_scale([small]).factor == pytest.approx(FACTOR / 2, rel=1e-8)
+    assert suvbw_scale([small]).adaptations == ()
     only = suvbw_scale([replace(philips, philips_activity_factor=0.0)])
     assert (only.factor, "scanner-suv-factor" in only.adaptations) == (0.00055, True)
 

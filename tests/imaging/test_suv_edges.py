@@ -38,7 +38,8 @@ def test_the_record_s_weight_activity_and_time_take_the_headers_place(header):
     assert scale.factor == pytest.approx(4 * FACTOR * 2 ** (3600 / 6586.2), rel=1e-9)
     assert (scale.weight, scale.injected_activity) == (140.0, 185e6)
     assert scale.injection == datetime(2026, 3, 1, 9)
-    assert scale.adaptations == ("computed-from-record",)
+    # The headers' own clock, 10:00, is not held against the record's.
+    assert (scale.adaptations, scale.flags) == (("computed-from-record",), ())
     told = [(one.name, one.tag, one.value, one.unit) for one in scale.inputs[-3:]]
     assert told == [
         ("Recorded weight", "7, v2", 140.0, "kg"),
@@ -56,7 +57,12 @@ def test_the_record_s_weight_activity_and_time_take_the_headers_place(header):
 
 @pytest.mark.parametrize(
     "baked",
-    [{"units": "GML"}, {"units": "CM2ML"}, {"units": "CNTS", "philips_suv_factor": 0.0005}],
+    [
+        {"units": "GML"},
+        {"units": "CM2ML"},
+        {"units": "CNTS", "philips_suv_factor": 0.0005},
+        {"units": "CNTS", "philips_suv_factor": 0.0005, "philips_activity_factor": 0.0},
+    ],
 )
 def test_the_record_cannot_replace_what_the_scanner_baked_in(header, baked):
     told = replace(header, **baked)
@@ -65,10 +71,11 @@ def test_the_record_cannot_replace_what_the_scanner_baked_in(header, baked):
     assert (scale.flags, scale.status) == (("record-not-applied",), "COMPUTED-FLAGGED")
 
 
-def test_the_record_replaces_counts_that_become_activity_first(header):
-    counts = replace(header, units="CNTS", philips_activity_factor=2.0)
+@pytest.mark.parametrize("becquerel", [2.0, 0.5])
+def test_the_record_replaces_counts_that_become_activity_first(header, becquerel):
+    counts = replace(header, units="CNTS", philips_activity_factor=becquerel)
     scale = suvbw_scale([counts], recorded=recorded(weight=140.0), source="record")
-    assert scale.factor == pytest.approx(4 * FACTOR, rel=1e-9)
+    assert scale.factor == pytest.approx(2 * becquerel * FACTOR, rel=1e-9)
 
 
 @pytest.mark.parametrize("missing", [None, 0.0])
@@ -80,7 +87,7 @@ def test_a_recorded_weight_stands_in_for_one_that_is_missing_and_for_no_other(he
     assert scale.inputs[-1].name == "Recorded weight"
     assert suvbw_scale([header], recorded=recorded(weight=140.0)).flags == ()
     grams = replace(bare, units="GML")
-    assert suvbw_scale([grams], recorded=recorded()).flags == ()
+    assert suvbw_scale([grams], recorded=recorded()) == suvbw_scale([grams])
 
 
 # Edges of rules. An edge is asked on both sides, in the digits that the rule has.

@@ -36,6 +36,10 @@ def test_another_mass_is_divided_out(header, suv_type, sex, grams):
     scale = suvbw_scale([given_])
     assert scale.factor == pytest.approx(70000.0 / grams, rel=1e-9)
     assert (scale.factor_unit, scale.adaptations) == ("1", ("suv-type-undone",))
+    # What it was undone with is among the inputs, beside what the image says of itself.
+    told = {one.tag: one.value for one in scale.inputs}
+    assert (told["(0054,1006)"], told["(0010,1030)"]) == (suv_type, 70.0)
+    assert (told["(0010,1020)"], told["(0010,0040)"]) == (1.75, sex)
 
 
 def test_surface_is_divided_out(header):
@@ -116,7 +120,34 @@ def test_each_uncorrected_slice_is_decayed_to_its_own_average_time(header):
     assert scale.factor is None
     assert scale.of_slice(0) == pytest.approx(0.00027896235455, rel=1e-9)
     assert scale.of_slice(3) == pytest.approx(0.00029527517348, rel=1e-9)
+    # No one instant has an activity.
+    assert (scale.decayed_activity, scale.decay_seconds) == (None, None)
     assert {one.says for one in scale.witnesses} == {"void", "absent"}
+
+
+def test_the_injection_of_uncorrected_slices_is_flagged_and_adapted_like_any(header):
+    slices = uncorrected(header)
+    differ = suvbw_scale([with_item(one, start_time=time(10, 5)) for one in slices])
+    assert (differ.status, differ.flags) == ("COMPUTED-FLAGGED", ("injection-times-differ",))
+    clock = suvbw_scale([with_item(one, start_datetime=None) for one in slices])
+    assert (clock.flags, clock.adaptations) == ((), ("injection-date-from-reference",))
+    assert clock.factors == differ.factors
+
+
+@pytest.mark.parametrize(
+    ("change", "item", "code"),
+    [
+        ({"acquisition_date": None}, {}, "acquisition-time-missing"),
+        ({"actual_frame_duration": None}, {}, "frame-duration-missing"),
+        ({}, {"start_time": None, "start_datetime": None}, "injection-time-missing"),
+    ],
+)
+def test_uncorrected_slices_are_refused_with_the_table(header, change, item, code):
+    slices = [with_item(one, **item) for one in uncorrected(header)]
+    with pytest.raises(SuvRefused) as caught:
+        suvbw_scale([*slices[:3], replace(slices[3], **change)])
+    assert caught.value.code == code
+    assert [one.key for one in caught.value.witnesses] == ["S", "A", "P", "F", "D", "Z"]
 
 
 @given(st.permutations(range(4)))
@@ -143,7 +174,8 @@ def test_uncorrected_yet_corrected_is_for_a_person(header):
     candidate = verdict.candidate
     assert candidate.factor == pytest.approx(FACTOR, rel=1e-8)
     assert (candidate.status, candidate.decay_correction) == ("REVIEW", "NONE")
-    assert {i.value for i in candidate.inputs if i.tag == "(0054,1102)"} == {"NONE"}
+    told = {one.tag: one.value for one in candidate.inputs}
+    assert (told["(0054,1102)"], told["(0054,1001)"], told["(0010,1030)"]) == ("NONE", "BQML", 70.0)
 
 
 @pytest.mark.parametrize(
@@ -482,6 +514,10 @@ def test_qiba_prefers_the_scanner_s_factor_and_ignores_the_suv_type(header):
     assert suvbw_scale([counts], policy="qiba").factor == 0.5
     lean = suvbw_scale([replace(header, units="GML", suv_type="LBM")], policy="qiba")
     assert (lean.factor, lean.flags) == (1.0, ("suv-type-ignored",))
+    assert lean.status == "COMPUTED-FLAGGED"
+    for suv_type in ("", "BW"):
+        body = suvbw_scale([replace(header, units="GML", suv_type=suv_type)], policy="qiba")
+        assert (body.factor, body.flags, body.status) == (1.0, (), "COMPUTED")
 
 
 def test_ibsi_takes_the_mean_of_both_sexes_where_it_is_neither(header):
