@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,6 +48,7 @@ PAGE = 1000
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
 ATTEMPTS = 3
+AT_ONCE = 8
 GONE = {"NoSuchKey", "404"}
 REFUSED = {
     "403",
@@ -92,11 +95,31 @@ class Bucket:
 
     def read(self, sha256: str) -> bytes:
         copy = self.cache.read(sha256)
-        if copy is not None:
-            return copy
-        data = verified(b"".join(self._chunks(name_of(sha256))), sha256)
+        return self._fetched(sha256, self._client) if copy is None else copy
+
+    def _fetched(self, sha256: str, client: Any) -> bytes:
+        data = verified(b"".join(self._chunks(name_of(sha256), client)), sha256)
         self.cache.add([data])
         return data
+
+    def bring(self, digests: Iterable[str]) -> None:
+        """Several at once: the way to a server is long rather than narrow.
+
+        What is lost or changed is for the reader to find, who asks for it by name.
+        """
+        # A client may be shared by threads; each of them making its own takes longer than the way.
+        client = self._client
+
+        def bring(sha256: str) -> None:
+            try:
+                self._fetched(sha256, client)
+            except UnreachableError:
+                raise
+            except (OSError, StorageError):
+                return
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            deque(pool.map(bring, [one for one in digests if not self.cache.has(one)]), maxlen=0)
 
     def path(self, sha256: str) -> Path:
         self.read(sha256)
@@ -168,9 +191,9 @@ class Bucket:
         with self._told():
             self._client.list_objects_v2(**self._at(Prefix=self._key(""), MaxKeys=1))
 
-    def _chunks(self, name: str) -> Iterator[bytes]:
+    def _chunks(self, name: str, client: Any = None) -> Iterator[bytes]:
         with self._told():
-            body = self._client.get_object(**self._at(Key=self._key(name)))["Body"]
+            body = (client or self._client).get_object(**self._at(Key=self._key(name)))["Body"]
             with body:
                 yield from body.iter_chunks(CHUNK_BYTES)
 
@@ -256,6 +279,7 @@ def _connected(address: Any, root: str, _process: int) -> S3Storage:
         client_config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
+            max_pool_connections=2 * AT_ONCE,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             # A server of one's own seldom has a host name for each bucket.
             s3={"addressing_style": "path" if address.endpoint else "auto"},

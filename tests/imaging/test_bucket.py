@@ -12,10 +12,11 @@ from pathlib import Path
 import boto3
 import pytest
 
+from config.s3_server import CREDENTIALS, ROOT
 from imaging import storage
 from imaging.storage import StorageError, UnreachableError, archive, ask_at_start, quarantine
 from imaging.storage.cache import Cache
-from tests.s3_server import CREDENTIALS, ROOT, Line
+from tests.cut_line import Line
 
 pytestmark = pytest.mark.usefixtures("bucket")
 
@@ -182,6 +183,25 @@ def test_a_copy_spares_the_way_and_is_compared_with_its_digest(bucket, settings)
     copy.write_bytes(b"pixel")
     assert archive.read(digest) == b"voxel"
     assert copy.read_bytes() == b"voxel"
+
+
+def test_a_volume_s_files_are_brought_at_once_and_what_is_lost_is_said_when_it_is_read(
+    bucket, settings
+):
+    digests = [archive.write([bytes([number])])[0] for number in range(20)]
+    lost, changed = digests[:2]
+    bucket.Object(key(lost)).delete()
+    bucket.put_object(Key=key(changed), Body=b"pixel")
+    forget(settings)
+    archive.bring(digests)
+    bucket.objects.delete()
+    assert [archive.read(one) for one in digests[2:]] == [bytes([n]) for n in range(2, 20)]
+    for one in (lost, changed):
+        with pytest.raises(StorageError, match="archive has lost"):
+            archive.read(one)
+    settings.ARCHIVE = settings.ARCHIVE._replace(endpoint="http://127.0.0.1:1")
+    with pytest.raises(UnreachableError):
+        archive.bring([lost])
 
 
 def test_a_copy_is_good_for_an_hour(bucket, settings):
