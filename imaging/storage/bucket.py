@@ -27,6 +27,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 from django.core.files import File
 from storages.backends.s3 import S3Storage
 
@@ -49,7 +50,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 60
 ATTEMPTS = 3
 AT_ONCE = 8
-GONE = {"NoSuchKey", "404"}
+GONE = {"NoSuchKey", "NoSuchVersion"}
 REFUSED = {
     "403",
     "AccessDenied",
@@ -58,7 +59,9 @@ REFUSED = {
     "InvalidToken",
     "SignatureDoesNotMatch",
 }
-# What some servers don't do; theirs has nothing to tell of it.
+# Another region has the bucket, or another server the bucket's name.
+ELSEWHERE = {"301", "AuthorizationHeaderMalformed", "InvalidBucketName", "PermanentRedirect"}
+# What some servers don't know; then they have nothing to tell of it.
 NOT_DONE = {"NotImplemented", "MethodNotAllowed"}
 
 
@@ -130,11 +133,20 @@ class Bucket:
 
     def size(self, sha256: str) -> int | None:
         """Asked of the list: to the question for one object a missing bucket says only 404."""
-        name = name_of(sha256)
+        key = self._key(name_of(sha256))
+        return {one["Key"]: one["Size"] for one in self._first(key)}.get(key)
+
+    def _first(self, prefix: str) -> list[Mapping[str, Any]]:
+        """The first of those with a prefix."""
         with self._told():
-            found = self._client.list_objects_v2(**self._at(Prefix=self._key(name), MaxKeys=1))
-        sizes = {one["Key"]: one["Size"] for one in found.get("Contents", ())}
-        return sizes.get(self._key(name))
+            found = self._client.list_objects_v2(**self._at(Prefix=prefix, MaxKeys=1))
+        return self._listed(found)
+
+    def _listed(self, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """What a page lists; without the bucket's name any page of any server is an empty list."""
+        if page.get("Name") != self.address.name:
+            raise self._no_s3()
+        return page.get("Contents", [])
 
     def remove(self, sha256: str) -> None:
         """Every version of it, for a bucket that keeps versions would keep the images."""
@@ -164,7 +176,7 @@ class Bucket:
     def entries(self) -> Iterator[Entry]:
         with self._told():
             for page in self._pages("list_objects_v2", Prefix=self._key("")):
-                for one in page.get("Contents", ()):
+                for one in self._listed(page):
                     name = one["Key"].removeprefix(self._key(""))
                     yield Entry(name, one["Size"], one["LastModified"].timestamp())
         yield from self._unfinished()
@@ -188,8 +200,7 @@ class Bucket:
 
     def ask(self) -> None:
         """Whether the bucket is there and lets us look into it; an error says what is wrong."""
-        with self._told():
-            self._client.list_objects_v2(**self._at(Prefix=self._key(""), MaxKeys=1))
+        self._first(self._key(""))
 
     def _chunks(self, name: str, client: Any = None) -> Iterator[bytes]:
         with self._told():
@@ -235,6 +246,8 @@ class Bucket:
             ) from error
         except ClientError as error:
             raise self._answered(error) from error
+        except ResponseParserError as error:
+            raise self._no_s3() from error
         except (BotoCoreError, Boto3Error) as error:
             raise UnreachableError(
                 f"The server of the bucket {self.address.name} does not answer "
@@ -250,6 +263,14 @@ class Bucket:
             return NotDoneError(code)
         if code == "NoSuchBucket":
             return MisconfiguredError(f"There is no bucket {name}: look at TRIALTRACE_ARCHIVE.")
+        if code in ELSEWHERE:
+            return MisconfiguredError(
+                f"The bucket {name} lies elsewhere ({code}): look at TRIALTRACE_S3_REGION and "
+                "TRIALTRACE_S3_ENDPOINT."
+            )
+        # A server that speaks S3 says NoSuchKey.
+        if code == "404":
+            return self._no_s3()
         if code in REFUSED:
             return MisconfiguredError(
                 f"The bucket {name} refuses us ({code}): look at the credentials and their rights."
@@ -259,6 +280,12 @@ class Bucket:
                 f"The server of the bucket {name} is at fault ({code}). Try again later."
             )
         return OSError(f"the bucket {name} gives no object: {code}")
+
+    def _no_s3(self) -> MisconfiguredError:
+        return MisconfiguredError(
+            f"What should have the bucket {self.address.name} does not speak S3: look at "
+            "TRIALTRACE_S3_ENDPOINT."
+        )
 
 
 class NotDoneError(Exception):
