@@ -7,6 +7,7 @@ counts is the ratio of their medians. Below, how the cost grows with the work: t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import operator as operator_module
@@ -30,9 +31,11 @@ import numpy as np
 import psycopg
 import pydicom
 import SimpleITK
+from django.conf import settings
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from config import s3_server
 from config.demo import cohort
 from config.embedded.postgres import OWNER, RUNTIME, EmbeddedPostgres
 from imaging import acceptance, lesions, phantom, pixels, segmentation, suv
@@ -40,6 +43,9 @@ from imaging import headers as headers_module
 from imaging import volume as volume_module
 from imaging.headers import pet_header
 from imaging.services.parser import Parser
+from imaging.storage.bucket import AT_ONCE, Bucket
+from imaging.storage.cache import Cache
+from imaging.storage.folder import Folder
 from trials import eligibility, protocol, readings, spans
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,6 +83,7 @@ def main() -> int:
         lambda: [acceptance.verdict_on(pydicom.dcmread(BytesIO(data))) for data in files],
     )
     reading()
+    storing(files)
     patients = screened(PATIENTS)
     criteria = twenty_criteria()
     side_by_side(
@@ -372,6 +379,42 @@ def inspected(files: list[bytes]) -> None:
 def inspected_one_by_one(files: list[bytes]) -> None:
     for data in files:
         inspected([data])
+
+
+# Storage: the same files in a folder, and in a bucket of the tests' server, which is no fast one.
+
+
+def storing(files: list[bytes]) -> None:
+    """Into the store and out again; what is asked of the folder instead is the same."""
+    os.environ |= s3_server.CREDENTIALS
+    # django-storages asks Django's settings, which nothing else here needs.
+    settings.configure()
+    server = s3_server.S3Server()
+    with tempfile.TemporaryDirectory(prefix="tt-bench-") as name:
+        try:
+            server.start().bucket("bench")
+            folder, copies = Folder(Path(name) / "store"), Cache(Path(name) / "copies", 2**30)
+            bucket = Bucket(server.address("bench"), "archive", copies)
+            what = f"{len(files)} files"
+            side_by_side(
+                f"{what} into a bucket and back, against a folder",
+                lambda: [bucket.write([one]) for one in files],
+                lambda: [folder.write([one]) for one in files],
+            )
+            digests = [hashlib.sha256(one).hexdigest() for one in files]
+            side_by_side(
+                f"{what} from copies of the bucket, against a folder",
+                lambda: [bucket.read(one) for one in digests * 10],
+                lambda: [folder.read(one) for one in digests * 10],
+            )
+            away = Bucket(bucket.address, "archive", Cache(Path(name) / "none", 0))
+            side_by_side(
+                f"{what} from the bucket {AT_ONCE} at once, against one by one",
+                lambda: away.bring(digests),
+                lambda: [away.read(one) for one in digests],
+            )
+        finally:
+            server.stop()
 
 
 # Rows: two tables that differ in the trigger alone, written by the application's role.

@@ -91,7 +91,7 @@ def reference_data() -> ReferenceData:
 @pytest.fixture(scope="session")
 def s3_server():
     """An S3 API server of the run, a process on loopback."""
-    from tests import s3_server
+    from config import s3_server
 
     _required(s3_server.PROGRAM.exists(), "S3", s3_server.MISSING)
     server = s3_server.S3Server()
@@ -104,7 +104,7 @@ def s3_server():
 @pytest.fixture
 def bucket(s3_server, settings, tmp_path, monkeypatch):
     """The archive in a new bucket, which is given as boto3 sees it; the quarantine on disk."""
-    from tests.s3_server import CREDENTIALS
+    from config.s3_server import CREDENTIALS
 
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)

@@ -36,6 +36,7 @@ def suv_volume(
     """SUVbw of a series in g/mL as a volume (planes, rows, columns), and its grid."""
     stack = geometry.stack_from_headers(headers)
     instances = list(series.instances.all())
+    storage.archive.bring(one.sha256 for one in instances)
     values = volume.rescaled(
         (headers[i] for i in stack.order),
         (_stored_values(instances[i], headers[i]) for i in stack.order),

@@ -79,6 +79,10 @@ class Store:
         with self._named(sha256):
             return self.place.read(sha256)
 
+    def bring(self, digests: Iterable[str]) -> None:
+        """Have these at hand: each of them is about to be read."""
+        self.place.bring(digests)
+
     def path(self, sha256: str) -> Path:
         """A file of this machine with these bytes: the stored one, or a copy of it."""
         with self._named(sha256):

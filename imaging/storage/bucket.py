@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +27,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 from django.core.files import File
 from storages.backends.s3 import S3Storage
 
@@ -46,7 +49,8 @@ PAGE = 1000
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
 ATTEMPTS = 3
-GONE = {"NoSuchKey", "404"}
+AT_ONCE = 8
+GONE = {"NoSuchKey", "NoSuchVersion"}
 REFUSED = {
     "403",
     "AccessDenied",
@@ -55,7 +59,9 @@ REFUSED = {
     "InvalidToken",
     "SignatureDoesNotMatch",
 }
-# What some servers don't do; theirs has nothing to tell of it.
+# Another region has the bucket, or another server the bucket's name.
+ELSEWHERE = {"301", "AuthorizationHeaderMalformed", "InvalidBucketName", "PermanentRedirect"}
+# What some servers don't know; then they have nothing to tell of it.
 NOT_DONE = {"NotImplemented", "MethodNotAllowed"}
 
 
@@ -95,11 +101,31 @@ class Bucket:
 
     def read(self, sha256: str) -> bytes:
         copy = self.cache.read(sha256)
-        if copy is not None:
-            return copy
-        data = verified(b"".join(self._chunks(name_of(sha256))), sha256)
+        return self._fetched(sha256, self._client) if copy is None else copy
+
+    def _fetched(self, sha256: str, client: Any) -> bytes:
+        data = verified(b"".join(self._chunks(name_of(sha256), client)), sha256)
         self.cache.add([data])
         return data
+
+    def bring(self, digests: Iterable[str]) -> None:
+        """Several at once: the way to a server is long rather than narrow.
+
+        What is lost or changed is for the reader to find, who asks for it by name.
+        """
+        # A client may be shared by threads; each of them making its own takes longer than the way.
+        client = self._client
+
+        def bring(sha256: str) -> None:
+            try:
+                self._fetched(sha256, client)
+            except UnreachableError:
+                raise
+            except (OSError, StorageError):
+                return
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            deque(pool.map(bring, [one for one in digests if not self.cache.has(one)]), maxlen=0)
 
     def path(self, sha256: str) -> Path:
         self.read(sha256)
@@ -110,11 +136,20 @@ class Bucket:
 
     def size(self, sha256: str) -> int | None:
         """Asked of the list: to the question for one object a missing bucket says only 404."""
-        name = name_of(sha256)
+        key = self._key(name_of(sha256))
+        return {one["Key"]: one["Size"] for one in self._first(key)}.get(key)
+
+    def _first(self, prefix: str) -> list[Mapping[str, Any]]:
+        """The first of those with a prefix."""
         with self._told():
-            found = self._client.list_objects_v2(**self._at(Prefix=self._key(name), MaxKeys=1))
-        sizes = {one["Key"]: one["Size"] for one in found.get("Contents", ())}
-        return sizes.get(self._key(name))
+            found = self._client.list_objects_v2(**self._at(Prefix=prefix, MaxKeys=1))
+        return self._listed(found)
+
+    def _listed(self, page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """What a page lists; without the bucket's name any page of any server is an empty list."""
+        if page.get("Name") != self.address.name:
+            raise self._no_s3()
+        return page.get("Contents", [])
 
     def remove(self, sha256: str) -> None:
         """Every version of it, for a bucket that keeps versions would keep the images."""
@@ -144,7 +179,7 @@ class Bucket:
     def entries(self) -> Iterator[Entry]:
         with self._told():
             for page in self._pages("list_objects_v2", Prefix=self._key("")):
-                for one in page.get("Contents", ()):
+                for one in self._listed(page):
                     name = one["Key"].removeprefix(self._key(""))
                     yield Entry(name, one["Size"], one["LastModified"].timestamp())
         yield from self._unfinished()
@@ -168,12 +203,11 @@ class Bucket:
 
     def ask(self) -> None:
         """Whether the bucket is there and lets us look into it; an error says what is wrong."""
-        with self._told():
-            self._client.list_objects_v2(**self._at(Prefix=self._key(""), MaxKeys=1))
+        self._first(self._key(""))
 
-    def _chunks(self, name: str) -> Iterator[bytes]:
+    def _chunks(self, name: str, client: Any = None) -> Iterator[bytes]:
         with self._told():
-            body = self._client.get_object(**self._at(Key=self._key(name)))["Body"]
+            body = (client or self._client).get_object(**self._at(Key=self._key(name)))["Body"]
             with body:
                 yield from body.iter_chunks(CHUNK_BYTES)
 
@@ -215,6 +249,8 @@ class Bucket:
             ) from error
         except ClientError as error:
             raise self._answered(error) from error
+        except ResponseParserError as error:
+            raise self._no_s3() from error
         except (BotoCoreError, Boto3Error) as error:
             raise UnreachableError(
                 f"The server of the bucket {self.address.name} does not answer "
@@ -230,6 +266,14 @@ class Bucket:
             return NotDoneError(code)
         if code == "NoSuchBucket":
             return MisconfiguredError(f"There is no bucket {name}: look at TRIALTRACE_ARCHIVE.")
+        if code in ELSEWHERE:
+            return MisconfiguredError(
+                f"The bucket {name} lies elsewhere ({code}): look at TRIALTRACE_S3_REGION and "
+                "TRIALTRACE_S3_ENDPOINT."
+            )
+        # A server that speaks S3 says NoSuchKey.
+        if code == "404":
+            return self._no_s3()
         if code in REFUSED:
             return MisconfiguredError(
                 f"The bucket {name} refuses us ({code}): look at the credentials and their rights."
@@ -239,6 +283,12 @@ class Bucket:
                 f"The server of the bucket {name} is at fault ({code}). Try again later."
             )
         return OSError(f"the bucket {name} gives no object: {code}")
+
+    def _no_s3(self) -> MisconfiguredError:
+        return MisconfiguredError(
+            f"What should have the bucket {self.address.name} does not speak S3: look at "
+            "TRIALTRACE_S3_ENDPOINT."
+        )
 
 
 class NotDoneError(Exception):
@@ -259,6 +309,7 @@ def _connected(address: Any, root: str, _process: int) -> S3Storage:
         client_config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
+            max_pool_connections=2 * AT_ONCE,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             # A server of one's own seldom has a host name for each bucket.
             s3={"addressing_style": "path" if address.endpoint else "auto"},

@@ -35,12 +35,17 @@ class Cache:
         # What others left is looked through before anything is added.
         self._come = most_bytes
 
+    def has(self, sha256: str) -> bool:
+        """Whether there is a copy young enough to be read."""
+        with suppress(FileNotFoundError):
+            return self.path(sha256).stat().st_mtime > time.time() - GOOD_FOR_SECONDS
+        return False
+
     def read(self, sha256: str) -> bytes | None:
         """The copy; None if there is none that is still good."""
-        path = self.path(sha256)
         with suppress(FileNotFoundError, StorageError):
-            if path.stat().st_mtime > time.time() - GOOD_FOR_SECONDS:
-                return verified(path.read_bytes(), sha256)
+            if self.has(sha256):
+                return verified(self.path(sha256).read_bytes(), sha256)
         return None
 
     def path(self, sha256: str) -> Path:

@@ -44,6 +44,9 @@ class Folder:
     def read(self, sha256: str) -> bytes:
         return verified(self.path(sha256).read_bytes(), sha256)
 
+    def bring(self, digests: Iterable[str]) -> None:
+        """They are at hand."""
+
     def path(self, sha256: str) -> Path:
         return self.root / name_of(sha256)
 

@@ -58,6 +58,9 @@ class Place(Protocol):
     def read(self, sha256: str) -> bytes:
         """The bytes, if they still have this digest; FileNotFoundError if they are gone."""
 
+    def bring(self, digests: Iterable[str]) -> None:
+        """Have these at hand: each of them is about to be read."""
+
     def path(self, sha256: str) -> Path:
         """A file of this machine with these bytes."""
 

@@ -6,16 +6,19 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from imaging import storage
+from config.s3_server import CREDENTIALS, ROOT
 from imaging.storage import StorageError, UnreachableError, archive, ask_at_start, quarantine
+from imaging.storage.bucket import Bucket
 from imaging.storage.cache import Cache
-from tests.s3_server import CREDENTIALS, ROOT, Line
+from tests.cut_line import Line
 
 pytestmark = pytest.mark.usefixtures("bucket")
 
@@ -160,10 +163,26 @@ def test_a_bucket_that_keeps_versions_keeps_none_of_what_is_removed(settings, s3
     assert {one.object_key for one in bucket.object_versions.all()} == {key(other)}
 
 
+def test_a_server_that_knows_neither_versions_nor_parts_does(bucket, monkeypatch):
+    """moto knows both; the answer of a server that doesn't is put in its place."""
+    pages = Bucket._pages
+
+    def unknown(self, what, **more):
+        if what != "list_objects_v2":
+            raise ClientError({"Error": {"Code": "NotImplemented"}}, what)
+        return pages(self, what, **more)
+
+    monkeypatch.setattr(Bucket, "_pages", unknown)
+    digest, _ = archive.write([b"voxel"])
+    assert len(list(archive.entries())) == 1
+    archive.remove(digest)
+    assert keys(bucket) == []
+
+
 def test_an_object_that_the_bucket_keeps_all_the_same_is_an_error(bucket, monkeypatch):
     """A lock of the bucket, or a right that is missing."""
     digest, _ = archive.write([b"voxel"])
-    monkeypatch.setattr("imaging.storage.bucket.Bucket._versions", lambda *_: [])
+    monkeypatch.setattr(Bucket, "_versions", lambda *_: [])
     monkeypatch.setattr("storages.backends.s3.S3Storage.delete", lambda *_: None)
     with pytest.raises(StorageError, match="the bucket keeps"):
         archive.remove(digest)
@@ -182,6 +201,25 @@ def test_a_copy_spares_the_way_and_is_compared_with_its_digest(bucket, settings)
     copy.write_bytes(b"pixel")
     assert archive.read(digest) == b"voxel"
     assert copy.read_bytes() == b"voxel"
+
+
+def test_a_volume_s_files_are_brought_at_once_and_what_is_lost_is_said_when_it_is_read(
+    bucket, settings
+):
+    digests = [archive.write([bytes([number])])[0] for number in range(20)]
+    lost, changed = digests[:2]
+    bucket.Object(key(lost)).delete()
+    bucket.put_object(Key=key(changed), Body=b"pixel")
+    forget(settings)
+    archive.bring(digests)
+    bucket.objects.delete()
+    assert [archive.read(one) for one in digests[2:]] == [bytes([n]) for n in range(2, 20)]
+    for one in (lost, changed):
+        with pytest.raises(StorageError, match="archive has lost"):
+            archive.read(one)
+    settings.ARCHIVE = settings.ARCHIVE._replace(endpoint="http://127.0.0.1:1")
+    with pytest.raises(UnreachableError):
+        archive.bring([lost])
 
 
 def test_a_copy_is_good_for_an_hour(bucket, settings):
@@ -236,14 +274,19 @@ def test_what_was_left_behind_among_the_copies_goes_within_an_hour(tmp_path):
 
 
 def web_server(**changes: str) -> subprocess.CompletedProcess:
-    """The web server's start, with settings of the bucket that are wrong."""
+    return run(["-c", "import config.wsgi; print('started')"], **changes)
+
+
+def run(words: list[str], **changes: str) -> subprocess.CompletedProcess:
+    """A program of ours, with settings of a bucket and no other way to its credentials."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     return subprocess.run(
-        [sys.executable, "-c", "import config.wsgi; print('started')"],
+        [sys.executable, *words],
         env=clean | {"DJANGO_SETTINGS_MODULE": "config.settings.test"} | changes,
         cwd=ROOT,
         capture_output=True,
         text=True,
+        timeout=120,
     )
 
 
@@ -268,6 +311,14 @@ def test_a_wrong_bucket_ends_the_start_by_name(good):
     )
 
 
+def test_a_worker_does_not_start_without_its_bucket_either(good):
+    started = run(
+        ["-m", "celery", "-A", "config", "worker"], **good | {"TRIALTRACE_ARCHIVE": "s3://nowhere"}
+    )
+    assert started.returncode == 1
+    assert started.stderr.splitlines()[-1].startswith("There is no bucket nowhere")
+
+
 def test_missing_credentials_end_the_start(good):
     given = good | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     started = web_server(**given)
@@ -279,6 +330,37 @@ def test_a_server_that_is_away_is_warned_of_and_asked_again_later(good, settings
     started = web_server(**good | {"TRIALTRACE_S3_ENDPOINT": "http://127.0.0.1:1"})
     assert started.stdout == "started\n", started.stderr
     assert "does not answer (EndpointConnectionError)" in started.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (404, b"<!doctype html><p>Not here", "does not speak S3"),
+        (200, b"<html><p>Welcome</p></html>", "does not speak S3"),
+        (200, b"<!doctype html><p>Welcome", "is at fault"),
+    ],
+)
+def test_a_server_that_speaks_no_s3_is_no_empty_bucket(settings, status, body, expected):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    settings.ARCHIVE = settings.ARCHIVE._replace(endpoint=endpoint)
+    try:
+        for ask in (lambda: archive.has(sha256(b"voxel")), lambda: list(archive.entries())):
+            with pytest.raises(UnreachableError, match=expected):
+                ask()
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_wrong_bucket_is_no_missing_file(settings, s3_server):
@@ -296,17 +378,21 @@ def test_a_wrong_bucket_is_no_missing_file(settings, s3_server):
             act()
 
 
-def test_a_refusal_of_the_server_names_what_to_look_at(bucket, monkeypatch):
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("SignatureDoesNotMatch", "refuses us"),
+        ("AccessDenied", "refuses us"),
+        ("PermanentRedirect", "lies elsewhere"),
+    ],
+)
+def test_a_refusal_of_the_server_names_what_to_look_at(bucket, monkeypatch, code, expected):
     """moto asks nobody for credentials; what a server answers that does is put in its place."""
-    error = boto3.client("s3", region_name="x").exceptions.ClientError(
-        {"Error": {"Code": "SignatureDoesNotMatch"}}, "ListObjectsV2"
-    )
-    said = storage._bucket("archive")._answered(error)
-    assert "refuses us (SignatureDoesNotMatch): look at the credentials" in str(said)
+    error = ClientError({"Error": {"Code": code}}, "ListObjectsV2")
 
-    def refuses(_):
-        raise said
+    def refuses(one):
+        raise one._answered(error)
 
-    monkeypatch.setattr("imaging.storage.bucket.Bucket.ask", refuses)
-    with pytest.raises(SystemExit, match="look at the credentials"):
+    monkeypatch.setattr(Bucket, "ask", refuses)
+    with pytest.raises(SystemExit, match=rf"{expected} \({code}\): look at"):
         ask_at_start()

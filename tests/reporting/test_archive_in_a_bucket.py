@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from config.s3_server import S3Server
 from imaging import storage
 from imaging.models import Destruction, Instance, Quantification, Series, Transmittal
 from imaging.parser_child import encoded
@@ -23,8 +24,8 @@ from reporting import storage as reports
 from reporting.services import exports, storage_check
 from reporting.services.storage_check import Kind
 from tests import factories, records
+from tests.cut_line import Line
 from tests.reporting.freezing import held, unordered
-from tests.s3_server import Line, S3Server
 from trials.models import Job
 from trials.services import jobs, withdrawals
 

@@ -1,11 +1,10 @@
-"""A real S3 API server on loopback, moto's, as a process; and a line to it that can be cut."""
+"""A real S3 API server on loopback, moto's, as a process: for the tests and the bench."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -38,7 +37,7 @@ class S3Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> S3Server:
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603  ours
             [PROGRAM, "--host", "127.0.0.1", "--port", str(self.port)],
             env={},
             stdout=subprocess.DEVNULL,
@@ -47,8 +46,8 @@ class S3Server:
         )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            assert self.process.poll() is None, "the S3 server ended by itself"
-            assert time.monotonic() < deadline, "the S3 server did not start"
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the S3 server did not start")
             time.sleep(0.1)
         return self
 
@@ -64,8 +63,8 @@ class S3Server:
             "s3",
             endpoint_url=self.endpoint,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
         made = s3.create_bucket(Bucket=name)
         if keeps_versions:
@@ -80,54 +79,6 @@ class S3Server:
             socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
             return True
         return False
-
-
-class Line:
-    """A way to the server that ends in the middle of an upload, the nth and each one after it."""
-
-    def __init__(self, server: S3Server, *, upload: int = 0, meanwhile=lambda: None) -> None:
-        self.server, self.meanwhile = server, meanwhile
-        self.upload = self.left = upload
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.cuts = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.listening.getsockname()[1]}"
-
-    def changed(self, data: bytes) -> bytes:
-        """What arrives of what was sent."""
-        return data
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self.listening.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
-            server = socket.create_connection(("127.0.0.1", self.server.port))
-            with server:
-                threading.Thread(target=_copy, args=(server, client), daemon=True).start()
-                is_to_be_cut = False
-                while data := client.recv(65536):
-                    if data.startswith(b"PUT /"):
-                        self.left -= 1
-                        is_to_be_cut = self.left <= 0 < self.upload
-                    elif is_to_be_cut:
-                        server.sendall(data[: len(data) // 2])
-                        self.cuts += 1
-                        self.meanwhile()
-                        return
-                    server.sendall(self.changed(data))
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
 
 
 def _free_port() -> int:
