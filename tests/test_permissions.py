@@ -405,6 +405,18 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_export_download", "GET"): OnAllSites("export.view"),
     **{("api_unknown", method): Nowhere() for method in METHODS},
     # DICOMweb
+    ("dicomweb_studies", "GET"): OnList("images.view"),
+    ("dicomweb_series_list", "GET"): OnList("images.view"),
+    ("dicomweb_instances", "GET"): OnList("images.view"),
+    ("dicomweb_study", "GET"): OnRow("images.view"),
+    ("dicomweb_study_metadata", "GET"): OnRow("images.view"),
+    ("dicomweb_study_series", "GET"): OnRow("images.view"),
+    ("dicomweb_study_instances", "GET"): OnRow("images.view"),
+    ("dicomweb_series", "GET"): OnRow("images.view"),
+    ("dicomweb_series_metadata", "GET"): OnRow("images.view"),
+    ("dicomweb_series_instances", "GET"): OnRow("images.view"),
+    ("dicomweb_instance", "GET"): OnRow("images.view"),
+    ("dicomweb_instance_metadata", "GET"): OnRow("images.view"),
     ("dicomweb_studies", "POST"): OnList("images.upload"),
     ("dicomweb_site", "POST"): OnRow("images.upload"),
     ("dicomweb_scan", "POST"): OnRow("images.upload"),
@@ -772,6 +784,9 @@ def address(name: str, record: Record) -> str:
         "move": "suspend",
         "criterion": _criterion(record),
         "visit": "CALL",
+        "study": record.series.imaging_study.study_instance_uid,
+        "series": record.series.series_instance_uid,
+        "instance": record.series.instances.first().sop_instance_uid,
     }
     keys = pattern.pattern.converters
     if "pk" in keys:
