@@ -417,6 +417,11 @@ TABLE: dict[tuple[str, str], Need] = {
     ("dicomweb_series_instances", "GET"): OnRow("images.view"),
     ("dicomweb_instance", "GET"): OnRow("images.view"),
     ("dicomweb_instance_metadata", "GET"): OnRow("images.view"),
+    ("dicomweb_frames", "GET"): OnRow("images.view"),
+    ("dicomweb_rendered_frames", "GET"): OnRow("images.view"),
+    ("dicomweb_rendered", "GET"): OnRow("images.view"),
+    ("dicomweb_thumbnail", "GET"): OnRow("images.view"),
+    ("dicomweb_series_thumbnail", "GET"): OnRow("images.view"),
     ("dicomweb_studies", "POST"): OnList("images.upload"),
     ("dicomweb_site", "POST"): OnRow("images.upload"),
     ("dicomweb_scan", "POST"): OnRow("images.upload"),
@@ -787,6 +792,7 @@ def address(name: str, record: Record) -> str:
         "study": record.series.imaging_study.study_instance_uid,
         "series": record.series.series_instance_uid,
         "instance": record.series.instances.first().sop_instance_uid,
+        "frames": "1",
     }
     keys = pattern.pattern.converters
     if "pk" in keys:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydicom.uid import ExplicitVRLittleEndian
@@ -22,7 +22,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from imaging import dicom_search, multipart
+from imaging import dicom_search, models, multipart, rendering
 from imaging.media_types import MediaType, chosen, media_type
 from imaging.multipart import MalformedError
 from imaging.selectors import dicomweb, released
@@ -39,6 +39,11 @@ DICOM_XML = MediaType("application/dicom+xml")
 # Every image of the archive is native and little endian.
 _NATIVE = {"transfer-syntax": ExplicitVRLittleEndian}
 DICOM_PARTS = MediaType("multipart/related", {"type": "application/dicom"} | _NATIVE)
+
+FRAME_PARTS = MediaType("multipart/related", {"type": "application/octet-stream"} | _NATIVE)
+PICTURES = [MediaType(name) for name in rendering.FORMATS]
+# So large is a small picture, in pixels.
+THUMBNAIL = (128, 128)
 
 
 class RefusalsInJson(DefaultContentNegotiation):
@@ -233,6 +238,104 @@ class InstanceMetadata(Retrieve):
     ) -> StreamingHttpResponse:
         """The header of an instance, without bulk data."""
         return self.metadata(request, study=study, series=series, instance=instance)
+
+
+class Frames(DicomWeb):
+    @retrieved("retrieveFrames", "multipart/related")
+    def get(
+        self, request: Request, study: str, series: str, instance: str, frames: str
+    ) -> StreamingHttpResponse:
+        """The stored values of an image, native and little endian. Each image has one frame."""
+        answer = wanted(request, [FRAME_PARTS])
+        image = _image(request, study=study, series=series, instance=instance)
+        _require_first(frames)
+        return _in_parts([released.frame(image)], answer)
+
+
+class Rendered(DicomWeb):
+    """Draws an image for a look."""
+
+    box: tuple[int, int] | None = None
+
+    def draw(self, request: Request, **at: str) -> HttpResponse:
+        answer = wanted(request, PICTURES)
+        look = _look(request, answer.name, self.box)
+        png = released.picture(_image(request, **at), look)
+        return HttpResponse(png, content_type=answer.name)
+
+
+def drawn(name: str) -> Callable:
+    """What the API's description says of a picture."""
+    parameters = [
+        OpenApiParameter("window", str, description="centre,width,linear in the image's unit."),
+        OpenApiParameter("viewport", str, description="width,height that it is made to fit into."),
+        OpenApiParameter("quality", int, description="Of a JPEG, from 1 to 100."),
+    ]
+    return extend_schema(
+        operation_id=name,
+        tags=[TAG],
+        parameters=parameters,
+        responses={(200, one.name): OpenApiTypes.BINARY for one in PICTURES},
+    )
+
+
+class RenderedInstance(Rendered):
+    @drawn("retrieveRenderedInstance")
+    def get(self, request: Request, study: str, series: str, instance: str) -> HttpResponse:
+        """A picture of an image: PET by its SUV, CT by the window of its header."""
+        return self.draw(request, study=study, series=series, instance=instance)
+
+
+class RenderedFrames(Rendered):
+    @drawn("retrieveRenderedFrames")
+    def get(
+        self, request: Request, study: str, series: str, instance: str, frames: str
+    ) -> HttpResponse:
+        """A picture of the one frame that an image has."""
+        _require_first(frames)
+        return self.draw(request, study=study, series=series, instance=instance)
+
+
+class InstanceThumbnail(Rendered):
+    box = THUMBNAIL
+
+    @drawn("retrieveInstanceThumbnail")
+    def get(self, request: Request, study: str, series: str, instance: str) -> HttpResponse:
+        """A small picture of an image."""
+        return self.draw(request, study=study, series=series, instance=instance)
+
+
+class SeriesThumbnail(Rendered):
+    box = THUMBNAIL
+
+    @drawn("retrieveSeriesThumbnail")
+    def get(self, request: Request, study: str, series: str) -> HttpResponse:
+        """A small picture of the image in the middle of a series."""
+        return self.draw(request, study=study, series=series)
+
+
+def _image(request: Request, **at: str) -> models.Instance:
+    """The image at an address; of a series, the one in the middle."""
+    return dicomweb.middle(dicomweb.images_of(request.user, **at))
+
+
+def _require_first(frames: str) -> None:
+    if set(frames.split(",")) != {"1"}:
+        raise Http404
+
+
+def _look(request: Request, media_type: str, box: tuple[int, int] | None) -> released.Look:
+    """How a picture is wanted, as the query says."""
+    query = request.query_params
+    try:
+        return released.Look(
+            media_type,
+            rendering.window_of_text(query["window"]) if "window" in query else None,
+            rendering.box_of_text(query["viewport"]) if "viewport" in query else box,
+            rendering.quality_of_text(query.get("quality", str(rendering.QUALITY))),
+        )
+    except rendering.RenderingError as error:
+        raise Refused("malformed", str(error), status=400) from error
 
 
 def _sha256s(request: Request, at: dict[str, str]) -> list[str]:

@@ -39,6 +39,23 @@ urlpatterns = [
         dicomweb.InstanceMetadata.as_view(),
         name="dicomweb_instance_metadata",
     ),
+    path(
+        f"{INSTANCE}/frames/<str:frames>",
+        dicomweb.Frames.as_view(),
+        name="dicomweb_frames",
+    ),
+    path(
+        f"{INSTANCE}/frames/<str:frames>/rendered",
+        dicomweb.RenderedFrames.as_view(),
+        name="dicomweb_rendered_frames",
+    ),
+    path(f"{INSTANCE}/rendered", dicomweb.RenderedInstance.as_view(), name="dicomweb_rendered"),
+    path(f"{INSTANCE}/thumbnail", dicomweb.InstanceThumbnail.as_view(), name="dicomweb_thumbnail"),
+    path(
+        f"{SERIES}/thumbnail",
+        dicomweb.SeriesThumbnail.as_view(),
+        name="dicomweb_series_thumbnail",
+    ),
     path("sites/<int:pk>/studies", dicomweb.SiteStudies.as_view(), name="dicomweb_site"),
     path("scans/<int:pk>/studies", dicomweb.ScanStudies.as_view(), name="dicomweb_scan"),
 ]

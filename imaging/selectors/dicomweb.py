@@ -104,6 +104,11 @@ def images_of(
     return kept.select_related("series").order_by("series", "pk")
 
 
+def middle(images: QuerySet[Instance]) -> Instance:
+    """The image that stands for several."""
+    return images[images.count() // 2]
+
+
 def _destroyed() -> QuerySet[Series]:
     return Series.objects.filter(**{f"imaging_study__{PATIENT}__destruction__isnull": False})
 

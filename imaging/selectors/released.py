@@ -69,11 +69,6 @@ def picture(instance: Instance, look: Look) -> bytes:
     )
 
 
-def middle(instances: list[Instance]) -> Instance:
-    """The image that stands for a series."""
-    return instances[len(instances) // 2]
-
-
 def _header_of(instance: Instance) -> SliceHeader:
     return header_of(instance, instance.series.modality)
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
 from django.db import connection
+from PIL import Image
 from pydicom.uid import UltrasoundImageStorage
 
 from imaging import storage
@@ -261,6 +262,21 @@ def test_a_client_retrieves_what_lies_in_the_archive(sender, released):
     read = pydicom.Dataset.from_json(client.retrieve_instance_metadata(study, series, uid))
     assert (read.Rows, read.PatientWeight) == (24, 70)
     assert "PixelData" not in read
+
+
+def test_a_client_retrieves_frames_and_pictures(sender, released):
+    client = sender.client()
+    data = storage.archive.read(released.instances.all()[5].sha256)
+    held = pydicom.dcmread(io.BytesIO(data))
+    at = (held.StudyInstanceUID, held.SeriesInstanceUID, held.SOPInstanceUID)
+    native = (("application/octet-stream", "1.2.840.10008.1.2.1"),)
+    assert client.retrieve_instance_frames(*at, [1]) == [held.PixelData]
+    assert client.retrieve_instance_frames(*at, [1], media_types=native) == [held.PixelData]
+    for kind in ("image/png", "image/jpeg"):
+        drawn = client.retrieve_instance_rendered(*at, media_types=(kind,))
+        again = client.retrieve_instance_frames_rendered(*at, [1], media_types=(kind,))
+        assert Image.open(io.BytesIO(drawn)).size == (24, 24)
+        assert drawn == again
 
 
 def test_a_client_of_another_site_reads_nothing(sender, released, live_stack):

@@ -7,14 +7,16 @@ import json
 import re
 from email import message_from_bytes
 
+import numpy as np
 import pydicom
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from PIL import Image
 
 from imaging import storage
-from imaging.models import Destruction, Series
+from imaging.models import Destruction, Quantification, Series
 from tests import factories, records
 from tests.test_api import logged_in
 from trials.roles import Role
@@ -208,6 +210,54 @@ def test_a_client_that_sets_no_header_accepts_in_the_query(client, series):
     assert client.get(path(series, "metadata") + "?accept=image/png").status_code == 406
 
 
+# Frames and pictures
+
+
+def test_a_frame_is_the_stored_values(client, series):
+    accept = 'multipart/related; type="application/octet-stream"'
+    (found,) = parts(client.get(image(series, "frames", "1", number=5), HTTP_ACCEPT=accept))
+    data = storage.archive.read(series.instances.all()[5].sha256)
+    assert found == pydicom.dcmread(io.BytesIO(data)).PixelData
+    assert client.get(image(series, "frames", "2")).status_code == 404
+    assert client.get(image(series, "frames", "1"), HTTP_ACCEPT="image/jp2").status_code == 406
+
+
+def test_a_picture_of_pet_is_dark_where_uptake_is_high(client, series):
+    response = client.get(image(series, "rendered", number=5), HTTP_ACCEPT="image/png")
+    drawn = np.asarray(Image.open(io.BytesIO(whole(response))))
+    assert (response["Content-Type"], drawn.shape) == ("image/png", (24, 24))
+    # Not measured yet: black is the highest value, 20 000, and the rest has 1000.
+    assert (drawn[12, 12], drawn[0, 0]) == (0, round(255 * 19 / 20))
+
+
+def test_a_measured_series_is_drawn_by_its_suv(client, series, everyone):
+    with factories.framed():
+        Quantification.objects.create(
+            series=series, run=1, status="computed", suvbw_factor=10 / 25_000
+        )
+    response = client.get(image(series, "rendered", number=0), HTTP_ACCEPT="image/png")
+    drawn = np.asarray(Image.open(io.BytesIO(whole(response))))
+    # 2500 Bq/mL are SUV 1 of 10.
+    assert drawn[0, 0] == round(255 * 9 / 10)
+
+
+def test_a_window_of_the_query_is_that_of_the_values(client, series):
+    address = image(series, "frames", "1", "rendered", number=0)
+    response = client.get(f"{address}?window=2500.5,2001,linear", HTTP_ACCEPT="image/png")
+    drawn = np.asarray(Image.open(io.BytesIO(whole(response))))
+    assert drawn[0, 0] == round(255 * 1000 / 2000)
+    assert client.get(f"{address}?window=1").status_code == 400
+
+
+def test_thumbnails_are_small(client, series):
+    for address in (image(series, "thumbnail"), path(series, "thumbnail")):
+        response = client.get(address)
+        assert Image.open(io.BytesIO(whole(response))).size == (128, 128)
+        assert response["Content-Type"] == "image/jpeg"
+        small = client.get(f"{address}?viewport=10,20&quality=50")
+        assert Image.open(io.BytesIO(whole(small))).size == (10, 10)
+
+
 # Who
 
 
@@ -220,16 +270,21 @@ def addresses(series: Series) -> list[str]:
     }
     names = {
         "study": ["study", "study_metadata", "study_series", "study_instances"],
-        "series": ["series", "series_metadata", "series_instances"],
-        "instance": ["instance", "instance_metadata"],
+        "series": ["series", "series_metadata", "series_instances", "series_thumbnail"],
+        "instance": ["instance", "instance_metadata", "rendered", "thumbnail"],
     }
-    return [
+    found = [
         reverse(
             f"dicomweb_{name}",
             kwargs={key: at[key] for key in PLACES[: PLACES.index(place) + 1]},
         )
         for place, each in names.items()
         for name in each
+    ]
+    return [
+        *found,
+        reverse("dicomweb_frames", kwargs=at | {"frames": "1"}),
+        reverse("dicomweb_rendered_frames", kwargs=at | {"frames": "1"}),
     ]
 
 
@@ -287,6 +342,12 @@ COSTS = {
     "/studies/*/series/*/instances": 6,
     "/studies/*/series/*/instances/*": 5,
     "/studies/*/series/*/instances/*/metadata": 5,
+    # Which image stands for all is counted; of a PET series the factor of its SUV is asked.
+    "/studies/*/series/*/thumbnail": 7,
+    "/studies/*/series/*/instances/*/rendered": 7,
+    "/studies/*/series/*/instances/*/thumbnail": 7,
+    "/studies/*/series/*/instances/*/frames/*": 6,
+    "/studies/*/series/*/instances/*/frames/*/rendered": 7,
 }
 
 
