@@ -190,6 +190,10 @@ class SliceHeader:
     acquisition_time: time | None
     utc_offset: int | None
     unreadable: tuple[str, ...]
+    # Not in records of an earlier release: what others look a study and a series up by.
+    study_date: date | None = None
+    study_time: time | None = None
+    series_number: int | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The record as JSON values; numbers keep every digit."""
@@ -454,6 +458,9 @@ def _slice_fields(reader: _Reader) -> dict[str, Any]:
         "photometric_interpretation": reader.text("PhotometricInterpretation"),
         "rescale_slope": reader.number("RescaleSlope"),
         "rescale_intercept": reader.number("RescaleIntercept"),
+        "study_date": reader.date("StudyDate"),
+        "study_time": reader.time("StudyTime"),
+        "series_number": reader.whole("SeriesNumber"),
         "series_date": reader.date("SeriesDate"),
         "series_time": reader.time("SeriesTime"),
         "acquisition_date": reader.date("AcquisitionDate"),
@@ -665,6 +672,8 @@ _SLICE_READERS: Mapping[str, Callable[[Json], Any]] = {
     "orientation": tuple,
     "pixel_spacing": tuple,
     "unreadable": tuple,
+    "study_date": date.fromisoformat,
+    "study_time": time.fromisoformat,
     "series_date": date.fromisoformat,
     "series_time": time.fromisoformat,
     "acquisition_date": date.fromisoformat,

@@ -11,7 +11,7 @@ the middle is no body, and says in which part it stopped.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from imaging.media_types import MediaType
@@ -231,3 +231,19 @@ def _headers(text: str, number: int) -> dict[str, str]:
             raise MalformedError(f"The header of part {number} has a line that names no field.")
         found[name.strip().lower()] = value.strip()
     return found
+
+
+def written(contents: Iterable[bytes], boundary: str, content_type: str) -> Iterator[bytes]:
+    """A multipart body of parts of one type, piece by piece.
+
+    >>> b"".join(written([b"one"], "edge", "a/b")).split(b"\\r\\n")
+    [b'--edge', b'Content-Type: a/b', b'Content-Length: 3', b'', b'one', b'--edge--', b'']
+    """
+    for content in contents:
+        yield (
+            f"--{boundary}\r\nContent-Type: {content_type}\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        ).encode()
+        yield content
+        yield b"\r\n"
+    yield f"--{boundary}--\r\n".encode()

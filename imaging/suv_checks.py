@@ -35,7 +35,8 @@ PLAUSIBLE_MBQ: Mapping[str | None, tuple[float, float]] = MappingProxyType(
     {"F-18": (20, 1000), "Ga-68": (20, 400), "Zr-89": (10, 200), "Lu-177": (100, 10000)}
 )
 
-# Geometry judges position, orientation and spacing, with tolerances of its own.
+# Geometry judges position, orientation and spacing, with tolerances of its own; what a study
+# and a series are looked up by says nothing of their values, and older records lack it.
 _PER_SLICE = frozenset(
     {
         "sop_instance_uid",
@@ -52,6 +53,9 @@ _PER_SLICE = frozenset(
         "actual_frame_duration",
         "decay_factor",
         "unreadable",
+        "study_date",
+        "study_time",
+        "series_number",
     }
 )
 _PER_SERIES = tuple(f.name for f in fields(PetHeader) if f.name not in _PER_SLICE)

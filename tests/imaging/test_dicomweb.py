@@ -12,11 +12,13 @@ import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
 from django.db import connection
+from PIL import Image
 from pydicom.uid import UltrasoundImageStorage
 
+from imaging import storage
 from imaging.models import Transmittal
 from imaging.services import receiving
-from tests import factories
+from tests import factories, records
 from tests.imaging.test_intake import a_slice
 from tests.imaging.test_stow import TYPE, body
 from tests.serving import wait_for
@@ -221,3 +223,71 @@ def test_a_packed_body_is_refused(sender, dataset):
         timeout=30,
     )
     assert response.status_code == 415
+
+
+# Read back
+
+
+@pytest.fixture
+def released(sender):
+    """A series of the sender's site in the archive."""
+    return records._released(sender.scan, by=sender.user)
+
+
+def test_a_client_finds_studies_series_and_instances(sender, released):
+    client, study = sender.client(), released.imaging_study.study_instance_uid
+    (found,) = client.search_for_studies(fields=["StudyDescription"], get_remaining=True)
+    assert found["0020000D"]["Value"] == [study]
+    by_patient = {"PatientID": sender.scan.patient.identifier}
+    assert client.search_for_studies(search_filters=by_patient) == [found]
+    assert client.search_for_studies(search_filters={"PatientID": "nobody"}) == []
+    (series,) = client.search_for_series(study)
+    assert series["0020000E"]["Value"] == [released.series_instance_uid]
+    instances = client.search_for_instances(study, limit=5, get_remaining=True)
+    assert len(instances) == records.PLANES
+
+
+def test_a_client_retrieves_what_lies_in_the_archive(sender, released):
+    client = sender.client()
+    study, series = released.imaging_study.study_instance_uid, released.series_instance_uid
+    files = [storage.archive.read(one.sha256) for one in released.instances.all()]
+    held = [pydicom.dcmread(io.BytesIO(data)) for data in files]
+    uid = held[3].SOPInstanceUID
+    assert client.retrieve_study(study) == held
+    assert list(client.iter_series(study, series)) == held
+    assert client.retrieve_instance(study, series, uid) == held[3]
+    assert len(client.retrieve_study_metadata(study)) == records.PLANES
+    metadata = client.retrieve_series_metadata(study, series)
+    assert [one["00080018"]["Value"][0] for one in metadata] == [ds.SOPInstanceUID for ds in held]
+    read = pydicom.Dataset.from_json(client.retrieve_instance_metadata(study, series, uid))
+    assert (read.Rows, read.PatientWeight) == (24, 70)
+    assert "PixelData" not in read
+
+
+def test_a_client_retrieves_frames_and_pictures(sender, released):
+    client = sender.client()
+    data = storage.archive.read(released.instances.all()[5].sha256)
+    held = pydicom.dcmread(io.BytesIO(data))
+    at = (held.StudyInstanceUID, held.SeriesInstanceUID, held.SOPInstanceUID)
+    native = (("application/octet-stream", "1.2.840.10008.1.2.1"),)
+    assert client.retrieve_instance_frames(*at, [1]) == [held.PixelData]
+    assert client.retrieve_instance_frames(*at, [1], media_types=native) == [held.PixelData]
+    for kind in ("image/png", "image/jpeg"):
+        drawn = client.retrieve_instance_rendered(*at, media_types=(kind,))
+        again = client.retrieve_instance_frames_rendered(*at, [1], media_types=(kind,))
+        assert Image.open(io.BytesIO(drawn)).size == (24, 24)
+        assert drawn == again
+
+
+def test_a_client_of_another_site_reads_nothing(sender, released, live_stack):
+    stranger = Sender(live_stack).client()
+    study, series = released.imaging_study.study_instance_uid, released.series_instance_uid
+    assert stranger.search_for_studies() == []
+    assert stranger.search_for_instances() == []
+    for ask in (
+        lambda: stranger.search_for_series(study),
+        lambda: stranger.retrieve_study(study),
+        lambda: stranger.retrieve_series_metadata(study, series),
+    ):
+        with pytest.raises(requests.HTTPError, match="404"):
+            ask()

@@ -429,6 +429,7 @@ def test_every_attribute_becomes_its_field(dataset):
     dataset.DecayCorrectionDateTime = "20260301110000"
     dataset.TimezoneOffsetFromUTC = "+0100"
     dataset.SUVType, dataset.ReconstructionMethod = "BW", "OSEM"
+    dataset.StudyDate, dataset.StudyTime, dataset.SeriesNumber = "20260228", "235000", "4"
     dataset.add_new((0x0009, 0x0010), "LO", "GEMS_PETD_01")
     dataset.add_new((0x0009, 0x100D), "DT", "20260301105959")
     dataset.add_new((0x7053, 0x0010), "LO", "Philips PET Private Group")
@@ -461,6 +462,9 @@ def test_every_attribute_becomes_its_field(dataset):
         "photometric_interpretation": "MONOCHROME2",
         "rescale_slope": 2.5,
         "rescale_intercept": 0.0,
+        "study_date": "2026-02-28",
+        "study_time": "23:50:00",
+        "series_number": 4,
         "series_date": "2026-03-01",
         "series_time": "11:00:00",
         "acquisition_date": "2026-03-01",
