@@ -4,6 +4,7 @@ from imaging.models.conformance import ConformanceFinding
 from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
 from imaging.models.intake import ReceivedFile, Transmittal
+from imaging.models.proof import DeidentificationProof
 from imaging.models.quantification import (
     Lesion,
     LesionRatio,
@@ -15,6 +16,7 @@ from imaging.models.review import SuvDecision
 
 __all__ = [
     "ConformanceFinding",
+    "DeidentificationProof",
     "Destruction",
     "ImagingStudy",
     "Instance",
