@@ -1,18 +1,16 @@
 """Removes who a patient is from an image's header and keeps what a measurement needs.
 
-A keep-list: an attribute that is not named here is gone, at every level, private or not,
-known to a dictionary or not. What is kept is written anew from its parsed value, and only
-where the value has the form of its kind: a number, a date, a word of the standard. Text that
-people type is never kept.
+A keep-list (`imaging.deidentification_table`): an attribute that has no row is gone, at every
+level, private or not, known to a dictionary or not. What is kept is written anew from its
+parsed value, and only where the value has the form of its kind: a number, a date, a word of the
+standard. Text that people type is never kept.
 
 The mistake to fear is moving some of the dates. For gallium-68 one day is a factor of 2.5
 million, so every date moves by the same number of days: in date-times, inside sequences and
 in the two private elements that a standardized uptake value needs. Times of day stay.
 
-After DICOM PS3.15 Annex E, Basic Application Level Confidentiality Profile with the options
-Retain Longitudinal Temporal Information with Modified Dates, Retain Patient Characteristics
-and Retain Safe Private. The private scan times of GE and Siemens are not in its safe list;
-they are kept, moved.
+After DICOM PS3.15 Annex E, Basic Application Level Confidentiality Profile with the options that
+the rows name.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ import hashlib
 import hmac
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -34,6 +32,15 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
+from imaging.deidentification_table import (
+    METHODS,
+    PRIVATE_ROWS,
+    ROWS,
+    TABLE,
+    Action,
+    PrivateRow,
+    Row,
+)
 from imaging.headers import nuclide_from_text
 from imaging.identifiers import (
     Identifiers,
@@ -42,17 +49,6 @@ from imaging.identifiers import (
     listed,
     parts_of,
     words_of,
-)
-
-# Names the keep-list below in every report; raise it with every change of the list.
-TABLE = "TrialTrace keep-list 2"
-
-# CID 7050, the options that are really used.
-_METHODS = (
-    ("113100", "Basic Application Confidentiality Profile"),
-    ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
-    ("113108", "Retain Patient Characteristics Option"),
-    ("113111", "Retain Safe Private Option"),
 )
 
 
@@ -288,78 +284,52 @@ _WORDS = {"WHOLE BODY", "CSA MIP", "CSA MPR", "CYLINDRICAL RING"} | listed(
 )
 
 
-def _each(rule: Rule, keywords: str) -> dict[str, Rule]:
-    return dict.fromkeys(keywords.split(), rule)
-
-
+_RULES: Mapping[Action, Rule] = MappingProxyType(
+    {
+        Action.NUMBER: _number,
+        Action.TIME: _time,
+        Action.ZONE: _zone,
+        Action.AGE: _age,
+        Action.WORD: _word,
+        Action.CODE: _code,
+        Action.MACHINE: _device,
+        Action.STANDARD_UID: _standard_uid,
+        Action.DATE: _date,
+        Action.INSTANT: _instant,
+        Action.UID: _uid,
+        Action.SUBSTANCE: _meaning,
+    }
+)
 Level = Mapping[str, "Rule | Mapping[str, Any]"]
-_CODED: Level = {
-    "CodeValue": _code,
-    "CodingSchemeDesignator": _word,
-    "CodeMeaning": _meaning,
-}
-# Keywords to keep at the top, each with its rule; a mapping is the keep-list of its items.
-IMAGE: Level = MappingProxyType(
-    {
-        "SOPClassUID": _standard_uid,
-        **_each(_uid, "SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID"),
-        **_each(_date, "StudyDate SeriesDate AcquisitionDate ContentDate"),
-        **_each(_time, "StudyTime SeriesTime AcquisitionTime ContentTime"),
-        **_each(_instant, "AcquisitionDateTime DecayCorrectionDateTime"),
-        "TimezoneOffsetFromUTC": _zone,
-        "PatientAge": _age,
-        **_each(
-            _word,
-            "ImageType Modality PatientSex PatientPosition PhotometricInterpretation Units "
-            "SUVType CorrectedImage DecayCorrection SeriesType CountsSource RescaleType "
-            "RandomsCorrectionMethod LossyImageCompression BurnedInAnnotation FieldOfViewShape",
-        ),
-        **_each(
-            _device,
-            "Manufacturer ManufacturerModelName SoftwareVersions ReconstructionMethod "
-            "AttenuationCorrectionMethod ScatterCorrectionMethod ConvolutionKernel",
-        ),
-        **_each(
-            _number,
-            "PatientWeight PatientSize SamplesPerPixel Rows Columns BitsAllocated BitsStored "
-            "HighBit PixelRepresentation PixelPaddingValue RescaleSlope RescaleIntercept "
-            "WindowCenter WindowWidth PixelSpacing SliceThickness SpacingBetweenSlices "
-            "SliceLocation ImagePositionPatient ImageOrientationPatient InstanceNumber "
-            "SeriesNumber AcquisitionNumber NumberOfSlices NumberOfTimeSlices ImageIndex "
-            "FrameReferenceTime ActualFrameDuration DecayFactor DoseCalibrationFactor "
-            "ScatterFractionFactor DeadTimeFactor KVP XRayTubeCurrent ExposureTime Exposure "
-            "ReconstructionDiameter DataCollectionDiameter GantryDetectorTilt TableHeight "
-            "AxialAcceptance AxialMash",
-        ),
-        "EnergyWindowRangeSequence": _each(
-            _number, "EnergyWindowLowerLimit EnergyWindowUpperLimit"
-        ),
-        "RadiopharmaceuticalInformationSequence": {
-            **_each(
-                _number,
-                "RadionuclideTotalDose RadionuclideHalfLife RadionuclidePositronFraction "
-                "RadiopharmaceuticalVolume RadiopharmaceuticalSpecificActivity",
-            ),
-            **_each(_time, "RadiopharmaceuticalStartTime RadiopharmaceuticalStopTime"),
-            **_each(_instant, "RadiopharmaceuticalStartDateTime RadiopharmaceuticalStopDateTime"),
-            "Radiopharmaceutical": _meaning,
-            "RadionuclideCodeSequence": _CODED,
-            "RadiopharmaceuticalCodeSequence": _CODED,
-            "AdministrationRouteCodeSequence": _CODED,
-        },
-    }
-)
-# Group, exact private creator, element: VR to write and rule. Philips' two factors are in the
-# safe list of PS3.15; its neighbours hold file names and headers with the patient's name.
-PRIVATE: Mapping[tuple[int, str], Mapping[int, tuple[str, Rule]]] = MappingProxyType(
-    {
-        (0x7053, "Philips PET Private Group"): {0x00: ("DS", _number), 0x09: ("DS", _number)},
-        (0x0009, "GEMS_PETD_01"): {0x0D: ("DT", _instant)},
-        (0x0071, "SIEMENS MED PT"): {0x22: ("DT", _instant)},
-    }
-)
-# Present and empty, because the standard wants them present.
-_EMPTIED = listed("PatientBirthDate ReferringPhysicianName StudyID AccessionNumber")
+Blocks = Mapping[tuple[int, str], Mapping[int, tuple[str, Rule]]]
+
+
+def level_of(rows: Iterable[Row], within: str = "") -> Level:
+    """The rows of one level by keyword, each with its rule; a mapping holds those of its items."""
+    rows = tuple(rows)
+    return MappingProxyType(
+        {
+            row.keyword: level_of(rows, row.path)
+            if row.action is Action.ITEMS
+            else _RULES[row.action]
+            for row in rows
+            if row.within == within and (row.action is Action.ITEMS or row.action in _RULES)
+        }
+    )
+
+
+def blocks_of(rows: Iterable[PrivateRow]) -> Blocks:
+    """Group and exact private creator, then element: VR to write and rule."""
+    blocks: dict[tuple[int, str], dict[int, tuple[str, Rule]]] = {}
+    for row in rows:
+        rule = row.representation, _RULES[row.action]
+        blocks.setdefault((row.group, row.creator), {})[row.element] = rule
+    return MappingProxyType(blocks)
+
+
+IMAGE = level_of(ROWS)
+PRIVATE = blocks_of(PRIVATE_ROWS)
+_EMPTIED = tuple(row.keyword for row in ROWS if row.action is Action.EMPTY)
 _BINARY: Mapping[str, Callable[[str], int | float]] = MappingProxyType(
     {"US": int, "SS": int, "UL": int, "SL": int, "FL": float, "FD": float}
 )
@@ -461,13 +431,11 @@ def _mark(result: Dataset, policy: DeidentificationPolicy, report: _Report) -> N
         "PatientID": policy.subject,
         "ClinicalTrialSponsorName": "Not recorded",
         "ClinicalTrialProtocolID": policy.trial,
-        "ClinicalTrialProtocolName": "",
         "ClinicalTrialSiteID": policy.site,
-        "ClinicalTrialSiteName": "",
         "ClinicalTrialSubjectID": policy.subject,
         "PatientIdentityRemoved": "YES",
         "DeidentificationMethod": TABLE,
-        "DeidentificationMethodCodeSequence": [_method(*method) for method in _METHODS],
+        "DeidentificationMethodCodeSequence": [_method(*one.value) for one in METHODS],
         "LongitudinalTemporalInformationModified": "MODIFIED",
         # Heads are not defaced, so a face can be rendered from them.
         "RecognizableVisualFeatures": "YES",

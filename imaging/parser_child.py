@@ -41,6 +41,7 @@ from imaging.deidentification import (
 from imaging.elements import after_meta, excess
 from imaging.headers import pet_header, slice_header
 from imaging.identifiers import residue
+from imaging.proofs import evidence_of
 
 FRAME = struct.Struct(">II")
 PREAMBLE = 128
@@ -92,10 +93,9 @@ def answer(request: Json, data: bytes) -> tuple[Json, bytes]:
         if request["act"] == "inspect":
             return as_json(inspect(data)), b""
         policy = request["policy"] | {"uid_key": bytes.fromhex(request["policy"]["uid_key"])}
-        header, report, written = rewritten(parsed(data), DeidentificationPolicy(**policy))
-        return {"header": header, "report": report}, written
+        return deidentified(parsed(data), DeidentificationPolicy(**policy))
     except RefusedError as error:
-        return {"error": error.verdict.message}, b""
+        return {"error": error.verdict.message, "code": error.verdict.code}, b""
     # pydicom raises nine kinds of exception on broken files, and more will come.
     except Exception as error:
         return {"error": f"The file could not be read ({type(error).__name__})."}, b""
@@ -163,6 +163,13 @@ def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, Jso
     return header.to_json(), result.report, written
 
 
+def deidentified(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, bytes]:
+    """The image written anew, and what of it proves that it is the same and names nobody."""
+    header, report, written = rewritten(image, policy)
+    evidence = evidence_of(image, written, header=header, date_shift_days=policy.date_shift_days)
+    return {"header": header, "report": report, "evidence": evidence.to_json()}, written
+
+
 def encoded(ds: Dataset) -> bytes:
     file = io.BytesIO()
     dcmwrite(file, ds, enforce_file_format=True)
@@ -182,9 +189,10 @@ def rehearse() -> None:
     """Inspect an image of our own, compressed, so that nothing is left to be imported."""
     for names in charset.python_encoding.values():
         codecs.lookup(names)
-    verdict = inspect(encoded(_own_image()))
-    if verdict.verdict != acceptance.ACCEPTED:
+    data = encoded(_own_image())
+    if inspect(data).verdict != acceptance.ACCEPTED:
         os._exit(1)
+    deidentified(parsed(data), REHEARSAL)
 
 
 def _own_image() -> Dataset:

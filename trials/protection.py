@@ -35,8 +35,8 @@ READ_ONLY = (
     "trials_auditevent",
 )
 
-# What was signed is not edited by anything the application does.
-INSERT_ONLY = ("trials_signature",)
+# What was signed or proved is not edited by anything the application does.
+INSERT_ONLY = ("trials_signature", "imaging_deidentificationproof")
 
 # Tables that hold no trial data, where the framework deletes rows of its own: counts of failed
 # log-ins and sessions. Its log of log-ins is not among them.

@@ -220,6 +220,7 @@ SPECTACULAR_SETTINGS = {
         "TransmittalState": "imaging.models.Transmittal.State",
         "FileState": "imaging.models.ReceivedFile.State",
         "SeriesState": "imaging.models.Series.State",
+        "ProofKind": "imaging.models.DeidentificationProof.Kind",
         "RunStatus": "imaging.models.Quantification.Status",
         "RegionStatus": "imaging.models.ReferenceRegion.Status",
         "RegionKind": "imaging.models.ReferenceRegion.Kind",

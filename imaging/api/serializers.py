@@ -308,7 +308,24 @@ class Finding(Rows):
         fields = ["id", "rule", "severity", "text", "values", "population", "override_reason"]
 
 
+class Proof(Rows):
+    """One proof that a series is what it was and names nobody, made before its release."""
+
+    class Meta:
+        model = models.DeidentificationProof
+        fields = [
+            "transmittal",
+            "kind",
+            "is_held",
+            "detail",
+            "table_version",
+            "software_version",
+            "made_at",
+        ]
+
+
 class Series(Rows):
+    proofs = Proof(many=True)
     findings = serializers.SerializerMethodField()
     scan = serializers.IntegerField(source="imaging_study.scheduled_scan_id")
     quantification = serializers.SerializerMethodField()
@@ -325,6 +342,7 @@ class Series(Rows):
             "code",
             "message",
             "assembly",
+            "proofs",
             "findings",
             "quantification",
         ]

@@ -6,6 +6,7 @@ from imaging.models.dicom import ImagingStudy, Instance, Series
 from imaging.models.incident import PrivacyIncident
 from imaging.models.intake import ReceivedFile, Transmittal
 from imaging.models.node import DicomContact, DicomNode
+from imaging.models.proof import DeidentificationProof
 from imaging.models.quantification import (
     Lesion,
     LesionRatio,
@@ -17,6 +18,7 @@ from imaging.models.review import SuvDecision
 
 __all__ = [
     "ConformanceFinding",
+    "DeidentificationProof",
     "Destruction",
     "DicomContact",
     "DicomNode",

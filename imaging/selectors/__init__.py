@@ -152,5 +152,5 @@ def measured_series():
         Prefetch("lesions", lesions), "reference_regions", "pictures"
     )
     return Series.objects.select_related("imaging_study__scheduled_scan__patient").prefetch_related(
-        Prefetch("quantifications", runs, to_attr="current"), "findings"
+        Prefetch("quantifications", runs, to_attr="current"), "findings", "proofs"
     )

@@ -28,6 +28,7 @@ import pydicom
 
 from imaging import acceptance, confinement
 from imaging.deidentification import DeidentificationPolicy
+from imaging.proofs import Evidence
 
 START_SECONDS = 60.0
 FILE_SECONDS = 10.0
@@ -65,6 +66,12 @@ class ParserTimeoutError(ParserError):
     code = "parser-timeout"
 
 
+class IdentifierFoundError(ParserError):
+    """Something that names somebody in the original stands in what was written."""
+
+    code = acceptance.NOT_DEIDENTIFIABLE.code
+
+
 @dataclass(frozen=True)
 class Inspection:
     """A verdict on one file: accepted, quarantined or rejected, why, and facts of its header."""
@@ -77,11 +84,15 @@ class Inspection:
 
 @dataclass(frozen=True)
 class DeidentifiedFile:
-    """A file written anew: its bytes, its header (`to_json`), and what became of each tag."""
+    """A file written anew: its bytes, its header (`to_json`), and what became of each tag.
+
+    `evidence` is of the file before and after: the original's header is in it, so it is not kept.
+    """
 
     dicom: bytes
     header: dict
     report: dict
+    evidence: Evidence
 
 
 class Parser:
@@ -126,11 +137,16 @@ class Parser:
         told = vars(policy) | {"uid_key": policy.uid_key.hex()}
         answer, written = self._ask({"act": "deidentify", "policy": told}, data)
         if "error" in answer:
-            raise ParserError(str(answer["error"])[:500])
+            found = answer.get("code") == IdentifierFoundError.code
+            raise (IdentifierFoundError if found else ParserError)(str(answer["error"])[:500])
         header, report = answer.get("header"), answer.get("report")
         if not (isinstance(header, dict) and isinstance(report, dict) and written):
             raise ParserDiedError(_DIED)
-        return DeidentifiedFile(written, header, report)
+        try:
+            evidence = Evidence.from_json(answer["evidence"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ParserDiedError(_DIED) from error
+        return DeidentifiedFile(written, header, report, evidence)
 
     def _ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         if self._child is None or self._child.poll() is not None or self._busy > BUSY_SECONDS:

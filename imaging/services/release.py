@@ -1,4 +1,4 @@
-"""Release: de-identify what was accepted and write the archive."""
+"""Release: de-identify what was accepted, prove it, and write the archive."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from dataclasses import dataclass
 
 from imaging import storage
 from imaging.deidentification import DeidentificationPolicy
-from imaging.models import ImagingStudy, Instance, ReceivedFile, Series, Transmittal
-from imaging.services import clearing, ledger
-from imaging.services.parser import Parser, ParserError
+from imaging.models import (
+    DeidentificationProof,
+    ImagingStudy,
+    Instance,
+    ReceivedFile,
+    Series,
+    Transmittal,
+)
+from imaging.proofs import Evidence, Proof
+from imaging.services import clearing, ledger, proving
+from imaging.services.parser import IdentifierFoundError, Parser, ParserError
 from trials.models import ScheduledScan
 from trials.services import audit, jobs
 
@@ -20,6 +28,10 @@ TWICE = (
 )
 
 
+class _HeldError(Exception):
+    """Why a person has to look: a code and a sentence."""
+
+
 @dataclass(frozen=True)
 class Released:
     """A de-identified file in the archive, before the record knows it."""
@@ -29,28 +41,33 @@ class Released:
     size: int
     header: dict
     report: dict
+    evidence: Evidence
+
+    @property
+    def series(self) -> str:
+        return self.header["series_instance_uid"]
 
 
 def release(claim: jobs.Claim) -> None:
-    """De-identify each accepted file into the archive; any failure releases nothing."""
+    """De-identify each accepted file and prove each series; any failure releases nothing."""
     transmittal = ledger.load(claim)
     if transmittal.state != State.INSPECTED:
         ledger.nothing_to_do(claim)
         return
     policy = policy_for(transmittal.scheduled_scan)
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
+    released: list[Released] = []
     try:
-        released = _deidentify(claim, files, policy)
-    except ParserError as error:
-        _hold(
-            claim,
-            transmittal,
-            code="deidentification-failed",
-            message=f"De-identification stopped, nothing was released: {error}",
+        _deidentify(claim, files, policy, released)
+        if _has_doubles(transmittal, released):
+            raise _HeldError("image-twice", TWICE)
+        proofs = proving.prove(
+            proving.Written(item.series, item.sha256, item.evidence) for item in released
         )
-        return
-    if _has_doubles(transmittal, released):
-        _hold(claim, transmittal, code="image-twice", message=TWICE)
+    except (_HeldError, ParserError, proving.ProofFailedError) as error:
+        code, message = _why(error)
+        _hold(claim, transmittal, code=code, message=message)
+        _forget(released)
         return
     with (
         jobs.fenced(claim),
@@ -61,7 +78,7 @@ def release(claim: jobs.Claim) -> None:
             **ledger.about(transmittal),
         ),
     ):
-        _record(transmittal, released)
+        _record(transmittal, released, proofs)
         transmittal.files.filter(pk__in=[file.pk for file in files]).update(
             state=FileState.RELEASED
         )
@@ -83,16 +100,20 @@ def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
 
 
 def _deidentify(
-    claim: jobs.Claim, files: list[ReceivedFile], policy: DeidentificationPolicy
-) -> list[Released]:
-    released = []
+    claim: jobs.Claim,
+    files: list[ReceivedFile],
+    policy: DeidentificationPolicy,
+    released: list[Released],
+) -> None:
+    """Write each file into the archive, and what it is into `released`, which grows with it."""
     with Parser() as parser:
         for number, file in enumerate(files, start=1):
             result = parser.deidentify(storage.quarantine.read(file.sha256), policy)
             digest, size = storage.archive.write([result.dicom])
-            released.append(Released(file, digest, size, result.header, result.report))
+            released.append(
+                Released(file, digest, size, result.header, result.report, result.evidence)
+            )
             ledger.say(claim, "De-identifying", number, len(files))
-    return released
 
 
 def _has_doubles(transmittal: Transmittal, released: list[Released]) -> bool:
@@ -122,16 +143,38 @@ def _hold(claim: jobs.Claim, transmittal: Transmittal, *, code: str, message: st
         ledger.move(transmittal, State.QUARANTINED, code=code, message=message)
 
 
-def _record(transmittal: Transmittal, released: list[Released]) -> None:
+def _why(error: Exception) -> tuple[str, str]:
+    """Code and sentence for the ledger."""
+    if isinstance(error, _HeldError):
+        return error.args
+    if isinstance(error, IdentifierFoundError):
+        label = DeidentificationProof.Kind.IDENTIFIERS.label
+        error = proving.ProofFailedError(f"The proof “{label}” does not hold. {error}")
+    if isinstance(error, proving.ProofFailedError):
+        return error.code, f"Nothing was released. {error}"
+    return "deidentification-failed", f"De-identification stopped, nothing was released: {error}"
+
+
+def _forget(released: list[Released]) -> None:
+    """Take out of the archive again what no record names."""
+    digests = {item.sha256 for item in released}
+    named = Instance.objects.filter(sha256__in=digests).values_list("sha256", flat=True)
+    for digest in digests - set(named):
+        storage.archive.remove(digest)
+
+
+def _record(
+    transmittal: Transmittal, released: list[Released], proofs: dict[str, list[Proof]]
+) -> None:
     series: dict[str, Series] = {}
     for item in released:
-        uid = item.header["series_instance_uid"]
-        if uid not in series:
-            series[uid] = _series(transmittal, item.header)
+        if item.series not in series:
+            series[item.series] = _series(transmittal, item.header)
+            proving.keep(proofs[item.series], series[item.series], transmittal)
     Instance.objects.bulk_create(
         [
             Instance(
-                series=series[item.header["series_instance_uid"]],
+                series=series[item.series],
                 received_file=item.file,
                 sop_instance_uid=item.header["sop_instance_uid"],
                 sha256=item.sha256,

@@ -148,6 +148,7 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
         "scan": row.imaging_study.scheduled_scan,
         "findings": row.findings.filter(is_current=True).select_related("overridden_by"),
         "may_override": request.user.may_for("images.decide", row.scope()),
+        "proofs": row.proofs.all(),
     }
     if request.user.may_for("quantification.view", row.scope()):
         run = _run_asked_for(request, row)

@@ -1,0 +1,449 @@
+"""The keep-list of de-identification: what stays of an image, how, and why.
+
+An attribute that has no row here is gone, at every level. A row says what becomes of the value
+and for what reason; where PS3.15 Table E.1-1 would have the attribute removed or replaced, it
+names the option of the standard that lets it stay. `manage.py deidentification_table` prints it.
+
+The mistake to fear is a row that nobody can defend: it is held against the standard's own table,
+edition 2026c (`imaging.ps315`), by the tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.tag import Tag
+
+from imaging import ps315
+
+# Names the keep-list in every report and every file; raise it with every change of a row.
+TABLE = "TrialTrace keep-list 2"
+
+
+class Action(StrEnum):
+    """What becomes of a value; one that has not the form of its kind is removed."""
+
+    NUMBER = "keep a number"
+    TIME = "keep a time of day"
+    ZONE = "keep an offset from UTC"
+    AGE = "keep an age up to 89 years"
+    WORD = "keep a word of the vocabulary"
+    CODE = "keep a code"
+    MACHINE = "keep what a machine writes of itself"
+    STANDARD_UID = "keep a UID of the standard"
+    DATE = "shift the date"
+    INSTANT = "shift the date-time"
+    UID = "replace by a keyed UID"
+    SUBSTANCE = "replace by a word of ours"
+    ITEMS = "keep the items as listed"
+    PIXELS = "keep the stored values"
+    WRITE = "write anew"
+    EMPTY = "write empty"
+
+
+class Option(Enum):
+    """An option of PS3.15 Annex E by its code in PS3.16 CID 7050, with the code's meaning."""
+
+    BASIC = ("113100", "Basic Application Confidentiality Profile")
+    MODIFIED_DATES = (
+        "113107",
+        "Retain Longitudinal Temporal Information Modified Dates Option",
+    )
+    PATIENT_CHARACTERISTICS = ("113108", "Retain Patient Characteristics Option")
+    SAFE_PRIVATE = ("113111", "Retain Safe Private Option")
+
+    @property
+    def code(self) -> str:
+        return self.value[0]
+
+    @property
+    def meaning(self) -> str:
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An attribute of the dictionary; `within` is the path of the sequence that holds it."""
+
+    keyword: str
+    action: Action
+    reason: str
+    option: Option | None = None
+    within: str = ""
+
+    @property
+    def path(self) -> str:
+        return f"{self.within}.{self.keyword}" if self.within else self.keyword
+
+    @property
+    def tag(self) -> int:
+        tag = tag_for_keyword(self.keyword)
+        if tag is None:
+            raise KeyError(self.keyword)
+        return int(tag)
+
+    @property
+    def tags(self) -> str:
+        return f"({self.tag >> 16:04x},{self.tag & 0xFFFF:04x})"
+
+    @property
+    def standard(self) -> str:
+        """What the Basic Profile does with it: X removes, Z empties, D and U replace."""
+        return ps315.basic_profile(self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateRow:
+    """A private element, in whichever block its exact creator reserved."""
+
+    group: int
+    creator: str
+    element: int
+    representation: str
+    action: Action
+    reason: str
+    option: Option = Option.SAFE_PRIVATE
+
+    @property
+    def path(self) -> str:
+        return f"{self.creator}, {self.tags}"
+
+    @property
+    def tags(self) -> str:
+        return f"({self.group:04x},xx{self.element:02x})"
+
+    @property
+    def standard(self) -> str:
+        return ps315.basic_profile(Tag(self.group, 0x1000 | self.element))
+
+
+def _rows(
+    action: Action,
+    keywords: str,
+    reason: str,
+    *,
+    option: Option | None = None,
+    within: str = "",
+) -> Iterator[Row]:
+    for keyword in keywords.split():
+        yield Row(keyword, action, reason, option, within)
+
+
+def _coded(sequence: str, what: str) -> Iterator[Row]:
+    """A code sequence inside the radiopharmaceutical."""
+    yield Row(sequence, Action.ITEMS, f"{what} as a code.", within=_TRACER)
+    inside = f"{_TRACER}.{sequence}"
+    yield Row("CodeValue", Action.CODE, f"{what}: the code names no person.", within=inside)
+    yield Row(
+        "CodingSchemeDesignator",
+        Action.WORD,
+        "Whose code it is: without it the code value means nothing.",
+        within=inside,
+    )
+    yield Row(
+        "CodeMeaning",
+        Action.SUBSTANCE,
+        "Vendors spell the meaning freely, so our word stands for it.",
+        within=inside,
+    )
+
+
+_DATES, _PATIENT = Option.MODIFIED_DATES, Option.PATIENT_CHARACTERISTICS
+_TRACER = "RadiopharmaceuticalInformationSequence"
+_WINDOW = "EnergyWindowRangeSequence"
+
+ROWS: tuple[Row, ...] = (
+    # Which image it is.
+    *_rows(Action.STANDARD_UID, "SOPClassUID", "What kind of image it is; no one's own."),
+    *_rows(
+        Action.UID,
+        "SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID",
+        "Images of a series, a study and a frame of reference stay together.",
+    ),
+    *_rows(Action.WORD, "Modality ImageType", "What was imaged, and whether it is the original."),
+    *_rows(
+        Action.NUMBER,
+        "InstanceNumber SeriesNumber AcquisitionNumber ImageIndex NumberOfSlices "
+        "NumberOfTimeSlices",
+        "Order of the images, and whether the series is whole.",
+    ),
+    # When.
+    *_rows(
+        Action.DATE,
+        "StudyDate SeriesDate AcquisitionDate ContentDate",
+        "Decay is reckoned between days, and visits are compared: intervals stay.",
+        option=_DATES,
+    ),
+    *_rows(
+        Action.TIME,
+        "StudyTime SeriesTime AcquisitionTime ContentTime",
+        "Decay is reckoned in seconds; a time of day without its day names nobody.",
+        option=_DATES,
+    ),
+    *_rows(
+        Action.INSTANT,
+        "AcquisitionDateTime DecayCorrectionDateTime",
+        "What the values are corrected to; moved by the same days as every date.",
+        option=_DATES,
+    ),
+    *_rows(
+        Action.ZONE,
+        "TimezoneOffsetFromUTC",
+        "Clocks of one file are compared in it.",
+        option=_DATES,
+    ),
+    *_rows(
+        Action.NUMBER,
+        "FrameReferenceTime ActualFrameDuration",
+        "Witnesses of the instant that the values refer to.",
+    ),
+    # Of whom: what a measurement divides by.
+    *_rows(Action.NUMBER, "PatientWeight", "SUV divides by it.", option=_PATIENT),
+    *_rows(Action.NUMBER, "PatientSize", "Lean body mass and surface need it.", option=_PATIENT),
+    *_rows(Action.WORD, "PatientSex", "Lean body mass needs it.", option=_PATIENT),
+    *_rows(
+        Action.AGE,
+        "PatientAge",
+        "Uptake depends on it; above 89 years it identifies by itself.",
+        option=_PATIENT,
+    ),
+    # With which machine.
+    *_rows(
+        Action.MACHINE,
+        "Manufacturer ManufacturerModelName SoftwareVersions",
+        "The rules for SUV are the vendor's; without a word of anybody's identity.",
+    ),
+    *_rows(
+        Action.MACHINE,
+        "ReconstructionMethod AttenuationCorrectionMethod ScatterCorrectionMethod "
+        "ConvolutionKernel",
+        "Uptake depends on reconstruction; without a word of anybody's identity.",
+    ),
+    *_rows(
+        Action.NUMBER,
+        "KVP XRayTubeCurrent ExposureTime Exposure GantryDetectorTilt TableHeight",
+        "How the CT was acquired: dose and density depend on it.",
+    ),
+    *_rows(
+        Action.NUMBER,
+        "ReconstructionDiameter DataCollectionDiameter AxialAcceptance AxialMash",
+        "How the image was acquired and reconstructed.",
+    ),
+    *_rows(Action.WORD, "FieldOfViewShape", "How the image was acquired."),
+    # What the stored values mean.
+    *_rows(
+        Action.WORD,
+        "Units SUVType CorrectedImage DecayCorrection SeriesType CountsSource",
+        "What the values are, and what they are corrected for.",
+    ),
+    *_rows(
+        Action.WORD,
+        "RandomsCorrectionMethod",
+        "Which correction of randoms the values had.",
+    ),
+    *_rows(
+        Action.NUMBER,
+        "RescaleSlope RescaleIntercept",
+        "Stored values become activity or density by them.",
+    ),
+    *_rows(Action.WORD, "RescaleType", "The unit of the rescaled value."),
+    *_rows(
+        Action.NUMBER,
+        "DecayFactor DoseCalibrationFactor ScatterFractionFactor DeadTimeFactor",
+        "Factors in the values; decay is checked by the first.",
+    ),
+    *_rows(Action.NUMBER, "WindowCenter WindowWidth", "How the image is shown."),
+    # The pixel matrix and where it lies.
+    *_rows(
+        Action.NUMBER,
+        "SamplesPerPixel Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation",
+        "Without them the stored values can't be read.",
+    ),
+    *_rows(
+        Action.WORD,
+        "PhotometricInterpretation",
+        "Without it the stored values can't be shown.",
+    ),
+    *_rows(Action.NUMBER, "PixelPaddingValue", "Which stored values are none."),
+    *_rows(
+        Action.WORD,
+        "LossyImageCompression BurnedInAnnotation",
+        "Whether values were changed, and whether text may stand in them.",
+    ),
+    *_rows(
+        Action.NUMBER,
+        "PixelSpacing SliceThickness SpacingBetweenSlices SliceLocation ImagePositionPatient "
+        "ImageOrientationPatient",
+        "Volumes and places of lesions are measured by them.",
+    ),
+    *_rows(Action.WORD, "PatientPosition", "Which end of the series is the head."),
+    *_rows(Action.PIXELS, "PixelData", "What is measured; native, without foreign bits."),
+    # The energy window.
+    *_rows(Action.ITEMS, _WINDOW, "Which photons were counted."),
+    *_rows(
+        Action.NUMBER,
+        "EnergyWindowLowerLimit EnergyWindowUpperLimit",
+        "Which photons were counted.",
+        within=_WINDOW,
+    ),
+    # What was injected, and when.
+    *_rows(Action.ITEMS, _TRACER, "What was injected, how much and when."),
+    *_rows(
+        Action.NUMBER,
+        "RadionuclideTotalDose RadionuclideHalfLife",
+        "SUV divides by the activity that decay has left.",
+        within=_TRACER,
+    ),
+    *_rows(
+        Action.NUMBER,
+        "RadionuclidePositronFraction RadiopharmaceuticalVolume "
+        "RadiopharmaceuticalSpecificActivity",
+        "How much was injected, and how much of it is seen.",
+        within=_TRACER,
+    ),
+    *_rows(
+        Action.TIME,
+        "RadiopharmaceuticalStartTime RadiopharmaceuticalStopTime",
+        "Decay is reckoned from it in seconds.",
+        option=_DATES,
+        within=_TRACER,
+    ),
+    *_rows(
+        Action.INSTANT,
+        "RadiopharmaceuticalStartDateTime RadiopharmaceuticalStopDateTime",
+        "Decay is reckoned from it; moved by the same days as every date.",
+        option=_DATES,
+        within=_TRACER,
+    ),
+    *_rows(
+        Action.SUBSTANCE,
+        "Radiopharmaceutical",
+        "Which tracer it was; typed by people, so our word stands for it.",
+        within=_TRACER,
+    ),
+    *_coded("RadionuclideCodeSequence", "The nuclide"),
+    *_coded("RadiopharmaceuticalCodeSequence", "The tracer"),
+    *_coded("AdministrationRouteCodeSequence", "The route"),
+    # Whose image it now is, and what was done to it.
+    *_rows(
+        Action.WRITE,
+        "SpecificCharacterSet",
+        "UTF-8, in which everything here is written.",
+    ),
+    *_rows(
+        Action.WRITE,
+        "PatientName PatientID ClinicalTrialSubjectID",
+        "The subject's number in the trial, in place of the name.",
+    ),
+    *_rows(
+        Action.WRITE,
+        "ClinicalTrialSponsorName ClinicalTrialProtocolID ClinicalTrialSiteID",
+        "The trial and the site by their codes.",
+    ),
+    *_rows(
+        Action.EMPTY,
+        "ClinicalTrialProtocolName ClinicalTrialSiteName",
+        "The Clinical Trial Subject Module wants them present.",
+    ),
+    *_rows(
+        Action.EMPTY,
+        "PatientBirthDate ReferringPhysicianName StudyID AccessionNumber",
+        "The image wants them present; their values identify.",
+    ),
+    *_rows(
+        Action.WRITE,
+        "PatientIdentityRemoved DeidentificationMethod",
+        "That the identity was removed, and by which table.",
+    ),
+    *_rows(
+        Action.WRITE,
+        "DeidentificationMethodCodeSequence",
+        "By which profile and options of the standard.",
+    ),
+    *_rows(
+        Action.WRITE,
+        "CodeValue CodingSchemeDesignator CodeMeaning",
+        "The profile or option as a code.",
+        within="DeidentificationMethodCodeSequence",
+    ),
+    *_rows(
+        Action.WRITE,
+        "LongitudinalTemporalInformationModified",
+        "That dates are not the real ones.",
+    ),
+    *_rows(
+        Action.WRITE,
+        "RecognizableVisualFeatures",
+        "Heads are not defaced: a face can be rendered from them.",
+    ),
+)
+
+# The private scan times of GE and Siemens are not in the standard's list of safe private
+# attributes. They are local additions: kept because decay can't be settled without them, and
+# never but moved. Their neighbours hold names, numbers and the hospital.
+_PHILIPS = "Philips PET Private Group"
+_LISTED = "Listed as safe in PS3.15 E.3.10"
+PRIVATE_ROWS: tuple[PrivateRow, ...] = (
+    PrivateRow(0x7053, _PHILIPS, 0x00, "DS", Action.NUMBER, f"{_LISTED}: SUV of a count."),
+    PrivateRow(0x7053, _PHILIPS, 0x09, "DS", Action.NUMBER, f"{_LISTED}: Bq/mL of a count."),
+    PrivateRow(
+        0x0009,
+        "GEMS_PETD_01",
+        0x0D,
+        "DT",
+        Action.INSTANT,
+        "Start of the scan, a local addition: GE corrects decay to it.",
+    ),
+    PrivateRow(
+        0x0071,
+        "SIEMENS MED PT",
+        0x22,
+        "DT",
+        Action.INSTANT,
+        "Decay correction date-time, a local addition: Siemens corrects decay to it.",
+    ),
+)
+
+ALL_ROWS: tuple[Row | PrivateRow, ...] = (*ROWS, *PRIVATE_ROWS)
+# What is written whatever the original had.
+WRITTEN = frozenset({Action.WRITE, Action.EMPTY})
+# The profile, and the options that a row rests on.
+METHODS = (
+    Option.BASIC,
+    *sorted({row.option for row in ALL_ROWS if row.option}, key=lambda one: one.code),
+)
+
+_HEADINGS = ("Attribute", "Tag", "Basic profile", "Option", "Action", "Reason")
+
+
+def cells() -> Iterator[tuple[str, ...]]:
+    """Every row as words, in the order of the headings of the table."""
+    for row in ALL_ROWS:
+        option = row.option.meaning if row.option else ""
+        yield row.path, row.tags, row.standard or "not listed", option, row.action, row.reason
+
+
+def digest() -> str:
+    """SHA-256 of the version and all rows: two tables of one version are the same table."""
+    lines = ["\t".join(line) for line in cells()]
+    return hashlib.sha256("\n".join((TABLE, *lines)).encode()).hexdigest()
+
+
+def as_text() -> str:
+    """The table for a terminal: a line with what is done, and one with why."""
+    parts = [f"{TABLE}, held against PS3.15 Table E.1-1, edition {ps315.EDITION}"]
+    for path, tags, standard, option, action, reason in cells():
+        by = f"; {option}" if option else ""
+        parts.append(f"{path} {tags}: {action}\n    {reason} Basic profile: {standard}{by}.")
+    return "\n".join(parts)
+
+
+def as_markdown() -> str:
+    """The table for a document."""
+    lines = [_HEADINGS, ("---",) * len(_HEADINGS), *cells()]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{TABLE}, held against PS3.15 Table E.1-1, edition {ps315.EDITION}.\n\n{table}"

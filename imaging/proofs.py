@@ -1,0 +1,500 @@
+"""Proofs that a de-identified series is what it was, and names nobody.
+
+Each is made on what was written, by another way than the one that wrote it: pixels are decoded
+again, the SUV is computed from both headers, dates are compared with the calendar, and another
+parser lists what stands in the file. The parsing process gathers the evidence of one file; the
+proofs of a series are made from the evidence of all of its files.
+
+The mistake to fear is a proof that holds because it was not made: it says so, and is not held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID_dictionary
+
+from imaging import deidentification_table as table
+from imaging.headers import PetHeader, pet_header, slice_header
+from imaging.identifiers import listed, parts_of
+from imaging.suv import assess
+
+Json = Any
+# The tables that were read and agreed, by version and SHA-256 of their rows: other rows under a
+# known version are a table that somebody changed without saying so.
+KNOWN_TABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "TrialTrace keep-list 2": "1d3fcf85d2e62fea52209ee2eb371da5d71befb1eec116564d822c9d6c74309c",  # noqa: E501
+    }
+)
+_PREAMBLE = 128
+# File meta information as PS3.10 wants it, written anew.
+_META = frozenset(f"(0002,{number:04x})" for number in (0, 1, 2, 3, 0x10, 0x12, 0x13))
+# What makes of a stored value a number at a place; the header is read once before, once after.
+_MEANING = listed(
+    "modality instance_number number_of_frames position orientation pixel_spacing "
+    "slice_thickness rows columns samples_per_pixel bits_allocated bits_stored high_bit "
+    "pixel_representation photometric_interpretation rescale_slope rescale_intercept"
+)
+_NUMBERS = listed(
+    "patient_weight patient_size number_of_slices frame_reference_time actual_frame_duration "
+    "decay_factor philips_suv_factor philips_activity_factor"
+)
+_MOST_NAMED = 5
+_LONGEST_TEXT = 1024
+
+
+class Kind(StrEnum):
+    """What is proved."""
+
+    PIXELS = "pixels"
+    SUV_FACTOR = "suv_factor"
+    IDENTIFIERS = "identifiers"
+    SECOND_PARSER = "second_parser"
+    KEEP_LIST = "keep_list"
+
+
+class Outcome(StrEnum):
+    HELD = "held"
+    FAILED = "failed"
+    NOT_MADE = "not_made"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One proof of a series; `detail` is a sentence without any value of the original's."""
+
+    kind: Kind
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What one file shows. The headers are of the original and of what was written."""
+
+    pixels_before: str
+    pixels_after: str
+    before: Mapping[str, Json]
+    after: Mapping[str, Json]
+    beyond: tuple[str, ...]
+    unmoved: tuple[str, ...]
+    attributes: int
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            name: list(value) if isinstance(value := getattr(self, name), tuple) else value
+            for name in self.__slots__
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Evidence:
+        lists = {name: tuple(map(str, value[name])) for name in ("beyond", "unmoved")}
+        return cls(**dict(value) | lists)
+
+
+def evidence_of(
+    original: Dataset, written: bytes, *, header: Mapping[str, Json], date_shift_days: int
+) -> Evidence:
+    """What one file shows, the written one parsed again.
+
+    Parameters
+    ----------
+    original : Dataset
+        The accepted image.
+    written : bytes
+        The whole file that is to be released.
+    header : mapping
+        What `pet_header` or `slice_header` read in it, as JSON values.
+    date_shift_days : int
+        The days by which every date is to have moved.
+    """
+    again = dcmread(io.BytesIO(written))
+    read = pet_header if header["modality"] == "PT" else slice_header
+    places = list(places_of(again))
+    return Evidence(
+        pixels_before=digest_of_pixels(original),
+        pixels_after=digest_of_pixels(again),
+        before=_cut(read(original).to_json()),
+        after=header,
+        beyond=tuple(named(beyond(places) + _oddities(again, written))),
+        unmoved=tuple(named(unmoved(original, again, date_shift_days))),
+        attributes=len(places),
+    )
+
+
+def _cut(value: Json) -> Json:
+    """A header whose texts are no longer than any that decides something."""
+    if isinstance(value, Mapping):
+        return {name: _cut(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cut(one) for one in value]
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+
+
+def digest_of_pixels(ds: Dataset) -> str:
+    """SHA-256 of the stored values as decoded, whatever their encoding was."""
+    values = ds.pixel_array
+    plain = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"), copy=False))
+    found = hashlib.sha256(f"{values.shape} {values.dtype.kind}{values.itemsize} ".encode())
+    found.update(plain.tobytes())
+    return found.hexdigest()
+
+
+# What stands where.
+
+
+def places_of(ds: Dataset, within: str = "") -> Iterator[str]:
+    """Every element by its place: "(0054,0016).(0018,1074)", "(7053,xx00) Some Creator"."""
+    for tag in list(ds.keys()):
+        place = within + _place(ds, tag)
+        yield place
+        # Of a written file each element says its VR, and need not be converted for it.
+        if ds.get_item(tag).VR == "SQ":
+            for item in ds[tag].value:
+                yield from places_of(item, f"{place}.")
+
+
+def _place(ds: Dataset, tag: BaseTag) -> str:
+    if not tag.is_private:
+        return f"({tag.group:04x},{tag.element:04x})"
+    if 0x10 <= tag.element <= 0xFF:
+        return _private(tag.group, _creator(ds, tag.group, tag.element))
+    creator = _creator(ds, tag.group, tag.element >> 8)
+    return _private(tag.group, creator, tag.element & 0xFF)
+
+
+def _creator(ds: Dataset, group: int, block: int) -> str:
+    tag = Tag(group, block)
+    return "\\".join(parts_of(ds[tag].value)) if tag in ds else "nobody"
+
+
+def _private(group: int, creator: str, element: int | None = None) -> str:
+    number = "00xx" if element is None else f"xx{element:02x}"
+    return f"({group:04x},{number}) {creator}"
+
+
+@lru_cache(4)
+def allowed(
+    rows: tuple[table.Row, ...], private_rows: tuple[table.PrivateRow, ...]
+) -> frozenset[str]:
+    """Every place that the keep-list has a row for."""
+    tags = {row.path: row.tags for row in rows}
+    public = set()
+    for row in rows:
+        above = row.within.split(".") if row.within else []
+        paths = [".".join(above[: n + 1]) for n in range(len(above))]
+        public.add(".".join([*(tags.get(path, path) for path in paths), row.tags]))
+    private = {(row.group, row.creator, row.element) for row in private_rows}
+    creators = {_private(group, creator) for group, creator, _ in private}
+    return frozenset(public | creators | {_private(*one) for one in private})
+
+
+def beyond(places: Iterable[str]) -> list[str]:
+    """The places that the keep-list has no row for."""
+    return sorted(set(places) - allowed(table.ROWS, table.PRIVATE_ROWS))
+
+
+def named(places: Iterable[str]) -> list[str]:
+    """Places by their numbers alone: a private creator may be a text that somebody typed."""
+    return sorted({place.split(" ")[0] for place in places})
+
+
+def _oddities(again: Dataset, written: bytes) -> list[str]:
+    """A preamble that is not zero, UIDs that are neither the standard's nor ours, a high age."""
+    found = [] if written[:_PREAMBLE] == bytes(_PREAMBLE) else ["preamble"]
+    age = str(again.get("PatientAge", ""))
+    if age.endswith("Y") and age > "089Y":
+        found.append("(0010,1010)")
+    return found + [
+        place
+        for place, representation, parts in _values(again)
+        if representation == "UI"
+        and any(part not in UID_dictionary and not part.startswith("2.25.") for part in parts)
+    ]
+
+
+# Dates.
+
+
+def unmoved(original: Dataset, again: Dataset, days: int) -> list[str]:
+    """The places of dates that are not those of the original moved by `days`."""
+    before = {
+        place: {_moved(part, representation, days) for part in parts}
+        for place, representation, parts in _values(original, like=again)
+    }
+    return [
+        place
+        for place, representation, parts in _values(again)
+        if representation in {"DA", "DT"}
+        and not {_moved(part, representation, 0) for part in parts} <= before.get(place, set())
+    ]
+
+
+def _moved(text: str, representation: str, days: int) -> tuple[date | None, str]:
+    """The day of a DA or DT moved, and what follows it; no day where there is none."""
+    plain = text.replace(".", "") if representation == "DA" else text
+    try:
+        day = date(int(plain[:4]), int(plain[4:6]), int(plain[6:8]))
+        return day + timedelta(days=days), plain[8:]
+    except (ValueError, OverflowError):
+        return None, text
+
+
+def _values(
+    ds: Dataset, *, like: Dataset | None = None, within: str = ""
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Place, VR and texts of dates and UIDs, items numbered; of `ds` only what `like` has."""
+    model = ds if like is None else like
+    for tag in list(model.keys()):
+        representation = model.get_item(tag).VR
+        if representation not in {"DA", "DT", "UI", "SQ"}:
+            continue
+        mine = _same(ds, tag, like)
+        if mine is None:
+            continue
+        place, value = within + _place(model, tag), ds[mine].value
+        if representation == "SQ":
+            for number, (item, one) in enumerate(zip(value, model[tag].value, strict=False)):
+                inside = f"{place}[{number}]."
+                yield from _values(item, like=one if like is not None else None, within=inside)
+        else:
+            yield place, representation, parts_of(value)
+
+
+def _same(ds: Dataset, tag: BaseTag, like: Dataset | None) -> BaseTag | None:
+    """The tag of an element in `ds`; a private block may have another number there."""
+    if like is None or not tag.is_private or tag.element <= 0xFF:
+        return tag if tag in ds else None
+    creator = _creator(like, tag.group, tag.element >> 8)
+    for block in range(0x10, 0x100):
+        if _creator(ds, tag.group, block) == creator:
+            found = Tag(tag.group, block << 8 | tag.element & 0xFF)
+            return found if found in ds else None
+    return None
+
+
+# The second parser.
+
+_LINE = re.compile(r"( *)\(([0-9a-f]{4}),([0-9a-f]{4})\) (?:[A-Za-z?]{2}) ?(.*)")
+_FILE = "# dcmdump ("
+
+
+class DumpError(ValueError):
+    """A dump that is not what dcmdump prints."""
+
+
+def places_in_dump(dump: str) -> list[list[str]]:
+    """What dcmdump (DCMTK) lists, file by file, by place.
+
+    Parameters
+    ----------
+    dump : str
+        What it prints with `+F`, which heads each file.
+
+    Raises
+    ------
+    DumpError
+        If a line is neither an element nor a remark.
+    """
+    files: list[list[str]] = []
+    above: list[str] = []
+    creators: dict[tuple[int, int], str] = {}
+    for line in dump.splitlines():
+        if line.startswith(_FILE):
+            files.append([])
+            above, creators = [], {}
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if not match or not files:
+            raise DumpError("dcmdump printed a line that is no element.")
+        # An item stands two steps in from its sequence, and its elements two more.
+        depth, group, element = len(match[1]) // 4, int(match[2], 16), int(match[3], 16)
+        if group == 0xFFFE:
+            continue
+        if depth > len(above):
+            raise DumpError("dcmdump printed an element that is in no sequence.")
+        place = _dumped(group, element, match[4], creators)
+        above[depth:] = [place]
+        files[-1].append(".".join(above))
+    return files
+
+
+def _dumped(group: int, element: int, value: str, creators: dict[tuple[int, int], str]) -> str:
+    if not group % 2:
+        return f"({group:04x},{element:04x})"
+    if 0x10 <= element <= 0xFF:
+        text = re.match(r"\[(.*)\] +#", value)
+        creators[group, element] = text[1] if text else "nobody"
+        return _private(group, creators[group, element])
+    return _private(group, creators.get((group, element >> 8), "nobody"), element & 0xFF)
+
+
+# The proofs of a series.
+
+
+def of_pixels(files: Sequence[Evidence]) -> Proof:
+    """Decoded values, rescale and geometry are the same before and after."""
+    if changed := sum(one.pixels_before != one.pixels_after for one in files):
+        return _failed(
+            Kind.PIXELS, f"In {changed} of {_images(files)} the decoded pixel values differ."
+        )
+    before, after = (
+        {name: [getattr(one, side).get(name) for one in files] for name in _MEANING}
+        for side in ("before", "after")
+    )
+    if differing := _differing(before, after):
+        return _failed(Kind.PIXELS, f"What the pixel values mean, or where, differs: {differing}.")
+    return _held(
+        Kind.PIXELS,
+        f"{_images(files)}: the SHA-256 of the decoded pixel values, rescale and geometry are the "
+        "same before and after.",
+    )
+
+
+def of_suv(files: Sequence[Evidence]) -> Proof:
+    """The SUV of the series is the same from the headers before and after."""
+    if files[0].after["modality"] != "PT":
+        detail = f"Not made: of {files[0].after['modality']} no SUV is computed."
+        return Proof(Kind.SUV_FACTOR, Outcome.NOT_MADE, detail)
+    headers = [
+        [PetHeader.from_json(getattr(one, side)) for one in files] for side in ("before", "after")
+    ]
+    before, after = map(_assessed, headers)
+    if before == after and (differing := _differing(*map(_numbers, headers))):
+        return _failed(Kind.SUV_FACTOR, f"What an SUV rests on differs: {differing}.")
+    if before != after:
+        return _failed(
+            Kind.SUV_FACTOR,
+            f"The SUV from the headers is not the same: {_said(before)} before, "
+            f"{_said(after)} after.",
+        )
+    return _held(Kind.SUV_FACTOR, f"{_said(after)}, before and after.".capitalize())
+
+
+def _differing(before: Mapping[str, Json], after: Mapping[str, Json]) -> str:
+    """The names of what is not the same, as words."""
+    names = sorted(name for name in before if before[name] != after[name])
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
+def _assessed(headers: Sequence[PetHeader]) -> dict[str, Json]:
+    verdict = assess(headers)
+    scale = verdict.scale or verdict.candidate
+    found: dict[str, Json] = {
+        "status": verdict.status,
+        "code": verdict.code,
+        "attribute": verdict.attribute,
+        "witnesses": [(one.key, one.offset, one.says) for one in verdict.witnesses],
+    }
+    if scale is None:
+        return found
+    names = ("factor", "factors", "flags", "adaptations", "decay_seconds")
+    return found | {name: getattr(scale, name) for name in names}
+
+
+def _numbers(headers: Sequence[PetHeader]) -> dict[str, Json]:
+    """What other normalisations and checks rest on besides the factor, slice by slice."""
+    return {name: [getattr(header, name) for header in headers] for name in _NUMBERS}
+
+
+def _said(found: Mapping[str, Json]) -> str:
+    if "factor" not in found:
+        return f"{found['status']} {found['code']}".strip()
+    factor = found["factor"]
+    number = "one factor a slice" if factor is None else f"factor {factor:.9g}"
+    return f"{found['status']} {found['code']}".strip() + f", {number}"
+
+
+def of_identifiers(files: Sequence[Evidence]) -> Proof:
+    """What was written was searched; a file in which something was found has no evidence."""
+    return _held(
+        Kind.IDENTIFIERS,
+        f"{_images(files)}: nothing that names somebody in the original stands in any byte of "
+        "what was written.",
+    )
+
+
+def of_keep_list(files: Sequence[Evidence]) -> Proof:
+    """Our own parser finds nothing beyond the table, and no date that did not move."""
+    if KNOWN_TABLES.get(table.TABLE) != table.digest():
+        return _failed(
+            Kind.KEEP_LIST, f"The rows of the table are not those of {table.TABLE}: it was changed."
+        )
+    if strange := sorted({place for one in files for place in one.beyond}):
+        return _failed(Kind.KEEP_LIST, f"Not on the keep-list: {_few(strange)}.")
+    if still := sorted({place for one in files for place in one.unmoved}):
+        return _failed(Kind.KEEP_LIST, f"Dates that did not move with the others: {_few(still)}.")
+    count = sum(one.attributes for one in files)
+    return _held(
+        Kind.KEEP_LIST,
+        f"{_images(files)}: {count} attributes, none without a row in the table; every date moved "
+        "by the same number of days.",
+    )
+
+
+def of_dump(dump: str, *, version: str, count: int) -> Proof:
+    """Another parser lists no attribute beyond the table.
+
+    Parameters
+    ----------
+    dump : str
+        What dcmdump printed of the files of a series.
+    version : str
+        Of dcmdump.
+    count : int
+        How many files it was given.
+    """
+    try:
+        files = places_in_dump(dump)
+    except DumpError as error:
+        return _failed(Kind.SECOND_PARSER, str(error))
+    if len(files) != count or not all(files):
+        return _failed(Kind.SECOND_PARSER, "dcmdump could not read every file that was written.")
+    if strange := named(set(beyond({one for file in files for one in file})) - _META):
+        return _failed(Kind.SECOND_PARSER, f"dcmdump lists beyond the keep-list: {_few(strange)}.")
+    total = sum(map(len, files))
+    return _held(
+        Kind.SECOND_PARSER,
+        f"dcmdump {version} lists {total} attributes in {count} files, none without a row in the "
+        "table.",
+    )
+
+
+def no_dump(why: str) -> Proof:
+    return Proof(Kind.SECOND_PARSER, Outcome.NOT_MADE, f"Not made: {why}")
+
+
+def failed_dump(why: str) -> Proof:
+    return _failed(Kind.SECOND_PARSER, why)
+
+
+def _held(kind: Kind, detail: str) -> Proof:
+    return Proof(kind, Outcome.HELD, detail)
+
+
+def _failed(kind: Kind, detail: str) -> Proof:
+    return Proof(kind, Outcome.FAILED, detail)
+
+
+def _images(files: Sequence[Evidence]) -> str:
+    return "1 image" if len(files) == 1 else f"{len(files)} images"
+
+
+def _few(places: Sequence[str]) -> str:
+    more = len(places) - _MOST_NAMED
+    return ", ".join(places[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
