@@ -15,4 +15,5 @@ app.conf.beat_schedule = {
     "sweep": {"task": "trials.tasks.sweep", "schedule": 10.0},
     "recompute": {"task": "imaging.tasks.recompute_due", "schedule": 10.0},
     "destroy": {"task": "imaging.tasks.destroy_due", "schedule": 60.0},
+    "partial uploads": {"task": "imaging.tasks.sweep_partial_uploads", "schedule": 3600.0},
 }

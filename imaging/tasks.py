@@ -26,3 +26,10 @@ def destroy_due() -> None:
     from imaging.services import destruction
 
     destruction.order_due()
+
+
+@shared_task(ignore_result=True, expires=3600)
+def sweep_partial_uploads() -> None:
+    from imaging.services import partial_uploads
+
+    partial_uploads.sweep()

@@ -378,6 +378,9 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_missing", "POST"): OnRow("images.upload"),
     ("api_files", "GET"): OnRow("images.view"),
     ("api_files", "POST"): OnRow("images.upload"),
+    ("api_partial_uploads", "POST"): OnRow("images.upload"),
+    ("api_partial_upload", "GET"): OnRow("images.upload"),
+    ("api_partial_upload", "PUT"): OnRow("images.upload"),
     ("api_complete", "POST"): OnRow("images.upload"),
     ("api_decide", "POST"): OnRow("images.decide"),
     ("api_series_list", "GET"): OnList("images.view"),
@@ -474,6 +477,8 @@ ROWS: dict[str, Of] = {
     "transmittal_decide": lambda r: r.held,
     "missing": lambda r: r.receiving,
     "files": lambda r: r.receiving,
+    "partial_uploads": lambda r: r.receiving,
+    "partial_upload": lambda r: r.receiving.partial_uploads.get(),
     "complete": lambda r: r.receiving,
     "decide": lambda r: r.held,
     "series": lambda r: r.series,
@@ -662,6 +667,7 @@ BODIES: dict[str, Of] = {
     "transmittal_decide": lambda _: {"release": "yes", "reason": "checked"},
     "api_decide": lambda _: {"release": True, "reason": "checked"},
     "api_missing": lambda _: {"sha256s": ["0" * 64]},
+    "api_partial_uploads": lambda _: {"sha256": "0" * 64, "size": 2**27},
     "api_files": lambda _: {"files": [SimpleUploadedFile("1.dcm", b"second")]},
     "reading": lambda _: {"kind": "liver", "x_mm": 20, "y_mm": 20, "z_mm": 15, "radius_mm": 6},
     "api_regions": lambda _: {"kind": "liver", "centre_mm": [20, 20, 15], "radius_mm": 6},
@@ -673,6 +679,7 @@ QUERIES: dict[str, Of] = {
     "query_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "deviation_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "evidence_new": lambda _: {"variable": "height"},
+    "api_partial_upload": lambda _: {"offset": 0},
 }
 # What comes of an address here, where it is neither shown nor done: who is logged in is sent
 # on by the log-in, and the words sent are no password and no token.

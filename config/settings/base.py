@@ -201,6 +201,7 @@ SPECTACULAR_SETTINGS = {
         "JobState": "trials.models.Job.State",
         "TransmittalState": "imaging.models.Transmittal.State",
         "FileState": "imaging.models.ReceivedFile.State",
+        "PartialUploadState": "imaging.models.PartialUpload.State",
         "SeriesState": "imaging.models.Series.State",
         "RunStatus": "imaging.models.Quantification.Status",
         "RegionStatus": "imaging.models.ReferenceRegion.Status",

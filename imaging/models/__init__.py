@@ -4,6 +4,7 @@ from imaging.models.conformance import ConformanceFinding
 from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
 from imaging.models.intake import ReceivedFile, Transmittal
+from imaging.models.partial_upload import PartialUpload
 from imaging.models.quantification import (
     Lesion,
     LesionRatio,
@@ -20,6 +21,7 @@ __all__ = [
     "Instance",
     "Lesion",
     "LesionRatio",
+    "PartialUpload",
     "Picture",
     "Quantification",
     "ReceivedFile",

@@ -74,7 +74,7 @@ def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> lis
     """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
     permissions.require(by, "images.upload", transmittal)
     patients.require_participation(transmittal.scheduled_scan.patient)
-    _require_receiving(transmittal)
+    require_receiving(transmittal)
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
         return keep(transmittal, [_chunks(file) for file in files])
 
@@ -94,7 +94,7 @@ def keep(
     stored = dict(storage.quarantine.write(chunks) for chunks in contents)
     locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
     if archive is None:
-        _require_receiving(locked)
+        require_receiving(locked)
     elif locked.state != State.RECEIVED:
         raise jobs.StaleClaim
     return _enter(locked, stored, archive)
@@ -158,7 +158,7 @@ def _enter(
     return list(transmittal.files.filter(sha256__in=stored))
 
 
-def _require_receiving(transmittal: Transmittal) -> None:
+def require_receiving(transmittal: Transmittal) -> None:
     if transmittal.state != State.RECEIVING:
         raise Refused(
             "not-receiving",

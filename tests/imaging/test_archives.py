@@ -40,7 +40,7 @@ def test_each_threat_has_one_verdict_in_every_order(name):
 
 def test_a_refusal_says_what_to_do_and_where_it_was_found():
     data = archive(HOSTILE["T2 link"][1])
-    with pytest.raises(ArchiveError, match="Pack the files themselves, .* Found at entry 4"):
+    with pytest.raises(ArchiveError, match=r"Pack the files themselves, .* Found at entry 4"):
         opened(data)
 
 
