@@ -33,3 +33,10 @@ def complete_quiet() -> None:
     from imaging.services import receiving
 
     receiving.complete_quiet()
+
+
+@shared_task(ignore_result=True, expires=3600)
+def sweep_partial_uploads() -> None:
+    from imaging.services import partial_uploads
+
+    partial_uploads.sweep()

@@ -26,7 +26,13 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import assembly, incidents, quantification, receiving
+from imaging.services import (
+    assembly,
+    incidents,
+    partial_uploads,
+    quantification,
+    receiving,
+)
 from reporting.manifest import Manifest
 from reporting.models import Export
 from reporting.storage import exports as export_store
@@ -222,6 +228,7 @@ def _receiving(scan: ScheduledScan, *, by: User) -> Transmittal:
     """An upload that began with one file."""
     transmittal = receiving.open_transmittal(scan, by=by)
     receiving.receive(transmittal, files=[SimpleUploadedFile("0.dcm", b"first")], by=by)
+    partial_uploads.begin(transmittal, sha256="1" * 64, size=2**27, by=by)
     return transmittal
 
 

@@ -397,6 +397,9 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_missing", "POST"): OnRow("images.upload"),
     ("api_files", "GET"): OnRow("images.view"),
     ("api_files", "POST"): OnRow("images.upload"),
+    ("api_partial_uploads", "POST"): OnRow("images.upload"),
+    ("api_partial_upload", "GET"): OnRow("images.upload"),
+    ("api_partial_upload", "PUT"): OnRow("images.upload"),
     ("api_complete", "POST"): OnRow("images.upload"),
     ("api_decide", "POST"): OnRow("images.decide"),
     ("api_assign", "POST"): OnRow("images.upload"),
@@ -530,6 +533,8 @@ ROWS: dict[str, Of] = {
     "incident_close": lambda r: r.incident,
     "missing": lambda r: r.receiving,
     "files": lambda r: r.receiving,
+    "partial_uploads": lambda r: r.receiving,
+    "partial_upload": lambda r: r.receiving.partial_uploads.get(),
     "complete": lambda r: r.receiving,
     "decide": lambda r: r.held,
     "assign": lambda r: r.unassigned,
@@ -733,6 +738,7 @@ BODIES: dict[str, Of] = {
     ),
     **dict.fromkeys(["transmittal_assign", "api_assign"], lambda r: {"scan": r.prepared.pk}),
     "api_missing": lambda _: {"sha256s": ["0" * 64]},
+    "api_partial_uploads": lambda _: {"sha256": "0" * 64, "size": 2**27},
     "api_files": lambda _: {"files": [SimpleUploadedFile("1.dcm", b"second")]},
     **dict.fromkeys(
         ["dicomweb_studies", "dicomweb_site", "dicomweb_scan"],
@@ -748,6 +754,7 @@ QUERIES: dict[str, Of] = {
     "query_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "deviation_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "evidence_new": lambda _: {"variable": "height"},
+    "api_partial_upload": lambda _: {"offset": 0},
 }
 # What comes of an address here, where it is neither shown nor done: who is logged in is sent
 # on by the log-in, and the words sent are no password and no token.

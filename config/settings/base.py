@@ -219,6 +219,7 @@ SPECTACULAR_SETTINGS = {
         "JobState": "trials.models.Job.State",
         "TransmittalState": "imaging.models.Transmittal.State",
         "FileState": "imaging.models.ReceivedFile.State",
+        "PartialUploadState": "imaging.models.PartialUpload.State",
         "SeriesState": "imaging.models.Series.State",
         "ProofKind": "imaging.models.DeidentificationProof.Kind",
         "RunStatus": "imaging.models.Quantification.Status",

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from imaging import models
+from imaging.services import partial_uploads
 from trials.api.fields import Key, Line
 
 Rows = serializers.ModelSerializer
@@ -117,6 +118,30 @@ class File(Rows):
     class Meta:
         model = models.ReceivedFile
         fields = ["position", "sha256", "size", "state", "code", "message", "archive"]
+
+
+class OpenPartialUpload(serializers.Serializer):
+    sha256 = serializers.RegexField(
+        SHA256, help_text="SHA-256 of the whole file, lower-case hexadecimal."
+    )
+    size = serializers.IntegerField(min_value=1, help_text="Bytes of the whole file.")
+
+
+class PartialUpload(Rows):
+    """A large file on its way; `offset` is how much of it is on disk."""
+
+    offset = serializers.SerializerMethodField(help_text="Bytes that are on disk: go on from here.")
+
+    class Meta:
+        model = models.PartialUpload
+        fields = ["id", "transmittal", "sha256", "size", "state", "offset"]
+
+    def get_offset(self, row: models.PartialUpload) -> int:
+        return partial_uploads.held(row)
+
+
+class PieceFilter(serializers.Serializer):
+    offset = serializers.IntegerField(min_value=0, help_text="Where in the file the piece begins.")
 
 
 class Decide(serializers.Serializer):

@@ -10,6 +10,16 @@ urlpatterns = [
     path("transmittals/<int:pk>/", views.OneTransmittal.as_view(), name="api_transmittal"),
     path("transmittals/<int:pk>/missing/", views.MissingFiles.as_view(), name="api_missing"),
     path("transmittals/<int:pk>/files/", views.Files.as_view(), name="api_files"),
+    path(
+        "transmittals/<int:pk>/partial-uploads/",
+        views.PartialUploads.as_view(),
+        name="api_partial_uploads",
+    ),
+    path(
+        "partial-uploads/<int:pk>/",
+        views.OnePartialUpload.as_view(),
+        name="api_partial_upload",
+    ),
     path("transmittals/<int:pk>/complete/", views.Complete.as_view(), name="api_complete"),
     path("transmittals/<int:pk>/decide/", views.Decide.as_view(), name="api_decide"),
     path("transmittals/<int:pk>/assign/", views.Assign.as_view(), name="api_assign"),

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +17,7 @@ from imaging.services import (
     assignment,
     incidents,
     inspection,
+    partial_uploads,
     receiving,
     reconciliation,
     regions,
@@ -112,6 +113,64 @@ class Files(Endpoint):
         files = asked(request, serializers.Files)["files"]
         held = receiving.receive(row, files=files, by=request.user)
         return Response({"received": len(held)})
+
+
+class PieceParser(BaseParser):
+    """The bytes of a piece, one more than may come at most."""
+
+    media_type = "application/octet-stream"
+
+    def parse(self, stream, *_type, **_context) -> bytes:
+        return stream.read(partial_uploads.MAXIMUM_PIECE_BYTES + 1)
+
+
+class PartialUploads(Endpoint):
+    @operation(
+        "openPartialUpload",
+        tag="images",
+        asks=serializers.OpenPartialUpload,
+        answers=serializers.PartialUpload,
+        status=201,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Announce a file larger than 64 MiB, a zip; asked again, it is the same upload."""
+        row = transmittal_for(request, "images.upload", pk)
+        given = asked(request, serializers.OpenPartialUpload)
+        upload = partial_uploads.begin(row, **given, by=request.user)
+        return self.show(upload, serializers.PartialUpload, status=201)
+
+
+class OnePartialUpload(Endpoint):
+    parser_classes = [PieceParser]
+
+    @operation("getPartialUpload", tag="images", answers=serializers.PartialUpload)
+    def get(self, request: Request, pk: int) -> Response:
+        """How much of a large file has come."""
+        return self.show(self._row(request, pk), serializers.PartialUpload)
+
+    @operation(
+        "sendPiece",
+        tag="images",
+        asks={"application/octet-stream": OpenApiTypes.BINARY},
+        answers=serializers.PartialUpload,
+        filters=serializers.PieceFilter,
+    )
+    def put(self, request: Request, pk: int) -> Response:
+        """Send the bytes that follow, at most 16 MiB. What is acknowledged is on disk.
+
+        Another `offset` than what has come is refused with `offset-differs`: ask how much has
+        come and go on there. With its last byte the file is held against its SHA-256.
+        """
+        row = self._row(request, pk)
+        given = filtered(request, serializers.PieceFilter)
+        found = partial_uploads.append(row, **given, data=request.data or b"", by=request.user)
+        return self.show(found, serializers.PartialUpload)
+
+    def _row(self, request: Request, pk: int) -> models.PartialUpload:
+        rows = models.PartialUpload.objects.select_related(
+            "transmittal__scheduled_scan__patient__site"
+        )
+        return permissions.fetched(rows, request.user, "images.upload", pk=pk)
 
 
 class Complete(Ledger):

@@ -6,6 +6,7 @@ from imaging.models.dicom import ImagingStudy, Instance, Series
 from imaging.models.incident import PrivacyIncident
 from imaging.models.intake import ReceivedFile, Transmittal
 from imaging.models.node import DicomContact, DicomNode
+from imaging.models.partial_upload import PartialUpload
 from imaging.models.proof import DeidentificationProof
 from imaging.models.quantification import (
     Lesion,
@@ -26,6 +27,7 @@ __all__ = [
     "Instance",
     "Lesion",
     "LesionRatio",
+    "PartialUpload",
     "Picture",
     "PrivacyIncident",
     "Quantification",

@@ -168,7 +168,7 @@ def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> lis
     _require_sender(by, transmittal, transmittal.source)
     if transmittal.scheduled_scan:
         patients.require_participation(transmittal.scheduled_scan.patient)
-    _require_receiving(transmittal)
+    require_receiving(transmittal)
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
         return keep(transmittal, [_chunks(file) for file in files])
 
@@ -188,7 +188,7 @@ def keep(
     stored = dict(storage.quarantine.write_all(contents))
     locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
     if archive is None:
-        _require_receiving(locked)
+        require_receiving(locked)
         # What comes in keeps it awake: see `complete_quiet`.
         locked.moved_at = timezone.now()
         locked.save(update_fields=["moved_at"])
@@ -267,7 +267,7 @@ def _require_sender(by: User, row: ScopedModel, source: str) -> None:
         permissions.require(by, "images.upload", row)
 
 
-def _require_receiving(transmittal: Transmittal) -> None:
+def require_receiving(transmittal: Transmittal) -> None:
     if transmittal.state != State.RECEIVING:
         raise Refused(
             "not-receiving",
