@@ -1,8 +1,8 @@
 """Everything the site needs, started in order, watched, and ended in order.
 
-PostgreSQL, broker, migrations, then web server, worker and beat. Whoever dies is started
-again; when the supervisor is killed with -9, the kernel ends the others (PR_SET_PDEATHSIG)
-and the next start recovers.
+PostgreSQL, broker, migrations, then web server, worker, beat and, where a port is named for it,
+what receives C-STORE. Whoever dies is started again; when the supervisor is killed with -9, the
+kernel ends the others (PR_SET_PDEATHSIG) and the next start recovers.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ START_SECONDS = 60
 STOP_SECONDS = 20
 LONGEST_PAUSE = 30
 WORKER_PROCESSES = 2
+# Scanners can send to the site where this is set.
+STORESCP_PORT = "TRIALTRACE_STORESCP_PORT"
 # What a command needs to work beside the site. The owner of the schema is not among it.
 ATTACHING = (
     "CELERY_BROKER_URL",
@@ -59,7 +61,7 @@ class Part(Protocol):
 
 @dataclass
 class Program:
-    """A program of the site: web server, worker or beat."""
+    """A program of the site: web server, worker, beat or storescp."""
 
     name: str
     command: list[str]
@@ -234,6 +236,8 @@ class Stack:
         self._web_address = f"http://127.0.0.1:{port}"
         self.environment["TRIALTRACE_URL"] = self._web_address
         self.programs = [self._web(), self._worker(), self._beat()]
+        if self.environment.get(STORESCP_PORT):
+            self.programs.append(self._storescp())
         for program in self.programs:
             program.start_again()
         self._watches = [Watch(part) for part in self.parts]
@@ -264,6 +268,9 @@ class Stack:
             "--schedule", str(self.run / "beat"), "--pidfile=",
         ]  # fmt: skip
         return self._program("beat", command)
+
+    def _storescp(self) -> Program:
+        return self._program("storescp", [sys.executable, "manage.py", "storescp"])
 
     def _program(self, name: str, command: list[str], **more) -> Program:
         return Program(name, command, self.environment, self.logs / f"{name}.log", **more)

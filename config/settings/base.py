@@ -27,6 +27,8 @@ STORESCP = {
     "TLS_CERT": env.text("TRIALTRACE_STORESCP_TLS_CERT", default=""),
     "TLS_KEY": env.text("TRIALTRACE_STORESCP_TLS_KEY", default=""),
     "TLS_CA": env.text("TRIALTRACE_STORESCP_TLS_CA", default=""),
+    "ASSOCIATIONS": env.number("TRIALTRACE_STORESCP_ASSOCIATIONS", default=8),
+    "OBJECTS": env.number("TRIALTRACE_STORESCP_OBJECTS", default=10_000),
     "RESERVE_MIB": env.number("TRIALTRACE_STORESCP_RESERVE_MIB", default=256),
 }
 

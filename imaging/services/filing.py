@@ -39,48 +39,51 @@ class Filer(threading.Thread):
     def __init__(self, journal: Journal) -> None:
         super().__init__(name="filer", daemon=True)
         self.journal = journal
-        self._stop = threading.Event()
+        self._ending = threading.Event()
 
     def run(self) -> None:
         pause = EVERY_SECONDS
         while True:
-            stopping = self._stop.wait(pause)
+            stopping = self._ending.wait(pause)
             went_well = self.file_all()
+            if not went_well:
+                # It may be one to a server that is gone.
+                connection.close()
             pause = EVERY_SECONDS if went_well else min(2 * pause, LONGEST_PAUSE)
             if stopping:
                 return
 
     def stop(self, *, wait: float) -> None:
         """File what is left; what does not get done in time is found at the next start."""
-        self._stop.set()
+        self._ending.set()
         self.join(wait)
 
     def file_all(self) -> bool:
         """Enter every segment; whether all went well."""
         if self.journal.has_open_segment():
             self.journal.close_segment()
+        return all([self._is_filed(path) for path in self.journal.waiting()])
+
+    def _is_filed(self, path: Path) -> bool:
         try:
-            for path in self.journal.waiting():
-                _file(path)
+            self._file(path)
         except Exception as error:
             # Whatever it was, the segment stays. The message may quote what was sent.
             log.error("not filed yet, is tried again: %s", type(error).__name__)
-            connection.close()
             return False
         return True
 
-
-def _file(path: Path) -> None:
-    try:
-        for batch in _batches(entries(path)):
-            for (site, sender), group in groupby(batch, lambda one: (one.site, one.sender)):
-                _enter(site, sender, list(group))
-    except DamagedError:
-        aside = path.with_suffix(".damaged")
-        path.rename(aside)
-        log.error("%s can't be read to its end and is kept: look at the disk", aside)
-        return
-    path.unlink()
+    def _file(self, path: Path) -> None:
+        try:
+            for batch in _batches(entries(path)):
+                for (site, sender), group in groupby(batch, lambda one: (one.site, one.sender)):
+                    _enter(site, sender, list(group))
+        except DamagedError:
+            aside = path.with_suffix(".damaged")
+            path.rename(aside)
+            log.error("%s can't be read to its end and is kept: look at the disk", aside)
+            return
+        self.journal.remove(path)
 
 
 def _batches(found: Iterator[Entry]) -> Iterator[list[Entry]]:

@@ -29,7 +29,7 @@ from imaging.storage import make_lasting
 MARK = b"TTJ1"
 FRAME = struct.Struct(">4sIQ32s")
 LONGEST_HEAD = 4096
-# Left for the database and the ledger: a full disk must not stand in the way of filing.
+# Left for the database, whose full disk would stand in the way of filing.
 RESERVE_BYTES = 256 * 2**20
 
 
@@ -71,16 +71,20 @@ class Journal:
             raise BlockingIOError(f"another process holds {folder}") from error
         self._writing = threading.Lock()
         self._segment: _Segment | None = None
+        # What filing will need room for: all that has not been removed yet.
+        self._unfiled = sum(path.stat().st_size for path in folder.glob("*.journal"))
 
     def append(self, entry: Entry) -> None:
         """Keep an object; it is on disk when this returns. OSError if it could not be kept."""
         parts = entry.packed()
-        self._require_space(sum(map(len, parts)))
+        size = sum(map(len, parts))
         with self._writing:
+            self._require_space(size)
             if self._segment is None or self._segment.is_broken:
                 self._segment = _Segment.new(self.folder)
             segment = self._segment
             end = segment.write(parts)
+            self._unfiled += size
         segment.sync(end)
 
     def close_segment(self) -> None:
@@ -96,6 +100,13 @@ class Journal:
             current = self._segment.path if self._segment else None
         return [path for path in sorted(self.folder.glob("*.journal")) if path != current]
 
+    def remove(self, path: Path) -> None:
+        """Let go of a segment: all in it is in the ledger."""
+        size = path.stat().st_size
+        path.unlink()
+        with self._writing:
+            self._unfiled -= size
+
     def has_open_segment(self) -> bool:
         return self._segment is not None
 
@@ -104,8 +115,9 @@ class Journal:
         self._lock.close()
 
     def _require_space(self, size: int) -> None:
+        """For the record, for the files that it and all others become, and the reserve."""
         found = os.statvfs(self.folder)
-        if found.f_bavail * found.f_frsize < size + self.reserve:
+        if found.f_bavail * found.f_frsize < 2 * size + self._unfiled + self.reserve:
             raise OSError(errno.ENOSPC, "the disk is nearly full")
 
 

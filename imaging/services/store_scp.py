@@ -290,11 +290,19 @@ class _Socket(AssociationSocket):
     longest = 60.0
 
     def recv(self, nr_bytes: int) -> bytearray:
-        if nr_bytes > MAXIMUM_PDU_BYTES + PDU_SLACK_BYTES:
-            raise OSError(f"a PDU of {nr_bytes} bytes")
-        found = bytearray(nr_bytes)
+        try:
+            return self._received(nr_bytes)
+        except OSError:
+            # It is taken for closed from now on, and so it shall be.
+            self._shutdown_socket()
+            raise
+
+    def _received(self, number: int) -> bytearray:
+        if number > MAXIMUM_PDU_BYTES + PDU_SLACK_BYTES:
+            raise OSError(f"a PDU of {number} bytes")
+        found = bytearray(number)
         view, at, end = memoryview(found), 0, time.monotonic() + self.longest
-        while at < nr_bytes:
+        while at < number:
             self.socket.settimeout(max(end - time.monotonic(), 0.001))
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             count = self.socket.recv_into(view[at:])
@@ -312,16 +320,15 @@ class _Caller(RequestHandler):
     def handle(self) -> None:
         limits = self.server.receiver.limits
         self.request.settimeout(limits.acse_seconds)
-        with self.server.greeting:
-            if isinstance(self.request, ssl.SSLSocket):
-                try:
-                    self.request.do_handshake()
-                except OSError as error:
-                    log.warning("%s: no TLS: %s", self.client_address[0], type(error).__name__)
-                    self.request.close()
-                    return
-            self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            super().handle()
+        if isinstance(self.request, ssl.SSLSocket):
+            try:
+                self.request.do_handshake()
+            except OSError as error:
+                log.warning("%s: no TLS: %s", self.client_address[0], type(error).__name__)
+                self.request.close()
+                return
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().handle()
 
     def _create_association(self) -> Association:
         association = super()._create_association()
@@ -343,7 +350,8 @@ class _Server(ThreadedAssociationServer):
     daemon_threads = True
 
     def __init__(self, *args, **kwargs) -> None:
-        self.greeting = _Counter()
+        # Connections whose association has not begun.
+        self._greeting = _Counter()
         super().__init__(*args, **kwargs)
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -356,14 +364,23 @@ class _Server(ThreadedAssociationServer):
 
     def verify_request(self, _request: Any, client_address: Any) -> bool:
         most = CONNECTIONS_AN_ASSOCIATION * self.receiver.limits.associations
-        if self.greeting.number + len(self.active_associations) < most:
+        if self._greeting.number + len(self.active_associations) < most:
             return True
         log.warning("%s: turned away, %d are connected", client_address[0], most)
         return False
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._greeting.add(1)
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._greeting.add(-1)
+
     def handle_error(self, _request: Any, client_address: Any) -> None:
-        with contextlib.suppress(AttributeError):
-            log.error("%s: the connection failed", client_address[0])
+        log.error("%s: the connection failed", client_address[0])
 
 
 class _Counter:
@@ -374,12 +391,12 @@ class _Counter:
         self._changed = threading.Condition()
 
     def __enter__(self) -> None:
-        self._add(1)
+        self.add(1)
 
     def __exit__(self, *_: object) -> None:
-        self._add(-1)
+        self.add(-1)
 
-    def _add(self, number: int) -> None:
+    def add(self, number: int) -> None:
         with self._changed:
             self.number += number
             self._changed.notify_all()

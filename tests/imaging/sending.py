@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -96,5 +95,10 @@ class Sent:
     @property
     def acknowledged(self) -> list[Path]:
         """The files it reports as stored."""
-        pattern = r"Sending file: (.+)\n(?:(?!Sending file).*\n)*?.*Store Response \(Success\)"
-        return [Path(name) for name in re.findall(pattern, self.output)]
+        found, path = [], Path()
+        for line in self.output.splitlines():
+            if "Sending file: " in line:
+                path = Path(line.split("Sending file: ", 1)[1])
+            elif "Store Response (Success)" in line:
+                found.append(path)
+        return found

@@ -6,21 +6,30 @@ Rows stay in the database of the run: each test has a trial, a site and a node o
 from __future__ import annotations
 
 import io
+import socket
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
 import pydicom
 import pytest
+from django.core.management import CommandError, call_command
 from pydicom.uid import CTImageStorage, MRImageStorage
+from pynetdicom import AE
+from pynetdicom.sop_class import Verification
 
+from config.embedded.supervisor import ROOT
 from imaging import storage
 from imaging.models import DicomContact, ReceivedFile, Transmittal
 from imaging.services import nodes
 from imaging.services.parser import Parser
+from imaging.services.receiving import MAXIMUM_FILE_BYTES
 from tests import factories
+from tests.imaging.sending import Receiver, Sent, command, storescu
 from tests.imaging.sending import receiving as received_by
-from tests.imaging.sending import storescu
 from tests.imaging.test_intake import a_slice
 from tests.serving import wait_for
 from trials.roles import Role
@@ -185,7 +194,197 @@ def test_a_ct_and_other_byte_orders_are_taken(site, node, receiver, written):
     assert len(syntaxes) == 3
 
 
+def test_several_send_at_once(site, manager, receiver, written):
+    names = [registered(site, manager).called_ae_title for _ in range(4)]
+    batches = [written(20, StudyInstanceUID=f"1.2.{n}") for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        done = pool.map(
+            lambda n: storescu(receiver.port, batches[n], calling=f"PETCT{n}", called=names[n]),
+            range(4),
+        )
+    assert [len(one.acknowledged) for one in done] == [20] * 4
+    assert len(filed(site, 80)) == 80
+    assert Transmittal.objects.filter(site=site).count() == 4
+
+
+def test_more_associations_than_are_served_are_told_to_come_again(node, place):
+    with received_by(place, "--associations", "2") as receiver, ExitStack() as ended:
+        first, second = (asked(receiver, node) for _ in range(2))
+        for one in (first, second):
+            ended.callback(one.release)
+        third = asked(receiver, node)
+        assert (first.is_established, second.is_established) == (True, True)
+        assert third.is_rejected
+        # Transient, of the provider, local limit exceeded.
+        answer = third.acceptor.primitive
+        assert (answer.result, answer.result_source, answer.diagnostic) == (2, 3, 2)
+
+
+def asked(receiver, node):
+    ae = AE(ae_title="PETCT1")
+    ae.add_requested_context(Verification)
+    return ae.associate("127.0.0.1", receiver.port, ae_title=node.called_ae_title)
+
+
+def test_an_object_too_large_and_one_too_many_are_refused_and_others_taken(
+    site, node, place, written
+):
+    small = written(3)
+    (large,) = written(1, PixelData=bytes(MAXIMUM_FILE_BYTES))
+    with received_by(place, "--objects", "2") as receiver:
+        paths = [small[0], large, *small[1:]]
+        sent = storescu(receiver.port, paths, "-nh", called=node.called_ae_title)
+        assert sent.acknowledged == small[:2], sent.output
+        assert sent.output.count("OutOfResources") == 2
+        assert len(filed(site, 2)) == 2
+        assert f"over {MAXIMUM_FILE_BYTES} bytes" in receiver.said()
+
+
+def test_a_length_that_nobody_sends_ends_the_connection_alone(node, receiver, written):
+    for head in (b"\x01\x00\xff\xff\xff\xff", b"\x99\x00\x00\x00\x00\x00"):
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as hostile:
+            hostile.sendall(head)
+            hostile.settimeout(30)
+            while hostile.recv(100):
+                pass
+    assert storescu(receiver.port, written(1), called=node.called_ae_title).code == 0
+
+
+def test_silent_connections_are_bounded(node, place):
+    with received_by(place, "--associations", "1") as receiver, ExitStack() as ended:
+        address = ("127.0.0.1", receiver.port)
+        for _ in range(2):
+            ended.enter_context(socket.create_connection(address, timeout=30))
+        turned_away = ended.enter_context(socket.create_connection(address, timeout=30))
+        assert turned_away.recv(1) == b""
+        wait_for(lambda: "turned away" in receiver.said(), 10)
+
+
+def test_it_ends_when_asked_with_everything_filed(site, node, place, written):
+    with received_by(place) as receiver:
+        paths = written(10)
+        sent = storescu(receiver.port, paths, called=node.called_ae_title)
+        assert receiver.stop() == 0
+    assert len(files_of(site)) == len(sent.acknowledged) == 10
+    assert list((place / "journal").glob("*.journal")) == []
+
+
+def test_two_do_not_receive_for_one_storage(receiver):
+    words = [sys.executable, "manage.py", "storescp", "--port", "0"]
+    second = subprocess.run(
+        words, env=receiver.environment, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert second.returncode != 0
+    assert "Another storescp receives" in second.stderr
+
+
+def certificate(folder: Path, name: str) -> tuple[str, str]:
+    """A key and a certificate that vouches for itself."""
+    key, cert = str(folder / f"{name}.key"), str(folder / f"{name}.pem")
+    subject = ["-subj", f"/CN={name}", "-days", "2", "-newkey", "rsa:2048", "-nodes"]
+    words = ["openssl", "req", "-x509", *subject, "-keyout", key, "-out", cert]
+    subprocess.run(words, check=True, capture_output=True)
+    return key, cert
+
+
+def test_over_tls_callers_without_a_certificate_are_refused(site, node, place, tmp_path, written):
+    key, cert = certificate(tmp_path, "receiver")
+    own_key, own = certificate(tmp_path, "scanner")
+    words = ["--tls-cert", cert, "--tls-key", key, "--tls-ca", own]
+    with received_by(place, *words) as receiver:
+        # Who connects and is silent keeps nobody waiting.
+        with socket.create_connection(("127.0.0.1", receiver.port)):
+            ours = ["+tls", own_key, own, "+cf", cert]
+            sent = storescu(receiver.port, written(5), *ours, called=node.called_ae_title)
+        assert (sent.code, len(sent.acknowledged)) == (0, 5), sent.output
+        anonymous = ["+tla", "+cf", cert]
+        assert storescu(receiver.port, written(1), *anonymous, called=node.called_ae_title).code
+        assert storescu(receiver.port, written(1), called=node.called_ae_title).code
+        assert len(filed(site, 5)) == 5
+
+
+def test_tls_files_that_do_not_fit_are_named(tmp_path, place):
+    _, cert = certificate(tmp_path, "receiver")
+    other_key, _ = certificate(tmp_path, "other")
+    words = ["storescp", "--port", "0", "--tls-cert", cert, "--tls-key", other_key]
+    with pytest.raises(CommandError, match="TLS files can't be used"):
+        call_command(*words)
+
+
 def test_nothing_of_what_was_sent_is_in_the_log(node, receiver, written):
     storescu(receiver.port, written(2), called=node.called_ae_title)
     assert "CANARY" not in receiver.said()
     assert "MRN-0815" not in receiver.said()
+
+
+def instances_of(site) -> set[str]:
+    """The SOP Instance UIDs of what is in the ledger and on disk."""
+    held = (storage.quarantine.read(row.sha256) for row in files_of(site))
+    return {pydicom.dcmread(io.BytesIO(content)).SOPInstanceUID for content in held}
+
+
+def instances_in(paths) -> set[str]:
+    return {pydicom.dcmread(path).SOPInstanceUID for path in paths}
+
+
+def everything_is_filed(place: Path) -> bool:
+    return not list((place / "journal").glob("*.journal"))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("after", [1, 20, 60])
+def test_killed_in_mid_send_nothing_that_was_acknowledged_is_lost(
+    site, node, place, written, tmp_path, after
+):
+    paths, said = written(300), tmp_path / "said"
+    receiver = Receiver(place).start()
+    with said.open("w") as output:
+        sender = subprocess.Popen(
+            command(receiver.port, paths, called=node.called_ae_title),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    wait_for(lambda: len(Sent(0, said.read_text()).acknowledged) >= after, 60)
+    receiver.kill()
+    sender.wait(60)
+    acknowledged = Sent(0, said.read_text()).acknowledged
+    assert after <= len(acknowledged) < len(paths)
+    with received_by(place) as again:
+        wait_for(lambda: everything_is_filed(place), FILED_SECONDS)
+        assert instances_in(acknowledged) <= instances_of(site)
+        # Sent again, what is there already is there once.
+        assert storescu(again.port, paths, called=node.called_ae_title).code == 0
+        wait_for(lambda: instances_of(site) == instances_in(paths), FILED_SECONDS)
+    assert len(files_of(site)) == len(paths)
+
+
+@pytest.mark.faults
+def test_on_a_full_disk_objects_are_refused_and_the_association_goes_on(
+    site, node, tmp_path, settings, written
+):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk can be mounted by root alone")
+    settings.STORAGE = place = disk / "storage"
+    paths = written(30, PixelData=bytes(2**20))
+    try:
+        with received_by(place, "--reserve", "4") as receiver:
+            ballast = disk / "ballast"
+            ballast.write_bytes(bytes(5 * 2**20))
+            words = [receiver.port, paths[:20], "-nh"]
+            first = storescu(*words, called=node.called_ae_title)
+            refused = first.output.count("OutOfResources")
+            assert refused
+            assert len(first.acknowledged) + refused == 20, first.output
+            ballast.unlink()
+            second = storescu(receiver.port, paths[20:22], called=node.called_ae_title)
+            assert len(second.acknowledged) == 2, second.output
+            wait_for(lambda: everything_is_filed(place), FILED_SECONDS)
+            kept = instances_in([*first.acknowledged, *second.acknowledged])
+            assert instances_of(site) == kept
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from imaging.services import filing, journal
-from imaging.services.store_scp import StoreScp
+from imaging.services.store_scp import Limits, StoreScp
 
 STOP_SECONDS = 5.0
 FILE_SECONDS = 10.0
@@ -39,6 +39,10 @@ class Command(BaseCommand):
             default=given["TLS_CA"],
             help="who signed the certificates of callers (PEM); with it no other is let in",
         )
+        parser.add_argument("--associations", type=int, default=given["ASSOCIATIONS"])
+        parser.add_argument(
+            "--objects", type=int, default=given["OBJECTS"], help="at most in one association"
+        )
         parser.add_argument(
             "--reserve",
             type=int,
@@ -51,7 +55,9 @@ class Command(BaseCommand):
         _keep_quiet()
         kept = _journal(reserve * MIB)
         try:
-            receiver = StoreScp(kept, address=(host, port), tls=_tls(options))
+            receiver = StoreScp(
+                kept, address=(host, port), tls=_tls(options), limits=_limits(options)
+            )
         except OSError as error:
             raise CommandError(f"Can't listen on {host}:{port}: {error.strerror}.") from error
         filer = filing.Filer(kept)
@@ -63,6 +69,10 @@ class Command(BaseCommand):
         receiver.stop(wait=STOP_SECONDS)
         filer.stop(wait=FILE_SECONDS)
         kept.close()
+
+
+def _limits(options: dict[str, Any]) -> Limits:
+    return Limits(associations=options["associations"], objects=options["objects"])
 
 
 def _journal(reserve: int) -> journal.Journal:
