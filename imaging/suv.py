@@ -220,31 +220,50 @@ def suvbw_scale(
 
 def _by_record(headers: Sequence[PetHeader], policy: Policy, recorded: Recorded) -> SuvScale:
     """The record's weight, activity and time in place of the headers', where that is possible."""
-    if _is_baked_in(headers[0]):
+    if _is_baked_in(headers[0], policy):
         return _with_flag(_by_headers(headers, policy), "record-not-applied")
     changed = [_rewritten(header, recorded) for header in headers]
-    scale = _by_headers(changed, policy)
-    return replace(
-        scale,
-        adaptations=("computed-from-record", *scale.adaptations),
-        inputs=(*_read(headers), *recorded_inputs(recorded)),
-    )
+
+    def told(scale: SuvScale) -> SuvScale:
+        adaptations = ("computed-from-record", *scale.adaptations)
+        inputs = (*_read(headers), *recorded_inputs(recorded))
+        return replace(scale, adaptations=adaptations, inputs=inputs)
+
+    return _by_changed(changed, policy, told)
 
 
 def _with_recorded_weight(
     headers: Sequence[PetHeader], policy: Policy, recorded: Recorded
 ) -> SuvScale:
-    if _is_baked_in(headers[0]):
+    if _is_baked_in(headers[0], policy):
         return _by_headers(headers, policy)
     changed = [replace(header, patient_weight=recorded.weight) for header in headers]
-    scale = _with_flag(_by_headers(changed, policy), "weight-from-record")
-    return replace(scale, inputs=(*_read(headers), *recorded_inputs(recorded)[:1]))
+
+    def told(scale: SuvScale) -> SuvScale:
+        inputs = (*_read(headers), *recorded_inputs(recorded)[:1])
+        return replace(_with_flag(scale, "weight-from-record"), inputs=inputs)
+
+    return _by_changed(changed, policy, told)
 
 
-def _is_baked_in(header: PetHeader) -> bool:
+def _by_changed(
+    headers: Sequence[PetHeader], policy: Policy, told: Callable[[SuvScale], SuvScale]
+) -> SuvScale:
+    """Scale, or candidate, of headers with the record's values in them, told for what it is."""
+    try:
+        return told(_by_headers(headers, policy))
+    except SuvRefused as refused:
+        if refused.candidate is not None:
+            refused.candidate = told(refused.candidate)
+        raise
+
+
+def _is_baked_in(header: PetHeader, policy: Policy) -> bool:
     """Whether the scanner put weight and activity into the values, so that they stay there."""
-    by_scanner = header.units == "CNTS" and not header.philips_activity_factor
-    return by_scanner or header.units in PRESCALED
+    if header.units != "CNTS":
+        return header.units in PRESCALED
+    suv, activity = _philips_factors(header)
+    return activity <= 0 or (policy == "qiba" and suv > 0)
 
 
 def _rewritten(header: PetHeader, recorded: Recorded) -> PetHeader:
@@ -340,7 +359,9 @@ def _flagged(flags: Sequence[str]) -> Status:
 
 
 def _with_flag(scale: SuvScale, flag: str) -> SuvScale:
-    return replace(scale, flags=(*scale.flags, flag), status="COMPUTED-FLAGGED")
+    # A candidate under review stays one.
+    status: Status = "COMPUTED-FLAGGED" if scale.status == "COMPUTED" else scale.status
+    return replace(scale, flags=(*scale.flags, flag), status=status)
 
 
 # --------------------------------------------------------------------- values that are SUV

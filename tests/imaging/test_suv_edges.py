@@ -62,6 +62,7 @@ def test_the_record_s_weight_activity_and_time_take_the_headers_place(header):
         {"units": "CM2ML"},
         {"units": "CNTS", "philips_suv_factor": 0.0005},
         {"units": "CNTS", "philips_suv_factor": 0.0005, "philips_activity_factor": 0.0},
+        {"units": "CNTS", "philips_suv_factor": 0.0005, "philips_activity_factor": -1.0},
     ],
 )
 def test_the_record_cannot_replace_what_the_scanner_baked_in(header, baked):
@@ -69,6 +70,20 @@ def test_the_record_cannot_replace_what_the_scanner_baked_in(header, baked):
     scale = suvbw_scale([told], recorded=recorded(weight=140.0), source="record")
     assert scale.factor == suvbw_scale([told]).factor
     assert (scale.flags, scale.status) == (("record-not-applied",), "COMPUTED-FLAGGED")
+
+
+def test_the_record_cannot_replace_what_a_policy_takes_from_the_scanner(header):
+    # QIBA prefers the scanner's SUV factor, which has weight and activity in it.
+    both = {"units": "CNTS", "philips_suv_factor": 0.0005, "philips_activity_factor": 2.0}
+    told, site = replace(header, **both), recorded(weight=140.0)
+    scale = suvbw_scale([told], policy="qiba", recorded=site, source="record")
+    assert (scale.factor, scale.flags) == (0.0005, ("record-not-applied",))
+    # Nor does a recorded weight stand in for the one that the scanner did without.
+    with pytest.raises(SuvRefused, match="Patient's Weight"):
+        suvbw_scale([replace(told, patient_weight=None)], policy="qiba", recorded=site)
+    bare = replace(told, philips_suv_factor=0.0)
+    scale = suvbw_scale([bare], policy="qiba", recorded=site, source="record")
+    assert scale.factor == pytest.approx(4 * FACTOR, rel=1e-9)
 
 
 @pytest.mark.parametrize("becquerel", [2.0, 0.5])
@@ -88,6 +103,34 @@ def test_a_recorded_weight_stands_in_for_one_that_is_missing_and_for_no_other(he
     assert suvbw_scale([header], recorded=recorded(weight=140.0)).flags == ()
     grams = replace(bare, units="GML")
     assert suvbw_scale([grams], recorded=recorded()) == suvbw_scale([grams])
+
+
+def test_a_candidate_by_the_record_says_that_it_is(header):
+    # Decay Factor contradicts Series Time: a person decides, about 140 kg and not about 70.
+    late = replace(header, decay_factor=1.2)
+    with pytest.raises(SuvRefused) as caught:
+        suvbw_scale([late], recorded=recorded(weight=140.0), source="record")
+    candidate = caught.value.candidate
+    assert candidate.factor == pytest.approx(2 * FACTOR, rel=1e-9)
+    assert candidate.adaptations == ("computed-from-record",)
+    told = {one.name: one.value for one in candidate.inputs}
+    assert (told["Patient's Weight"], told["Recorded weight"]) == (70.0, 140.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({"decay_factor": 1.2}, "COMPUTED-FLAGGED"), ({"decay_correction": "NONE"}, "REVIEW")],
+)
+def test_a_candidate_of_a_recorded_weight_is_flagged_for_it(header, change, status):
+    bare = replace(header, patient_weight=None, **change)
+    with pytest.raises(SuvRefused) as caught:
+        suvbw_scale([bare], recorded=recorded(weight=140.0))
+    candidate = caught.value.candidate
+    assert candidate.factor == pytest.approx(2 * FACTOR, rel=1e-9)
+    assert (candidate.flags, candidate.status) == (("weight-from-record",), status)
+    told = {one.name: one.value for one in candidate.inputs}
+    assert (told["Patient's Weight"], told["Recorded weight"]) == (None, 140.0)
+    assert "Recorded net activity" not in told
 
 
 # Edges of rules. An edge is asked on both sides, in the digits that the rule has.
