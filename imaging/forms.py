@@ -42,9 +42,11 @@ class AssignForm(ActForm):
     )
     reason = forms.CharField(label="Reason", max_length=200)
 
-    def __init__(self, *args, scans, is_another: bool, **kwargs) -> None:
+    def __init__(self, *args, scans, choices, is_another: bool, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["scan"].queryset = scans
+        field = self.fields["scan"]
+        field.queryset = scans
+        field.choices = [("", field.empty_label), *choices]
         if not is_another:
             del self.fields["reason"]
 

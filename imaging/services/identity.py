@@ -51,7 +51,23 @@ def doubt(checks: Sequence[Check]) -> tuple[str, str] | None:
     return off[0].code, " ".join([*(one.sentence for one in off), WHAT_TO_DO])
 
 
-def visit_of(scan: ScheduledScan) -> Visit:
+def differences(transmittal: Transmittal, scans: Sequence[ScheduledScan]) -> dict[int, list[str]]:
+    """By scan, what speaks against it being the one of the images; no query for any of them.
+
+    `scans` come with their injection, tracer, patient and site; windows are not looked at.
+    """
+    facts = list(transmittal.files.exclude(facts={}).values_list("facts", flat=True))
+    return {
+        scan.pk: [
+            one.label
+            for one in identity.checks(facts, visit_of(scan, with_window=False))
+            if one.finding == Finding.DIFFERS
+        ]
+        for scan in scans
+    }
+
+
+def visit_of(scan: ScheduledScan, *, with_window: bool = True) -> Visit:
     """What is recorded of a scan and its patient."""
     patient, tracer = scan.patient, scan.planned_scan.tracer
     injection = getattr(scan, "injection", None)
@@ -60,7 +76,7 @@ def visit_of(scan: ScheduledScan) -> Visit:
         sex_at_birth=patient.sex_at_birth,
         birth=spans.span(patient.birth, zone) if patient.birth else None,
         weight_kg=injection.weight_kg if injection else None,
-        days=_days(scan, zone),
+        days=_days(scan, zone) if injection or with_window else None,
         nuclide=tracer.radionuclide,
         tracer=tracer.name,
         zone=zone,

@@ -104,7 +104,10 @@ def transmittal_assign(request: HttpRequest, pk: int) -> HttpResponse:
         pk=pk,
     )
     scans = candidates.of(row)
-    form = AssignForm(sent(request), scans=scans, is_another=row.scheduled_scan is not None)
+    choices = candidates.choices(row)
+    form = AssignForm(
+        sent(request), scans=scans, choices=choices, is_another=row.scheduled_scan is not None
+    )
     address = reverse("transmittal", args=[row.pk])
 
     def act(found: dict) -> str:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from imaging import selectors
 from imaging.models import Instance, Transmittal
+from imaging.selectors import candidates
 from imaging.services import assignment, inspection, receiving
 from tests import factories
 from tests.imaging.test_intake import a_slice, sent, worked
@@ -186,3 +187,26 @@ def test_a_second_look_after_a_correction(site, scan, coordinator, dataset):
     again = worked(assignment.retry(held, by=coordinator))
     assert again.state == State.ASSEMBLED
     assert selectors.file_counts(again) == {"released": 1}
+
+
+def test_the_scans_to_choose_from_say_what_in_the_headers_speaks_against_them(
+    site, scan, coordinator, dataset, client, django_assert_num_queries
+):
+    other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    with factories.framed():
+        scan.patient.sex_at_birth = "M"
+        scan.patient.save(update_fields=["sex_at_birth"])
+    stored(site, [a_slice(dataset, 1)])
+    (row,) = waiting(site)
+    with django_assert_num_queries(2):
+        found = candidates.choices(row)
+    assert [key for key, _ in found] == [other.pk, scan.pk]
+    assert found[0][1].endswith("nothing in the headers differs")
+    assert found[1][1].endswith("sex differ")
+    client.force_login(coordinator)
+    page = client.get(f"/transmittals/{row.pk}/assign/").content.decode()
+    assert "nothing in the headers differs" in page
+    answer = client.post(f"/transmittals/{row.pk}/assign/", {"scan": other.pk})
+    assert answer.status_code == 302
+    row.refresh_from_db()
+    assert (row.scheduled_scan, row.state) == (other, State.RECEIVED)

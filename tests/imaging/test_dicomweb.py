@@ -34,7 +34,7 @@ class Sender:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.site = factories.make_site(factories.make_trial())
+        self.site = factories.make_site(factories.make_fdg_trial())
         self.user = factories.make_user(Role.COORDINATOR, trial=self.site.trial, site=self.site)
         patient = factories.make_enrolled(self.site, by=self.user)
         self.scan = factories.make_scan(patient, by=self.user)

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("bucket")
 
 @pytest.fixture
 def site(db):
-    return factories.make_site(factories.make_trial())
+    return factories.make_site(factories.make_fdg_trial())
 
 
 @pytest.fixture

@@ -83,7 +83,10 @@ async function send(files) {
     known.set(await digest(file), file);
     say(`Checking file ${number} of ${files.length}`, (0.3 * number) / files.length);
   });
-  const { id } = await call(`/scans/${form.dataset.scan}/transmittals/`);
+  const { id } = await call(
+    `/scans/${form.dataset.scan}/transmittals/`,
+    json({ is_deidentified_at_source: form.elements.is_deidentified_at_source.checked }),
+  );
   const { missing, held } = await call(`/transmittals/${id}/missing/`, json({ sha256s: [...known.keys()] }));
   if (!missing.length && !held) {
     say(`All ${known.size} files of this folder arrived before: there is nothing to send.`, 1);
