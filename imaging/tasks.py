@@ -11,6 +11,7 @@ handled_by("imaging.release", "imaging.services.release.release")
 handled_by("imaging.clear", "imaging.services.clearing.clear")
 handled_by("imaging.assemble", "imaging.services.assembly.build")
 handled_by("imaging.quantify", "imaging.services.quantification.run")
+handled_by("imaging.expunge", "imaging.services.destruction.expunge")
 handled_by("imaging.destroy", "imaging.services.destruction.destroy")
 
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("incidents/", incidents.listed, name="incidents"),
     path("incidents/<int:pk>/", incidents.incident, name="incident"),
     path("incidents/<int:pk>/judge/", incidents.judge, name="incident_judge"),
+    path("incidents/<int:pk>/contain/", incidents.contain, name="incident_contain"),
     path("incidents/<int:pk>/close/", incidents.close, name="incident_close"),
     path("series/<int:pk>/", views.series, name="series"),
     path("series/<int:pk>/accept/", views.suv_accept, name="suv_accept"),

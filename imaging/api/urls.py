@@ -30,6 +30,9 @@ urlpatterns = [
     path("incidents/", views.Incidents.as_view(), name="api_incidents"),
     path("incidents/<int:pk>/", views.OneIncident.as_view(), name="api_incident"),
     path("incidents/<int:pk>/judge/", views.JudgeIncident.as_view(), name="api_incident_judge"),
+    path(
+        "incidents/<int:pk>/contain/", views.ContainIncident.as_view(), name="api_incident_contain"
+    ),
     path("incidents/<int:pk>/close/", views.CloseIncident.as_view(), name="api_incident_close"),
     path("series/", views.SeriesList.as_view(), name="api_series_list"),
     path("series/<int:pk>/accept/", views.AcceptSuv.as_view(), name="api_suv_accept"),

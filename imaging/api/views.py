@@ -262,6 +262,15 @@ class JudgeIncident(Endpoint):
         return self.show(incidents.judge(row, by=request.user, **given), serializers.Incident)
 
 
+class ContainIncident(Endpoint):
+    @operation("containIncident", tag="incidents", asks=Reason, answers=serializers.Incident)
+    def post(self, request: Request, pk: int) -> Response:
+        """Have the images of an incident removed, wherever they are."""
+        row = incident_for(request, "incident.handle", pk)
+        incidents.contain(row, by=request.user, **asked(request, Reason))
+        return self.show(row, serializers.Incident)
+
+
 class CloseIncident(Endpoint):
     @operation(
         "closeIncident",

@@ -48,6 +48,9 @@ class Series(ScopedModel):
         REFUSED = "refused"
         QUANTIFIED = "quantified"
 
+    # The code of a series whose images were removed because they were of another person.
+    OF_ANOTHER = "images-of-another-person"
+
     trial_path = "imaging_study__scheduled_scan__patient__trial_id"
     site_path = "imaging_study__scheduled_scan__patient__site_id"
 

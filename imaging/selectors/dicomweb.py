@@ -100,7 +100,7 @@ def images_of(
     if not kept.exists():
         if not granted.exists():
             raise Forbidden(PERMISSION)
-        raise Refused("not-kept", "These images were destroyed on the patient's wish.", status=410)
+        raise Refused("not-kept", "These images were destroyed.", status=410)
     return kept.select_related("series").order_by("series", "pk")
 
 
@@ -110,12 +110,16 @@ def middle(images: QuerySet[Instance]) -> Instance:
 
 
 def _destroyed() -> QuerySet[Series]:
-    return Series.objects.filter(**{f"imaging_study__{PATIENT}__destruction__isnull": False})
+    return Series.objects.filter(
+        Q(**{f"imaging_study__{PATIENT}__destruction__isnull": False}) | Q(code=Series.OF_ANOTHER)
+    )
 
 
 def _released(user: User) -> QuerySet[Series]:
-    return permissions.listed(Series.objects, user, PERMISSION).filter(
-        **{f"imaging_study__{PATIENT}__destruction__isnull": True}
+    return (
+        permissions.listed(Series.objects, user, PERMISSION)
+        .filter(**{f"imaging_study__{PATIENT}__destruction__isnull": True})
+        .exclude(code=Series.OF_ANOTHER)
     )
 
 

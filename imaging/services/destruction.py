@@ -1,4 +1,4 @@
-"""Destruction: on a patient's wish the images go, and the record says that they did.
+"""Destruction: on a patient's wish, or where they are another's, images go and the record says so.
 
 Files are stored by what they hold, so that one file may stand for two patients; what another
 patient's record needs stays. Rows, digests and numbers stay too: they are the trail, and
@@ -12,13 +12,25 @@ from collections.abc import Iterator
 from django.db.models import QuerySet
 
 from imaging import storage
-from imaging.models import Destruction, Instance, Picture, ReceivedFile, Series
+from imaging.models import (
+    Destruction,
+    Instance,
+    Picture,
+    Quantification,
+    ReceivedFile,
+    Series,
+    Transmittal,
+)
+from imaging.services import ledger
 from imaging.services.clearing import keep_others_off
 from trials.models import Job, Patient, Withdrawal
 from trials.services import audit, jobs
 
 KIND = "imaging.destroy"
 CODE = "images-destroyed"
+OF_ANOTHER = (
+    "The images were of another person: they were removed, and nothing is measured of them."
+)
 MESSAGE = "The images were destroyed on the patient's wish; nothing more is measured of them."
 
 
@@ -60,6 +72,39 @@ def destroy(claim: jobs.Claim) -> None:
         Destruction.objects.create(patient=patient, files=count)
 
 
+def expunge(claim: jobs.Claim) -> None:
+    """Remove every series that images of another person came into with a transmittal.
+
+    Whole series: nobody can tell which of its images are whose. Rows and digests stay.
+    """
+    transmittal = ledger.load(claim)
+    with (
+        jobs.fenced(claim),
+        audit.action(
+            "images.expunged",
+            actor=claim.actor,
+            reason="images of another person",
+            **ledger.about(transmittal),
+        ),
+    ):
+        keep_others_off()
+        series = Series.objects.filter(instances__received_file__transmittal=transmittal)
+        keys = set(series.values_list("pk", flat=True))
+        archived = _own(Instance.objects, "series__in", keys)
+        pictures = _own(Picture.objects, "quantification__series__in", keys)
+        _removed(storage.archive, archived | pictures)
+        Quantification.objects.filter(series__in=keys).update(is_current=False)
+        Series.objects.filter(pk__in=keys).update(
+            state=Series.State.REFUSED, code=Series.OF_ANOTHER, message=OF_ANOTHER
+        )
+        ReceivedFile.objects.filter(instance__series__in=keys).update(
+            state=ReceivedFile.State.REJECTED, code=Series.OF_ANOTHER, message=OF_ANOTHER
+        )
+        ledger.move(
+            transmittal, Transmittal.State.REJECTED, code=Series.OF_ANOTHER, message=OF_ANOTHER
+        )
+
+
 def _files_of(patient: Patient) -> Iterator[tuple[storage.Store, set[str]]]:
     """The digests that this patient's record alone names, by store."""
     archived = _own(Instance.objects, "series__imaging_study__scheduled_scan__patient", patient)
@@ -73,9 +118,10 @@ def _files_of(patient: Patient) -> Iterator[tuple[storage.Store, set[str]]]:
     yield storage.quarantine, received
 
 
-def _own(rows: QuerySet, path: str, patient: Patient) -> set[str]:
-    own = set(rows.filter(**{path: patient}).values_list("sha256", flat=True))
-    others = rows.filter(sha256__in=own).exclude(**{path: patient})
+def _own(rows: QuerySet, path: str, owner: Patient | set[int]) -> set[str]:
+    """Digests of rows of an owner that no other row names."""
+    own = set(rows.filter(**{path: owner}).values_list("sha256", flat=True))
+    others = rows.filter(sha256__in=own).exclude(**{path: owner})
     return own - set(others.values_list("sha256", flat=True))
 
 

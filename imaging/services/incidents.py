@@ -25,6 +25,12 @@ Notification = PrivacyIncident.Notification
 BY_RULE = frozenset({"several-patients", "patient-known-otherwise"})
 # General Data Protection Regulation, article 33(1): without undue delay, within 72 hours.
 HOURS = 72
+# Where its images are in the archive.
+OUT = {
+    Transmittal.State.RELEASED,
+    Transmittal.State.ASSEMBLED,
+    Transmittal.State.QUANTIFIED,
+}
 # A file in one of these states lies in the quarantine or the archive.
 THERE = [*clearing.WAITING, ReceivedFile.State.RELEASED]
 
@@ -79,6 +85,27 @@ def judge(
     return locked
 
 
+def contain(incident: PrivacyIncident, *, reason: str, by: User) -> None:
+    """Have every image of it removed: the originals that wait, or the series it went into."""
+    permissions.require(by, "incident.handle", incident)
+    audit.require_reason(reason)
+    transmittal = incident.transmittal
+    if transmittal.state == Transmittal.State.QUARANTINED:
+        # It opens incidents, and so knows this module.
+        from imaging.services import inspection
+
+        inspection.decide(transmittal, release=False, reason=reason, by=by)
+        return
+    if transmittal.state not in OUT:
+        raise Refused(
+            "incident-moving",
+            f"The transmittal is {transmittal.get_state_display().lower()}: what is still worked "
+            "on is removed once it has come to rest. Try again in a minute.",
+        )
+    with audit.action("incident.contained", actor=by, reason=reason, **about(transmittal)):
+        jobs.enqueue("imaging.expunge", actor=by, transmittal=transmittal.pk)
+
+
 def close(incident: PrivacyIncident, *, measures: str, by: User) -> PrivacyIncident:
     """Close it with what was done; only once it is judged, notified and contained."""
     permissions.require(by, "incident.handle", incident)
@@ -101,7 +128,7 @@ def missing(incident: PrivacyIncident) -> list[str]:
     elif incident.notification != Notification.NONE and incident.notified_on is None:
         found.append("The day of the notification is not recorded.")
     if not is_contained(incident):
-        found.append("Images of it are still held: refuse the transmittal, so that they go.")
+        found.append("Images of it are still held: have them removed.")
     return found
 
 

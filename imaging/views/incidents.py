@@ -12,6 +12,7 @@ from imaging.forms import CloseIncidentForm, JudgeIncidentForm, ReportIncidentFo
 from imaging.models import PrivacyIncident, Transmittal
 from imaging.services import incidents as services
 from trials import permissions
+from trials.forms import ReasonForm
 from trials.views.acts import ActPage, act_page, form_methods, perform, sent
 
 INCIDENTS = PrivacyIncident.objects.select_related(
@@ -87,6 +88,30 @@ def judge(request: HttpRequest, pk: int) -> HttpResponse:
         return back
 
     page = ActPage("Notification", "Record the decision", back, str(row).capitalize(), back)
+    return perform(request, form, act) or act_page(request, form, page)
+
+
+@form_methods
+def contain(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have the images of an incident removed."""
+    row = _incident(request, pk, "incident.handle")
+    form = ReasonForm(sent(request))
+    back = reverse("incident", args=[row.pk])
+
+    def act(found: dict) -> str:
+        services.contain(row, by=request.user, **found)
+        return back
+
+    page = ActPage(
+        "Remove the images",
+        "Remove them",
+        back,
+        str(row).capitalize(),
+        back,
+        intro="Originals that wait are refused and cleared; where images were released, every "
+        "series they went into is removed with its measurements. It can't be undone.",
+        is_grave=True,
+    )
     return perform(request, form, act) or act_page(request, form, page)
 
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from imaging import storage as images
-from imaging.models import Instance, Picture, ReceivedFile
+from imaging.models import Instance, Picture, ReceivedFile, Series
 from imaging.services.clearing import WAITING
 from reporting import storage as reports
 from reporting.models import Export
@@ -113,10 +113,14 @@ def _in_archive() -> dict[str, int]:
 
 
 def _archived(*, are_destroyed: bool) -> dict[str, int]:
-    """Images and pictures of patients whose images were destroyed, or of all others."""
-    of = "imaging_study__scheduled_scan__patient__destruction__isnull"
-    instances = Instance.objects.filter(**{f"series__{of}": not are_destroyed})
-    pictures = Picture.objects.filter(**{f"quantification__series__{of}": not are_destroyed})
+    """Images and pictures that were destroyed, on a wish or as another's, or all others."""
+    destroyed = Series.objects.filter(
+        Q(imaging_study__scheduled_scan__patient__destruction__isnull=False)
+        | Q(code=Series.OF_ANOTHER)
+    )
+    series = destroyed if are_destroyed else Series.objects.exclude(pk__in=destroyed)
+    instances = Instance.objects.filter(series__in=series)
+    pictures = Picture.objects.filter(quantification__series__in=series)
     return _sizes(instances) | _sizes(pictures)
 
 

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from imaging.models import PrivacyIncident, Transmittal
+from imaging.models import Instance, PrivacyIncident, Series, Transmittal
 from imaging.services import assignment, incidents, inspection, receiving
+from imaging.storage import archive
+from reporting.services import storage_check
 from tests import factories, records
 from tests.imaging.test_intake import a_slice, sent, worked
 from trials.models import Query
@@ -181,3 +183,30 @@ def test_declared_as_taken_out_at_the_source_it_is_recorded_as_not_checkable(
     found = {one["label"]: one["finding"] for one in row.identity}
     assert found["Sex"] == found["Age"] == found["Study date"] == "not checkable"
     assert found["Radionuclide"] == "agrees"
+
+
+def test_released_images_of_another_person_are_removed_with_their_measurements(
+    scan, coordinator, manager, dataset
+):
+    row = sent(scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
+    assert row.state == State.ASSEMBLED
+    digests = set(Instance.objects.filter(series__transmittal=row).values_list("sha256", flat=True))
+    reported = incidents.report(row, text="The patient was scanned on another day.", by=coordinator)
+    assert not incidents.is_contained(reported)
+    incidents.contain(reported, reason="not hers", by=manager)
+    row = worked(row)
+    assert (row.state, row.code) == (State.REJECTED, Series.OF_ANOTHER)
+    assert not any(archive.has(digest) for digest in digests)
+    assert Series.objects.get(transmittal=row).state == Series.State.REFUSED
+    assert incidents.is_contained(reported)
+    assert [one for one in storage_check.check() if one.store == "archive"] == []
+    # What is right comes again, for the same scan.
+    again = sent(scan, [a_slice(dataset, n, SeriesInstanceUID="1.9") for n in (7, 8)], coordinator)
+    assert again.state == State.ASSEMBLED
+
+
+def test_what_waits_is_refused_by_containing_it(held, manager):
+    found = held.privacy_incidents.get()
+    incidents.contain(found, reason="two people", by=manager)
+    worked(held)
+    assert incidents.is_contained(found)
