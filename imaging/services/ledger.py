@@ -43,7 +43,10 @@ def _why_nothing(files: list[ReceivedFile]) -> tuple[str, str]:
 
 def load(claim: jobs.Claim) -> Transmittal:
     return Transmittal.objects.select_related(
-        "site__trial", "scheduled_scan__patient__trial", "scheduled_scan__patient__site"
+        "site__trial",
+        "scheduled_scan__patient__trial",
+        "scheduled_scan__patient__site",
+        "scheduled_scan__planned_scan",
     ).get(pk=claim.arguments["transmittal"])
 
 
