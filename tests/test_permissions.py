@@ -775,6 +775,8 @@ OTHERWISE = {
     ("api_enrol_despite", "POST"): 409,
     ("trial_upload", "POST"): 422,
     ("api_trial_files", "POST"): 422,
+    # A piece without a byte.
+    ("api_partial_upload", "PUT"): 422,
     **dict.fromkeys(
         [
             ("patient_rescreen", "POST"),

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='receivedfile',
             name='state',
-            field=models.CharField(choices=[('received', 'Received'), ('accepted', 'Accepted'), ('quarantined', 'Quarantined'), ('rejected', 'Rejected'), ('released', 'Released'), ('unpacked', 'Archive, its files were taken out')], default='received', max_length=15),
+            field=models.CharField(choices=[('received', 'Received'), ('accepted', 'Accepted'), ('quarantined', 'Quarantined'), ('rejected', 'Rejected'), ('released', 'Released'), ('unpacked', 'Unpacked')], default='received', max_length=15),
         ),
         migrations.CreateModel(
             name='PartialUpload',

@@ -76,7 +76,7 @@ class ReceivedFile(ScopedModel):
         QUARANTINED = "quarantined"
         REJECTED = "rejected"
         RELEASED = "released"
-        UNPACKED = "unpacked", "Archive, its files were taken out"
+        UNPACKED = "unpacked"
 
     trial_path = "transmittal__site__trial_id"
     site_path = "transmittal__site_id"

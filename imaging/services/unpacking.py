@@ -49,7 +49,7 @@ def _open(claim: jobs.Claim, archive: ReceivedFile) -> None:
         except ArchiveError as refusal:
             _settle(archive, FileState.REJECTED, refusal.code, str(refusal))
             return
-        _keep(claim, archive, opened, len(listing))
+        _keep(claim, archive, opened, sum(map(_is_kept, listing)))
     _settle(archive, FileState.UNPACKED, "archive-unpacked", _told(listing))
 
 
@@ -141,7 +141,7 @@ def _head(file: ReceivedFile) -> bytes:
 def _told(listing: Sequence[Content]) -> str:
     """What became of the entries, by kind and place; no name is in it."""
     count = sum(one.kind == archives.FILE for one in listing)
-    sentences = [f"An archive: {count} files were taken out and inspected like any other."]
+    sentences = [f"An archive: {count} files were taken out, and each goes the way of any file."]
     left: dict[str, list[int]] = {}
     for one in listing:
         if one.kind != archives.FILE:

@@ -68,7 +68,7 @@ def test_a_zip_becomes_its_files_which_go_the_way_of_all(scan, coordinator, slic
     assert {row[3:] for row in files} == {("released", "", 1)}
     assert Instance.objects.filter(series__transmittal=transmittal).count() == 3
     told = transmittal.files.get(position=1).message
-    assert told == "An archive: 3 files were taken out and inspected like any other."
+    assert told == "An archive: 3 files were taken out, and each goes the way of any file."
     assert not any(storage.quarantine.has(row[1]) for row in rows(transmittal))
 
 
@@ -96,9 +96,9 @@ def test_what_is_left_out_is_told_by_kind_and_place(scan, coordinator, slices):
     transmittal = sent(scan, [packed(slices, *others)], coordinator)
     assert transmittal.state == State.ASSEMBLED
     assert transmittal.files.get(position=1).message == (
-        "An archive: 3 files were taken out and inspected like any other. Left out: DICOMDIR "
-        "(entry 4); __MACOSX (entry 5); Thumbs.db (entry 6); text file (entry 7, 8, 9, 10, 11, "
-        "12, 13, 14, 15, 16 and 3 more); an archive within it (entry 20)."
+        "An archive: 3 files were taken out, and each goes the way of any file. Left out: "
+        "DICOMDIR (entry 4); __MACOSX (entry 5); Thumbs.db (entry 6); text file (entry 7, 8, 9, "
+        "10, 11, 12, 13, 14, 15, 16 and 3 more); an archive within it (entry 20)."
     )
     assert rows(transmittal)[-1][3:] == ("rejected", "archive-nested", 1)
     refusals = {one.state: one.message for one in selectors.refusals(transmittal)}
