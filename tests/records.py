@@ -18,6 +18,7 @@ from django.utils import timezone
 from imaging import storage
 from imaging.headers import pet_header
 from imaging.models import (
+    DicomNode,
     ImagingStudy,
     Instance,
     Quantification,
@@ -25,7 +26,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import assembly, quantification, receiving
+from imaging.services import assembly, nodes, quantification, receiving
 from reporting.manifest import Manifest
 from reporting.models import Export
 from reporting.storage import exports as export_store
@@ -102,6 +103,7 @@ class Record:
     export: Export
     batch: Batch
     scanner: Scanner
+    node: DicomNode
 
     @property
     def trial(self) -> Trial:
@@ -166,6 +168,7 @@ def make_record(site: Site, *, by: User) -> Record:
         scanner=scanners.register(
             site, name=f"PET {next(_uids)}", manufacturer="GE", model="Discovery", by=by
         ),
+        node=nodes.register(site, called_ae_title=f"NODE{next(_uids)}", by=by),
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging.api import views
+from imaging.api import nodes, views
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -14,6 +14,9 @@ urlpatterns = [
     path("transmittals/<int:pk>/decide/", views.Decide.as_view(), name="api_decide"),
     path("transmittals/<int:pk>/assign/", views.Assign.as_view(), name="api_assign"),
     path("transmittals/<int:pk>/retry/", views.Retry.as_view(), name="api_retry"),
+    path("sites/<int:pk>/dicom/nodes/", nodes.Nodes.as_view(), name="api_nodes"),
+    path("nodes/<int:pk>/change/", nodes.ChangeOfNode.as_view(), name="api_node_change"),
+    path("nodes/<int:pk>/retire/", nodes.RetireNode.as_view(), name="api_node_retire"),
     path("series/", views.SeriesList.as_view(), name="api_series_list"),
     path("series/<int:pk>/accept/", views.AcceptSuv.as_view(), name="api_suv_accept"),
     path(

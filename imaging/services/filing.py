@@ -62,7 +62,8 @@ class Filer(threading.Thread):
         """Enter every segment; whether all went well."""
         if self.journal.has_open_segment():
             self.journal.close_segment()
-        return all([self._is_filed(path) for path in self.journal.waiting()])
+        outcomes = [self._is_filed(path) for path in self.journal.waiting()]
+        return all(outcomes)
 
     def _is_filed(self, path: Path) -> bool:
         try:
