@@ -12,6 +12,8 @@ import json
 import math
 import operator as operator_module
 import os
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -82,6 +84,7 @@ def main() -> int:
         lambda: inspected(files),
         lambda: [acceptance.verdict_on(pydicom.dcmread(BytesIO(data))) for data in files],
     )
+    sending(files)
     reading()
     storing(files)
     patients = screened(PATIENTS)
@@ -114,6 +117,95 @@ def main() -> int:
     taken = seconds(lambda: judged(criteria, ten_thousand))
     print(f"\n10,000 patients x 20 criteria, as an amendment is tried: {taken:.1f} s, one core")
     return 0
+
+
+def sending(files: list[bytes]) -> None:
+    """The same files from one storescu to our receiver, and to DCMTK's own."""
+    if not (shutil.which("storescu") and shutil.which("storescp")):
+        print("C-STORE is not measured: apt-get install dcmtk")
+        return
+    with tempfile.TemporaryDirectory(prefix="tt-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        paths = [folder / f"{number:04}.dcm" for number in range(len(files))]
+        for path, data in zip(paths, files, strict=True):
+            path.write_bytes(data)
+        with our_receiver(folder) as ours, dcmtk_receiver(folder) as theirs:
+            side_by_side(
+                f"{len(files)} files by C-STORE, against DCMTK's storescp",
+                lambda: sent(ours, paths),
+                lambda: sent(theirs, paths),
+            )
+
+
+def sent(port: int, paths: list[Path]) -> None:
+    words = ["storescu", "-aet", "BENCH", "-aec", "BENCH", "127.0.0.1", str(port)]
+    subprocess.run([*words, *map(str, paths)], check=True)  # noqa: S603  DCMTK's
+
+
+@contextmanager
+def our_receiver(folder: Path) -> Iterator[int]:
+    """The port of `manage.py storescp` with a node that anybody here may call."""
+    server = EmbeddedPostgres(folder / "pg").start()
+    try:
+        server.prepare()
+        migrate(server)
+        environment = os.environ | {
+            "DATABASE_URL": server.url(RUNTIME),
+            "DJANGO_SETTINGS_MODULE": "config.settings.dev",
+            "TRIALTRACE_VAR": str(folder),
+        }
+        words = [sys.executable, "manage.py"]
+        shell = [*words, "shell", "--no-imports", "-c", NODE]
+        subprocess.run(shell, env=environment, cwd=ROOT, check=True)  # noqa: S603  ours
+        with receiver([*words, "storescp", "--port", "0"], environment) as process:
+            yield int(process.stdout.readline().rsplit(":", 1)[1])
+    finally:
+        server.stop()
+
+
+@contextmanager
+def dcmtk_receiver(folder: Path) -> Iterator[int]:
+    """The port of DCMTK's own, once it listens."""
+    (folder / "dcmtk").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["storescp", "-od", str(folder / "dcmtk"), str(port)]
+    with receiver(words, dict(os.environ)):
+        while subprocess.run(["echoscu", "127.0.0.1", str(port)], capture_output=True).returncode:  # noqa: S603, S607
+            time.sleep(0.1)
+        yield port
+
+
+@contextmanager
+def receiver(words: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen(  # noqa: S603  ours or DCMTK's
+        words,
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+NODE = """
+from imaging.models import DicomNode
+from trials.models import Site, Trial
+from trials.services import audit, jobs
+
+by = jobs.system_user()
+with audit.action("measured", actor=by, reason="measured"):
+    trial = Trial.objects.create(identifier="BENCH", uid_key=b"k" * 32)
+    site = Site.objects.create(trial=trial, code="1", name="bench", time_zone="UTC")
+    DicomNode.objects.create(site=site, called_ae_title="BENCH", registered_by=by)
+"""
 
 
 def reading() -> None:

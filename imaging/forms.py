@@ -101,3 +101,42 @@ class RegionForm(forms.Form):
     def centre_mm(self) -> tuple[float, float, float]:
         found = self.cleaned_data
         return found["x_mm"], found["y_mm"], found["z_mm"]
+
+
+class OnePerLine(forms.CharField):
+    """Several values, one a line; none is a list too."""
+
+    def __init__(self, **more) -> None:
+        widget = forms.Textarea(attrs={"rows": 3})
+        super().__init__(widget=widget, required=False, max_length=2000, **more)
+
+    def to_python(self, value) -> list[str]:
+        lines = super().to_python(value).splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+    def prepare_value(self, value):
+        return "\n".join(value) if isinstance(value, list) else value
+
+
+class NodeForm(ActForm):
+    """A node as it is registered."""
+
+    called_ae_title = forms.CharField(
+        label="Called AE title",
+        max_length=16,
+        help_text="What the scanner calls; taken once in the whole system, and never again.",
+    )
+    calling_ae_titles = OnePerLine(
+        label="Calling AE titles", help_text="Who may call, one a line. None: any."
+    )
+    allowed_addresses = OnePerLine(
+        label="Addresses",
+        help_text="From where, one a line: 10.1.2.3 or 10.1.2.0/24. None: this server alone.",
+    )
+
+
+class NodeChangeForm(NodeForm):
+    """A node's callers said anew, with a reason."""
+
+    called_ae_title = None
+    reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")

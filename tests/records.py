@@ -18,6 +18,7 @@ from django.utils import timezone
 from imaging import storage
 from imaging.headers import pet_header
 from imaging.models import (
+    DicomNode,
     ImagingStudy,
     Instance,
     PrivacyIncident,
@@ -29,6 +30,7 @@ from imaging.models import (
 from imaging.services import (
     assembly,
     incidents,
+    nodes,
     partial_uploads,
     quantification,
     receiving,
@@ -110,6 +112,7 @@ class Record:
     export: Export
     batch: Batch
     scanner: Scanner
+    node: DicomNode
 
     @property
     def trial(self) -> Trial:
@@ -175,6 +178,7 @@ def make_record(site: Site, *, by: User) -> Record:
         scanner=scanners.register(
             site, name=f"PET {next(_uids)}", manufacturer="GE", model="Discovery", by=by
         ),
+        node=nodes.register(site, called_ae_title=f"NODE{next(_uids)}", by=by),
     )
 
 

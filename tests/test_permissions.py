@@ -247,6 +247,12 @@ TABLE: dict[tuple[str, str], Need] = {
     ("site_qualification_new", "POST"): OnRow("scanner.manage"),
     ("site_cross_calibration_new", "GET"): OnRow("scanner.manage"),
     ("site_cross_calibration_new", "POST"): OnRow("scanner.manage"),
+    ("site_nodes", "GET"): OnRow("site.view"),
+    **{
+        (name, method): OnRow("scanner.manage")
+        for name in ("site_node_new", "site_node_change", "site_node_retire")
+        for method in ("GET", "POST")
+    },
     ("site_clock_new", "GET"): OnRow("injection.record"),
     ("site_clock_new", "POST"): OnRow("injection.record"),
     ("injection_new", "GET"): OnRow("injection.record"),
@@ -378,6 +384,10 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_scanner_retire", "POST"): OnRow("scanner.manage"),
     ("api_qualifications", "POST"): OnRow("scanner.manage"),
     ("api_cross_calibrations", "POST"): OnRow("scanner.manage"),
+    ("api_nodes", "GET"): OnRow("site.view"),
+    ("api_nodes", "POST"): OnRow("scanner.manage"),
+    ("api_node_change", "POST"): OnRow("scanner.manage"),
+    ("api_node_retire", "POST"): OnRow("scanner.manage"),
     ("api_clocks", "GET"): OnRow("site.view"),
     ("api_clocks", "POST"): OnRow("injection.record"),
     ("api_queries", "GET"): OnList("query.view"),
@@ -486,6 +496,9 @@ ROWS: dict[str, Of] = {
             "batches",
             "site_scanner_new",
             "scanners",
+            "site_nodes",
+            "site_node_new",
+            "nodes",
             "site_clock_new",
             "clocks",
             "dicomweb_site",
@@ -517,6 +530,9 @@ ROWS: dict[str, Of] = {
             "cross_calibrations",
         ],
         lambda r: r.scanner,
+    ),
+    **dict.fromkeys(
+        ["node_change", "node_retire", "site_node_change", "site_node_retire"], lambda r: r.node
     ),
     "query": lambda r: r.query,
     "query_answer": lambda r: r.query,
@@ -697,6 +713,11 @@ BODIES: dict[str, Of] = {
     **dict.fromkeys(
         ["site_scanner_new", "api_scanners"],
         lambda _: {"name": "PET X", "manufacturer": "GE", "model": "Discovery"},
+    ),
+    **dict.fromkeys(["site_node_new", "api_nodes"], lambda _: {"called_ae_title": "TRIAL X"}),
+    **dict.fromkeys(
+        ["site_node_change", "api_node_change", "site_node_retire", "api_node_retire"],
+        lambda _: WORDS,
     ),
     **dict.fromkeys(["site_scanner_retire", "api_scanner_retire"], lambda _: WORDS | {"on": TODAY}),
     **dict.fromkeys(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging.api import views
+from imaging.api import nodes, views
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -34,6 +34,9 @@ urlpatterns = [
         "incidents/<int:pk>/contain/", views.ContainIncident.as_view(), name="api_incident_contain"
     ),
     path("incidents/<int:pk>/close/", views.CloseIncident.as_view(), name="api_incident_close"),
+    path("sites/<int:pk>/dicom/nodes/", nodes.Nodes.as_view(), name="api_nodes"),
+    path("nodes/<int:pk>/change/", nodes.ChangeOfNode.as_view(), name="api_node_change"),
+    path("nodes/<int:pk>/retire/", nodes.RetireNode.as_view(), name="api_node_retire"),
     path("series/", views.SeriesList.as_view(), name="api_series_list"),
     path("series/<int:pk>/accept/", views.AcceptSuv.as_view(), name="api_suv_accept"),
     path(

@@ -62,8 +62,8 @@ class Filer(threading.Thread):
         """Enter every segment; whether all went well."""
         if self.journal.has_open_segment():
             self.journal.close_segment()
-        # Every one is tried, whatever became of the one before.
-        return not [path for path in self.journal.waiting() if not self._is_filed(path)]
+        outcomes = [self._is_filed(path) for path in self.journal.waiting()]
+        return all(outcomes)
 
     def _is_filed(self, path: Path) -> bool:
         try:

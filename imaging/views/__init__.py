@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,15 +17,31 @@ from django.views.decorators.http import (
 from django_htmx.http import HttpResponseClientRefresh
 
 from imaging import selectors
-from imaging.forms import AssignForm, DecisionForm, RegionForm
-from imaging.models import ConformanceFinding, Lesion, Picture, Quantification, Series, Transmittal
+from imaging.forms import AssignForm, DecisionForm, NodeChangeForm, NodeForm, RegionForm
+from imaging.models import (
+    ConformanceFinding,
+    DicomNode,
+    Lesion,
+    Picture,
+    Quantification,
+    Series,
+    Transmittal,
+)
 from imaging.selectors import candidates, derivations, pictures, waiting
-from imaging.services import assignment, inspection, reconciliation, regions, reviews, trying
+from imaging.services import (
+    assignment,
+    inspection,
+    nodes,
+    reconciliation,
+    regions,
+    reviews,
+    trying,
+)
 from trials import permissions
-from trials.forms import ReasonForm
+from trials.forms import ActForm, ReasonForm
 from trials.models import ProtocolVersion, ScheduledScan, Site
 from trials.services.errors import Invalid, Refused
-from trials.views.acts import ActPage, act_page, form_methods, perform, sent
+from trials.views.acts import ActPage, act_page, form_methods, perform, rights, sent
 
 # Not a state: those that stay in theirs longer than they should.
 LATE = "late"
@@ -245,6 +263,64 @@ def conformance_try(request: HttpRequest, pk: int, version: int) -> HttpResponse
 
 
 @require_safe
+def site_nodes(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the scanners and archives of a site call, and who called last."""
+    site = _site(request, pk, "site.view")
+    context = {
+        "site": site,
+        "nodes": site.dicom_nodes.select_related("contact", "registered_by"),
+        "may": rights(request.user, site.scope(), "scanner.manage", "audit.view"),
+    }
+    return render(request, "imaging/nodes.html", context)
+
+
+@form_methods
+def site_node_new(request: HttpRequest, pk: int) -> HttpResponse:
+    """Register a node at a site."""
+    site = _site(request, pk, "scanner.manage")
+    return _node_act(
+        request,
+        site,
+        NodeForm(sent(request)),
+        lambda found: nodes.register(site, by=request.user, **found),
+        title="Register a DICOM node",
+        submit="Register",
+        intro="Whoever calls it by DICOM C-STORE sends to this site.",
+    )
+
+
+@form_methods
+def site_node_change(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say anew who may call a node."""
+    node = _node(request, pk)
+    names = ("calling_ae_titles", "allowed_addresses")
+    return _node_act(
+        request,
+        node.site,
+        NodeChangeForm(sent(request), initial={name: getattr(node, name) for name in names}),
+        lambda found: nodes.change(node, by=request.user, **found),
+        title=f"Who may call {node}",
+        submit="Change",
+    )
+
+
+@form_methods
+def site_node_retire(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let nobody in at a node any more."""
+    node = _node(request, pk)
+    return _node_act(
+        request,
+        node.site,
+        ReasonForm(sent(request)),
+        lambda found: nodes.retire(node, by=request.user, **found),
+        title=f"Retire {node}",
+        submit="Retire",
+        intro="Nobody is let in by this AE title any more, and it is not given again.",
+        is_grave=True,
+    )
+
+
+@require_safe
 def reading_list(request: HttpRequest) -> HttpResponse:
     """What a reader may read, by reading identifiers alone."""
     rows = permissions.listed(Series.objects, request.user, "reading.view").filter(
@@ -290,6 +366,39 @@ def derivation(request: HttpRequest, pk: int, quantity: str) -> HttpResponse:
     node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
     context = {"node": node, "lesion": lesion, "series": lesion.quantification.series}
     return render(request, "imaging/derivation.html", context)
+
+
+def _node_act(
+    request: HttpRequest,
+    site: Site,
+    form: ActForm,
+    act: Callable[[dict], object],
+    *,
+    title: str,
+    submit: str,
+    **more,
+) -> HttpResponse:
+    """A form about the nodes of a site that leads back to them."""
+    address = reverse("site_nodes", args=[site.pk])
+
+    def performed(found: dict) -> str:
+        act(found)
+        return address
+
+    done = perform(request, form, performed)
+    page = ActPage(title, submit, address, f"Site {site}, {site.trial}", address, **more)
+    return done or act_page(request, form, page)
+
+
+def _site(request: HttpRequest, pk: int, permission: str) -> Site:
+    return permissions.fetched(
+        Site.objects.select_related("trial"), request.user, permission, pk=pk
+    )
+
+
+def _node(request: HttpRequest, pk: int) -> DicomNode:
+    rows = DicomNode.objects.select_related("site__trial")
+    return permissions.fetched(rows, request.user, "scanner.manage", pk=pk)
 
 
 def _transmittal(request: HttpRequest, pk: int) -> Transmittal:
