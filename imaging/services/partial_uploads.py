@@ -182,7 +182,8 @@ def _move(upload: PartialUpload, state: PartialUpload.State) -> None:
 
 def _require_welcome(transmittal: Transmittal, by: User) -> None:
     permissions.require(by, "images.upload", transmittal)
-    patients.require_participation(transmittal.scheduled_scan.patient)
+    if transmittal.scheduled_scan:
+        patients.require_participation(transmittal.scheduled_scan.patient)
     receiving.require_receiving(transmittal)
 
 
