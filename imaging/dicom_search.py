@@ -62,7 +62,7 @@ class Search:
     """A query: values that must match, and which of the results are wanted.
 
     `exact` maps a keyword to the values of which one must be the attribute's, `patterns` one to
-    a regular expression that the whole value must match, in any case of its letters.
+    a regular expression that the whole value must match.
     """
 
     exact: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -27,10 +27,10 @@ _EXACT = {
     "SeriesInstanceUID": "series_instance_uid",
 }
 _PATTERNS = {
-    "PatientID": f"imaging_study__{PATIENT}__identifier",
-    # In a released image the name is the identifier.
-    "PatientName": f"imaging_study__{PATIENT}__identifier",
-    "Modality": "modality",
+    "PatientID": f"imaging_study__{PATIENT}__identifier__regex",
+    # In a released image the name is the identifier; names match in any case of their letters.
+    "PatientName": f"imaging_study__{PATIENT}__identifier__iregex",
+    "Modality": "modality__regex",
 }
 _INSTANCE = {
     "SOPInstanceUID": "sop_instance_uid",
@@ -133,7 +133,7 @@ def _series(user: User, search: Search) -> QuerySet[Series]:
             rows = rows.filter(**{f"{path}__in": search.exact[keyword]})
     for keyword, path in _PATTERNS.items():
         if keyword in search.patterns:
-            rows = rows.filter(**{f"{path}__iregex": _whole(search.patterns[keyword])})
+            rows = rows.filter(**{path: _whole(search.patterns[keyword])})
     return _by_day(rows.filter(_by_others(search)), search)
 
 
@@ -145,7 +145,7 @@ def _by_others(search: Search) -> Q:
         found &= Q(Exists(images))
     if pattern := search.patterns.get("ModalitiesInStudy"):
         others = Series.objects.filter(
-            imaging_study=OuterRef("imaging_study"), modality__iregex=_whole(pattern)
+            imaging_study=OuterRef("imaging_study"), modality__regex=_whole(pattern)
         )
         found &= Q(Exists(others))
     return found

@@ -6,6 +6,7 @@ said there later. A request that breaks off leaves what came before; sent again,
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ BATCH_FILES = 50
 BATCH_BYTES = 32 * 2**20
 # So many addresses are named to somebody who may send to several sites.
 NAMED = 20
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 Source = Transmittal.Source
 # Keeps a batch, or refuses it.
@@ -78,6 +80,10 @@ def store(parts: Iterable[Part], keep: Keep) -> StoreResponse:
     except MalformedError as error:
         delivery.flush()
         raise _broken_off(error, len(delivery.stored)) from error
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise _no_room(len(delivery.stored)) from error
     finally:
         delivery.close()
     if not (delivery.stored or delivery.failures):
@@ -87,12 +93,20 @@ def store(parts: Iterable[Part], keep: Keep) -> StoreResponse:
 
 def _broken_off(error: MalformedError, count: int) -> Refused:
     is_too_big = isinstance(error, TooBigError)
-    kept = f" {count} images before are kept; what is sent again is kept once." if count else ""
     return Refused(
         "too-big" if is_too_big else "malformed",
-        f"{error}{kept}",
+        f"{error}{_kept(count)}",
         status=413 if is_too_big else 400,
     )
+
+
+def _no_room(count: int) -> Refused:
+    sentence = "The server has no room for more images: tell whoever keeps it, and send again."
+    return Refused("no-room", f"{sentence}{_kept(count)}", status=507)
+
+
+def _kept(count: int) -> str:
+    return f" {count} images before are kept; what is sent again is kept once." if count else ""
 
 
 @dataclass

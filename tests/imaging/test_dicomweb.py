@@ -59,7 +59,7 @@ class Sender:
         for row in self.rows.filter(state=Transmittal.State.RECEIVING):
             receiving.complete(row, by=self.user)
         mine = Job.objects.filter(actor=self.user)
-        wait_for(lambda: not mine.filter(state__in=["queued", "running"]).exists(), 60)
+        wait_for(lambda: not mine.filter(state__in=["queued", "running"]).exists(), 120)
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ FINDS = {
     "SOPInstanceUID=1.9.9": 0,
     "Modality=PT": 1,
     "Modality=CT": 0,
+    "Modality=pt": 0,
     "ModalitiesInStudy=CT,PT": 1,
     "ModalitiesInStudy=CT": 0,
     "StudyDate=20260301": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from xml.etree import ElementTree
 
@@ -210,6 +211,21 @@ def test_a_full_transmittal_is_completed_and_the_next_begun(
         State.RECEIVED,
         State.RECEIVING,
     ]
+
+
+def test_a_full_disk_is_told(scan, coordinator, dataset, monkeypatch):
+    monkeypatch.setattr(storing, "BATCH_FILES", 1)
+    spooled, full = storing.spooled, [b"", OSError(errno.ENOSPC, "full")]
+
+    def fills(part):
+        if problem := full.pop(0):
+            raise problem
+        return spooled(part)
+
+    monkeypatch.setattr(storing, "spooled", fills)
+    response = post(coordinator, at(scan), body(a_slice(dataset, 1), a_slice(dataset, 2)))
+    assert (response.status_code, response.json()["code"]) == (507, "no-room")
+    assert "1 images before are kept" in response.json()["message"]
 
 
 def test_nothing_is_stored_after_withdrawal(scan, coordinator, dataset):
