@@ -33,6 +33,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
 from imaging.deidentification_table import (
+    DESCRIPTORS,
     METHODS,
     PRIVATE_ROWS,
     ROWS,
@@ -56,8 +57,8 @@ from imaging.identifiers import (
 class DeidentificationPolicy:
     """How the images of one patient lose their identity.
 
-    `uid_key` is the trial's secret, `date_shift_days` the patient's; `trial`, `site` and
-    `subject` are written where patient and clinical trial are named.
+    `uid_key` is the trial's secret, `date_shift_days` the patient's; the others are written where
+    patient and clinical trial are named.
     """
 
     uid_key: bytes
@@ -65,6 +66,8 @@ class DeidentificationPolicy:
     trial: str
     site: str
     subject: str
+    sponsor: str = ""
+    time_point: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,7 @@ def deidentify(ds: Dataset, policy: DeidentificationPolicy) -> Deidentified:
     result = _kept(ds, IMAGE, context, report, path="")
     _keep_private(ds, result, context, report)
     _keep_pixels(ds, result, report)
-    _mark(result, policy, report)
+    _mark(result, context, report)
     result.file_meta = FileMetaDataset()
     result.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return Deidentified(result, report.to_json(), context.known)
@@ -247,6 +250,26 @@ def _meaning(parts: Parts, _: _Context) -> Parts:
     return [word for part in parts if (word := _substance(part))]
 
 
+def _described(parts: Parts, context: _Context) -> Parts:
+    """Of a description the words of the vocabulary, in our order; none of anybody's identity."""
+    said = [_in_vocabulary(part, context) for part in parts]
+    return [text for text in said if text]
+
+
+def _in_vocabulary(text: str, context: _Context) -> str:
+    words = set(re.split(r"[\W_]+", text.casefold())) - context.known.words
+    plain = f" {' '.join(re.split(r'[^a-z0-9]+', text.casefold()))} "
+    found = [
+        word
+        for word, signs in DESCRIPTORS.items()
+        if any(sign in words if " " not in sign else f" {sign} " in plain for sign in signs)
+    ]
+    if "NAC" in found and "AC" in found:
+        # "No AC" says both; what is not corrected must not be taken for what is.
+        found.remove("AC")
+    return " ".join(found)
+
+
 def _substance(text: str) -> str:
     plain = text.casefold()
     tracer = next((word for sign, word in _SUBSTANCES.items() if sign in plain), "")
@@ -298,6 +321,7 @@ _RULES: Mapping[Action, Rule] = MappingProxyType(
         Action.INSTANT: _instant,
         Action.UID: _uid,
         Action.SUBSTANCE: _meaning,
+        Action.DESCRIBED: _described,
     }
 )
 Level = Mapping[str, "Rule | Mapping[str, Any]"]
@@ -423,16 +447,18 @@ def _keep_pixels(ds: Dataset, result: Dataset, report: _Report) -> None:
     report.kept.add("PixelData")
 
 
-def _mark(result: Dataset, policy: DeidentificationPolicy, report: _Report) -> None:
+def _mark(result: Dataset, context: _Context, report: _Report) -> None:
     """Say whose image it now is, and what was done to it."""
+    policy = context.policy
     written = {
         "SpecificCharacterSet": "ISO_IR 192",
         "PatientName": policy.subject,
         "PatientID": policy.subject,
-        "ClinicalTrialSponsorName": "Not recorded",
+        "ClinicalTrialSponsorName": _ours(policy.sponsor, context) or "Not recorded",
         "ClinicalTrialProtocolID": policy.trial,
         "ClinicalTrialSiteID": policy.site,
         "ClinicalTrialSubjectID": policy.subject,
+        "ClinicalTrialTimePointID": _ours(policy.time_point, context),
         "PatientIdentityRemoved": "YES",
         "DeidentificationMethod": TABLE,
         "DeidentificationMethodCodeSequence": [_method(*one.value) for one in METHODS],
@@ -444,6 +470,11 @@ def _mark(result: Dataset, policy: DeidentificationPolicy, report: _Report) -> N
     for keyword, value in written.items():
         setattr(result, keyword, value)
         report.replaced.add(keyword)
+
+
+def _ours(text: str, context: _Context) -> str:
+    """What the trial says of itself, unless the original says it too: sponsors are hospitals."""
+    return "" if is_named_in(text, context.known) else text[:64]
 
 
 def _method(value: str, meaning: str) -> Dataset:

@@ -11,9 +11,10 @@ edition 2026c (`imaging.ps315`), by the tests.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from types import MappingProxyType
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.tag import Tag
@@ -21,7 +22,7 @@ from pydicom.tag import Tag
 from imaging import ps315
 
 # Names the keep-list in every report and every file; raise it with every change of a row.
-TABLE = "TrialTrace keep-list 2"
+TABLE = "TrialTrace keep-list 3"
 
 
 class Action(StrEnum):
@@ -39,6 +40,7 @@ class Action(StrEnum):
     INSTANT = "shift the date-time"
     UID = "replace by a keyed UID"
     SUBSTANCE = "replace by a word of ours"
+    DESCRIBED = "replace by words of the vocabulary"
     ITEMS = "keep the items as listed"
     PIXELS = "keep the stored values"
     WRITE = "write anew"
@@ -49,6 +51,9 @@ class Option(Enum):
     """An option of PS3.15 Annex E by its code in PS3.16 CID 7050, with the code's meaning."""
 
     BASIC = ("113100", "Basic Application Confidentiality Profile")
+    # Overlays, curves and annotations have no row, so that they are removed.
+    CLEAN_GRAPHICS = ("113103", "Clean Graphics Option")
+    CLEAN_DESCRIPTORS = ("113105", "Clean Descriptors Option")
     MODIFIED_DATES = (
         "113107",
         "Retain Longitudinal Temporal Information Modified Dates Option",
@@ -163,6 +168,13 @@ ROWS: tuple[Row, ...] = (
         Action.UID,
         "SOPInstanceUID SeriesInstanceUID StudyInstanceUID FrameOfReferenceUID",
         "Images of a series, a study and a frame of reference stay together.",
+    ),
+    *_rows(
+        Action.DESCRIBED,
+        "SeriesDescription StudyDescription",
+        "Attenuation-corrected series are told from others by it; typed by people, so that only "
+        "words of a vocabulary stay.",
+        option=Option.CLEAN_DESCRIPTORS,
     ),
     *_rows(Action.WORD, "Modality ImageType", "What was imaged, and whether it is the original."),
     *_rows(
@@ -342,12 +354,17 @@ ROWS: tuple[Row, ...] = (
     *_rows(
         Action.WRITE,
         "ClinicalTrialSponsorName ClinicalTrialProtocolID ClinicalTrialSiteID",
-        "The trial and the site by their codes.",
+        "The sponsor, and the trial and the site by their codes.",
+    ),
+    *_rows(
+        Action.WRITE,
+        "ClinicalTrialTimePointID",
+        "Which scan of the plan it is, as the Clinical Trial Study Module has it.",
     ),
     *_rows(
         Action.EMPTY,
-        "ClinicalTrialProtocolName ClinicalTrialSiteName",
-        "The Clinical Trial Subject Module wants them present.",
+        "ClinicalTrialProtocolName ClinicalTrialSiteName ClinicalTrialCoordinatingCenterName",
+        "The Clinical Trial Subject and Series Modules want them present.",
     ),
     *_rows(
         Action.EMPTY,
@@ -411,10 +428,28 @@ PRIVATE_ROWS: tuple[PrivateRow, ...] = (
 ALL_ROWS: tuple[Row | PrivateRow, ...] = (*ROWS, *PRIVATE_ROWS)
 # What is written whatever the original had.
 WRITTEN = frozenset({Action.WRITE, Action.EMPTY})
-# The profile, and the options that a row rests on.
-METHODS = (
-    Option.BASIC,
-    *sorted({row.option for row in ALL_ROWS if row.option}, key=lambda one: one.code),
+# The profile, the options that a row rests on, and the one that is kept by having no row.
+_USED = {row.option for row in ALL_ROWS if row.option} | {Option.CLEAN_GRAPHICS}
+METHODS = (Option.BASIC, *sorted(_USED, key=lambda one: one.code))
+
+# What is said of a series, in the order in which it is said, and the words that say it.
+DESCRIPTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "PET": ("pet", "pt"),
+        "CT": ("ct",),
+        "CTAC": ("ctac", "acct"),
+        "WB": ("wb", "wholebody", "whole body"),
+        "HEAD": ("head", "brain"),
+        "NAC": ("nac", "noac", "no ac", "non ac", "uncorrected", "not corrected"),
+        "AC": ("ac", "corrected"),
+        "MIP": ("mip",),
+        "SUV": ("suv",),
+        "FDG": ("fdg", "18f fdg"),
+        "PSMA": ("psma",),
+        "DOTATATE": ("dotatate",),
+        "DOTATOC": ("dotatoc",),
+        "PENTIXAFOR": ("pentixafor",),
+    }
 )
 
 _HEADINGS = ("Attribute", "Tag", "Basic profile", "Option", "Action", "Reason")

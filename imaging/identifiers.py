@@ -65,7 +65,10 @@ VENDORS = listed(
 )
 _SCANS = VENDORS | listed(
     "pet wholebody whole body scan discovery biograph gemini ingenuity vereos signa celesteion "
-    "cartesion advance allegro guardian"
+    "cartesion advance allegro guardian "
+    # What descriptions are cleaned to; see imaging.deidentification.
+    "ctac acct noac nac head brain mip suv fdg psma dotatate dotatoc pentixafor corrected "
+    "uncorrected"
 )
 
 

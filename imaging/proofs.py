@@ -38,6 +38,7 @@ Json = Any
 KNOWN_TABLES: Mapping[str, str] = MappingProxyType(
     {
         "TrialTrace keep-list 2": "1d3fcf85d2e62fea52209ee2eb371da5d71befb1eec116564d822c9d6c74309c",  # noqa: E501
+        "TrialTrace keep-list 3": "880da2c6a4ad253f74ac64f0f0909162d5d1a566b90b8c2f64ee9722afe03da1",  # noqa: E501
     }
 )
 _PREAMBLE = 128
@@ -214,11 +215,19 @@ def named(places: Iterable[str]) -> list[str]:
 
 
 def _oddities(again: Dataset, written: bytes) -> list[str]:
-    """A preamble that is not zero, UIDs that are neither the standard's nor ours, a high age."""
+    """What a row lets stand, and no value may: read from what was written, without the rules.
+
+    A preamble that is not zero, UIDs that are neither the standard's nor ours, an age above 89
+    years, a description in other words than those of the vocabulary.
+    """
     found = [] if written[:_PREAMBLE] == bytes(_PREAMBLE) else ["preamble"]
     age = str(again.get("PatientAge", ""))
     if age.endswith("Y") and age > "089Y":
         found.append("(0010,1010)")
+    for row in table.ROWS:
+        if row.action is table.Action.DESCRIBED:
+            words = str(again.get(row.keyword) or "").replace("\\", " ").split()
+            found += [] if set(words) <= set(table.DESCRIPTORS) else [row.tags]
     return found + [
         place
         for place, representation, parts in _values(again)

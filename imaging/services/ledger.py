@@ -19,7 +19,10 @@ def move(transmittal: Transmittal, state: State, *, code: str = "", message: str
 
 def load(claim: jobs.Claim) -> Transmittal:
     return Transmittal.objects.select_related(
-        "site__trial", "scheduled_scan__patient__trial", "scheduled_scan__patient__site"
+        "site__trial",
+        "scheduled_scan__patient__trial",
+        "scheduled_scan__patient__site",
+        "scheduled_scan__planned_scan",
     ).get(pk=claim.arguments["transmittal"])
 
 

@@ -96,6 +96,8 @@ def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
         trial=patient.trial.identifier,
         site=patient.site.code,
         subject=patient.identifier,
+        sponsor=patient.trial.sponsor,
+        time_point=scan.planned_scan.identifier,
     )
 
 

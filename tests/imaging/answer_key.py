@@ -157,6 +157,8 @@ KEPT: Mapping[str, str] = {
     "(7053,Philips PET Private Group,09)": "1.542438",
 }
 WORDS: Mapping[str, tuple[str, str]] = {
+    "SeriesDescription": ("WB ZZCANARYNAME 68Ga noAC", "WB NAC"),
+    "StudyDescription": ("PET/CT ZZCANARY, whole body, Dr Brain-Head", "PET CT WB HEAD"),
     f"{TRACER}Radiopharmaceutical": ("FDG for ZZCANARY^Anna", "FDG"),
     f"{TRACER}RadionuclideCodeSequence[0].CodeMeaning": ("^18^Fluorine", "F-18"),
 }

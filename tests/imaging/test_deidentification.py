@@ -6,6 +6,7 @@ import base64
 import copy
 import io
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -221,6 +222,8 @@ OURS = {
     "ClinicalTrialSiteID",
     "ClinicalTrialSiteName",
     "ClinicalTrialSubjectID",
+    "ClinicalTrialTimePointID",
+    "ClinicalTrialCoordinatingCenterName",
     "PatientIdentityRemoved",
     "DeidentificationMethod",
     "LongitudinalTemporalInformationModified",
@@ -360,6 +363,49 @@ def test_a_single_word_of_who_or_where_is_not_kept_in_text_of_the_machine(keywor
     assert "SoftwareVersions" not in deidentify(ds, POLICY).dataset
 
 
+@pytest.mark.requirement("R97")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("WB ZZCANARYNAME 68Ga", "WB"),
+        ("PET WB AC", "PET WB AC"),
+        ("Whole Body FDG (uncorrected)", "WB NAC FDG"),
+        ("WB no AC", "WB NAC"),
+        ("WB corrected", "WB AC"),
+        ("CTAC 3.0 brain", "CTAC HEAD"),
+        ("Kowalski's scan", None),
+        ("act of pets", None),
+    ],
+)
+def test_a_description_is_said_in_words_of_the_vocabulary(text, said):
+    ds = an_image()
+    ds.SeriesDescription = text
+    assert deidentify(ds, POLICY).dataset.get("SeriesDescription") == said
+    rewritten(ds, POLICY)
+
+
+@pytest.mark.requirement("R97")
+def test_a_word_of_the_vocabulary_that_is_a_name_is_gone():
+    ds = an_image()
+    ds.PatientName, ds.SeriesDescription = "Head^Anna", "WB Head AC"
+    assert deidentify(ds, POLICY).dataset.SeriesDescription == "WB AC"
+
+
+@pytest.mark.requirement("R94")
+def test_the_modules_of_the_clinical_trial_are_filled():
+    policy = replace(POLICY, sponsor="Oncology Foundation", time_point="BASELINE")
+    result = read_back(deidentify(an_image(), policy).dataset)
+    assert result.ClinicalTrialSponsorName == "Oncology Foundation"
+    assert result.ClinicalTrialTimePointID == "BASELINE"
+    assert result.ClinicalTrialCoordinatingCenterName == ""
+    # PS3.3 C.7.1.3: a sponsor has to be named, and a hospital of the original may not be.
+    at_the_sponsor = an_image()
+    at_the_sponsor.InstitutionName = "Oncology Foundation"
+    result = deidentify(at_the_sponsor, policy).dataset
+    assert result.ClinicalTrialSponsorName == "Not recorded"
+    rewritten(at_the_sponsor, policy)
+
+
 def test_free_text_of_tracers_is_said_in_our_own_words():
     ds = an_image()
     item = ds.RadiopharmaceuticalInformationSequence[0]
@@ -479,6 +525,11 @@ def test_a_name_in_the_pixels_or_in_base64_stops_the_release():
 # What is said about it.
 
 
+# PS3.16 CID 7050: basic profile, clean graphics, clean descriptors, modified dates, patient
+# characteristics, safe private.
+CODES = ("113100", "113103", "113105", "113107", "113108", "113111")
+
+
 @pytest.mark.requirement("R94")
 @pytest.mark.requirement("R95")
 def test_result_says_whose_it_is_and_what_was_done():
@@ -492,7 +543,7 @@ def test_result_says_whose_it_is_and_what_was_done():
         (c.CodingSchemeDesignator, c.CodeValue) for c in result.DeidentificationMethodCodeSequence
     }
     # DICOM PS3.16 CID 7050.
-    assert codes == {("DCM", code) for code in ("113100", "113107", "113108", "113111")}
+    assert codes == {("DCM", code) for code in CODES}
 
 
 @pytest.mark.requirement("R103")

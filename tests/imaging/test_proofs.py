@@ -213,13 +213,22 @@ def test_a_nested_or_private_date_that_did_not_move_is_found():
 @pytest.mark.requirement("R101")
 def test_an_attribute_beyond_the_table_is_found_at_every_level():
     top, nested, private = released(), released(), released()
-    top.StudyDescription = "ZZCANARY"
+    top.InstitutionName = "ZZCANARY"
     nested.RadiopharmaceuticalInformationSequence[0].OperatorsName = "ZZCANARY"
     private.private_block(0x0051, "ZZCANARY", create=True).add_new(1, "LO", "x")
     for changed in (top, nested, private):
         proof = of_keep_list([evidence(written=changed)])
         assert (proof.outcome, "CANARY" in proof.detail) == (Outcome.FAILED, False)
     assert evidence(written=private).beyond == ("(0051,00xx)", "(0051,xx01)")
+
+
+@pytest.mark.requirement("R97")
+def test_a_description_in_other_words_is_found():
+    changed = released()
+    changed.SeriesDescription = "WB AC"
+    assert evidence(written=changed).beyond == ()
+    changed.SeriesDescription = "WB Kowalski"
+    assert evidence(written=changed).beyond == ("(0008,103e)",)
 
 
 @pytest.mark.requirement("R90")
@@ -251,8 +260,8 @@ def test_a_dump_is_read_by_place():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("(0008,1030) LO [ZZCANARY]  #   8, 1 StudyDescription", "(0008,1030)"),
-        ("    (0008,1030) LO [ZZCANARY]  #   8, 1 StudyDescription", "(0008,1030)"),
+        ("(0008,0080) LO [ZZCANARY]  #   8, 1 InstitutionName", "(0008,0080)"),
+        ("    (0008,0080) LO [ZZCANARY]  #   8, 1 InstitutionName", "(0008,0080)"),
         ("        (0008,1030) LO [ZZCANARY]  #   8, 1 StudyDescription", "in no sequence"),
         ("(0009,1001) LO [ZZCANARY]  #   8, 1 Unknown", "(0009,xx01)"),
         ("(7053,0010) LO [Philips PET Private Groups]  #   8, 1 PrivateCreator", "(7053,00xx)"),
