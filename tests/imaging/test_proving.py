@@ -97,10 +97,10 @@ def assert_nothing_is_released(transmittal, said: str) -> None:
     [
         ("exit 1", "could not read"),
         ("yes '(0008,0018) UI'", "more than such files have"),
-        ("echo '# dcmdump (1/1): one'; echo '(0008,1030) LO [ZZCANARY]'", "could not read every"),
+        ("echo '# dcmdump (1/1): one'; echo '(0008,0080) LO [ZZCANARY]'", "could not read every"),
         (
-            "shift; for f; do echo '# dcmdump (1/1): f'; echo '(0008,1030) LO [ZZCANARY]'; done",
-            "beyond the keep-list: (0008,1030)",
+            "shift; for f; do echo '# dcmdump (1/1): f'; echo '(0008,0080) LO [ZZCANARY]'; done",
+            "beyond the keep-list: (0008,0080)",
         ),
     ],
     ids=["that fails", "that prints without end", "of one file", "that lists more"],
