@@ -6,6 +6,8 @@ Rows stay in the database of the run: each test has a trial, a site and a node o
 from __future__ import annotations
 
 import io
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -31,7 +33,7 @@ from tests import factories
 from tests.imaging.sending import Receiver, Sent, command, storescu
 from tests.imaging.sending import receiving as received_by
 from tests.imaging.test_intake import a_slice
-from tests.serving import wait_for
+from tests.serving import served, wait_for
 from trials.roles import Role
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("dcmtk", "committed_db")]
@@ -388,3 +390,48 @@ def test_on_a_full_disk_objects_are_refused_and_the_association_goes_on(
             assert instances_of(site) == kept
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.faults
+def test_with_the_database_killed_in_mid_send_nothing_that_was_acknowledged_is_lost(
+    written, settings, tmp_path
+):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said, paths = tmp_path / "said", written(200)
+    with served(TRIALTRACE_STORESCP_PORT=str(port)) as own:
+        settings.STORAGE = place = own.folder / "storage"
+        own.python(NODE)
+        wait_for(lambda: storescu(port, paths[:1], called="FAULTS").code == 0, 60)
+        with said.open("w") as output:
+            sender = subprocess.Popen(
+                command(port, paths, called="FAULTS"), stdout=output, stderr=subprocess.STDOUT
+            )
+        wait_for(lambda: len(Sent(0, said.read_text()).acknowledged) >= 20, 60)
+        os.kill(own.part("PostgreSQL"), signal.SIGKILL)
+        # An association that was let in before needs no database.
+        assert sender.wait(120) == 0
+        assert len(Sent(0, said.read_text()).acknowledged) == len(paths)
+        wait_for(lambda: everything_is_filed(place), 120)
+        rows = wait_for(lambda: own.sql(HELD), 60)
+        held = (storage.quarantine.read(digest) for (digest,) in rows)
+        found = {pydicom.dcmread(io.BytesIO(content)).SOPInstanceUID for content in held}
+        assert (found, len(rows)) == (instances_in(paths), len(paths))
+
+
+HELD = """
+select sha256 from imaging_receivedfile where transmittal_id in
+    (select id from imaging_transmittal where source = 'store')
+"""
+NODE = """
+from imaging.models import DicomNode
+from tests import factories
+from trials.models import Site
+from trials.services import jobs
+
+site = Site.objects.get(trial__identifier="FAULTS")
+with factories.framed():
+    DicomNode.objects.create(
+        site=site, called_ae_title="FAULTS", registered_by=jobs.system_user()
+    )
+"""
