@@ -33,6 +33,7 @@ from imaging.proofs import (
     places_in_dump,
     places_of,
 )
+from tests.conftest import _required
 from tests.imaging.test_deidentification import POLICY, an_image
 
 # What dcmdump 3.6.7 printed of a file, but for the values.
@@ -283,8 +284,7 @@ def test_a_dump_of_fewer_files_than_were_written_fails():
 
 @pytest.mark.requirement("R101")
 def test_dcmdump_and_our_parser_list_the_same(tmp_path):
-    if not shutil.which("dcmdump"):
-        pytest.skip("dcmdump is not installed: apt-get install dcmtk")
+    _required(shutil.which("dcmdump"), "DCMTK", "no dcmdump: apt-get install dcmtk")
     ds = an_image()
     ds.add_new((0x7053, 0x0012), "LO", "Philips PET Private Group")
     ds.add_new((0x7053, 0x1200), "DS", "0.000421")
