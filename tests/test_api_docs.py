@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from django.db import connection
+from playwright.sync_api import expect
 
 from tests import factories
 
@@ -42,7 +43,7 @@ def test_the_description_is_readable_under_the_content_security_policy(live_stac
     page.press("[name=password]", "Enter")
     page.wait_for_url(f"{live_stack}/")
     page.goto(f"{live_stack}/api/v1/docs/")
-    page.wait_for_selector(".opblock")
     paths = yaml.safe_load(SCHEMA.read_text())["paths"]
-    assert page.locator(".opblock").count() == sum(len(item) for item in paths.values())
+    operations = sum(len(item) for item in paths.values())
+    expect(page.locator(".opblock")).to_have_count(operations, timeout=60_000)
     assert refused == []

@@ -763,6 +763,7 @@ BODIES: dict[str, Of] = {
         lambda _: {"sex_at_birth": "M", "birth": "1960", "reason": "wrong page read"},
     ),
     **dict.fromkeys(["transmittal_assign", "api_assign"], lambda r: {"scan": r.prepared.pk}),
+    "api_upload": lambda _: {"is_deidentified_at_source": False},
     "api_missing": lambda _: {"sha256s": ["0" * 64]},
     "api_partial_uploads": lambda _: {"sha256": "0" * 64, "size": 2**27},
     "api_files": lambda _: {"files": [SimpleUploadedFile("1.dcm", b"second")]},

@@ -55,10 +55,10 @@ class OpenTransmittal(Ledger):
     )
     def post(self, request: Request, pk: int) -> Response:
         """The transmittal now being received for a scan; asked again, it is the same one."""
-        given = asked(request, serializers.Open)
         scan = permissions.fetched(
             ScheduledScan.objects.select_related("patient"), request.user, "images.upload", pk=pk
         )
+        given = asked(request, serializers.Open)
         return self.entry(receiving.open_transmittal(scan, by=request.user, **given), status=201)
 
 

@@ -17,10 +17,11 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from imaging import archives, storage
+from imaging import archives
 from imaging.models import PartialUpload, Transmittal
 from imaging.services import clearing, receiving
 from imaging.services.ledger import about
+from imaging.storage.spool import LEFT_BEHIND_SECONDS
 from trials import permissions
 from trials.models import User
 from trials.services import audit, jobs, patients
@@ -100,7 +101,7 @@ def append(upload: PartialUpload, *, offset: int, data: bytes, by: User) -> Part
 
 def sweep(*, now: datetime | None = None) -> int:
     """Give up what nothing was added to for a day, and remove what is left of it; how many."""
-    before = (now or timezone.now()) - timedelta(seconds=storage.LEFT_BEHIND_SECONDS)
+    before = (now or timezone.now()) - timedelta(seconds=LEFT_BEHIND_SECONDS)
     waiting = PartialUpload.objects.filter(state=State.RECEIVING, opened_at__lt=before)
     old = [upload for upload in waiting if _touched(_path(upload)) < before.timestamp()]
     for upload in old:

@@ -80,6 +80,18 @@ def pet_site():
 
 
 @pytest.fixture
+def fdg(pet_site):
+    """The tracer of the site's scans is what the images of `pet_dataset` are of."""
+    from tests import factories
+    from trials.models import Tracer
+
+    with factories.framed():
+        Tracer.objects.filter(version__trial=pet_site.trial).update(
+            radionuclide="F-18", name="[18F]FDG"
+        )
+
+
+@pytest.fixture
 def everyone(pet_site):
     from tests import records
 

@@ -12,11 +12,11 @@ from imaging.models import Transmittal
 from imaging.services import folder_import, receiving
 from tests import factories
 from tests.imaging.test_intake import a_slice
-from trials.models import Job, PlannedScan, PlannedVisit, ScheduledScan, Tracer
+from trials.models import Job, PlannedScan, PlannedVisit, ScheduledScan
 from trials.roles import Role
 from trials.services import jobs
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage", "fdg")]
 
 
 @pytest.fixture(autouse=True)
@@ -28,15 +28,6 @@ def worker(monkeypatch):
             jobs.run(job.pk)
 
     monkeypatch.setattr(import_dicom.time, "sleep", work)
-
-
-@pytest.fixture(autouse=True)
-def fdg(pet_site):
-    """The images are of FDG."""
-    with factories.framed():
-        Tracer.objects.filter(version__trial=pet_site.trial).update(
-            radionuclide="F-18", name="[18F]FDG"
-        )
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def stores(settings, tmp_path):
 
 @pytest.fixture
 def site():
-    return factories.make_site(factories.make_trial())
+    return factories.make_site(factories.make_fdg_trial())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.imaging.test_intake import a_slice, sent
 from trials.models import AuditEvent
 from trials.roles import Role
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage", "fdg")]
 
 Kind = DeidentificationProof.Kind
 State = Transmittal.State

@@ -21,7 +21,7 @@ from tests.test_api import logged_in
 from trials.models import Patient
 from trials.roles import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fdg")]
 
 State = Transmittal.State
 TYPE = 'multipart/related; type="application/dicom"; boundary=edge'

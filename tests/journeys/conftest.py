@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.conftest import ROOT
 from tests.journeys.visitor import Visitor
+
+# Other tests run beside these: a page that is slow to come is no fault.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +27,7 @@ def cohort(site) -> str:
         cwd=ROOT,
         env=environment,
         check=True,
-        timeout=240,
+        timeout=480,
     )
     return site.address
 

@@ -406,6 +406,7 @@ def test_the_way_of_a_patient_fits_a_small_screen_and_the_keyboard(visitor: Visi
     page.set_viewport_size({"width": 360, "height": 740})
     visitor.open("/patients/")
     page.get_by_role("link", name="101-001").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("101-001")
     too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     assert not too_wide
     visitor.look("patient-small")

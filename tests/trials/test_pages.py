@@ -32,7 +32,7 @@ from trials.models import (
     Site,
 )
 from trials.roles import Role
-from trials.selectors.patients import verdict_stands, with_standing
+from trials.selectors.patients import standing_verdicts, with_standing
 from trials.services import (
     consents,
     delegations,
@@ -40,6 +40,7 @@ from trials.services import (
     enrolment,
     evidence,
     jobs,
+    patients,
     protocols,
     queries,
 )
@@ -419,7 +420,9 @@ def test_a_verdict_that_no_longer_stands_is_said_to_and_refused(look, send, coor
     assert "What enrolment asks for" in page
 
 
-@pytest.mark.parametrize("change", ["nothing", "evidence", "consent", "withdrawal", "protocol"])
+@pytest.mark.parametrize(
+    "change", ["nothing", "evidence", "consent", "withdrawal", "protocol", "birth"]
+)
 def test_a_verdict_stands_in_lists_as_it_stands_for_enrolment(coordinator, patient, change):
     consent = consents.record(
         patient, by=coordinator, **CONSENT | {"signed_at": "2026-03-01", "copy_given": True}
@@ -433,6 +436,11 @@ def test_a_verdict_stands_in_lists_as_it_stands_for_enrolment(coordinator, patie
         )
     elif change == "withdrawal":
         consents.withdraw(consent, reason="moved abroad", by=coordinator)
+    elif change == "birth":
+        patients.correct(
+            patient, sex_at_birth="F", birth="1961-04-24", reason="misread", by=coordinator
+        )
+        patient.refresh_from_db()
     elif change == "protocol":
         with framed():
             version = patient.trial.versions.create(
@@ -440,8 +448,9 @@ def test_a_verdict_stands_in_lists_as_it_stands_for_enrolment(coordinator, patie
             )
         factories.activate(version, patient.site)
     row = with_standing(Patient.objects.filter(pk=patient.pk)).get()
-    assert verdict_stands(row) == (enrolment.verdict_in_force(patient) is not None)
-    assert verdict_stands(row) == (change == "nothing")
+    stands = row.pk in standing_verdicts([row])
+    assert stands == (enrolment.verdict_in_force(patient) is not None)
+    assert stands == (change == "nothing")
 
 
 def test_acts_are_offered_to_those_who_may(look, monitor, coordinator, patient):
