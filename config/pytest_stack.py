@@ -21,8 +21,6 @@ import psycopg
 import pytest
 
 DATABASE = "test_trialtrace"
-# Markers of tests that start sites or servers.
-LONGEST = ("browser", "live", "servers")
 
 
 class Servers:
@@ -92,11 +90,6 @@ def _hands_out(config: pytest.Config) -> bool:
     """Whether this process runs no test itself."""
     divided = getattr(config.known_args_namespace, "numprocesses", None)
     return bool(divided) and "PYTEST_XDIST_WORKER" not in os.environ
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What works on a site of its own goes first: it takes longest, and none should end alone."""
-    items.sort(key=lambda item: not any(item.iter_markers(name) for name in LONGEST))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

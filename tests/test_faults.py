@@ -141,10 +141,13 @@ def stopped(*pids: int) -> Iterator[None]:
 
 @contextmanager
 def another_worker(site: Serving) -> Iterator[None]:
-    """A second worker on the same broker, as one would start on another machine."""
+    """A second worker on the same broker, as one would start on another machine.
+
+    What is halted halts what is looked for by the clock too: it needs a process for each.
+    """
     with (site.folder / "second.log").open("w") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "config", "worker", "--concurrency", "1"],
+            [sys.executable, "-m", "celery", "-A", "config", "worker", "--concurrency", "4"],
             env=environment(site.folder) | site.state["environment"],
             cwd=ROOT,
             stdout=log,

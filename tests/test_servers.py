@@ -31,7 +31,18 @@ from tests.serving import environment, served, wait_for
 
 pytestmark = pytest.mark.servers
 
-CORE = ("tests/trials", "tests/test_audit.py", "tests/test_jobs.py", "tests/imaging/test_intake.py")
+USES_DATABASE = re.compile("django_db|committed_db")
+# What is pure says nothing of a server.
+CORE = (
+    *(
+        str(path)
+        for path in sorted((ROOT / "tests" / "trials").glob("test_*.py"))
+        if USES_DATABASE.search(path.read_text(encoding="utf-8"))
+    ),
+    "tests/test_audit.py",
+    "tests/test_jobs.py",
+    "tests/imaging/test_intake.py",
+)
 PLUGINS = (
     "config.pytest_stack",
     "pytest_django.plugin",
