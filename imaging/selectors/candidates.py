@@ -41,4 +41,6 @@ def _name(scan: ScheduledScan) -> str:
 
 
 def _told(off: list[str]) -> str:
-    return f"{', '.join(off).lower()} differ" if off else "nothing in the headers differs"
+    if not off:
+        return "nothing in the headers differs"
+    return f"{', '.join(off).lower()} {'differs' if len(off) == 1 else 'differ'}"

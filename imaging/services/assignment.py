@@ -10,10 +10,11 @@ from __future__ import annotations
 from django.utils import timezone
 
 from imaging.models import ReceivedFile, Transmittal
+from imaging.services.identity import OF_WHOM
 from imaging.services.ledger import about, about_scan, move, reject
 from trials import permissions
 from trials.models import ScheduledScan, User
-from trials.services import audit, jobs, patients
+from trials.services import audit, jobs, patients, queries
 from trials.services.errors import Invalid, Refused
 
 State = Transmittal.State
@@ -68,6 +69,10 @@ def assign(
             raise Refused("assigned-already", f"These images are given to {scan} already.")
         if locked.scheduled_scan_id:
             audit.require_reason(reason)
+            # What was asked of the other scan is answered by this.
+            queries.settle_by_rule(
+                locked.scheduled_scan, rule=OF_WHOM, text=f"The images were given to {scan}."
+            )
         locked.scheduled_scan = scan
         locked.save(update_fields=["scheduled_scan"])
         again(locked, by=by)

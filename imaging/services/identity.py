@@ -10,7 +10,7 @@ from imaging import identity
 from imaging.identity import Check, Finding, Visit
 from imaging.models import ReceivedFile, Transmittal
 from trials import spans
-from trials.models import Query, ScheduledScan, User
+from trials.models import Query, QueryMessage, ScheduledScan, User
 from trials.selectors import schedule
 from trials.services import subjects
 from trials.services.errors import Refused
@@ -85,12 +85,8 @@ def visit_of(scan: ScheduledScan, *, with_window: bool = True) -> Visit:
 
 def require_confirmed(transmittal: Transmittal, *, by: User) -> None:
     """Raise unless somebody of the site, and not who decides, answered for the difference."""
-    asked = Query.objects.filter(
-        rule=OF_WHOM, **subjects.reference(transmittal.scheduled_scan)
-    ).exclude(state=Query.State.CLOSED)
-    query = asked.order_by("pk").last()
-    answer = query and query.messages.filter(state=Query.State.ANSWERED).order_by("pk").last()
-    if query is None or query.state != Query.State.ANSWERED or answer is None:
+    answer = _answer_to(transmittal)
+    if answer is None:
         raise Refused(
             "not-confirmed",
             f"{transmittal.message} The site has not answered the query about it: without its "
@@ -98,6 +94,19 @@ def require_confirmed(transmittal: Transmittal, *, by: User) -> None:
         )
     if answer.author_id == by.pk:
         raise Refused("not-confirmed", "Who answered for the difference does not decide about it.")
+
+
+def _answer_to(transmittal: Transmittal) -> QueryMessage | None:
+    """The site's answer to the question about these images, also where it was closed since."""
+    asked = Query.objects.filter(
+        rule=OF_WHOM, text=transmittal.message, **subjects.reference(transmittal.scheduled_scan)
+    )
+    query = asked.order_by("pk").last()
+    if query is None:
+        return None
+    found = query.messages.order_by("pk")
+    opened = found.filter(state=Query.State.OPEN).last()
+    return found.filter(state=Query.State.ANSWERED, pk__gt=opened.pk).last()
 
 
 def _days(scan: ScheduledScan, zone: ZoneInfo) -> tuple[date, date] | None:

@@ -7,7 +7,7 @@ one before that is refused, so that it can't be clicked away.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
@@ -90,6 +90,8 @@ def contain(incident: PrivacyIncident, *, reason: str, by: User) -> None:
     permissions.require(by, "incident.handle", incident)
     audit.require_reason(reason)
     transmittal = incident.transmittal
+    if is_contained(incident):
+        raise Refused("contained-already", "No image of it is held any more.")
     if transmittal.state == Transmittal.State.QUARANTINED:
         # It opens incidents, and so knows this module.
         from imaging.services import inspection
@@ -137,7 +139,7 @@ def is_contained(incident: PrivacyIncident) -> bool:
     return not incident.transmittal.files.filter(state__in=THERE).exists()
 
 
-def due_at(incident: PrivacyIncident):
+def due_at(incident: PrivacyIncident) -> datetime:
     """Until when a supervisory authority has to know, if it has to."""
     return incident.found_at + timedelta(hours=HOURS)
 

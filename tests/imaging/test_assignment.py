@@ -12,9 +12,10 @@ from imaging import selectors
 from imaging.models import Instance, Transmittal
 from imaging.selectors import candidates
 from imaging.services import assignment, inspection, receiving
+from imaging.services.identity import OF_WHOM
 from tests import factories
 from tests.imaging.test_intake import a_slice, sent, worked
-from trials.models import AuditEvent
+from trials.models import AuditEvent, Query
 from trials.roles import Role
 from trials.services import jobs
 from trials.services.errors import Forbidden, Invalid, Refused
@@ -123,7 +124,9 @@ def test_images_known_for_another_patient_are_held_after_naming_too(
     assert (held.state, held.code) == (State.QUARANTINED, "patient-known-otherwise")
     with pytest.raises(Invalid):
         assignment.assign(held, scan=scan, by=coordinator)
+    assert Query.objects.get(rule=OF_WHOM).state == Query.State.OPEN
     again = worked(assignment.assign(held, scan=scan, reason="the wrong patient", by=coordinator))
+    assert Query.objects.get(rule=OF_WHOM).state == Query.State.CLOSED
     assert again.state == State.ASSEMBLED or again.code == "several-studies"
 
 
@@ -202,7 +205,7 @@ def test_the_scans_to_choose_from_say_what_in_the_headers_speaks_against_them(
         found = candidates.choices(row)
     assert [key for key, _ in found] == [other.pk, scan.pk]
     assert found[0][1].endswith("nothing in the headers differs")
-    assert found[1][1].endswith("sex differ")
+    assert found[1][1].endswith("sex differs")
     client.force_login(coordinator)
     page = client.get(f"/transmittals/{row.pk}/assign/").content.decode()
     assert "nothing in the headers differs" in page

@@ -142,6 +142,26 @@ def test_what_differs_is_released_only_once_the_site_answered(scan, coordinator,
     assert query.state == Query.State.CLOSED
 
 
+def test_an_answer_that_a_monitor_closed_since_counts_and_a_closing_alone_does_not(
+    scan, coordinator, manager, dataset
+):
+    row = differing(scan, coordinator, dataset)
+    query = Query.objects.get(rule=inspection.OF_WHOM)
+    queries.close(query, text="seen", by=manager)
+    with pytest.raises(Refused, match="has not answered"):
+        inspection.decide(row, release=True, reason="closed", by=manager)
+    with factories.framed():
+        query.state = Query.State.OPEN
+        query.save(update_fields=["state"])
+    queries.answer(query, text="See the request.", by=coordinator)
+    queries.close(query, text="seen", by=manager)
+    again = worked(assignment.retry(row, by=coordinator))
+    assert again.code == "sex-differs"
+    assert worked(inspection.decide(again, release=True, reason="see query", by=manager)).state == (
+        State.ASSEMBLED
+    )
+
+
 def test_who_answered_does_not_decide(scan, coordinator, site, dataset):
     row = differing(scan, coordinator, dataset)
     both = records.everyone(site.trial)
@@ -210,3 +230,5 @@ def test_what_waits_is_refused_by_containing_it(held, manager):
     incidents.contain(found, reason="two people", by=manager)
     worked(held)
     assert incidents.is_contained(found)
+    with pytest.raises(Refused, match="held any more"):
+        incidents.contain(found, reason="a second click", by=manager)
