@@ -172,7 +172,7 @@ def dcmtk_receiver(folder: Path) -> Iterator[int]:
         port = free.getsockname()[1]
     words = ["storescp", "-od", str(folder / "dcmtk"), str(port)]
     with receiver(words, dict(os.environ)):
-        while subprocess.run(["echoscu", "127.0.0.1", str(port)], capture_output=True).returncode:  # noqa: S603, S607
+        while subprocess.run(["echoscu", "127.0.0.1", str(port)], capture_output=True).returncode:  # noqa: S603, S607  DCMTK's
             time.sleep(0.1)
         yield port
 

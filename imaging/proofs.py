@@ -37,8 +37,10 @@ Json = Any
 # known version are a table that somebody changed without saying so.
 KNOWN_TABLES: Mapping[str, str] = MappingProxyType(
     {
-        "TrialTrace keep-list 2": "1d3fcf85d2e62fea52209ee2eb371da5d71befb1eec116564d822c9d6c74309c",  # noqa: E501
-        "TrialTrace keep-list 3": "880da2c6a4ad253f74ac64f0f0909162d5d1a566b90b8c2f64ee9722afe03da1",  # noqa: E501
+        "TrialTrace keep-list 2": "1d3fcf85d2e62fea52209ee2eb371da5"
+        "d71befb1eec116564d822c9d6c74309c",
+        "TrialTrace keep-list 3": "880da2c6a4ad253f74ac64f0f0909162"
+        "d5d1a566b90b8c2f64ee9722afe03da1",
     }
 )
 _PREAMBLE = 128

@@ -76,14 +76,6 @@ def digest(inputs: Mapping[str, Any]) -> str:
     return canonical.sha256(inputs)
 
 
-def _frozen_criterion(criterion: Criterion) -> dict[str, Any]:
-    return asdict(criterion) | {"conflicts_with": list(criterion.conflicts_with)}
-
-
-def _frozen_fact(fact: Fact) -> dict[str, Any]:
-    return asdict(fact) | {"recorded_at": _text(fact.recorded_at)}
-
-
 def _frozen_consent(consent: Consent) -> dict[str, Any]:
     kept = asdict(consent)
     for key in TIMES:
