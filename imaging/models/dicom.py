@@ -48,8 +48,10 @@ class Series(ScopedModel):
         REFUSED = "refused"
         QUANTIFIED = "quantified"
 
-    # The code of a series whose images were removed because they were of another person.
+    # The codes of a series whose images are gone: on a wish, or as those of another person.
+    DESTROYED = "images-destroyed"
     OF_ANOTHER = "images-of-another-person"
+    GONE = (DESTROYED, OF_ANOTHER)
 
     trial_path = "imaging_study__scheduled_scan__patient__trial_id"
     site_path = "imaging_study__scheduled_scan__patient__site_id"

@@ -27,7 +27,6 @@ from trials.models import Job, Patient, Withdrawal
 from trials.services import audit, jobs
 
 KIND = "imaging.destroy"
-CODE = "images-destroyed"
 OF_ANOTHER = (
     "The images were of another person: they were removed, and nothing is measured of them."
 )
@@ -67,7 +66,7 @@ def destroy(claim: jobs.Claim) -> None:
             return
         count = sum(_removed(store, digests) for store, digests in _files_of(patient))
         Series.objects.filter(imaging_study__scheduled_scan__patient=patient).update(
-            state=Series.State.REFUSED, code=CODE, message=MESSAGE
+            state=Series.State.REFUSED, code=Series.DESTROYED, message=MESSAGE
         )
         Destruction.objects.create(patient=patient, files=count)
 
@@ -90,6 +89,8 @@ def expunge(claim: jobs.Claim) -> None:
         keep_others_off()
         series = Series.objects.filter(instances__received_file__transmittal=transmittal)
         keys = set(series.values_list("pk", flat=True))
+        # A measurement that is about to end waits, and finds them gone.
+        list(Series.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
         archived = _own(Instance.objects, "series__in", keys)
         pictures = _own(Picture.objects, "quantification__series__in", keys)
         _removed(storage.archive, archived | pictures)

@@ -86,6 +86,9 @@ REFUSALS = (
 def run(claim: jobs.Claim) -> None:
     """Measure the series; a series that gives no SUV gets a run that says why."""
     series = _load(claim.arguments["series"])
+    if series.code in Series.GONE:
+        with jobs.fenced(claim):
+            return
     digest = volumes.input_digest(series)
     headers = volumes.headers_of(series)
     scan = series.imaging_study.scheduled_scan
@@ -106,7 +109,8 @@ def run(claim: jobs.Claim) -> None:
             patient=scan.patient_id,
         ),
     ):
-        Series.objects.select_for_update().get(pk=series.pk)
+        if Series.objects.select_for_update().get(pk=series.pk).code in Series.GONE:
+            return
         if volumes.input_digest(series) != digest:
             # Images came meanwhile; the job that they bring measures all of them.
             return

@@ -13,9 +13,9 @@ from imaging.storage import archive
 from reporting.services import storage_check
 from tests import factories, records
 from tests.imaging.test_intake import a_slice, sent, worked
-from trials.models import Query
+from trials.models import Job, Query
 from trials.roles import Role
-from trials.services import patients, queries
+from trials.services import jobs, patients, queries
 from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
@@ -220,6 +220,12 @@ def test_released_images_of_another_person_are_removed_with_their_measurements(
     assert Series.objects.get(transmittal=row).state == Series.State.REFUSED
     assert incidents.is_contained(reported)
     assert [one for one in storage_check.check() if one.store == "archive"] == []
+    # Who was to measure it finds it gone, and leaves it so.
+    with factories.framed():
+        job = jobs.enqueue("imaging.quantify", actor=manager, series=row.series.get().pk)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert (job.state, row.series.get().code) == (Job.State.DONE, Series.OF_ANOTHER)
     # What is right comes again, for the same scan.
     again = sent(scan, [a_slice(dataset, n, SeriesInstanceUID="1.9") for n in (7, 8)], coordinator)
     assert again.state == State.ASSEMBLED
