@@ -29,6 +29,27 @@ REFERENCE_DATA = Path(
 ).absolute()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole files in the order of what they leave behind.
+
+    First those with servers of their own, which take longest; last those whose rows stay, and at
+    their end the journeys, whose demo trial has questions and verdicts of every kind.
+    """
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = max(ranks.get(item.path, 0), _rank(item))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def _rank(item: pytest.Item) -> int:
+    if item.get_closest_marker("servers"):
+        return 0
+    used = getattr(item, "fixturenames", ())
+    if "cohort" in used:
+        return 3
+    return 2 if "committed_db" in used or item.get_closest_marker("live") else 1
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker):
     """Migrate as the owner, connect as the application: nothing is created or flushed by it."""

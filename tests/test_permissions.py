@@ -814,6 +814,9 @@ OTHERWISE = {
             ("api_delegation_end", "POST"),
             ("amendment", "POST"),
             ("api_amendment", "POST"),
+            # No file came with the transmittal of the incident.
+            ("incident_contain", "POST"),
+            ("api_incident_contain", "POST"),
             # The series is computed: nothing of it is for review.
             ("suv_accept", "POST"),
             ("api_suv_accept", "POST"),

@@ -164,4 +164,4 @@ def test_an_amendment_is_tried_on_the_same_times(of):
     ).version
     (flip,) = amendments.dry_run(later, site=patient.site, by=manager).flips
     assert "E3" in str(flip)
-    assert not EligibilityAssessment.objects.exists()
+    assert not EligibilityAssessment.objects.filter(patient=patient).exists()

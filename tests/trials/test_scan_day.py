@@ -366,7 +366,7 @@ def test_a_deviation_that_was_closed_stays_closed_and_says_what_was_corrected(sc
 
 def test_a_question_closes_itself_when_the_record_answers_it(scan, coordinator):
     given = inject(scan, coordinator, residual_activity_mbq=None, residual_at=None)
-    asked = Query.objects.get(rule="residual-not-measured")
+    asked = Query.objects.get(rule="residual-not-measured", patient=scan.patient)
     injections.correct(given, **values(), reason="found the sheet", by=coordinator)
     asked.refresh_from_db()
     assert (asked.state, asked.messages.count()) == ("closed", 2)
