@@ -17,7 +17,7 @@ PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=config.pytest_stack,py
 # Each has a PostgreSQL and a broker of its own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup setup-dev demo serve stop test check static-check faults faults-short bench fuzz mutate lock schema \
+.PHONY: help setup setup-dev demo serve stop test check static-check servers faults faults-short bench fuzz mutate lock schema \
 	reference-data
 
 help: ## this list
@@ -70,7 +70,7 @@ stop: setup ## end what make serve started
 
 test: setup-dev ## the tests, against a real PostgreSQL, broker and worker
 	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
-		-m "not faults and not fuzz" tests
+		-m "not faults and not fuzz and not servers" tests
 
 static-check: setup-dev
 	@$(VENV)/bin/ruff format --check .
@@ -79,6 +79,9 @@ static-check: setup-dev
 	@$(PY) -m config.check
 
 check: static-check test ## format, lint, types, migrations, schema, architecture, then the tests
+
+servers: setup-dev ## the core of the tests and the site, on packaged PostgreSQL and RabbitMQ
+	@$(PYTEST) -m servers tests/test_servers.py
 
 faults: setup-dev ## kill workers, brokers and databases in mid-work
 	@$(PYTEST) -m faults tests

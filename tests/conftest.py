@@ -32,8 +32,8 @@ REFERENCE_DATA = Path(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole files in the order of what they leave behind.
 
-    First those with servers of their own, which take longest; last those whose rows stay, and at
-    their end the journeys, whose demo trial has questions and verdicts of every kind.
+    Last those whose rows stay, and at their end the journeys, whose demo trial has questions and
+    verdicts of every kind.
     """
     ranks: dict[Path, int] = {}
     for item in items:
@@ -42,12 +42,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _rank(item: pytest.Item) -> int:
-    if item.get_closest_marker("servers"):
-        return 0
     used = getattr(item, "fixturenames", ())
     if "cohort" in used:
-        return 3
-    return 2 if "committed_db" in used or item.get_closest_marker("live") else 1
+        return 2
+    return 1 if "committed_db" in used or item.get_closest_marker("live") else 0
 
 
 @pytest.fixture(scope="session")
