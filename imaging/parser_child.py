@@ -1,9 +1,10 @@
 """The child process that parses what a site sent, locked in before it sees a byte of it.
 
-Started by `imaging.services.parser`. It reads requests from standard input and answers on
-standard output, each a frame: two lengths, a JSON object, bytes. Everything it will ever
-import is loaded by a rehearsal on an image of its own; then the doors close (see
-`imaging.confinement`), and only then does it say that it is ready.
+A template, started by `imaging.services.forking`, loads everything that is ever needed by a
+rehearsal on an image of its own, and forks a child whenever it is asked. The child closes the
+doors (see `imaging.confinement`), and only then does it say that it is ready. It reads requests
+from standard input and answers on standard output, each a frame: two lengths, a JSON object,
+bytes.
 
 An exception's own text is never passed on: it may quote a name, and for nested sequences
 pydicom's grows to gigabytes.
@@ -12,9 +13,12 @@ pydicom's grows to gigabytes.
 from __future__ import annotations
 
 import codecs
+import gc
 import io
 import json
 import os
+import signal
+import socket
 import struct
 import sys
 import warnings
@@ -60,10 +64,39 @@ class RefusedError(Exception):
 
 
 def main() -> None:
-    """Serve the process whose number is the first argument until it closes the pipe."""
+    """Wait for the process whose number is the first argument to ask for children of ours."""
     confinement.die_with(int(sys.argv[1]))
     warnings.simplefilter("ignore")
     rehearse()
+    # The kernel collects children that have ended, and the collector of garbage leaves alone what
+    # they share.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.freeze()
+    control, template = socket.socket(fileno=sys.stdin.fileno()), os.getpid()
+    while pipes := asked(control):
+        child = os.fork()
+        if child == 0:
+            control.detach()
+            become(pipes, template)
+            return
+        for pipe in pipes:
+            os.close(pipe)
+        known = os.pidfd_open(child)
+        socket.send_fds(control, [str(child).encode()], [known])
+        os.close(known)
+
+
+def asked(control: socket.socket) -> list[int]:
+    """The two pipes of a child that is wanted; none where nobody asks any more."""
+    _, pipes, _, _ = socket.recv_fds(control, 4, 2)
+    return pipes
+
+
+def become(pipes: list[int], template: int) -> None:
+    """Serve one pipe and answer on the other until it is closed, locked in."""
+    confinement.die_with(template)
+    for place, pipe in enumerate(pipes):
+        os.dup2(pipe, place)
     try:
         confinement.confine()
     except confinement.ConfinementError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 from django.utils import timezone
@@ -12,6 +13,7 @@ from trials.models import ScheduledScan, User
 from trials.services import jobs
 
 State = Transmittal.State
+SAY_SECONDS = 1.0
 
 
 def move(transmittal: Transmittal, state: State, *, code: str = "", message: str = "") -> None:
@@ -55,9 +57,18 @@ def nothing_to_do(claim: jobs.Claim) -> None:
         pass
 
 
-def say(claim: jobs.Claim, what: str, number: int, total: int) -> None:
-    if number % 50 == 0 or number == total:
-        jobs.report(claim, f"{what} {number} of {total}")
+class Progress:
+    """Says how far a job is, to whoever waits; about once a second, however fast it is."""
+
+    def __init__(self, claim: jobs.Claim, what: str, total: int) -> None:
+        self._claim, self._what, self._total = claim, what, total
+        self._said_at = time.monotonic()
+
+    def say(self, number: int) -> None:
+        now = time.monotonic()
+        if number == self._total or now - self._said_at >= SAY_SECONDS:
+            self._said_at = now
+            jobs.report(self._claim, f"{self._what} {number} of {self._total}")
 
 
 def about(transmittal: Transmittal) -> dict[str, int]:

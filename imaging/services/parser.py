@@ -5,32 +5,25 @@ when a file takes too long or the answer is not what was agreed: a limit inside 
 hostile bytes may have taken over is no limit. A file that ends its child is rejected, and the
 next file gets a new child. Without the lock there is no child: `ParserError`.
 
-Use it from the main thread; the child is killed when the thread that started it ends.
+The child is killed when the thread that started it ends: use it from one that stays. For several
+children that stay from job to job see `imaging.services.parsing`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import struct
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event, Timer
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-import pydicom
-
 from imaging import acceptance, confinement
 from imaging.deidentification import DeidentificationPolicy
 from imaging.proofs import Evidence
+from imaging.services.forking import START_SECONDS, Child, ForkError, Template
 
-START_SECONDS = 60.0
 FILE_SECONDS = 10.0
 # A child is replaced long before it can reach its limit of processor time by honest work.
 BUSY_SECONDS = confinement.CPU_SECONDS / 2
@@ -38,13 +31,6 @@ MAXIMUM_HEADER_BYTES = 2**20
 MAXIMUM_BODY_BYTES = 80 * 2**20
 
 _FRAME = struct.Struct(">II")
-_PROGRAM = """
-import os, sys
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-sys.path[:0] = sys.argv[2:]
-from imaging.parser_child import main
-main()
-"""
 _VERDICTS = {acceptance.ACCEPTED, acceptance.QUARANTINED, acceptance.REJECTED}
 
 
@@ -102,13 +88,17 @@ class Parser:
         inspection = parser.inspect(data)
     """
 
-    def __init__(self, *, file_seconds: float = FILE_SECONDS) -> None:
+    def __init__(
+        self, template: Template | None = None, *, file_seconds: float = FILE_SECONDS
+    ) -> None:
+        self._template = template or Template()
+        self._is_own = template is None
         self._file_seconds = file_seconds
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._busy = 0.0
 
     def __enter__(self) -> Parser:
-        self._start()
+        self.start()
         return self
 
     def __exit__(
@@ -117,7 +107,9 @@ class Parser:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end()
+        self.end()
+        if self._is_own:
+            self._template.end()
 
     @property
     def pid(self) -> int | None:
@@ -149,9 +141,9 @@ class Parser:
         return DeidentifiedFile(written, header, report, evidence)
 
     def _ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-        if self._child is None or self._child.poll() is not None or self._busy > BUSY_SECONDS:
-            self._end()
-            self._start()
+        if self._busy > BUSY_SECONDS:
+            self.end()
+        self.start()
         begun = time.monotonic()
         try:
             return self._exchange(request, data, seconds=self._file_seconds)
@@ -179,43 +171,34 @@ class Parser:
             return _read(child)
         except (OSError, ValueError, RecursionError, struct.error) as error:
             failure = ParserTimeoutError(_TIMEOUT) if too_late.is_set() else ParserDiedError(_DIED)
-            self._end()
+            self.end()
             raise failure from error
         finally:
             deadline.cancel()
             deadline.join()
             if too_late.is_set():
-                self._end()
+                self.end()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Have a process that serves, unless one does; the first file starts it otherwise."""
+        if self._child is not None and self._child.is_alive():
+            return
+        self.end()
         self._busy = 0.0
-        self._child = subprocess.Popen(  # noqa: S603  our own child
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, str(os.getpid()), *_paths()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # What a library prints about a file may be a name.
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd="/",
-        )
         try:
+            self._child = self._template.fork()
             answer, _ = self._exchange(None, b"", seconds=START_SECONDS)
-        except ParserError as error:
+        except (ForkError, ParserError) as error:
             raise ParserError("The parsing process did not start.") from error
         if "ready" not in answer:
-            self._end()
+            self.end()
             raise ParserError(f"The parsing process refused to start: {answer.get('refused')}")
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Kill the process; nothing of it is left."""
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            # What was not sent yet has nobody to read it any more.
-            with suppress(OSError):
-                pipe.close()
+        if child is not None:
+            child.end()
 
 
 _DIED = (
@@ -228,21 +211,14 @@ _TIMEOUT = (
 )
 
 
-def _paths() -> list[str]:
-    """Where the child finds our pure modules and the two libraries it needs."""
-    ours = Path(__file__).resolve().parents[2]
-    libraries = {Path(module.__file__).resolve().parents[1] for module in (np, pydicom)}
-    return [str(path) for path in (ours, *sorted(libraries))]
-
-
-def _write(child: subprocess.Popen[bytes], request: dict[str, Any], data: bytes) -> None:
+def _write(child: Child, request: dict[str, Any], data: bytes) -> None:
     encoded = json.dumps(request).encode()
     for part in (_FRAME.pack(len(encoded), len(data)), encoded, data):
         child.stdin.write(part)
     child.stdin.flush()
 
 
-def _read(child: subprocess.Popen[bytes]) -> tuple[dict[str, Any], bytes]:
+def _read(child: Child) -> tuple[dict[str, Any], bytes]:
     header, body = _FRAME.unpack(child.stdout.read(_FRAME.size))
     if header > MAXIMUM_HEADER_BYTES or body > MAXIMUM_BODY_BYTES:
         raise ValueError("the answer is longer than any we know")

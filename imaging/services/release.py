@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from imaging import storage
@@ -16,12 +19,20 @@ from imaging.models import (
 )
 from imaging.proofs import Evidence, Proof
 from imaging.services import clearing, ledger, proving
-from imaging.services.parser import IdentifierFoundError, Parser, ParserError
+from imaging.services.parser import (
+    DeidentifiedFile,
+    IdentifierFoundError,
+    Parser,
+    ParserError,
+)
+from imaging.services.parsing import parsers
 from trials.models import ScheduledScan
 from trials.services import audit, jobs
 
 FileState = ReceivedFile.State
 State = Transmittal.State
+# Files that wait for the disk together.
+BATCH = 50
 TWICE = (
     "Two files with other content say that they are the same image, so nothing was released. "
     "Refuse this transmittal, and have the site send the images that count."
@@ -34,7 +45,7 @@ class _HeldError(Exception):
 
 @dataclass(frozen=True)
 class Released:
-    """A de-identified file in the archive, before the record knows it."""
+    """A de-identified file, on its way into the archive or there, before the record knows it."""
 
     file: ReceivedFile
     sha256: str
@@ -42,6 +53,11 @@ class Released:
     header: dict
     report: dict
     evidence: Evidence
+
+    @classmethod
+    def of(cls, file: ReceivedFile, result: DeidentifiedFile) -> Released:
+        digest = hashlib.sha256(result.dicom).hexdigest()
+        return cls(file, digest, len(result.dicom), result.header, result.report, result.evidence)
 
     @property
     def series(self) -> str:
@@ -58,7 +74,7 @@ def release(claim: jobs.Claim) -> None:
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
     released: list[Released] = []
     try:
-        _deidentify(claim, files, policy, released)
+        _deidentify(claim, transmittal, files, policy, released)
         if _has_doubles(transmittal, released):
             raise _HeldError("image-twice", TWICE)
         proofs = proving.prove(
@@ -103,19 +119,26 @@ def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
 
 def _deidentify(
     claim: jobs.Claim,
+    transmittal: Transmittal,
     files: list[ReceivedFile],
     policy: DeidentificationPolicy,
     released: list[Released],
 ) -> None:
     """Write each file into the archive, and what it is into `released`, which grows with it."""
-    with Parser() as parser:
-        for number, file in enumerate(files, start=1):
-            result = parser.deidentify(storage.quarantine.read(file.sha256), policy)
-            digest, size = storage.archive.write([result.dicom])
-            released.append(
-                Released(file, digest, size, result.header, result.report, result.evidence)
-            )
-            ledger.say(claim, "De-identifying", number, len(files))
+    progress = ledger.Progress(claim, "De-identifying", len(files))
+
+    def deidentified(parser: Parser, file: ReceivedFile) -> DeidentifiedFile:
+        return parser.deidentify(storage.quarantine.read(file.sha256), policy)
+
+    def contents(some: list[ReceivedFile]) -> Iterator[list[bytes]]:
+        for file, result in zip(some, results, strict=False):
+            released.append(Released.of(file, result))
+            yield [result.dicom]
+
+    with closing(parsers().each(transmittal.pk, deidentified, files)) as results:
+        for start in range(0, len(files), BATCH):
+            storage.archive.write_all(contents(files[start : start + BATCH]))
+            progress.say(len(released))
 
 
 def _has_doubles(transmittal: Transmittal, released: list[Released]) -> bool:

@@ -19,7 +19,7 @@ from imaging import archives, storage
 from imaging.archives import ArchiveError, Content, Limits
 from imaging.models import ReceivedFile, Transmittal
 from imaging.services import archive_reader, clearing, receiving
-from imaging.services.ledger import about, say
+from imaging.services.ledger import Progress, about
 from trials.services import audit, jobs
 
 BATCH_FILES = 100
@@ -71,7 +71,7 @@ def _looked_through(claim: jobs.Claim, archive: ReceivedFile, opened: IO[bytes])
 
 def _keep(claim: jobs.Claim, archive: ReceivedFile, opened: IO[bytes], total: int) -> None:
     found = archive_reader.contents(opened, limits=Limits(), with_bytes=True)
-    number = 0
+    progress, number = Progress(claim, "Unpacking", total), 0
     for batch in _batches(one for one in found if _is_kept(one)):
         receiving.require_space(sum(len(one.data) for one in batch))
         with _framed(archive, "archive.unpacked"):
@@ -79,9 +79,8 @@ def _keep(claim: jobs.Claim, archive: ReceivedFile, opened: IO[bytes], total: in
                 archive.transmittal, [[one.data] for one in batch], archive=archive
             )
             _refuse_nested(batch, kept)
-        for _ in batch:
-            number += 1
-            say(claim, "Unpacking", number, total)
+        number += len(batch)
+        progress.say(number)
 
 
 def _refuse_nested(batch: Sequence[Content], kept: Sequence[ReceivedFile]) -> None:
