@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -138,13 +139,42 @@ def residue(
         return True
     if any(form in header for value in sought for form in _in_base64(value)):
         return True
-    below = pixels.lower()
-    return any(
-        form in below
+    forms = {
+        form
         for value in sought
         if len(value) >= SHORTEST_IN_PIXELS and len(set(value)) >= FEWEST_LETTERS
         for form in _encoded(value)
-    )
+    }
+    if not _may_hold(pixels, forms):
+        return False
+    below = pixels.lower()
+    return any(form in below for form in forms)
+
+
+def _may_hold(data: bytes, forms: Iterable[bytes]) -> bool:
+    """Whether `data` holds the first eight bytes of a form; one walk over `data` for all forms.
+
+    They are taken two and two. Where the data have a first pair of any form, at an even or an odd
+    place, the next pairs are looked at; what goes through that is for the exact search to say.
+    """
+    if len(data) < SHORTEST_IN_PIXELS:
+        return False
+    pairs = np.zeros((SHORTEST_IN_PIXELS // 2, 2**16), bool)
+    for form in forms:
+        for place, known in enumerate(pairs):
+            one, other = form[2 * place : 2 * place + 2]
+            # Forms are in small letters, and data are searched for both.
+            for first in {one, *bytes([one]).upper()}:
+                for second in {other, *bytes([other]).upper()}:
+                    known[first | second << 8] = True
+    for start in (0, 1):
+        found = np.frombuffer(data, "<u2", (len(data) - start) // 2, start)
+        at = np.flatnonzero(pairs[0][found[: max(len(found) - len(pairs) + 1, 0)]])
+        for place, known in enumerate(pairs[1:], start=1):
+            at = at[known[found[at + place]]]
+        if at.size:
+            return True
+    return False
 
 
 def words_of(text: str) -> set[str]:

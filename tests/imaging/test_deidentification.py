@@ -30,7 +30,15 @@ from imaging.deidentification import (
     shifted_instant,
 )
 from imaging.headers import pet_header
-from imaging.identifiers import NUMBERS, PERSONS, PLACES, TEXTS, identifiers_of, residue
+from imaging.identifiers import (
+    NUMBERS,
+    PERSONS,
+    PLACES,
+    TEXTS,
+    Identifiers,
+    identifiers_of,
+    residue,
+)
 from imaging.parser_child import RefusedError, encoded, parsed, rewritten
 from imaging.reference_time import vendor_of
 from imaging.suv import SuvRefused, suvbw_scale
@@ -483,6 +491,22 @@ def test_second_look_finds_every_identifier_in_every_encoding(value, encoding):
     assert residue(hidden, b"", known)
     if len(value) >= 8:
         assert residue(b"", bytes(1000) + hidden, known)
+
+
+@pytest.mark.requirement("R101")
+@given(
+    st.binary(max_size=40),
+    st.sampled_from([v for v in VALUES if len(v) >= 8]),
+    st.sampled_from(list(ENCODINGS.values())),
+    st.binary(max_size=40),
+    st.booleans(),
+)
+def test_second_look_finds_it_in_pixels_at_every_place(before, value, encode, after, is_large):
+    written = encode(value.upper() if is_large else value)
+    assert residue(b"", before + written + after, identifiers_of(named()))
+    # One letter short it is nobody's name, and only the whole is looked for.
+    known = Identifiers(frozenset({value}), frozenset(), frozenset())
+    assert not residue(b"", bytes(9) + encode(value[:-1]) + bytes(9), known)
 
 
 @pytest.mark.requirement("R101")
