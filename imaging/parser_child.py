@@ -43,8 +43,9 @@ from imaging.deidentification import (
     deidentify,
 )
 from imaging.elements import after_meta, excess
-from imaging.headers import pet_header, slice_header
+from imaging.headers import SliceHeader, pet_header, slice_header
 from imaging.identifiers import residue
+from imaging.pixels import place_of
 from imaging.proofs import evidence_of
 
 FRAME = struct.Struct(">II")
@@ -180,7 +181,7 @@ def transfer_syntax(data: bytes) -> str:
     return str(meta.get("TransferSyntaxUID", ""))
 
 
-def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, Json, bytes]:
+def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[SliceHeader, Json, bytes]:
     """Header and report of the de-identified image, and its bytes, none of them copied.
 
     The header is read from what was written, so the record says what the archive holds.
@@ -193,14 +194,20 @@ def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, Jso
         raise RefusedError(acceptance.NOT_DEIDENTIFIABLE)
     again = dcmread(io.BytesIO(written), stop_before_pixels=True)
     header = pet_header(again) if again.Modality == "PT" else slice_header(again)
-    return header.to_json(), result.report, written
+    return header, result.report, written
 
 
 def deidentified(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, bytes]:
     """The image written anew, and what of it proves that it is the same and names nobody."""
     header, report, written = rewritten(image, policy)
-    evidence = evidence_of(image, written, header=header, date_shift_days=policy.date_shift_days)
-    return {"header": header, "report": report, "evidence": evidence.to_json()}, written
+    place, told = place_of(written, header), header.to_json()
+    evidence = evidence_of(image, written, header=told, date_shift_days=policy.date_shift_days)
+    return {
+        "header": told,
+        "report": report,
+        "evidence": evidence.to_json(),
+        "pixels": [place.offset, place.length],
+    }, written
 
 
 def encoded(ds: Dataset) -> bytes:

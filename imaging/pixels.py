@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import dataclass
 
 import numpy as np
 import pydicom
@@ -29,6 +30,10 @@ from imaging.elements import (
 )
 from imaging.headers import SliceHeader
 
+NATIVE = frozenset({ExplicitVRLittleEndian, ImplicitVRLittleEndian})
+# Tag, VR, two bytes that are reserved, and length.
+_HEAD = struct.Struct("<HH2sxxI")
+
 
 class PixelDataError(ValueError):
     """Pixel Data that are not where or as long as the file says; `code` is stable."""
@@ -40,7 +45,18 @@ class NoPixelData(PixelDataError):  # noqa: N818  a header without its image is 
     """A file without an image."""
 
 
-def stored_values(data: bytes, header: SliceHeader) -> NDArray[np.integer]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the value of Pixel Data lies in a native file, in bytes from its beginning."""
+
+    transfer_syntax: str
+    offset: int
+    length: int
+
+
+def stored_values(
+    data: bytes, header: SliceHeader, place: Place | None = None
+) -> NDArray[np.integer]:
     """Stored values of a single-frame image, shape (M, N), as they lie in `data`.
 
     Parameters
@@ -49,6 +65,8 @@ def stored_values(data: bytes, header: SliceHeader) -> NDArray[np.integer]:
         A whole DICOM file.
     header : SliceHeader
         Read from the same file.
+    place : Place, optional
+        What `place_of` found in the same file; without it the elements are walked again.
 
     Returns
     -------
@@ -60,27 +78,61 @@ def stored_values(data: bytes, header: SliceHeader) -> NDArray[np.integer]:
     PixelDataError
         If there are no Pixel Data, or not as many as rows, columns and bits ask for.
     """
-    syntax = header.transfer_syntax_uid
-    if syntax not in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}:
+    if place is None and header.transfer_syntax_uid not in NATIVE:
         return _decoded(data)
     kind = "i" if header.pixel_representation == 1 else "u"
     try:
         dtype = np.dtype(f"<{kind}{header.bits_allocated // 8}")
     except TypeError as error:
         raise PixelDataError(f"{header.bits_allocated} bits allocated (0028,0100)") from error
-    expected = header.rows * header.columns * dtype.itemsize
+    place = place or place_of(data, header)
+    _require_fitting(place, data, header)
+    values = np.frombuffer(data, dtype, header.rows * header.columns, place.offset)
+    return values.reshape(header.rows, header.columns)
+
+
+def place_of(data: bytes, header: SliceHeader) -> Place:
+    """Where the elements of a native file lead to Pixel Data.
+
+    Raises
+    ------
+    PixelDataError
+        If they do not.
+    """
+    syntax = header.transfer_syntax_uid
     try:
-        start, length = _pixel_data(data, explicit=syntax == ExplicitVRLittleEndian)
+        offset, length = _pixel_data(data, explicit=syntax == ExplicitVRLittleEndian)
     except (struct.error, IndexError, RecursionError) as error:
         raise PixelDataError("the elements of the file do not lead to Pixel Data") from error
+    return Place(syntax, offset, length)
+
+
+def confirmed(place: Place, data: bytes, header: SliceHeader) -> Place:
+    """A place that somebody else says, if Pixel Data of this length do begin there.
+
+    Raises
+    ------
+    PixelDataError
+        If not; or if the file is not Explicit VR Little Endian, in which each element says what
+        it is and how long.
+    """
+    head = data[max(place.offset - _HEAD.size, 0) : max(place.offset, 0)]
+    claimed = _HEAD.pack(PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF, b"OW", place.length)
+    if place.transfer_syntax != ExplicitVRLittleEndian or head != claimed:
+        raise PixelDataError("there are no Pixel Data (7FE0,0010) where they are said to be")
+    _require_fitting(place, data, header)
+    return place
+
+
+def _require_fitting(place: Place, data: bytes, header: SliceHeader) -> None:
+    expected = header.rows * header.columns * (header.bits_allocated // 8)
     # An odd number of bytes is padded with one.
-    if length not in {expected, expected + expected % 2} or start + expected > len(data):
+    is_whole = place.length in {expected, expected + expected % 2}
+    if not is_whole or place.offset < 0 or place.offset + expected > len(data):
         raise PixelDataError(
-            f"Pixel Data (7FE0,0010) of {length} bytes, {header.rows} x {header.columns} of "
+            f"Pixel Data (7FE0,0010) of {place.length} bytes, {header.rows} x {header.columns} of "
             f"{header.bits_allocated} bits are {expected}"
         )
-    values = np.frombuffer(data, dtype, header.rows * header.columns, start)
-    return values.reshape(header.rows, header.columns)
 
 
 def _decoded(data: bytes) -> NDArray[np.integer]:

@@ -17,7 +17,7 @@ from imaging.dicom_search import Json
 from imaging.headers import SliceHeader
 from imaging.models import Instance, Series
 from imaging.rendering import Window
-from imaging.selectors.volumes import header_of
+from imaging.selectors.volumes import header_of, place_of
 from trials.services.errors import Refused
 
 
@@ -48,7 +48,8 @@ def metadata(sha256s: Iterable[str]) -> Iterator[bytes]:
 
 def frame(instance: Instance) -> bytes:
     """The stored values of an image, native and little endian."""
-    values = _stored(storage.archive.read(instance.sha256), _header_of(instance))
+    data, header = storage.archive.read(instance.sha256), _header_of(instance)
+    values = _stored(data, header, place_of(instance))
     return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
@@ -56,7 +57,7 @@ def picture(instance: Instance, look: Look) -> bytes:
     """A picture of one slice. PET is dark where uptake is high, as in all our pictures."""
     data, header = storage.archive.read(instance.sha256), _header_of(instance)
     slope, intercept = header.rescale_slope or 1.0, header.rescale_intercept or 0.0
-    values = _stored(data, header).astype(np.float32) * slope + intercept
+    values = _stored(data, header, place_of(instance)).astype(np.float32) * slope + intercept
     window = look.window or _window(instance, data, values)
     if header.photometric_interpretation == "MONOCHROME1":
         window = Window(window.upper, window.lower)
@@ -89,9 +90,9 @@ def _is_json(value: Json) -> bool:
     return True
 
 
-def _stored(data: bytes, header: SliceHeader) -> np.ndarray:
+def _stored(data: bytes, header: SliceHeader, place: pixels.Place | None) -> np.ndarray:
     try:
-        return pixels.stored_values(data, header)
+        return pixels.stored_values(data, header, place)
     except pixels.PixelDataError as error:
         raise Refused(error.code, f"This image can't be drawn: {error}.") from error
 

@@ -47,7 +47,14 @@ def suv_volume(
 
 def _stored_values(instance: Instance, header: SliceHeader) -> np.ndarray:
     """Pixel values of one archived, de-identified instance, as stored."""
-    return pixels.stored_values(storage.archive.read(instance.sha256), header)
+    return pixels.stored_values(storage.archive.read(instance.sha256), header, place_of(instance))
+
+
+def place_of(instance: Instance) -> pixels.Place | None:
+    """Where its pixels lie, as found at release; None in images of an earlier release."""
+    if instance.pixel_offset is None or instance.pixel_length is None:
+        return None
+    return pixels.Place(instance.transfer_syntax, instance.pixel_offset, instance.pixel_length)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from typing import Any
 
 from imaging import acceptance, confinement
 from imaging.deidentification import DeidentificationPolicy
+from imaging.headers import PetHeader, SliceHeader
+from imaging.pixels import Place, confirmed
 from imaging.proofs import Evidence
 from imaging.services.forking import START_SECONDS, Child, ForkError, Template
 
@@ -79,6 +81,7 @@ class DeidentifiedFile:
     header: dict
     report: dict
     evidence: Evidence
+    pixels: Place
 
 
 class Parser:
@@ -136,9 +139,10 @@ class Parser:
             raise ParserDiedError(_DIED)
         try:
             evidence = Evidence.from_json(answer["evidence"])
-        except (KeyError, TypeError, ValueError) as error:
+            place = _place(answer["pixels"], written, header)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ParserDiedError(_DIED) from error
-        return DeidentifiedFile(written, header, report, evidence)
+        return DeidentifiedFile(written, header, report, evidence, place)
 
     def _ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         if self._busy > BUSY_SECONDS:
@@ -227,6 +231,14 @@ def _read(child: Child) -> tuple[dict[str, Any], bytes]:
     if len(written) != body or not isinstance(answer, dict):
         raise ValueError("the answer is not whole")
     return answer, written
+
+
+def _place(said: Any, written: bytes, header: dict[str, Any]) -> Place:
+    """Where the child says the pixels lie, looked up in what it wrote."""
+    read = PetHeader if header["modality"] == "PT" else SliceHeader
+    offset, length = map(int, said)
+    known = read.from_json(header)
+    return confirmed(Place(known.transfer_syntax_uid, offset, length), written, known)
 
 
 def _inspection(answer: dict[str, Any]) -> Inspection:

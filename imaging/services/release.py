@@ -17,6 +17,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
+from imaging.pixels import Place
 from imaging.proofs import Evidence, Proof
 from imaging.services import clearing, ledger, proving
 from imaging.services.parser import (
@@ -53,11 +54,20 @@ class Released:
     header: dict
     report: dict
     evidence: Evidence
+    pixels: Place
 
     @classmethod
     def of(cls, file: ReceivedFile, result: DeidentifiedFile) -> Released:
         digest = hashlib.sha256(result.dicom).hexdigest()
-        return cls(file, digest, len(result.dicom), result.header, result.report, result.evidence)
+        return cls(
+            file,
+            digest,
+            len(result.dicom),
+            result.header,
+            result.report,
+            result.evidence,
+            result.pixels,
+        )
 
     @property
     def series(self) -> str:
@@ -204,6 +214,9 @@ def _record(
                 sop_instance_uid=item.header["sop_instance_uid"],
                 sha256=item.sha256,
                 size=item.size,
+                transfer_syntax=item.pixels.transfer_syntax,
+                pixel_offset=item.pixels.offset,
+                pixel_length=item.pixels.length,
                 header=item.header,
                 deidentification=item.report,
             )

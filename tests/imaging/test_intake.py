@@ -14,11 +14,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from imaging import selectors, storage
 from imaging.models import Instance, Quantification, ReceivedFile, Series, Transmittal
 from imaging.parser_child import encoded
+from imaging.selectors import volumes
 from imaging.services import inspection, receiving
 from tests import factories
 from trials.models import Job, Patient, Query
 from trials.roles import Role
-from trials.services import jobs
+from trials.services import audit, jobs
 from trials.services.errors import Refused
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,25 @@ def test_series_is_released_without_its_patient_and_assembled(scan, coordinator,
         assert b"MRN-0815" not in data
         assert pydicom.dcmread(io.BytesIO(data)).PatientID == scan.patient.identifier
         assert "CANARY" not in json.dumps([instance.header, instance.deidentification])
+
+
+def test_pixels_are_read_where_release_found_them(scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+    one, instance = Series.objects.get(), Instance.objects.last()
+    # Twenty values of two bytes end the file.
+    assert (instance.pixel_offset, instance.pixel_length) == (instance.size - 40, 40)
+    assert instance.transfer_syntax == "1.2.840.10008.1.2.1"
+
+    def stored(**changed) -> int:
+        with audit.action("changed", actor=coordinator, reason="test"):
+            Instance.objects.filter(pk=instance.pk).update(**changed)
+        return volumes.pixel(one, (1, 0, 0)).stored
+
+    assert volumes.pixel(one, (1, 0, 0)).stored == 2
+    # Two bytes before the values ends their length, whose upper half is zero.
+    assert stored(pixel_offset=instance.pixel_offset - 2) == 0
+    # Images of an earlier release have no place, and are walked through.
+    assert stored(pixel_offset=None, pixel_length=None, transfer_syntax="") == 2
 
 
 def test_identified_originals_are_gone_after_release(scan, coordinator, dataset):

@@ -18,7 +18,14 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from imaging.headers import slice_header
-from imaging.pixels import NoPixelData, PixelDataError, stored_values
+from imaging.pixels import (
+    NoPixelData,
+    PixelDataError,
+    Place,
+    confirmed,
+    place_of,
+    stored_values,
+)
 from imaging.volume import rescaled
 from tests.imaging.conftest import pet_dataset
 
@@ -154,3 +161,42 @@ def test_single_precision_is_within_its_bound(header, stored, slope, intercept, 
     found = rescaled([slice_], [values], factor=factor)[0]
     bound = 1.3e-7 * (np.abs(values * slope * factor) + abs(intercept * factor)) + 1e-37
     assert np.all(np.abs(found - exact) <= 2 * bound)
+
+
+def test_values_are_read_at_the_place_that_is_known():
+    data = written(image())
+    header = slice_header(pydicom.dcmread(io.BytesIO(data)))
+    place = place_of(data, header)
+    # The last forty bytes of the file are its twenty values.
+    assert place == Place("1.2.840.10008.1.2.1", len(data) - 40, 40)
+    assert confirmed(place, data, header) == place
+    assert stored_values(data, header, place).ravel().tolist() == list(range(20))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"offset": -1},
+        {"offset": 0},
+        {"offset": 2**40},
+        {"offset": 500},
+        {"length": 38},
+        {"length": 2**40 % 2**32},
+        {"transfer_syntax": "1.2.840.10008.1.2"},
+        {"transfer_syntax": "1.2.840.10008.1.2.5"},
+    ],
+)
+def test_a_place_where_no_pixel_data_of_this_length_begin_is_refused(wrong):
+    data = written(image())
+    header = slice_header(pydicom.dcmread(io.BytesIO(data)))
+    place = place_of(data, header)
+    with pytest.raises(PixelDataError):
+        confirmed(replace(place, **wrong), data, header)
+
+
+@pytest.mark.parametrize("offset", [-40, 10**6])
+def test_values_are_not_read_beyond_the_file(offset):
+    data = written(image())
+    header = slice_header(pydicom.dcmread(io.BytesIO(data)))
+    with pytest.raises(PixelDataError):
+        stored_values(data, header, Place("1.2.840.10008.1.2.1", offset, 40))

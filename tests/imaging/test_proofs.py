@@ -109,7 +109,7 @@ def test_the_proofs_hold_for_every_header_of_real_scanners(reference_data):
         image = parsed(file.read_bytes())
         header, _, data = rewritten(image, POLICY)
         days = POLICY.date_shift_days
-        one = [evidence_of(image, data, header=header, date_shift_days=days)]
+        one = [evidence_of(image, data, header=header.to_json(), date_shift_days=days)]
         for proof in (of_pixels(one), of_suv(one), of_keep_list(one)):
             assert proof.outcome == Outcome.HELD, (file.name, proof.detail)
     assert len(files) > 27
