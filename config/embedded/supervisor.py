@@ -246,7 +246,7 @@ class Stack:
         number = self.listener.fileno()
         command = [
             str(BIN / "gunicorn"), "config.wsgi:application", "--bind", f"fd://{number}",
-            "--worker-class", "gthread", "--workers", "1", "--threads", "8",
+            "--worker-class", "config.web_worker.Worker", "--workers", "1", "--threads", "8",
             "--timeout", "120", "--no-control-socket", "--worker-tmp-dir", str(self.run),
         ]  # fmt: skip
         return self._program("web", command, sockets=(number,))

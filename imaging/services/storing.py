@@ -21,7 +21,7 @@ from imaging.storage.spool import SpoolUploadHandler
 from imaging.store_response import Failure, StoreResponse
 from trials import permissions
 from trials.models import ScheduledScan, Site, User
-from trials.services.errors import Refused
+from trials.services.errors import Refused, TooSlow
 
 BATCH_FILES = 50
 BATCH_BYTES = 32 * 2**20
@@ -92,6 +92,8 @@ def store(parts: Iterable[Part], keep: Keep) -> StoreResponse:
 
 
 def _broken_off(error: MalformedError, count: int) -> Refused:
+    if isinstance(error.__cause__, TooSlow):
+        return TooSlow(f"{error.__cause__.message}{_kept(count)}")
     is_too_big = isinstance(error, TooBigError)
     return Refused(
         "too-big" if is_too_big else "malformed",

@@ -31,3 +31,10 @@ class Forbidden(Refused):
     def __init__(self, permission: str) -> None:
         message = f"Your role in this trial does not include {permission}."
         super().__init__("forbidden", message, status=403)
+
+
+class TooSlow(Refused):
+    """A request that did not come as fast as it must; raised where its body is read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("too-slow", message, status=408)
