@@ -35,6 +35,7 @@ class Rejection:
 
 CALLED_UNKNOWN = Rejection(1, 1, 7, "no node is registered under the called AE title")
 CALLED_RETIRED = Rejection(1, 1, 7, "the node called is retired")
+SITE_NOT_SENDING = Rejection(1, 1, 1, "the site of the node called is suspended or closed")
 CALLING_UNKNOWN = Rejection(1, 1, 3, "the calling AE title is not among those of the node")
 ADDRESS_UNKNOWN = Rejection(1, 1, 1, "the address is not among those of the node")
 BUSY = Rejection(2, 3, 1, "the register of nodes can't be read now")

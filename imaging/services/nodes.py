@@ -15,7 +15,7 @@ from imaging.dicom_nodes import Rejection
 from imaging.models import DicomContact, DicomNode
 from trials import permissions
 from trials.models import Site, User
-from trials.services import audit
+from trials.services import audit, sites
 from trials.services.errors import Invalid, Refused
 
 MOST = 50
@@ -87,7 +87,7 @@ def admit(*, called: str, calling: str, address: str) -> tuple[Site | None, Reje
         address=address,
         calling_ae_titles=node.calling_ae_titles,
         allowed_addresses=node.allowed_addresses,
-    )
+    ) or (dicom_nodes.SITE_NOT_SENDING if node.site_id in sites.not_sending() else None)
     DicomContact.objects.update_or_create(
         node=node,
         defaults={

@@ -24,7 +24,7 @@ from imaging.services.ledger import about
 from imaging.storage.spool import LEFT_BEHIND_SECONDS
 from trials import permissions
 from trials.models import User
-from trials.services import audit, jobs, patients
+from trials.services import audit, jobs
 from trials.services.errors import Invalid, Refused
 
 MAXIMUM_PIECE_BYTES = 16 * 2**20
@@ -184,7 +184,7 @@ def _move(upload: PartialUpload, state: PartialUpload.State) -> None:
 def _require_welcome(transmittal: Transmittal, by: User) -> None:
     permissions.require(by, "images.upload", transmittal)
     if transmittal.scheduled_scan:
-        patients.require_participation(transmittal.scheduled_scan.patient)
+        receiving.require_taking_part(transmittal.scheduled_scan)
     receiving.require_receiving(transmittal)
 
 

@@ -20,7 +20,7 @@ from imaging.services import clearing
 from imaging.services.ledger import about, about_scan, move
 from trials import permissions
 from trials.models import ScheduledScan, ScopedModel, Site, User
-from trials.services import audit, jobs, patients
+from trials.services import audit, jobs, patients, sites
 from trials.services.errors import Invalid, Refused
 
 MAXIMUM_FILES = 10_000
@@ -51,7 +51,7 @@ def open_transmittal(
     Who says that identities and dates were taken out at the source says it of all files of it.
     """
     permissions.require(by, "images.upload", scan)
-    patients.require_participation(scan.patient)
+    require_taking_part(scan)
     with audit.action("transmittal.opened", actor=by, reason="upload", **about_scan(scan)):
         ScheduledScan.objects.select_for_update().get(pk=scan.pk)
         transmittal, _ = Transmittal.objects.get_or_create(
@@ -167,7 +167,7 @@ def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> lis
     """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
     _require_sender(by, transmittal, transmittal.source)
     if transmittal.scheduled_scan:
-        patients.require_participation(transmittal.scheduled_scan.patient)
+        require_taking_part(transmittal.scheduled_scan)
     require_receiving(transmittal)
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
         return keep(transmittal, [_chunks(file) for file in files])
@@ -259,6 +259,11 @@ def _enter(
         for n, digest in enumerate(new, start=1)
     )
     return list(transmittal.files.filter(sha256__in=stored))
+
+
+def require_taking_part(scan: ScheduledScan) -> None:
+    patients.require_participation(scan.patient)
+    sites.require_taking_part(scan.patient.site)
 
 
 def _require_sender(by: User, row: ScopedModel, source: str) -> None:

@@ -43,10 +43,13 @@ from imaging import acceptance, dicom_nodes
 from imaging.dicom_nodes import Rejection
 from imaging.services import nodes, receiving
 from imaging.services.journal import Entry, Journal
+from trials.services import sites
 
 log = logging.getLogger(__name__)
 
 SUCCESS, OUT_OF_RESOURCES, MISMATCH, NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000
+# PS3.7 C.4.1: refused, not authorized.
+NOT_AUTHORIZED = 0x0124
 
 MAXIMUM_PDU_BYTES = 131_072
 # Some count the head of a PDU, others do not.
@@ -57,6 +60,8 @@ MAXIMUM_WAITING_MESSAGES = 2
 # Who has not asked for an association yet counts as well.
 CONNECTIONS_AN_ASSOCIATION = 2
 LONGEST_LOGGED = 500
+# So late a site that was suspended is noticed in an association that was let in before.
+REGISTER_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ class StoreScp:
         self.limits = limits or Limits()
         self.is_stopping = False
         self._at_work = _Counter()
+        self._register = _Register()
         # Its handlers would write what they receive into the log.
         _config.LOG_HANDLER_LEVEL = "none"
         ae = AE(ae_title="TRIALTRACE")
@@ -116,10 +122,12 @@ class StoreScp:
 
     def serve(self) -> None:
         """Until `end_serving` is called, from another thread."""
+        self._register.start()
         self._server.serve_forever(poll_interval=0.1)
 
     def end_serving(self) -> None:
         self.is_stopping = True
+        self._register.ending.set()
         self._server.shutdown()
 
     def stop(self, *, wait: float) -> None:
@@ -151,6 +159,9 @@ class StoreScp:
         caller: Admission = event.assoc.acse
         if self.is_stopping:
             return OUT_OF_RESOURCES
+        if caller.site in self._register.not_sending:
+            log.warning("%s: an object for a site that is suspended or closed", caller)
+            return NOT_AUTHORIZED
         if isinstance(event.request.DataSet, _TooLarge):
             log.warning("%s: an object over %d bytes", caller, self.limits.object_bytes)
             return OUT_OF_RESOURCES
@@ -168,6 +179,25 @@ class StoreScp:
         self.journal.append(Entry(caller.site, caller.calling, received_at, content))
         caller.objects += 1
         return SUCCESS
+
+
+class _Register(threading.Thread):
+    """Looks again and again which sites may not send: no object waits for the database."""
+
+    def __init__(self) -> None:
+        super().__init__(name="register", daemon=True)
+        self.ending = threading.Event()
+        self.not_sending: set[int] = set()
+
+    def run(self) -> None:
+        while not self.ending.wait(REGISTER_SECONDS):
+            try:
+                self.not_sending = sites.not_sending()
+            except Exception as error:
+                # What was known last holds; who comes anew is not let in.
+                log.error("the register can't be read (%s)", type(error).__name__)
+            finally:
+                connection.close()
 
 
 class Admission(ACSE):

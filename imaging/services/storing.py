@@ -21,6 +21,7 @@ from imaging.storage.spool import SpoolUploadHandler
 from imaging.store_response import Failure, StoreResponse
 from trials import permissions
 from trials.models import ScheduledScan, Site, User
+from trials.services import sites
 from trials.services.errors import Refused, TooSlow
 
 BATCH_FILES = 50
@@ -43,6 +44,7 @@ def for_scan(scan: ScheduledScan, *, by: User) -> Keep:
 def for_site(site: Site, *, by: User) -> Keep:
     """Keeps files as sent to a site; a person says later whose images they are."""
     permissions.require(by, "images.upload", site)
+    sites.require_sending(site)
     longest = Transmittal._meta.get_field("sender").max_length
     sender = by.username[:longest]
     return lambda files: receiving.take_in(

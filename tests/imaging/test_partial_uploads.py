@@ -19,6 +19,7 @@ from tests.imaging.test_intake import a_slice, worked
 from tests.imaging.zips import Member, archive
 from trials.models import AuditEvent, Patient
 from trials.roles import Role
+from trials.services import sites
 
 pytestmark = pytest.mark.django_db
 
@@ -219,3 +220,12 @@ def test_nothing_more_comes_after_withdrawal_or_completion(
         ReceivedFile.objects.create(transmittal=transmittal, position=1, sha256="0" * 64, size=1)
     receiving.complete(transmittal, by=coordinator)
     assert put(client, pk, 0, data).json()["code"] == "not-receiving"
+
+
+def test_a_site_that_was_closed_meanwhile_takes_no_piece(client, transmittal, site, data):
+    upload = begun(client, transmittal, data).json()["id"]
+    manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
+    sites.close(site, reason="the last patient left", by=manager)
+    answers = [put(client, upload, 0, data), begun(client, transmittal, data)]
+    assert [one.json()["code"] for one in answers] == ["site-closed"] * 2
+    assert held(client, upload) == 0

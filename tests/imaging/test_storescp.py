@@ -19,7 +19,12 @@ from pathlib import Path
 import pydicom
 import pytest
 from django.core.management import CommandError, call_command
-from pydicom.uid import CTImageStorage, MRImageStorage
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+)
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
@@ -35,6 +40,7 @@ from tests.imaging.sending import receiving as received_by
 from tests.imaging.test_intake import a_slice
 from tests.serving import served, wait_for
 from trials.roles import Role
+from trials.services import sites
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("dcmtk", "committed_db")]
 
@@ -171,6 +177,43 @@ def test_a_retired_node_takes_nothing(node, manager, receiver, written):
     nodes.retire(node, reason="the scanner was sold", by=manager)
     sent = storescu(receiver.port, written(1), called=node.called_ae_title)
     assert "Called AE Title Not Recognized" in sent.output
+
+
+@pytest.mark.parametrize("move", [sites.suspend, sites.close])
+def test_a_site_that_is_suspended_or_closed_receives_nothing(site, node, receiver, written, move):
+    move(site, reason="inspection", by=data_manager(site))
+    sent = storescu(receiver.port, written(1), called=node.called_ae_title)
+    assert sent.code != 0
+    assert "Rejected Permanent" in sent.output
+    assert f"calling {node.called_ae_title!r}: rejected, the site" in receiver.said()
+    assert DicomContact.objects.get(node=node).refusal.endswith("is suspended or closed")
+    assert files_of(site) == []
+
+
+def test_a_site_suspended_in_mid_send_takes_no_more_and_keeps_what_was_acknowledged(
+    site, node, receiver, written
+):
+    (first, *others) = written(3)
+    ae = AE(ae_title="PETCT1")
+    ae.add_requested_context(PositronEmissionTomographyImageStorage, ExplicitVRLittleEndian)
+    association = ae.associate("127.0.0.1", receiver.port, ae_title=node.called_ae_title)
+    assert association.send_c_store(pydicom.dcmread(first)).Status == 0
+    sites.suspend(site, reason="inspection", by=data_manager(site))
+    refused = {0x0124}
+    wait_for(lambda: association.send_c_store(pydicom.dcmread(others[0])).Status in refused, 30)
+    assert association.send_c_store(pydicom.dcmread(others[1])).Status in refused
+    association.release()
+    assert "an object for a site that is suspended or closed" in receiver.said()
+    held = {row.sha256 for row in filed(site, 1)}
+    images = {
+        pydicom.dcmread(io.BytesIO(storage.quarantine.read(one))).SOPInstanceUID for one in held
+    }
+    assert images >= instances_in([first])
+    assert not images & instances_in([others[1]])
+
+
+def data_manager(site):
+    return factories.make_user(Role.DATA_MANAGER, trial=site.trial)
 
 
 def test_other_classes_and_encodings_are_refused_in_the_negotiation(

@@ -20,6 +20,7 @@ from tests.imaging.test_intake import a_slice, worked
 from tests.test_api import logged_in
 from trials.models import Patient
 from trials.roles import Role
+from trials.services import sites
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fdg")]
 
@@ -340,3 +341,24 @@ def test_nobody_stores_nothing(scan):
 def test_an_address_that_is_none_answers_as_the_others(coordinator):
     response = logged_in(coordinator).get("/dicom-web/nowhere")
     assert (response.status_code, response.json()["code"]) == (404, "not-found")
+
+
+@pytest.fixture
+def manager(pet_site):
+    return factories.make_user(Role.DATA_MANAGER, trial=pet_site.trial)
+
+
+def test_a_suspended_site_takes_images_of_its_scans_alone(scan, coordinator, manager, dataset):
+    sites.suspend(scan.patient.site, reason="inspection", by=manager)
+    response = post(coordinator, at(scan.patient.site), body(a_slice(dataset, 1)))
+    assert (response.status_code, response.json()["code"]) == (409, "site-suspended")
+    assert is_nothing_held(scan)
+    assert post(coordinator, at(scan), body(a_slice(dataset, 1))).status_code == 200
+
+
+def test_a_closed_site_takes_none(scan, coordinator, manager, dataset):
+    sites.close(scan.patient.site, reason="the last patient left", by=manager)
+    for place in (scan.patient.site, scan):
+        response = post(coordinator, at(place), body(a_slice(dataset, 1)))
+        assert (response.status_code, response.json()["code"]) == (409, "site-closed")
+    assert is_nothing_held(scan)

@@ -204,6 +204,32 @@ def require_active(site: Site) -> None:
     _require_complete(site)
 
 
+def require_taking_part(site: Site) -> None:
+    """Raise where a site's part in the trial has ended: nothing more comes from it."""
+    if site.state == State.CLOSED:
+        raise Refused(
+            "site-closed",
+            f"{site} is closed: it sends nothing any more. Ask the trial's data manager.",
+        )
+
+
+def require_sending(site: Site) -> None:
+    """Raise where no images may come that name no patient: nobody is to begin there."""
+    require_taking_part(site)
+    if site.state == State.SUSPENDED:
+        raise Refused(
+            "site-suspended",
+            f"{site} is suspended: images are sent for a patient's scheduled scan alone. Upload "
+            "them on the page of the scan.",
+        )
+
+
+def not_sending() -> set[int]:
+    """The sites from which no images may come that name no patient."""
+    rows = Site.objects.filter(state__in=[State.SUSPENDED, State.CLOSED])
+    return set(rows.values_list("pk", flat=True))
+
+
 def _require_complete(site: Site) -> None:
     lacking = missing(site)
     if lacking:
