@@ -41,3 +41,10 @@ def sweep_partial_uploads() -> None:
     from imaging.services import partial_uploads
 
     partial_uploads.sweep()
+
+
+@shared_task(ignore_result=True, expires=3600)
+def sweep_left_behind() -> None:
+    from imaging.storage import spool
+
+    spool.sweep()

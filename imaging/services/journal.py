@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from django.conf import settings
+
 from imaging.storage import make_lasting
 
 MARK = b"TTJ1"
@@ -119,6 +121,11 @@ class Journal:
         found = os.statvfs(self.folder)
         if found.f_bavail * found.f_frsize < 2 * size + self._unfiled + self.reserve:
             raise OSError(errno.ENOSPC, "the disk is nearly full")
+
+
+def folder() -> Path:
+    """Where the journal of this site lies."""
+    return Path(settings.STORAGE) / "journal"
 
 
 def entries(path: Path) -> Iterator[Entry]:

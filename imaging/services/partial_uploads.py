@@ -128,8 +128,8 @@ def _give_up(upload: PartialUpload, before: float) -> None:
 
 
 def _files() -> list[Path]:
-    folder = _folder()
-    return [path for path in folder.iterdir() if path.name.isdigit()] if folder.exists() else []
+    place = folder()
+    return [path for path in place.iterdir() if path.name.isdigit()] if place.exists() else []
 
 
 def _touched(path: Path) -> float:
@@ -245,10 +245,10 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _folder() -> Path:
+def folder() -> Path:
     """Beside the quarantine, whose files are whole and named by their digest."""
     return Path(settings.STORAGE) / "partial"
 
 
 def _path(upload: PartialUpload) -> Path:
-    return _folder() / str(upload.pk)
+    return folder() / str(upload.pk)

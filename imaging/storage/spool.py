@@ -7,13 +7,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 
 from imaging.storage import quarantine
-from imaging.storage.places import closed_folder
+from imaging.storage.places import INCOMING, closed_folder
 
 LEFT_BEHIND_SECONDS = 24 * 3600
+SPOOL = "spool"
 
 
 class SpoolUploadHandler(TemporaryFileUploadHandler):
@@ -26,9 +28,8 @@ class SpoolUploadHandler(TemporaryFileUploadHandler):
     def new_file(self, *args, **kwargs) -> None:
         FileUploadHandler.new_file(self, *args, **kwargs)
         # One by one: parents are made with the mode of everybody's folders.
-        folder = closed_folder(closed_folder(quarantine.folder) / "spool")
-        _sweep(folder)
-        self.file = _Spooled(folder, self.file_name, self.content_type)
+        closed_folder(quarantine.folder)
+        self.file = _Spooled(closed_folder(_folder()), self.file_name, self.content_type)
 
 
 class _Spooled(TemporaryUploadedFile):
@@ -39,10 +40,21 @@ class _Spooled(TemporaryUploadedFile):
         UploadedFile.__init__(self, file, name, content_type, 0)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a killed server left behind: no request is at it any more."""
-    oldest = time.time() - LEFT_BEHIND_SECONDS
-    for path in folder.iterdir():
+def sweep() -> int:
+    """Remove what killed processes left behind: nobody is at it any more, nor was told of it."""
+    oldest, count = time.time() - LEFT_BEHIND_SECONDS, 0
+    for path in (*Path(settings.STORAGE).glob(f"*/{INCOMING}*"), *_folder().glob("*")):
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
                 path.unlink()
+                count += 1
+    return count
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of a store is one that `sweep` looks at."""
+    return name.startswith((INCOMING, f"{SPOOL}/"))
+
+
+def _folder() -> Path:
+    return quarantine.folder / SPOOL

@@ -4,6 +4,10 @@ The record says which digest is to lie in which store; each store is walked and 
 read once, wherever it lies. What is on its way while this runs is no finding: a young file may
 have its row in a moment, and what seems missing is asked for again at the end.
 
+Beside the stores lie large files of which a part has come, and the journal of what scanners sent
+and nobody entered yet. Of a part no row says how much has come, so that a lost one is asked for
+again by who sends it and is no finding.
+
 A quick look takes names and sizes for it and reads nothing: that finds what is gone, too many
 or cut short, and no flipped bit.
 """
@@ -11,21 +15,26 @@ or cut short, and no flipped bit.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from django.db.models import Q, QuerySet
 
 from imaging import storage as images
-from imaging.models import Instance, Picture, ReceivedFile, Series
+from imaging.models import Instance, PartialUpload, Picture, ReceivedFile, Series
+from imaging.services import journal, partial_uploads
 from imaging.services.clearing import WAITING
+from imaging.storage.spool import LEFT_BEHIND_SECONDS, is_temporary
 from reporting import storage as reports
 from reporting.models import Export
 
 # A file without a row that is younger than this may be on its way.
 YOUNG_SECONDS = 3600
+# What a killed process left behind is swept after a day, by a clock that strikes every hour.
+SWEPT_SECONDS = LEFT_BEHIND_SECONDS + 2 * YOUNG_SECONDS
 
 
 class Kind(StrEnum):
@@ -36,6 +45,8 @@ class Kind(StrEnum):
     EXTRA = "extra"
     UNREADABLE = "unreadable"
     KEPT = "not destroyed"
+    WAITING = "not filed"
+    DAMAGED = "damaged"
 
     @property
     def advice(self) -> str:
@@ -48,6 +59,10 @@ class Kind(StrEnum):
             "restore it from the backup.",
             Kind.KEPT: "The patient's images were to be destroyed: remove it, and look why it is "
             "still there.",
+            Kind.WAITING: "Scanners were told that it is kept, and no row names it yet: see that "
+            "storescp runs and reaches the database.",
+            Kind.DAMAGED: "It can't be read to its end: look at the disk. What is whole in it is "
+            "filed; have the site send those images again.",
         }[self]
 
 
@@ -80,6 +95,8 @@ def check(
     """Everything that is not as the record says, store by store; `say` hears how far it is."""
     for side in _sides():
         yield from _check(side, say, is_quick)
+    yield from _in_parts()
+    yield from _in_journal(is_quick)
 
 
 def _sides() -> list[_Side]:
@@ -129,7 +146,7 @@ def _in_exports() -> dict[str, int]:
 
 
 def _check(side: _Side, say: Callable[[str], None], is_quick: bool) -> Iterator[Finding]:
-    name, young = side.store.name, time.time() - YOUNG_SECONDS
+    name, young, swept = side.store.name, _before(YOUNG_SECONDS), _before(SWEPT_SECONDS)
     wanted = side.wanted()
     kept = side.destroyed().keys() - wanted
     seen: set[str] = set()
@@ -144,7 +161,7 @@ def _check(side: _Side, say: Callable[[str], None], is_quick: bool) -> Iterator[
                 yield Finding(name, kind, digest)
         elif digest in kept:
             yield Finding(name, Kind.KEPT, entry.name)
-        elif entry.written_at < young:
+        elif entry.written_at < (swept if _is_swept(entry) else young):
             extra.append((entry.name, digest in wanted))
     # Asked once more: a row may have come or gone since.
     still = side.wanted()
@@ -155,6 +172,10 @@ def _check(side: _Side, say: Callable[[str], None], is_quick: bool) -> Iterator[
     )
     gone = (one for one in sorted((wanted.keys() & still) - seen) if not side.store.has(one))
     yield from (Finding(name, Kind.MISSING, one) for one in gone)
+
+
+def _is_swept(entry: images.Entry) -> bool:
+    return entry.is_file and is_temporary(entry.name)
 
 
 def _fault(store: images.Store, entry: images.Entry, size: int, is_quick: bool) -> Kind | None:
@@ -168,3 +189,49 @@ def _fault(store: images.Store, entry: images.Entry, size: int, is_quick: bool) 
         return None
     except OSError:
         return Kind.UNREADABLE
+
+
+def _in_parts() -> Iterator[Finding]:
+    """Large files that have come in part: each has its row, and is no larger than announced."""
+    rows = PartialUpload.objects.filter(state=PartialUpload.State.RECEIVING)
+    announced = {str(pk): size for pk, size in rows.values_list("pk", "size")}
+    for path in _files_in(partial_uploads.folder()):
+        found = path.stat()
+        if path.name not in announced:
+            if found.st_mtime < _before(SWEPT_SECONDS):
+                yield Finding("partial", Kind.EXTRA, path.name)
+        elif found.st_size > announced[path.name]:
+            yield Finding("partial", Kind.CHANGED, path.name)
+
+
+def _in_journal(is_quick: bool) -> Iterator[Finding]:
+    """What was acknowledged to scanners and is on its way into the ledger."""
+    for path in _files_in(journal.folder()):
+        is_old = path.stat().st_mtime < _before(YOUNG_SECONDS)
+        if path.suffix == ".damaged" or (
+            path.suffix == ".journal" and not is_quick and not _is_whole(path)
+        ):
+            yield Finding("journal", Kind.DAMAGED, path.name)
+        elif path.suffix == ".journal" and is_old:
+            yield Finding("journal", Kind.WAITING, path.name)
+        elif path.name != "lock" and is_old:
+            yield Finding("journal", Kind.EXTRA, path.name)
+
+
+def _is_whole(segment: Path) -> bool:
+    """Whether it reads to its end; one that was filed meanwhile was whole."""
+    try:
+        deque(journal.entries(segment), maxlen=0)
+    except FileNotFoundError:
+        return True
+    except (journal.DamagedError, OSError):
+        return False
+    return True
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_file())
+
+
+def _before(seconds: float) -> float:
+    return time.time() - seconds

@@ -10,8 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import RequestFactory
 
-from imaging.storage import StorageError, Store
-from imaging.storage.spool import SpoolUploadHandler
+from imaging.storage import StorageError, Store, spool
 
 
 @pytest.fixture
@@ -73,12 +72,14 @@ def test_a_large_file_of_a_request_waits_inside_the_quarantine(settings, tmp_pat
 
 def test_what_a_killed_server_left_is_swept_and_nothing_else(settings, tmp_path):
     settings.STORAGE = tmp_path
-    spool = tmp_path / "quarantine" / "spool"
-    spool.mkdir(parents=True)
-    left, recent = spool / "left", spool / "recent"
-    for path in (left, recent):
+    place = tmp_path / "quarantine" / "spool"
+    place.mkdir(parents=True)
+    left, recent = place / "left", place / "recent"
+    torn, whole = tmp_path / "archive" / "incoming-x7", tmp_path / "archive" / "ab"
+    torn.parent.mkdir()
+    for path in (left, recent, torn, whole):
         path.write_bytes(b"PET")
-    os.utime(left, (0, 0))
-    SpoolUploadHandler().new_file("files", "0.dcm", "application/dicom", 3)
-    assert not left.exists()
-    assert recent.exists()
+    for path in (left, torn, whole):
+        os.utime(path, (0, 0))
+    assert spool.sweep() == 2
+    assert [path.exists() for path in (left, torn, recent, whole)] == [False, False, True, True]

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import call_command
 
 from imaging import storage
-from imaging.models import Instance, ReceivedFile
-from imaging.services import destruction
+from imaging.models import Instance, PartialUpload, ReceivedFile, Transmittal
+from imaging.services import destruction, journal, partial_uploads
 from imaging.storage.folder import Folder
 from reporting.services.storage_check import Kind, check
 from tests import factories, records
@@ -156,3 +156,68 @@ def test_the_command_prints_each_finding_with_what_to_do(image, capsys):
         call_command("fsck", "--json")
     rows = json.loads(capsys.readouterr().out)
     assert rows == [{"store": "archive", "kind": "missing", "name": image}]
+
+
+# Beside the stores
+
+
+@pytest.fixture
+def upload(record):
+    """A large file of which ten bytes have come."""
+    with factories.framed():
+        row = PartialUpload.objects.create(
+            transmittal=Transmittal.objects.first(),
+            sha256="ab" * 32,
+            size=100,
+            opened_by=record.scan.injection.recorded_by,
+        )
+    path = partial_uploads.folder() / str(row.pk)
+    path.parent.mkdir()
+    path.write_bytes(bytes(10))
+    return row, path
+
+
+@pytest.mark.requirement("R85")
+def test_a_part_of_a_large_file_has_its_row_and_is_no_longer_than_announced(upload):
+    row, path = upload
+    old(path)
+    assert found() == []
+    path.write_bytes(bytes(101))
+    assert found() == [("partial", Kind.CHANGED, path.name)]
+    with factories.framed():
+        row.state = PartialUpload.State.RECEIVED
+        row.save()
+    assert found() == []
+    old(path)
+    assert found() == [("partial", Kind.EXTRA, path.name)]
+
+
+@pytest.fixture
+def segment(record):
+    """A segment of the journal with two objects that wait to be filed."""
+    kept = journal.Journal(journal.folder(), reserve=0)
+    for content in (b"1" * 100, b"2" * 100):
+        kept.append(journal.Entry(record.site.pk, "PETCT1", "2026-03-02T12:00:00+00:00", content))
+    kept.close()
+    (path,) = journal.folder().glob("*.journal")
+    return path
+
+
+@pytest.mark.requirement("R85")
+def test_what_scanners_sent_and_nobody_filed_is_found_once_it_is_not_young(segment):
+    assert found() == []
+    old(segment)
+    assert found() == [("journal", Kind.WAITING, segment.name)]
+    old(segment.rename(segment.with_suffix(".bak")))
+    assert [kind for _, kind, _ in found()] == [Kind.EXTRA]
+
+
+@pytest.mark.requirement("R85")
+def test_a_flipped_bit_in_the_journal_is_found_unless_one_only_looks_quickly(segment):
+    data = bytearray(segment.read_bytes())
+    data[20] ^= 1
+    segment.write_bytes(data)
+    assert found() == [("journal", Kind.DAMAGED, segment.name)]
+    assert list(check(is_quick=True)) == []
+    segment.rename(segment.with_suffix(".damaged"))
+    assert [one.kind for one in check(is_quick=True)] == [Kind.DAMAGED]

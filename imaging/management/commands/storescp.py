@@ -7,7 +7,6 @@ import signal
 import ssl
 import threading
 import warnings
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -76,13 +75,12 @@ def _limits(options: dict[str, Any]) -> Limits:
 
 
 def _journal(reserve: int) -> journal.Journal:
-    folder = Path(settings.STORAGE) / "journal"
     try:
-        return journal.Journal(folder, reserve=reserve)
+        return journal.Journal(journal.folder(), reserve=reserve)
     except BlockingIOError as error:
         raise CommandError(
-            f"Another storescp receives for {folder.parent}: end it first, or name another folder "
-            "in TRIALTRACE_STORAGE."
+            f"Another storescp receives for {settings.STORAGE}: end it first, or name another "
+            "folder in TRIALTRACE_STORAGE."
         ) from error
 
 
