@@ -1,7 +1,7 @@
-"""A folder that lies on the server, sent as a browser would send it: each file once.
+"""Folders that lie on the server, sent as a browser would send them: each file once.
 
 The names of the files stay with whoever sends: they carry patients' names. The ledger knows
-digests, and here the two are put together for the one who has the folder.
+digests, and here the two are put together for the one who has the folders.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
+from django.conf import settings
 from django.core.files import File
 
-from imaging.models import Transmittal
+from imaging import archives
+from imaging.models import PartialUpload, Transmittal
 from imaging.selectors.folders import files_below
-from imaging.services import receiving
+from imaging.services import partial_uploads, receiving
 from trials.models import ScheduledScan, User
 
 BATCH_FILES = 100
@@ -24,18 +27,18 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Folder:
-    """The files of a folder by SHA-256, and those that can't be sent with the reason."""
+class Found:
+    """The files of some folders by SHA-256, and those that can't be sent with the reason."""
 
     by_digest: Mapping[str, Path]
     skipped: Sequence[tuple[Path, str]] = field(default_factory=list)
 
 
-def look_into(folder: Path, say: Say) -> Folder:
-    """Read every file of a folder once."""
+def look_into(folders: Sequence[Path], say: Say) -> Found:
+    """Read every file of these folders once."""
     found: dict[str, Path] = {}
     skipped: list[tuple[Path, str]] = []
-    for number, (path, reason) in enumerate(files_below(folder), start=1):
+    for number, (path, reason) in enumerate(chain(*map(files_below, folders)), start=1):
         try:
             reason = reason or _too_large(path)
             if not reason:
@@ -46,11 +49,11 @@ def look_into(folder: Path, say: Say) -> Folder:
             skipped.append((path, reason))
         if number % 500 == 0:
             say(f"Read {number} files")
-    return Folder(found, skipped)
+    return Found(found, skipped)
 
 
 def send(
-    folder: Folder,
+    found: Found,
     scan: ScheduledScan,
     *,
     by: User,
@@ -60,7 +63,7 @@ def send(
     """Send what is not known of the scan yet; killed, it can go on.
 
     Gives the transmittal, and whether anything was sent: if not, it is the newest that brought
-    files of the folder.
+    files of the folders.
     """
     transmittal = receiving.open_transmittal(
         scan,
@@ -68,15 +71,18 @@ def send(
         source=Transmittal.Source.FOLDER,
         is_deidentified_at_source=is_deidentified_at_source,
     )
-    missing = receiving.missing(transmittal, sha256s=list(folder.by_digest), by=by)
+    missing = receiving.missing(transmittal, sha256s=list(found.by_digest), by=by)
     if not missing and not transmittal.files.exists():
-        brought = scan.transmittals.filter(files__sha256__in=list(folder.by_digest))
+        brought = scan.transmittals.filter(files__sha256__in=list(found.by_digest))
         return brought.distinct()[0], False
-    sent = 0
-    for batch in _batches(missing):
+    large = [digest for digest in missing if _is_large(found.by_digest[digest])]
+    for digest in large:
+        _send_in_pieces(digest, found.by_digest[digest], transmittal, by=by, say=say)
+    sent = len(large)
+    for batch in _batches([digest for digest in missing if digest not in large]):
         with ExitStack() as opened:
             files = [
-                File(opened.enter_context(folder.by_digest[digest].open("rb"))) for digest in batch
+                File(opened.enter_context(found.by_digest[digest].open("rb"))) for digest in batch
             ]
             receiving.receive(transmittal, files=files, by=by)
         sent += len(batch)
@@ -84,13 +90,36 @@ def send(
     return receiving.complete(transmittal, by=by), True
 
 
+def _send_in_pieces(
+    digest: str, path: Path, transmittal: Transmittal, *, by: User, say: Say
+) -> None:
+    """Send a large archive as a browser does: killed, it goes on where it was."""
+    upload = partial_uploads.begin(transmittal, sha256=digest, size=path.stat().st_size, by=by)
+    with path.open("rb") as file:
+        while upload.state != PartialUpload.State.RECEIVED:
+            at = file.seek(partial_uploads.held(upload))
+            piece = file.read(partial_uploads.MAXIMUM_PIECE_BYTES)
+            upload = partial_uploads.append(upload, offset=at, data=piece, by=by)
+            say(f"Sent {partial_uploads.held(upload):,} of {upload.size:,} bytes of an archive")
+
+
 def _batches(digests: Sequence[str]) -> Iterator[Sequence[str]]:
     return (digests[at : at + BATCH_FILES] for at in range(0, len(digests), BATCH_FILES))
 
 
 def _too_large(path: Path) -> str:
-    size, most = path.stat().st_size, receiving.MAXIMUM_FILE_BYTES
+    """Why a file is not sent for its size; an archive may be larger than an image."""
+    if not _is_large(path):
+        return ""
+    with path.open("rb") as file:
+        is_archive = archives.is_archive(file.read(archives.HEAD_BYTES))
+    size = path.stat().st_size
+    most = settings.LARGEST_UPLOAD_BYTES if is_archive else receiving.MAXIMUM_FILE_BYTES
     return f"{size:,} bytes; {most:,} are the most" if size > most else ""
+
+
+def _is_large(path: Path) -> bool:
+    return path.stat().st_size > receiving.MAXIMUM_FILE_BYTES
 
 
 def _sha256(path: Path) -> str:

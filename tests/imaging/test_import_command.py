@@ -9,9 +9,10 @@ from django.core.management import CommandError, call_command
 
 from imaging.management.commands import import_dicom
 from imaging.models import Transmittal
-from imaging.services import folder_import, receiving
+from imaging.services import folder_import, partial_uploads, receiving
 from tests import factories
 from tests.imaging.test_intake import a_slice
+from tests.imaging.zips import Member, archive
 from trials.models import Job, PlannedScan, PlannedVisit, ScheduledScan
 from trials.roles import Role
 from trials.services import jobs
@@ -43,7 +44,7 @@ def folder(tmp_path, dataset):
 def sent(folder, scan, capsys):
     """What the command prints, and its exit status."""
 
-    def send(*options, by=None, **changes):
+    def send(*options, by=None, beside=(), **changes):
         named = {
             "trial": scan.patient.trial.identifier,
             "site": scan.patient.site.code,
@@ -53,7 +54,7 @@ def sent(folder, scan, capsys):
         } | changes
         given = [part for name, value in named.items() for part in (f"--{name}", value)]
         try:
-            call_command("import_dicom", str(folder), *given, *options)
+            call_command("import_dicom", str(folder), *map(str, beside), *given, *options)
             status = 0
         except SystemExit as end:
             status = end.code
@@ -130,6 +131,60 @@ def test_a_file_that_goes_while_it_is_sent_is_named(sent, folder, coordinator, m
     monkeypatch.setattr(folder_import, "look_into", gone)
     with pytest.raises(CommandError, match=r"2\.dcm: No such file or directory\. Run it again"):
         sent(by=coordinator)
+
+
+def test_several_folders_are_one_transmittal(sent, folder, scan, dataset, coordinator):
+    second = folder.parent / "Disc 2"
+    second.mkdir()
+    (second / "4.dcm").write_bytes(a_slice(dataset, 4))
+    (second / "letter.txt").write_bytes(b"Dear Anna")
+    status, said = sent("--wait", by=coordinator, beside=[second])
+    assert (status, "\n  Disc 2/letter.txt\n" in said) == (3, True), said
+    assert scan.transmittals.get().files.filter(state="released").count() == 4
+
+
+@pytest.fixture
+def zipped(folder, dataset, monkeypatch):
+    """Beside the images a zip of three more, larger than a file may be, and sent by kilobytes."""
+    data = archive([Member(f"{n}.dcm", a_slice(dataset, n)) for n in (4, 5, 6)])
+    monkeypatch.setattr(receiving, "MAXIMUM_FILE_BYTES", len(data) - 1)
+    monkeypatch.setattr(partial_uploads, "MAXIMUM_PIECE_BYTES", 1000)
+    (folder / "more.zip").write_bytes(data)
+    return data
+
+
+def test_a_zip_larger_than_a_file_may_be_goes_in_pieces(sent, scan, coordinator, zipped):
+    status, said = sent("--wait", by=coordinator)
+    assert (status, f"Sent 1,000 of {len(zipped):,} bytes of an archive" in said) == (0, True)
+    transmittal = scan.transmittals.get()
+    assert transmittal.files.filter(state="released").count() == 6
+    status, said = sent("--wait", by=coordinator)
+    assert (status, "all 4 files arrived before" in said) == (0, True)
+
+
+def test_killed_in_mid_archive_it_goes_on_where_it_was(
+    sent, scan, coordinator, zipped, monkeypatch
+):
+    append, offsets = partial_uploads.append, []
+
+    def dies(upload, *, offset, data, by):
+        offsets.append(offset)
+        if len(offsets) == 3:
+            raise KeyboardInterrupt
+        return append(upload, offset=offset, data=data, by=by)
+
+    monkeypatch.setattr(partial_uploads, "append", dies)
+    with pytest.raises(KeyboardInterrupt):
+        sent(by=coordinator)
+    status, _ = sent("--wait", by=coordinator)
+    assert (status, offsets[:4]) == (0, [0, 1000, 2000, 2000])
+    assert scan.transmittals.get().files.filter(state="released").count() == 6
+
+
+def test_an_archive_over_the_limit_is_told(sent, coordinator, zipped, settings):
+    settings.LARGEST_UPLOAD_BYTES = len(zipped) - 1
+    status, said = sent("--wait", by=coordinator)
+    assert (status, f"not sent: more.zip: {len(zipped):,} bytes" in said) == (3, True)
 
 
 def test_a_part_that_arrived_before_is_not_sent_twice(sent, folder, scan, coordinator):

@@ -1,7 +1,8 @@
-"""Send a folder that lies on the server: as a site's upload, with its rules and its ledger."""
+"""Send folders that lie on the server: as a site's upload, with its rules and its ledger."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -27,13 +28,13 @@ MOST_NAMES = 20
 
 class Command(BaseCommand):
     help = (
-        "Sends every file below FOLDER as the images of one scheduled scan. Sent again, only what "
-        "is new goes. With --wait it says what became of each file. Exit status: 0 if all went "
-        "well, 3 if a file was refused or held, or could not be sent."
+        "Sends every file below each FOLDER, zips among them, as the images of one scheduled scan. "
+        "Sent again, only what is new goes. With --wait it says what became of each file. Exit "
+        "status: 0 if all went well, 3 if a file was refused or held, or could not be sent."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("folder", type=Path, metavar="FOLDER")
+        parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
         parser.add_argument("--trial", required=True, help="identifier of the trial")
         parser.add_argument("--site", required=True, help="code of the site")
         parser.add_argument("--patient", required=True, help="number of the patient")
@@ -46,18 +47,22 @@ class Command(BaseCommand):
         )
         parser.add_argument("--wait", action="store_true", help="until the images are measured")
 
-    def handle(self, *, folder: Path, wait: bool, **options: Any) -> None:
-        if not folder.is_dir():
-            raise CommandError(f"{folder} is not a folder.")
+    def handle(self, *, folders: list[Path], wait: bool, **options: Any) -> None:
+        for folder in folders:
+            if not folder.is_dir():
+                raise CommandError(f"{folder} is not a folder.")
+        folders = [folder.absolute() for folder in folders]
+        # Files are named from here on.
+        base = Path(os.path.commonpath(folders))
         by = User.objects.filter(username=options["username"], is_active=True).first()
         if by is None:
             raise CommandError(f"There is no user {options['username']!r}.")
         scan = _scan(**{name: options[name] for name in ("trial", "site", "patient", "visit")})
-        found = folder_import.look_into(folder, self._say)
+        found = folder_import.look_into(folders, self._say)
         for path, reason in found.skipped:
-            self._say(f"not sent: {path.relative_to(folder)}: {reason}")
+            self._say(f"not sent: {path.relative_to(base)}: {reason}")
         if not found.by_digest:
-            raise CommandError(f"{folder} holds no file that can be sent.")
+            raise CommandError(f"{base} holds no file that can be sent.")
         try:
             transmittal, is_new = folder_import.send(
                 found,
@@ -72,11 +77,11 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename}: {error.strerror}. Run it again.") from error
         arrived = "arrived" if is_new else "arrived before"
         self._say(f"Transmittal {transmittal.pk}: all {len(found.by_digest)} files {arrived}.")
-        went_well = not wait or self._watch(transmittal, found, folder)
+        went_well = not wait or self._watch(transmittal, found, base)
         if found.skipped or not went_well:
             sys.exit(NOT_ALL)
 
-    def _watch(self, transmittal: Transmittal, found: folder_import.Folder, folder: Path) -> bool:
+    def _watch(self, transmittal: Transmittal, found: folder_import.Found, base: Path) -> bool:
         """Say how far the images come until nothing moves any more; whether all went well."""
         told = ""
         while True:
@@ -94,7 +99,7 @@ class Command(BaseCommand):
         for one in refusals:
             self._say(f"{one.state.label}: {one.message}")
             paths = (found.by_digest.get(digest, Path(digest)) for digest in one.digests)
-            names = sorted(str(path).removeprefix(f"{folder}/") for path in paths)
+            names = sorted(str(path).removeprefix(f"{base}/") for path in paths)
             for name in names[:MOST_NAMES]:
                 self._say(f"  {name}")
             if len(names) > MOST_NAMES:
