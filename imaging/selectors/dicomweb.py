@@ -111,7 +111,7 @@ def middle(images: QuerySet[Instance]) -> Instance:
 
 def _destroyed() -> QuerySet[Series]:
     return Series.objects.filter(
-        Q(**{f"imaging_study__{PATIENT}__destruction__isnull": False}) | Q(code=Series.OF_ANOTHER)
+        Q(**{f"imaging_study__{PATIENT}__destruction__isnull": False}) | Q(code__in=Series.GONE)
     )
 
 
@@ -119,7 +119,7 @@ def _released(user: User) -> QuerySet[Series]:
     return (
         permissions.listed(Series.objects, user, PERMISSION)
         .filter(**{f"imaging_study__{PATIENT}__destruction__isnull": True})
-        .exclude(code=Series.OF_ANOTHER)
+        .exclude(code__in=Series.GONE)
     )
 
 

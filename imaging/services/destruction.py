@@ -3,11 +3,12 @@
 Files are stored by what they hold, so that one file may stand for two patients; what another
 patient's record needs stays. Rows, digests and numbers stay too: they are the trail, and
 exports leave them out. Backups are the site's to prune.
+
+The record says first that the images may not be read, then they go, and only then it says that
+they are gone: at a kill in between nobody reads what is half there, and the job goes on.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
@@ -33,6 +34,10 @@ OF_ANOTHER = (
 MESSAGE = "The images were destroyed on the patient's wish; nothing more is measured of them."
 
 
+class CameMeanwhileError(Exception):
+    """More came while files went: the job is to be done again."""
+
+
 def order_due() -> list[Job]:
     """Order the destruction of what a withdrawal asks for and nobody ordered yet."""
     waiting = Job.objects.filter(kind=KIND).exclude(state=Job.State.DONE)
@@ -51,23 +56,31 @@ def order_due() -> list[Job]:
 def destroy(claim: jobs.Claim) -> None:
     """Remove every file of a patient that no other patient's record needs."""
     patient = Patient.objects.get(pk=claim.arguments["patient"])
+    about = {"trial": patient.trial_id, "patient": patient.pk}
+    series = Series.objects.filter(imaging_study__scheduled_scan__patient=patient)
+    with audit.action(
+        "images.withheld", actor=claim.actor, reason="withdrawal: images go", **about
+    ):
+        # What was of another person was removed before, and stays said so.
+        keys = _withhold(series.exclude(code=Series.OF_ANOTHER), Series.DESTROYED, MESSAGE)
+    archived = _archived(keys)
+    _remove_from_archive(archived)
     with (
         jobs.fenced(claim),
         audit.action(
             "images.destroyed",
             actor=claim.actor,
             reason="withdrawal: images are destroyed",
-            trial=patient.trial_id,
-            patient=patient.pk,
+            **about,
         ),
     ):
         keep_others_off()
         if Destruction.objects.filter(patient=patient).exists():
             return
-        count = sum(_removed(store, digests) for store, digests in _files_of(patient))
-        Series.objects.filter(imaging_study__scheduled_scan__patient=patient).update(
-            state=Series.State.REFUSED, code=Series.DESTROYED, message=MESSAGE
-        )
+        if series.exclude(code__in=Series.GONE).exists() or _archived(keys) != archived:
+            raise CameMeanwhileError("images were released meanwhile")
+        received = _own(ReceivedFile.objects, "transmittal__scheduled_scan__patient", patient)
+        count = len(archived) + _cleared(received)
         Destruction.objects.create(patient=patient, files=count)
 
 
@@ -77,27 +90,20 @@ def expunge(claim: jobs.Claim) -> None:
     Whole series: nobody can tell which of its images are whose. Rows and digests stay.
     """
     transmittal = ledger.load(claim)
+    about = ledger.about(transmittal)
+    series = Series.objects.filter(instances__received_file__transmittal=transmittal)
+    with audit.action(
+        "images.withheld", actor=claim.actor, reason="images of another person", **about
+    ):
+        keys = _withhold(series, Series.OF_ANOTHER, OF_ANOTHER)
+        Quantification.objects.filter(series__in=keys).update(is_current=False)
+    _remove_from_archive(_archived(keys))
     with (
         jobs.fenced(claim),
         audit.action(
-            "images.expunged",
-            actor=claim.actor,
-            reason="images of another person",
-            **ledger.about(transmittal),
+            "images.expunged", actor=claim.actor, reason="images of another person", **about
         ),
     ):
-        keep_others_off()
-        series = Series.objects.filter(instances__received_file__transmittal=transmittal)
-        keys = set(series.values_list("pk", flat=True))
-        # A measurement that is about to end waits, and finds them gone.
-        list(Series.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
-        archived = _own(Instance.objects, "series__in", keys)
-        pictures = _own(Picture.objects, "quantification__series__in", keys)
-        _removed(storage.archive, archived | pictures)
-        Quantification.objects.filter(series__in=keys).update(is_current=False)
-        Series.objects.filter(pk__in=keys).update(
-            state=Series.State.REFUSED, code=Series.OF_ANOTHER, message=OF_ANOTHER
-        )
         ReceivedFile.objects.filter(instance__series__in=keys).update(
             state=ReceivedFile.State.REJECTED, code=Series.OF_ANOTHER, message=OF_ANOTHER
         )
@@ -106,17 +112,31 @@ def expunge(claim: jobs.Claim) -> None:
         )
 
 
-def _files_of(patient: Patient) -> Iterator[tuple[storage.Store, set[str]]]:
-    """The digests that this patient's record alone names, by store."""
-    archived = _own(Instance.objects, "series__imaging_study__scheduled_scan__patient", patient)
-    pictures = _own(
-        Picture.objects,
-        "quantification__series__imaging_study__scheduled_scan__patient",
-        patient,
+def _withhold(series: QuerySet[Series], code: str, message: str) -> set[int]:
+    """Let nobody read these any more, from the commit on; their keys. Inside an action."""
+    keys = set(series.values_list("pk", flat=True))
+    # A measurement that is about to end waits, and finds them gone.
+    list(Series.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
+    Series.objects.filter(pk__in=keys).update(
+        state=Series.State.REFUSED, code=code, message=message
     )
-    received = _own(ReceivedFile.objects, "transmittal__scheduled_scan__patient", patient)
-    yield storage.archive, archived | pictures
-    yield storage.quarantine, received
+    return keys
+
+
+def _archived(series: set[int]) -> set[str]:
+    """Digests of images and pictures that only these series name."""
+    images = _own(Instance.objects, "series__in", series)
+    return images | _own(Picture.objects, "quantification__series__in", series)
+
+
+def _remove_from_archive(digests: set[str]) -> None:
+    """Outside of any transaction: a bucket takes its time for thousands.
+
+    Nobody reads them any more. Killed in between, the job is done again, and what is gone
+    already is no fault.
+    """
+    for digest in sorted(digests):
+        storage.archive.remove(digest)
 
 
 def _own(rows: QuerySet, path: str, owner: Patient | set[int]) -> set[str]:
@@ -126,8 +146,9 @@ def _own(rows: QuerySet, path: str, owner: Patient | set[int]) -> set[str]:
     return own - set(others.values_list("sha256", flat=True))
 
 
-def _removed(store: storage.Store, digests: set[str]) -> int:
-    there = [digest for digest in digests if store.has(digest)]
+def _cleared(digests: set[str]) -> int:
+    """Remove these originals; how many there were."""
+    there = [digest for digest in digests if storage.quarantine.has(digest)]
     for digest in there:
-        store.remove(digest)
+        storage.quarantine.remove(digest)
     return len(there)

@@ -133,7 +133,7 @@ def _archived(*, are_destroyed: bool) -> dict[str, int]:
     """Images and pictures that were destroyed, on a wish or as another's, or all others."""
     destroyed = Series.objects.filter(
         Q(imaging_study__scheduled_scan__patient__destruction__isnull=False)
-        | Q(code=Series.OF_ANOTHER)
+        | Q(code__in=Series.GONE)
     )
     series = destroyed if are_destroyed else Series.objects.exclude(pk__in=destroyed)
     instances = Instance.objects.filter(series__in=series)
