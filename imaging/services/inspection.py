@@ -172,7 +172,8 @@ def _judge(transmittal: Transmittal, files: list[ReceivedFile], *, actor: User) 
     if doubt:
         incidents.found_by_rule(transmittal, code=doubt[0], text=doubt[1])
     if doubt or held:
-        code, message = doubt or (held[0].code, held[0].message)
+        # Of several the same one is told, whatever was sent first.
+        code, message = doubt or min((file.code, file.message) for file in held)
         for file in accepted:
             file.state, file.code, file.message = FileState.QUARANTINED, code, message
         move(transmittal, State.QUARANTINED, code=code, message=message)

@@ -31,7 +31,8 @@ def reject(transmittal: Transmittal, files: list[ReceivedFile], *, actor: User) 
 
 def _why_nothing(files: list[ReceivedFile]) -> tuple[str, str]:
     codes = Counter((file.code, file.message) for file in files)
-    (code, message), count = codes.most_common(1)[0]
+    # Of several as often the same one is told, whatever was sent first.
+    (code, message), count = min(codes.items(), key=lambda one: (-one[1], one[0]))
     if code == "already-released" and count == len(files):
         return (
             "nothing-new",

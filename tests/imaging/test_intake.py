@@ -143,6 +143,29 @@ def test_burned_in_text_holds_everything_until_a_person_decides(site, scan, coor
     assert worked(transmittal).state == State.ASSEMBLED
 
 
+@pytest.mark.requirement("R83")
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ([{"BurnedInAnnotation": "YES"}, {"ImageType": ["DERIVED", "SECONDARY"]}],
+         "burned-in-annotation"),
+        ([{"Modality": "MR"}, {"Rows": 0}], "dimensions-implausible"),
+    ],
+    ids=["doubts", "refusals"],
+)  # fmt: skip
+def test_of_several_reasons_one_is_told_whatever_was_sent_first(
+    site, coordinator, dataset, changes, code
+):
+    found = set()
+    for order in (changes, changes[::-1]):
+        scan = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+        files = [a_slice(dataset, n, **given) for n, given in enumerate(order)]
+        transmittal = sent(scan, files, coordinator)
+        found.add((transmittal.code, transmittal.message))
+    assert {code for code, _ in found} == {code}
+    assert len(found) == 1
+
+
 @pytest.mark.requirement("R78")
 def test_slices_of_two_patients_are_held(scan, coordinator, dataset):
     files = [a_slice(dataset, 1), a_slice(dataset, 2, PatientID="MRN-0816")]
