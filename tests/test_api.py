@@ -212,6 +212,25 @@ def test_another_content_type_is_refused(client):
     assert problem(response) == (415, "unsupported-media-type")
 
 
+@pytest.mark.requirement("R44")
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"CONTENT_LENGTH": f"{2**40}"}, (413, "too-big")),
+        ({"CONTENT_LENGTH": "9" * 5000}, (413, "too-big")),
+        ({"HTTP_CONTENT_ENCODING": "gzip"}, (415, "unsupported-encoding")),
+    ],
+    ids=["length", "number", "gzip"],
+)
+def test_a_body_that_nobody_reads_is_refused_before_it_is_read(client, headers, expected):
+    path = f"{API}/transmittals/1/files/"
+    kind = "multipart/form-data; boundary=edge"
+    assert problem(client.generic("POST", path, b"", kind, **headers)) == expected
+    # Of pages and before anybody logged in: the token of a form would be looked for in it.
+    page = Client(enforce_csrf_checks=True).generic("POST", "/login/", b"", kind, **headers)
+    assert (page.status_code, page["Content-Type"]) == (expected[0], "text/html; charset=utf-8")
+
+
 def test_a_fault_is_answered_without_its_trace(scan, coordinator):
     """A picture whose file is gone from the archive."""
     picture = records.make_measured(scan, by=coordinator).pictures.get()

@@ -66,6 +66,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    # Last on the way in, so that its refusal is a page like any other; no body is read before.
+    "config.middleware.Bodies",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -160,7 +162,10 @@ FILE_UPLOAD_HANDLERS = [
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 # A batch of a folder upload holds this many files at most.
 DATA_UPLOAD_MAX_NUMBER_FILES = 200
-# A store request over DICOMweb is read as it comes, and never beyond this.
+# What a request may announce. A store request over DICOMweb is read as it comes, and never
+# beyond this either.
+PAGE_MAXIMUM_BYTES = 16 * 2**20
+API_MAXIMUM_BYTES = 256 * 2**20
 STOW_MAXIMUM_BYTES = 4 * 2**30
 
 # One archive that comes in pieces, and what of the disk stays free whatever comes.

@@ -425,9 +425,6 @@ class ScanStudies(Store):
 
 def _boundary(request: Request) -> bytes:
     """The boundary of a body that may be read; whatever else a body is, is refused unread."""
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding != "identity":
-        raise Refused("unsupported-encoding", "Send the body as it is, not compressed.", status=415)
     content = media_type(request.headers.get("Content-Type", ""))
     of_parts = content.of_parts or "application/dicom"
     if content.name != "multipart/related" or of_parts != "application/dicom":
@@ -436,19 +433,10 @@ def _boundary(request: Request) -> bytes:
             'Send the images as multipart/related; type="application/dicom".',
             status=415,
         )
-    most = settings.STOW_MAXIMUM_BYTES
-    if _length(request) > most:
-        sentence = f"The body has more than {most:,} bytes: send it in smaller ones."
-        raise Refused("too-big", sentence, status=413)
     try:
         return multipart.boundary_of(content)
     except MalformedError as error:
         raise Refused("malformed", str(error), status=400) from error
-
-
-def _length(request: Request) -> int:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length) if length.isdigit() else 0
 
 
 def _body_of(request: Request) -> multipart.Read:
