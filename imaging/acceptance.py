@@ -42,6 +42,9 @@ ENHANCED_PET = frozenset({EnhancedPETImageStorage, LegacyConvertedEnhancedPETIma
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 READABLE = NATIVE | {RLELossless}
 LARGEST_MATRIX = 4096
+# Run lengths never become twice what they stand for (PS3.5 annex G), and may become a
+# sixty-fourth: what is longer than this unpacks to memory that the image does not need.
+RUN_LENGTH_HEADERS = 2**12
 LONGEST_PATIENT_ID = 64
 _UID = re.compile(r"\d+(\.\d+)+")
 
@@ -276,9 +279,9 @@ def _has_odd_pixels(facts: Facts) -> bool:
 
 
 def _has_wrong_length(facts: Facts) -> bool:
-    if not facts.has_native_pixels:
-        return False
     expected = (facts.rows or 0) * (facts.columns or 0) * (facts.bits_allocated or 0) // 8
+    if not facts.has_native_pixels:
+        return (facts.pixel_bytes or 0) > 2 * expected + RUN_LENGTH_HEADERS
     # An odd length is padded by one byte.
     return facts.pixel_bytes != expected + expected % 2
 

@@ -14,9 +14,10 @@ from enum import Enum
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
 # Published headers of three vendors have up to 375 elements and items and two levels of
-# sequences. They were thinned before they were published, so these limits are far above.
+# sequences. They were thinned before they were published, so these limits are far above. From
+# some nine levels on, the text of one of pydicom's exceptions grows to megabytes.
 MOST_ELEMENTS = 10_000
-DEEPEST = 16
+DEEPEST = 8
 PREAMBLE = 132
 UNDEFINED = 0xFFFFFFFF
 PIXEL_DATA = 0x7FE00010
@@ -76,6 +77,7 @@ def excess(data: bytes, *, start: int, explicit: bool, order: str = "<") -> Exce
     # Where each open sequence and item ends, as far as it says so, and whether its elements say
     # their VR: those of an unknown value of undefined length do not (PS3.5 6.2.2).
     ends: list[tuple[int, bool]] = []
+    in_fragments = False
     while True:
         while ends and at >= ends[-1][0]:
             _, explicit = ends.pop()
@@ -87,12 +89,18 @@ def excess(data: bytes, *, start: int, explicit: bool, order: str = "<") -> Exce
         if count > MOST_ELEMENTS:
             return Excess.ELEMENTS
         if tag in (ITEM_END, SEQUENCE_END):
-            at = value
+            at, in_fragments = value, False
             if ends:
                 _, explicit = ends.pop()
             continue
         if tag == PIXEL_DATA and not ends:
-            return None
+            in_fragments = length == UNDEFINED
+            at = value if in_fragments else value + length
+            continue
+        # Compressed pixels lie in items that hold no elements.
+        if in_fragments and tag == ITEM:
+            at = value + length
+            continue
         kind = data[at + 4 : at + 6] if explicit and tag != ITEM else kind_of(tag)
         if tag == ITEM or kind == b"SQ" or length == UNDEFINED:
             ends.append((len(data) + 1 if length == UNDEFINED else value + length, explicit))

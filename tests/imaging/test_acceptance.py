@@ -17,7 +17,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from imaging.acceptance import RULES, facts_of, verdict_on, verdict_on_encoding
+from imaging.acceptance import RULES, RUN_LENGTH_HEADERS, facts_of, verdict_on, verdict_on_encoding
 
 NAME = "ZZCANARY^NAME"
 
@@ -107,6 +107,15 @@ def test_missing_attribute_is_rejected(image, keyword):
 def test_envelope_of_another_image_is_rejected(image):
     image.file_meta.MediaStorageSOPInstanceUID = "1.2.3.5"
     assert verdict_on(image).code == "file-meta-contradicts"
+
+
+@pytest.mark.requirement("R77")
+def test_run_lengths_that_become_far_more_than_the_matrix_are_rejected(image):
+    image.file_meta.TransferSyntaxUID = RLELossless
+    image.PixelData = bytes(2 * 40 + RUN_LENGTH_HEADERS)
+    assert verdict_on(image).verdict == "accepted"
+    image.PixelData += bytes(1)
+    assert verdict_on(image).code == "pixel-data-length"
 
 
 def test_odd_number_of_pixel_bytes_is_padded_by_one(image):

@@ -88,6 +88,49 @@ def test_elements_of_an_unknown_value_say_no_vr():
 
 
 @pytest.mark.requirement("R73")
+def test_what_stands_behind_the_pixels_is_counted_too():
+    data = pixels(bytes(40))
+    assert behind(data, b"") is None
+    assert behind(data, opening(DEEPEST)) is None
+    assert behind(data, opening(DEEPEST + 1)) is Excess.DEPTH
+    assert behind(data, items(MOST_ELEMENTS)) is Excess.ELEMENTS
+
+
+@pytest.mark.requirement("R73")
+def test_compressed_pixels_are_stepped_over_by_their_fragments():
+    # As elements they would be a sequence in a sequence, again and again.
+    fragment = opening(DEEPEST + 1)
+    data = pixels(None, b"", fragment)
+    assert behind(data, b"") is None
+    assert behind(data, opening(DEEPEST + 1)) is Excess.DEPTH
+    assert behind(pixels(None, *[b""] * MOST_ELEMENTS), b"") is Excess.ELEMENTS
+
+
+def behind(data: bytes, tail: bytes) -> Excess | None:
+    return excess(data + tail, start=0, explicit=True)
+
+
+def pixels(native: bytes | None, *fragments: bytes) -> bytes:
+    """Pixel Data, native or in fragments."""
+    tag = struct.pack("<HH2sH", 0x7FE0, 0x0010, b"OW", 0)
+    if native is not None:
+        return tag + struct.pack("<I", len(native)) + native
+    inside = b"".join(struct.pack("<HHI", 0xFFFE, 0xE000, len(one)) + one for one in fragments)
+    return tag + struct.pack("<I", 0xFFFFFFFF) + inside + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+
+def opening(levels: int) -> bytes:
+    """The beginning of a sequence of undefined length in another one, and so on."""
+    sequence = struct.pack("<HH2sHI", 0x7FE1, 0x0010, b"SQ", 0, 0xFFFFFFFF)
+    return (sequence + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)) * levels
+
+
+def items(count: int) -> bytes:
+    sequence = struct.pack("<HH2sHI", 0x7FE1, 0x0010, b"SQ", 0, 0xFFFFFFFF)
+    return sequence + struct.pack("<HHI", 0xFFFE, 0xE000, 0) * count
+
+
+@pytest.mark.requirement("R73")
 @pytest.mark.parametrize(
     ("keyword", "value", "code"),
     [

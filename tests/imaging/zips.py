@@ -26,10 +26,12 @@ class Member:
     # Where it says that it lies, among what others brought; then it is not written itself.
     at: int | None = None
     is_zip64: bool = False
+    # The data are deflated already; `size` says what they become.
+    is_packed: bool = False
 
     @property
     def packed(self) -> bytes:
-        return deflated(self.data) if self.method == 8 else self.data
+        return deflated(self.data) if self.method == 8 and not self.is_packed else self.data
 
     @property
     def told(self) -> tuple[int, int, int]:
@@ -48,13 +50,13 @@ def archive(
     members: Sequence[Member], *, count: int | None = None, comment: bytes = b"", is_64=False
 ) -> bytes:
     """A zip of these members; `count` is how many its end record says there are."""
-    body, listing = b"", b""
+    body, listing = bytearray(), bytearray()
     for member in members:
         listing += _central(member, len(body) if member.at is None else member.at)
         body += local(member) + member.packed if member.at is None else b""
     number = len(members) if count is None else count
     end = _end64(number, len(listing), len(body)) if is_64 else b""
-    return body + listing + end + _end(number, len(listing), len(body), comment, is_64)
+    return bytes(body + listing) + end + _end(number, len(listing), len(body), comment, is_64)
 
 
 def shuffled(members: Sequence[Member]) -> list[list[Member]]:
