@@ -26,8 +26,6 @@ EMPTIED = frozenset(
         "InstitutionName",
         "PatientBirthDate",
         "ReferringPhysicianName",
-        "SeriesDescription",
-        "StudyDescription",
         "StudyID",
     }
 )
@@ -40,6 +38,8 @@ SEARCHED = (
     "Modality",
     "ModalitiesInStudy",
     "StudyDate",
+    "StudyDescription",
+    "SeriesDescription",
 )
 
 Json = dict[str, Any]

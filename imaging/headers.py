@@ -194,6 +194,8 @@ class SliceHeader:
     study_date: date | None = None
     study_time: time | None = None
     series_number: int | None = None
+    series_description: str = ""
+    study_description: str = ""
 
     def to_json(self) -> dict[str, Json]:
         """The record as JSON values; numbers keep every digit."""
@@ -461,6 +463,8 @@ def _slice_fields(reader: _Reader) -> dict[str, Any]:
         "study_date": reader.date("StudyDate"),
         "study_time": reader.time("StudyTime"),
         "series_number": reader.whole("SeriesNumber"),
+        "series_description": reader.text("SeriesDescription"),
+        "study_description": reader.text("StudyDescription"),
         "series_date": reader.date("SeriesDate"),
         "series_time": reader.time("SeriesTime"),
         "acquisition_date": reader.date("AcquisitionDate"),

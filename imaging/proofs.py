@@ -131,12 +131,17 @@ def evidence_of(
     return Evidence(
         pixels_before=digest_of_pixels(original),
         pixels_after=digest_of_pixels(again),
-        before=_cut(read(original).to_json()),
+        before=_cut(_undescribed(read(original).to_json())),
         after=header,
         beyond=tuple(named(beyond(places) + _oddities(again, written))),
         unmoved=tuple(named(unmoved(original, again, date_shift_days))),
         attributes=len(places),
     )
+
+
+def _undescribed(header: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A header without what people typed: of the original it may name somebody."""
+    return {**header, "series_description": "", "study_description": ""}
 
 
 def _cut(value: Json) -> Json:

@@ -56,6 +56,8 @@ _PER_SLICE = frozenset(
         "study_date",
         "study_time",
         "series_number",
+        "series_description",
+        "study_description",
     }
 )
 _PER_SERIES = tuple(f.name for f in fields(PetHeader) if f.name not in _PER_SLICE)

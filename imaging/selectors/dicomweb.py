@@ -32,6 +32,11 @@ _PATTERNS = {
     "PatientName": f"imaging_study__{PATIENT}__identifier__iregex",
     "Modality": "modality__regex",
 }
+# In the header of a series' first image. Empty in records of an earlier release.
+_DESCRIBED = {
+    "StudyDescription": "header__study_description",
+    "SeriesDescription": "header__series_description",
+}
 _INSTANCE = {
     "SOPInstanceUID": "sop_instance_uid",
     "SOPClassUID": "header__sop_class_uid",
@@ -134,7 +139,7 @@ def _series(user: User, search: Search) -> QuerySet[Series]:
     for keyword, path in _PATTERNS.items():
         if keyword in search.patterns:
             rows = rows.filter(**{path: _whole(search.patterns[keyword])})
-    return _by_day(rows.filter(_by_others(search)), search)
+    return _by_day(_by_words(rows.filter(_by_others(search)), search), search)
 
 
 def _by_others(search: Search) -> Q:
@@ -151,12 +156,21 @@ def _by_others(search: Search) -> Q:
     return found
 
 
+def _by_words(rows: QuerySet[Series], search: Search) -> QuerySet[Series]:
+    for keyword, path in _DESCRIBED.items():
+        if keyword in search.patterns:
+            said = Subquery(_first_image().annotate(said=KT(path)).values("said")[:1])
+            rows = rows.alias(**{keyword: said}).filter(
+                **{f"{keyword}__regex": _whole(search.patterns[keyword])}
+            )
+    return rows
+
+
 def _by_day(rows: QuerySet[Series], search: Search) -> QuerySet[Series]:
     if search.study_date is None:
         return rows
     # In records of an earlier release the day of the series stands for that of the study.
-    first = Instance.objects.filter(series=OuterRef("pk")).order_by("pk")
-    on = first.annotate(on=Coalesce(KT("header__study_date"), KT("header__series_date")))
+    on = _first_image().annotate(on=Coalesce(KT("header__study_date"), KT("header__series_date")))
     rows = rows.annotate(study_day=Subquery(on.values("on")[:1]))
     if search.study_date.first:
         rows = rows.filter(study_day__gte=search.study_date.first.isoformat())
@@ -169,13 +183,17 @@ def _whole(pattern: str) -> str:
     return f"^({pattern})$"
 
 
+def _first_image() -> QuerySet[Instance]:
+    return Instance.objects.filter(series=OuterRef("pk")).order_by("pk")
+
+
 def _page(rows: QuerySet, search: Search) -> tuple[list, int]:
     return list(rows[search.offset : search.offset + search.limit]), rows.count()
 
 
 def _with_heads(rows: QuerySet[Series]) -> QuerySet[Series]:
     """Each with the header of its first image in `head`, and how many it has in `images`."""
-    first = Instance.objects.filter(series=OuterRef("pk")).order_by("pk").values("header")
+    first = _first_image().values("header")
     return rows.select_related(
         f"imaging_study__{PATIENT}__trial", f"imaging_study__{PATIENT}__site"
     ).annotate(images=Count("instances"), head=Subquery(first[:1]))
@@ -205,6 +223,7 @@ def _of_study(study: ImagingStudy, head: Json) -> dict[str, Any]:
         "AccessionNumber": None,
         "InstanceAvailability": "ONLINE",
         "ReferringPhysicianName": None,
+        "StudyDescription": head.get("study_description") or None,
         "PatientName": patient.identifier,
         "PatientID": patient.identifier,
         "PatientBirthDate": None,
@@ -224,6 +243,7 @@ def _one_series(row: Series, root: str) -> Json:
         _of_study(study, head)
         | {
             "Modality": row.modality,
+            "SeriesDescription": head.get("series_description") or None,
             "SeriesInstanceUID": row.series_instance_uid,
             "SeriesNumber": head.get("series_number"),
             "SeriesDate": day(head.get("series_date")),

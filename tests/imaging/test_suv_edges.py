@@ -473,6 +473,7 @@ def test_every_attribute_becomes_its_field(dataset):
     dataset.TimezoneOffsetFromUTC = "+0100"
     dataset.SUVType, dataset.ReconstructionMethod = "BW", "OSEM"
     dataset.StudyDate, dataset.StudyTime, dataset.SeriesNumber = "20260228", "235000", "4"
+    dataset.SeriesDescription, dataset.StudyDescription = "WB AC FDG", "PET WB FDG"
     dataset.add_new((0x0009, 0x0010), "LO", "GEMS_PETD_01")
     dataset.add_new((0x0009, 0x100D), "DT", "20260301105959")
     dataset.add_new((0x7053, 0x0010), "LO", "Philips PET Private Group")
@@ -508,6 +509,8 @@ def test_every_attribute_becomes_its_field(dataset):
         "study_date": "2026-02-28",
         "study_time": "23:50:00",
         "series_number": 4,
+        "series_description": "WB AC FDG",
+        "study_description": "PET WB FDG",
         "series_date": "2026-03-01",
         "series_time": "11:00:00",
         "acquisition_date": "2026-03-01",
