@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from imaging import storage
@@ -70,6 +71,28 @@ def test_every_file_goes_and_the_record_says_so(record):
     assert (series.state, series.code) == ("refused", "images-destroyed")
     assert Lesion.objects.filter(quantification__series=series).exists()
     assert destruction.order_due() == []
+
+
+def test_while_files_go_nobody_waits_and_nobody_reads_them(record, monkeypatch):
+    remove, seen = storage.Store.remove, []
+
+    def looked_at(store, digest):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select mode from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'"
+            )
+            held = [mode for (mode,) in cursor.fetchall()]
+        code = Series.objects.get(pk=record.series.pk).code
+        seen.append((store.name, held, code))
+        remove(store, digest)
+
+    monkeypatch.setattr(storage.Store, "remove", looked_at)
+    leave(record, "destroy")
+    (job,) = destruction.order_due()
+    jobs.run(job.pk)
+    archived = [found for name, *found in seen if name == "archive"]
+    assert len(archived) > 1
+    assert archived == [[[], "images-destroyed"]] * len(archived)
 
 
 def test_a_file_that_another_patient_s_record_names_stays(record):
