@@ -155,7 +155,7 @@ def zipped(folder, dataset, monkeypatch):
 
 def test_a_zip_larger_than_a_file_may_be_goes_in_pieces(sent, scan, coordinator, zipped):
     status, said = sent("--wait", by=coordinator)
-    assert (status, f"Sent 1,000 of {len(zipped):,} bytes of an archive" in said) == (0, True)
+    assert (status, f"Sent 1,000 of {len(zipped):,} bytes of an archive" in said) == (0, True), said
     transmittal = scan.transmittals.get()
     assert transmittal.files.filter(state="released").count() == 6
     status, said = sent("--wait", by=coordinator)

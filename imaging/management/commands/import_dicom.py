@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 
 from imaging import selectors
-from imaging.models import Transmittal
+from imaging.models import ReceivedFile, Transmittal
 from imaging.services import folder_import
 from imaging.terminal_text import printable
 from trials.models import Job, ScheduledScan, User
@@ -105,7 +105,9 @@ class Command(BaseCommand):
             if len(names) > MOST_NAMES:
                 self._say(f"  and {len(names) - MOST_NAMES} more")
         given_up = job is not None and job.state == Job.State.PARKED
-        return not refusals and not given_up and transmittal.state not in STOPPED
+        # Of an archive it is told what was taken out: no refusal.
+        are_well = all(one.state == ReceivedFile.State.UNPACKED for one in refusals)
+        return are_well and not given_up and transmittal.state not in STOPPED
 
     def _say(self, line: str) -> None:
         encoding = getattr(self.stdout, "encoding", None) or "utf-8"
