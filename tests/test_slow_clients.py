@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -74,6 +75,19 @@ def head(site) -> bytes:
     ).encode()
 
 
+@pytest.fixture
+def connect(port) -> Iterator[Callable[[], Client]]:
+    """Makes connections, and closes them."""
+    with ExitStack() as made:
+
+        def connected() -> Client:
+            client = Client(port)
+            made.enter_context(client.connection)
+            return client
+
+        yield connected
+
+
 def an_image(number: int, **changes) -> bytes:
     image = a_slice(pet_dataset(), number, **changes)
     return b"--edge\r\nContent-Type: application/dicom\r\n\r\n%b\r\n" % image
@@ -111,7 +125,6 @@ class Client:
             found += piece
             if b"\r\n\r\n" in found and not answer_is_there(self.connection):
                 break
-        self.connection.close()
         return found
 
 
@@ -125,8 +138,8 @@ def answer_is_there(connection: socket.socket) -> bool:
         connection.settimeout(60)
 
 
-def test_a_body_that_drips_is_answered_with_408_and_keeps_what_came_whole(port, head, site):
-    client = Client(port)
+def test_a_body_that_drips_is_answered_with_408_and_keeps_what_came_whole(connect, head, site):
+    client = connect()
     # What is asked of the connection at once is lost with it: a part of the third.
     images = [an_image(number, PixelData=bytes(200_000)) for number in (1, 2, 3)]
     client.send(head + chunk(b"".join(images)) + b"ffff\r\n")
@@ -138,35 +151,33 @@ def test_a_body_that_drips_is_answered_with_408_and_keeps_what_came_whole(port, 
     assert ReceivedFile.objects.filter(transmittal__site=site).count() == 2
 
 
-def test_a_body_that_stops_is_answered_with_408(port, head):
-    client = Client(port)
+def test_a_body_that_stops_is_answered_with_408(connect, head):
+    client = connect()
     client.send(head + b"ffff\r\n--edge")
     assert client.answer().startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_head_that_drips_is_answered_with_408(port):
-    client = Client(port)
+def test_a_head_that_drips_is_answered_with_408(connect):
+    client = connect()
     client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
     client.drip()
     assert client.answer().startswith(b"HTTP/1.1 408 ")
 
 
-def test_slow_clients_on_every_thread_hold_up_nobody_for_long(port, head):
-    slow = [Client(port) for _ in range(2)]
+def test_slow_clients_on_every_thread_hold_up_nobody_for_long(connect, head):
+    slow = [connect() for _ in range(2)]
     for one in slow:
         one.send(head + b"ffff\r\n")
     began = time.monotonic()
-    client = Client(port)
+    client = connect()
     client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
     assert client.answer().startswith(b"HTTP/1.1 302 ")
     assert time.monotonic() - began < 20 * GRACE_SECONDS
-    for one in slow:
-        one.connection.close()
 
 
-def test_a_slow_line_has_the_time_it_needs(port, head, site):
+def test_a_slow_line_has_the_time_it_needs(connect, head, site):
     body = an_image(1, PixelData=bytes(40_000)) + b"--edge--\r\n"
-    client = Client(port)
+    client = connect()
     client.send(head)
     pieces = [body[at : at + 6000] for at in range(0, len(body), 6000)]
     began = time.monotonic()
