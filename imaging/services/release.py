@@ -92,8 +92,7 @@ def release(claim: jobs.Claim) -> None:
         )
     except (_HeldError, ParserError, proving.ProofFailedError) as error:
         code, message = _why(error)
-        _hold(claim, transmittal, code=code, message=message)
-        _forget(released)
+        _hold(claim, transmittal, released, code=code, message=message)
         return
     with (
         jobs.fenced(claim),
@@ -161,8 +160,15 @@ def _has_doubles(transmittal: Transmittal, released: list[Released]) -> bool:
     return len(set(uids)) < len(uids) or before.exists()
 
 
-def _hold(claim: jobs.Claim, transmittal: Transmittal, *, code: str, message: str) -> None:
-    """What can't be released stays as a whole: a person looks."""
+def _hold(
+    claim: jobs.Claim,
+    transmittal: Transmittal,
+    released: list[Released],
+    *,
+    code: str,
+    message: str,
+) -> None:
+    """What can't be released stays as a whole, and leaves the archive: a person looks."""
     with (
         jobs.fenced(claim),
         audit.action(
@@ -176,6 +182,9 @@ def _hold(claim: jobs.Claim, transmittal: Transmittal, *, code: str, message: st
             state=FileState.QUARANTINED, code=code, message=message
         )
         ledger.move(transmittal, State.QUARANTINED, code=code, message=message)
+        # Before that is certain: killed in between, the job is done again. Once it is done,
+        # nobody would look for what lies there.
+        _forget(released)
 
 
 def _why(error: Exception) -> tuple[str, str]:
