@@ -20,7 +20,7 @@ from config.embedded.supervisor import ROOT, running
 
 # What a site of its own must not inherit from the servers of the test run.
 INHERITED = ("DATABASE_URL", "OWNER_DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE")
-START_SECONDS = 60
+START_SECONDS = 150
 Answer = TypeVar("Answer")
 
 

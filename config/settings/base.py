@@ -172,6 +172,9 @@ STOW_MAXIMUM_BYTES = 4 * 2**30
 LARGEST_UPLOAD_BYTES = env.number("TRIALTRACE_LARGEST_UPLOAD_MIB", default=4096) * 2**20
 KEEP_FREE_BYTES = env.number("TRIALTRACE_KEEP_FREE_MIB", default=1024) * 2**20
 
+# Where a process is to kill itself: only the settings of tests ask the environment for it.
+FAULT_POINTS: Path | None = None
+
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", default="")
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -11,6 +11,7 @@ from imaging.selectors import series_of, volumes
 from imaging.services import ledger, reconciliation
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
+from trials.services.fault_points import reach
 
 
 def build(claim: jobs.Claim) -> None:
@@ -33,6 +34,8 @@ def build(claim: jobs.Claim) -> None:
         for one in series:
             _assemble(one, headers[one.pk])
         _finish(transmittal, series, claim)
+        reach("assemble.before-commit")
+    reach("assemble.committed")
 
 
 def _assemble(series: Series, headers: Sequence[SliceHeader]) -> None:

@@ -8,6 +8,7 @@ from imaging import storage
 from imaging.models import ReceivedFile, Transmittal
 from trials.models import Job, User
 from trials.services import jobs
+from trials.services.fault_points import reach
 
 # Names the lock between files that come and files that go; any number that is ours alone.
 LOCK = 7_265_001
@@ -34,7 +35,10 @@ def clear(claim: jobs.Claim) -> None:
     files = ReceivedFile.objects.filter(transmittal=claim.arguments["transmittal"])
     digests = set(files.values_list("sha256", flat=True))
     with jobs.fenced(claim):
+        reach("clear.before-unlink")
         remove(digests)
+        reach("clear.after-unlink")
+    reach("clear.committed")
 
 
 def remove(digests: set[str]) -> None:

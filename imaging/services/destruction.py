@@ -26,6 +26,7 @@ from imaging.services import ledger
 from imaging.services.clearing import keep_others_off
 from trials.models import Job, Patient, Withdrawal
 from trials.services import audit, jobs
+from trials.services.fault_points import reach
 
 KIND = "imaging.destroy"
 OF_ANOTHER = (
@@ -137,6 +138,8 @@ def _remove_from_archive(digests: set[str]) -> None:
     """
     for digest in sorted(digests):
         storage.archive.remove(digest)
+        reach("destroy.file-removed")
+    reach("destroy.archive-emptied")
 
 
 def _own(rows: QuerySet, path: str, owner: Patient | set[int]) -> set[str]:

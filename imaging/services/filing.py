@@ -23,6 +23,7 @@ from imaging.services import receiving
 from imaging.services.journal import DamagedError, Entry, Journal, entries
 from trials.models import Site
 from trials.services import jobs
+from trials.services.fault_points import reach
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class Filer(threading.Thread):
             path.rename(aside)
             log.error("%s can't be read to its end and is kept: look at the disk", aside)
             return
+        reach("c-store.filed")
         self.journal.remove(path)
 
 

@@ -22,6 +22,7 @@ from trials import permissions
 from trials.models import Patient, Trial, User
 from trials.services import audit, jobs, queries
 from trials.services.errors import Refused
+from trials.services.fault_points import reach
 
 State = Transmittal.State
 FileState = ReceivedFile.State
@@ -78,6 +79,8 @@ def inspect(claim: jobs.Claim) -> None:
             _note_duplicates(transmittal, files)
             _judge(transmittal, files, actor=claim.actor)
         ReceivedFile.objects.bulk_update(files, INSPECTED_FIELDS, batch_size=500)
+        reach("inspect.before-commit")
+    reach("inspect.committed")
 
 
 def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) -> Transmittal:

@@ -26,6 +26,7 @@ from trials import permissions
 from trials.models import User
 from trials.services import audit, jobs
 from trials.services.errors import Invalid, Refused
+from trials.services.fault_points import reach
 
 MAXIMUM_PIECE_BYTES = 16 * 2**20
 MAXIMUM_AT_ONCE = 20
@@ -88,6 +89,7 @@ def append(upload: PartialUpload, *, offset: int, data: bytes, by: User) -> Part
             _require_next(locked, offset, len(data))
             receiving.require_space(len(data))
             _write(_path(locked), offset, data)
+            reach("partial-upload.piece-written")
         is_wanted = _is_wanted(locked)
     if not is_wanted:
         _refuse(locked, by=by)
@@ -165,6 +167,7 @@ def _received(upload: PartialUpload, *, by: User) -> PartialUpload:
             "All of the file has come, and it is not the file that was announced: it changed "
             "meanwhile, or was damaged on its way. Choose it again.",
         ) from None
+    reach("partial-upload.received")
     # Not before that is certain; killed in between, the sweep does it.
     _path(locked).unlink(missing_ok=True)
     return locked

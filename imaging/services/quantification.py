@@ -38,6 +38,7 @@ from imaging.services import reconciliation, reviews
 from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
+from trials.services.fault_points import reach
 from trials.version import VERSION
 
 LIVER_RADIUS_MM = 15.0
@@ -99,6 +100,7 @@ def run(claim: jobs.Claim) -> None:
         measured: Measured | Exception = _measure(claim, series, headers)
     except REFUSALS as refusal:
         measured = refusal
+    reach("quantify.measured")
     with (
         jobs.fenced(claim),
         audit.action(
@@ -127,6 +129,8 @@ def run(claim: jobs.Claim) -> None:
         else:
             _refuse(series, quantification)
         _finish(series, scan)
+        reach("quantify.before-commit")
+    reach("quantify.committed")
 
 
 def _require_conformance(series: Series) -> None:

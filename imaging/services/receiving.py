@@ -22,6 +22,7 @@ from trials import permissions
 from trials.models import ScheduledScan, ScopedModel, Site, User
 from trials.services import audit, jobs, patients, sites
 from trials.services.errors import Invalid, Refused
+from trials.services.fault_points import reach
 
 MAXIMUM_FILES = 10_000
 MAXIMUM_FILE_BYTES = 64 * 2**20
@@ -170,7 +171,9 @@ def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> lis
         require_taking_part(transmittal.scheduled_scan)
     require_receiving(transmittal)
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
-        return keep(transmittal, [_chunks(file) for file in files])
+        kept = keep(transmittal, [_chunks(file) for file in files])
+    reach("receive.rows-committed")
+    return kept
 
 
 def keep(
@@ -186,6 +189,7 @@ def keep(
     """
     clearing.keep_off()
     stored = dict(storage.quarantine.write_all(contents))
+    reach("receive.bytes-stored")
     locked = Transmittal.objects.select_for_update().get(pk=transmittal.pk)
     if archive is None:
         require_receiving(locked)
@@ -228,6 +232,7 @@ def _complete(
         locked.completed_at = timezone.now()
         move(locked, State.RECEIVED)
         jobs.enqueue("imaging.inspect", actor=by, transmittal=locked.pk)
+    reach("receive.completed")
     return locked
 
 

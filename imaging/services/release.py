@@ -29,6 +29,7 @@ from imaging.services.parser import (
 from imaging.services.parsing import parsers
 from trials.models import ScheduledScan
 from trials.services import audit, jobs
+from trials.services.fault_points import reach
 
 FileState = ReceivedFile.State
 State = Transmittal.State
@@ -94,6 +95,7 @@ def release(claim: jobs.Claim) -> None:
         code, message = _why(error)
         _hold(claim, transmittal, released, code=code, message=message)
         return
+    reach("release.proofs-made")
     with (
         jobs.fenced(claim),
         audit.action(
@@ -110,6 +112,8 @@ def release(claim: jobs.Claim) -> None:
         ledger.move(transmittal, State.RELEASED)
         clearing.order(transmittal, actor=claim.actor)
         jobs.enqueue("imaging.assemble", actor=claim.actor, transmittal=transmittal.pk)
+        reach("release.before-commit")
+    reach("release.committed")
 
 
 def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
@@ -142,11 +146,13 @@ def _deidentify(
     def contents(some: list[ReceivedFile]) -> Iterator[list[bytes]]:
         for file, result in zip(some, results, strict=False):
             released.append(Released.of(file, result))
+            reach("release.file-deidentified")
             yield [result.dicom]
 
     with closing(parsers().each(transmittal.pk, deidentified, files)) as results:
         for start in range(0, len(files), BATCH):
             storage.archive.write_all(contents(files[start : start + BATCH]))
+            reach("release.batch-written")
             progress.say(len(released))
 
 

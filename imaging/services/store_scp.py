@@ -44,6 +44,7 @@ from imaging.dicom_nodes import Rejection
 from imaging.services import nodes, receiving
 from imaging.services.journal import Entry, Journal
 from trials.services import sites
+from trials.services.fault_points import reach
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +178,7 @@ class StoreScp:
         content = event.encoded_dataset()
         received_at = timezone.now().isoformat()
         self.journal.append(Entry(caller.site, caller.calling, received_at, content))
+        reach("c-store.journal-written")
         caller.objects += 1
         return SUCCESS
 

@@ -21,6 +21,7 @@ from imaging.models import ReceivedFile, Transmittal
 from imaging.services import archive_reader, clearing, receiving
 from imaging.services.ledger import Progress, about
 from trials.services import audit, jobs
+from trials.services.fault_points import reach
 
 BATCH_FILES = 100
 BATCH_BYTES = 32 * 2**20
@@ -79,6 +80,7 @@ def _keep(claim: jobs.Claim, archive: ReceivedFile, opened: IO[bytes], total: in
                 archive.transmittal, [[one.data] for one in batch], archive=archive
             )
             _refuse_nested(batch, kept)
+        reach("inspect.batch-unpacked")
         number += len(batch)
         progress.say(number)
 
@@ -100,6 +102,7 @@ def _settle(archive: ReceivedFile, state: FileState, code: str, message: str = "
         ReceivedFile.objects.filter(pk=archive.pk, state=FileState.RECEIVED).update(
             state=state, code=code, message=message or archives.SENTENCES[code]
         )
+    reach("inspect.archive-settled")
     # Not before that is certain; killed in between, the clearing of the transmittal does it.
     with transaction.atomic():
         clearing.remove({archive.sha256})
