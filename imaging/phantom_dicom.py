@@ -123,10 +123,10 @@ def ct_files(
     """Name and content of each CT file: Hounsfield units (K, M, N) on a grid of their own."""
     ds = _common(subject, examination)
     _ct_series(ds, grid, examination)
-    stored = np.clip(np.rint(hounsfield) + CT_OFFSET, 0, 4095).astype("<u2")
-    for plane, values in enumerate(stored):
+    for plane, values in enumerate(hounsfield):
         _place(ds, grid, plane, examination.uid(f"CT {plane}"))
-        ds.PixelData = values.tobytes()
+        stored = np.clip(np.rint(values) + CT_OFFSET, 0, 4095)
+        ds.PixelData = stored.astype("<u2").tobytes()
         yield f"CT/IM{plane:04d}.dcm", _written(ds)
 
 

@@ -1,0 +1,347 @@
+"""Ingest of a PET/CT: STOW-RS until the series are assembled, beside Orthanc's.
+
+`python -m config.bench_ingest`, and a part of `make bench`. Ours is the site as it runs: web
+server, worker, PostgreSQL, broker. What we do with an image: hash, keep, look into in a parsing
+process, hold against the record, de-identify, prove, archive, assemble. What Orthanc does: parse,
+index and keep. The same files go to both in turns, from one client in bodies of the same size.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import requests
+
+from config.demo import cohort, journey
+from config.demo.client import Client
+from config.embedded.supervisor import ROOT, Stack
+from imaging import phantom
+from imaging.phantom_dicom import Subject, ct_files, pet_files
+from trials.roles import Role
+
+INSTANCES = 1200
+SIZES = (100, 300, 1000, 3000)
+ROUNDS = 3
+A_BODY = 50
+CT_SIZE, PET_SIZE = 512, 200
+GOAL_RSS_MB = 500
+WAIT_SECONDS = 900.0
+LOOK_SECONDS = 0.1
+BOUNDARY = "bench-7265"
+PLUGIN = "libOrthancDicomWeb.so"
+PLUGINS = (Path("/usr/share/orthanc/plugins"), Path("/usr/lib/orthanc"))
+HEADERS = {
+    "Content-Type": f'multipart/related; type="application/dicom"; boundary={BOUNDARY}',
+    "Accept": "application/dicom+json",
+}
+# People and their password, which only Django can tell.
+PREPARE = """
+from config.demo import accounts
+from config.management.commands.demo import DEFINITIONS
+accounts.prepare(DEFINITIONS)
+print(accounts.DEMO_TRIAL, accounts.PASSWORD)
+"""
+
+# Seconds until all were taken, and until the series were assembled.
+Times = tuple[float, float]
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="tt-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        # The database runs as another user where we are root.
+        folder.chmod(0o755)
+        with our_site(folder / "var") as site, Memory(site.stack) as memory:
+            beside_orthanc(site, folder)
+            growth(site)
+        print("\nPeak resident memory, MB")
+        for what, peak in sorted(memory.peaks.items()):
+            print(f"  {what:52}{peak:>9.0f}{'' if peak < GOAL_RSS_MB else '  over the goal'}")
+    return 0
+
+
+def beside_orthanc(site: Site, folder: Path) -> None:
+    print(f"\nIngest of a PET/CT of {INSTANCES} instances by STOW-RS")
+    with orthanc(folder / "orthanc") as theirs:
+        if theirs is None:
+            print("Orthanc is not measured: apt-get install orthanc orthanc-dicomweb")
+        ours_took, theirs_took, megabytes = [], [], 0.0
+        for _ in range(ROUNDS):
+            visit = site.visit()
+            files = pet_ct(INSTANCES, visit)
+            megabytes = sum(map(len, files)) / 1e6
+            ours_took.append(site.ingested(visit, files))
+            if theirs is not None:
+                theirs_took.append(seconds_to_send(theirs, files))
+    taken, assembled = (statistics.median(one) for one in zip(*ours_took, strict=True))
+    say("ours, until assembled", assembled, megabytes)
+    say("ours, until all were taken", taken, megabytes)
+    if theirs_took:
+        other = statistics.median(theirs_took)
+        say("Orthanc, until all were taken", other, megabytes)
+        print(f"  {'speed of ours until assembled, over Orthanc':52}{other / assembled:>9.2f}")
+
+
+def say(what: str, seconds: float, megabytes: float) -> None:
+    speed, rate = megabytes / seconds, INSTANCES / seconds
+    print(f"  {what:52}{seconds:>9.1f} s{speed:>8.1f} MB/s{rate:>7.0f} instances/s", flush=True)
+
+
+def growth(site: Site) -> None:
+    """Print the times at each size and the slope of their logarithms."""
+    times = []
+    for count in SIZES:
+        visit = site.visit()
+        times.append(site.ingested(visit, pet_ct(count, visit))[1])
+    slope, _ = np.polyfit(np.log(SIZES), np.log(times), 1)
+    shown = ", ".join(f"{n}: {t:.1f} s" for n, t in zip(SIZES, times, strict=True))
+    print(f"\nIngest by instances: {shown}; exponent {slope:.2f}", flush=True)
+
+
+# What is sent.
+
+
+class Visit:
+    """A scheduled scan of a new patient, and the scan as the scanner knows it."""
+
+    def __init__(self, site: Site, number: int) -> None:
+        case, plan = cohort.CASES[0], cohort.PLANS[0]
+        by, self.number = site.people[Role.COORDINATOR], number
+        patient = journey.register(
+            by,
+            site.people[Role.INVESTIGATOR],
+            trial=site.trial,
+            person=case.person,
+            password=site.password,
+        )
+        syringe, started = cohort.given(plan, now=datetime.now(UTC))
+        place = by.get(f"/trials/{site.trial}/")["sites"][0]
+        scans = by.get(f"/sites/{place['id']}/")["planned_scans"]
+        scan = next(one for one in scans if one["identifier"] == plan.identifier)
+        self.scan = journey.schedule(
+            by, patient=patient["id"], planned_scan=scan["id"], at=started
+        )["id"]
+        self.examination = cohort.examination(
+            plan,
+            syringe,
+            started,
+            zone=place["time_zone"],
+            uid_source=f"bench {number} {started.isoformat()}",
+        )
+        self.subject = Subject(
+            name=f"Benchmark^Berta^{number}",
+            patient_id=f"BENCH-{number:05}",
+            birth=date.fromisoformat(case.person.birth),
+            sex=case.person.sex_at_birth,
+            weight_kg=case.person.weight_kg,
+            height_m=case.person.height_cm / 100,
+        )
+
+
+def pet_ct(count: int, visit: Visit) -> list[bytes]:
+    """As many CT slices as PET slices: noise, which compresses as badly as a real scan."""
+    chance = np.random.default_rng(visit.number)
+    half = count // 2
+    hounsfield = chance.normal(0, 300, (1, CT_SIZE, CT_SIZE)).astype(np.float32)
+    suv = np.abs(chance.normal(1, 1, (1, PET_SIZE, PET_SIZE))).astype(np.float32)
+    scan = {"subject": visit.subject, "examination": visit.examination}
+    return [
+        data
+        for write, plane in ((ct_files, hounsfield), (pet_files, suv))
+        for _, data in write(
+            np.broadcast_to(plane, (half, *plane.shape[1:])),
+            grid=replace(phantom.PET_GRID, shape=(half, *plane.shape[1:])),
+            **scan,
+        )
+    ]
+
+
+def bodies(files: list[bytes]) -> Iterator[bytes]:
+    head = f"--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+    for start in range(0, len(files), A_BODY):
+        parts = b"".join(head + data + b"\r\n" for data in files[start : start + A_BODY])
+        yield parts + f"--{BOUNDARY}--\r\n".encode()
+
+
+def seconds_to_send(address: str, files: list[bytes], **headers: str) -> float:
+    begun = time.perf_counter()
+    with requests.Session() as session:
+        for body in bodies(files):
+            answer = session.post(address, data=body, headers=HEADERS | headers, timeout=300)
+            if answer.status_code != 200:
+                raise SystemExit(f"{address} answered {answer.status_code}: {answer.text[:300]}")
+    return time.perf_counter() - begun
+
+
+# Who takes it.
+
+
+class Site:
+    """The running site, and what it is asked."""
+
+    def __init__(self, stack: Stack, trial: str, password: str) -> None:
+        self.stack, self.trial, self.password, self._visits = stack, trial, password, 0
+        self.people = {
+            role: Client(stack.address, username=role.value, password=password)
+            for role in (Role.COORDINATOR, Role.INVESTIGATOR, Role.TECHNOLOGIST)
+        }
+
+    def visit(self) -> Visit:
+        self._visits += 1
+        return Visit(self, self._visits)
+
+    def ingested(self, visit: Visit, files: list[bytes]) -> Times:
+        """How long it takes until all were taken and until the series stand."""
+        client = self.people[Role.TECHNOLOGIST]
+        address = f"{self.stack.address}/dicom-web/scans/{visit.scan}/studies"
+        token = str(client.session.headers["Authorization"])
+        begun = time.perf_counter()
+        taken = seconds_to_send(address, files, Authorization=token)
+        (row,) = client.every("/transmittals/", scan=visit.scan)
+        path = f"/transmittals/{row['id']}/"
+        client.post(f"{path}complete/")
+        while client.get(path)["state"] not in {"assembled", "quantified"}:
+            state, passed = client.get(path), time.perf_counter() - begun
+            if passed > WAIT_SECONDS or state["state"] in journey.FINAL_STATES - {"quantified"}:
+                raise SystemExit(f"{state['state']} after {passed:.0f} s: {state['message']}")
+            time.sleep(LOOK_SECONDS)
+        assembled = time.perf_counter() - begun
+        # Nothing of it runs beside the next.
+        client.wait(path, done=_is_at_rest, say=lambda _: None)
+        return taken, assembled
+
+
+def _is_at_rest(row: dict) -> bool:
+    return row["state"] == "quantified" or bool(row["message"])
+
+
+@contextmanager
+def our_site(folder: Path) -> Iterator[Site]:
+    stack = Stack(folder, say=lambda _: None)
+    stack.claim()
+    try:
+        stack.start()
+        words = [sys.executable, "manage.py", "shell", "--no-imports", "-c", PREPARE]
+        told = subprocess.run(  # noqa: S603  ours
+            words, env=stack.environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+        )
+        yield Site(stack, *told.stdout.split())
+    finally:
+        stack.stop()
+
+
+@contextmanager
+def orthanc(folder: Path) -> Iterator[str | None]:
+    """Address of an Orthanc of our own, with SQLite as it comes; None where none is installed."""
+    program = shutil.which("Orthanc")
+    plugin = next((found for one in PLUGINS for found in one.glob(f"{PLUGIN}*")), None)
+    if program is None or plugin is None:
+        yield None
+        return
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {
+        "StorageDirectory": str(folder / "db"),
+        "IndexDirectory": str(folder / "db"),
+        "HttpPort": port,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+        "DicomServerEnabled": False,
+        "Plugins": [str(plugin)],
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    process = subprocess.Popen(  # noqa: S603  Orthanc's
+        [program, str(folder / "orthanc.json")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/system", process)
+        yield f"http://127.0.0.1:{port}/dicom-web/studies"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen) -> None:
+    end = time.monotonic() + 30
+    while True:
+        try:
+            requests.get(address, timeout=5).raise_for_status()
+        except requests.RequestException:
+            if time.monotonic() > end or process.poll() is not None:
+                raise SystemExit("Orthanc did not start.") from None
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
+
+
+class Memory:
+    """The most that each kind of process of the site ever held, looked at twice a second."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.peaks: dict[str, float] = defaultdict(float)
+        self._stack, self._stop = stack, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.5):
+            parents = {part.process.pid: part.name for part in self._stack.parts}
+            for pid, kind in _below(parents).items():
+                self.peaks[kind] = max(self.peaks[kind], _peak_mb(pid))
+
+
+def _below(roots: dict[int, str]) -> dict[int, str]:
+    """Each process that one of `roots` is, or is an ancestor of, and what kind it is."""
+    found = dict(roots)
+    # A child may have a smaller number than its parent, once they have gone round.
+    for _ in range(4):
+        for folder in Path("/proc").glob("[0-9]*"):
+            pid = int(folder.name)
+            try:
+                parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                words = (folder / "cmdline").read_text()
+            except OSError:
+                continue
+            if parent in found and pid not in found:
+                is_parser = "imaging.parser_child" in words
+                found[pid] = "parsing process" if is_parser else found[parent]
+    return found
+
+
+def _peak_mb(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(lines[0].split()[1]) / 1000 if lines else 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
