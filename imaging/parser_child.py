@@ -126,8 +126,11 @@ def answer(request: Json, data: bytes) -> tuple[Json, bytes]:
     try:
         if request["act"] == "inspect":
             return as_json(inspect(data)), b""
-        policy = request["policy"] | {"uid_key": bytes.fromhex(request["policy"]["uid_key"])}
-        return deidentified(parsed(data), DeidentificationPolicy(**policy))
+        told = request["policy"] | {"uid_key": bytes.fromhex(request["policy"]["uid_key"])}
+        policy = DeidentificationPolicy(**told)
+        if request["act"] == "examine":
+            return examined(data, policy)
+        return deidentified(parsed(data), policy)
     except RefusedError as error:
         return {"error": error.verdict.message, "code": error.verdict.code}, b""
     # pydicom raises nine kinds of exception on broken files, and more will come.
@@ -147,6 +150,23 @@ def inspect(data: bytes) -> Verdict:
         return error.verdict
     except Exception:
         return acceptance.NOT_READABLE
+
+
+def examined(data: bytes, policy: DeidentificationPolicy) -> tuple[Json, bytes]:
+    """Verdict on the bytes of one file; of an accepted one also what is made of it.
+
+    What can't be made under `policy` gets the verdict that it gets under any: whatever it is,
+    release will meet it too, and say so.
+    """
+    try:
+        image = parsed(data)
+        verdict = acceptance.verdict_on(image)
+        if verdict.verdict == acceptance.ACCEPTED:
+            made, written = deidentified(image, policy)
+            return as_json(verdict) | {"made": made}, written
+    except Exception:
+        return as_json(inspect(data)), b""
+    return as_json(inspect(data)), b""
 
 
 def parsed(data: bytes) -> Dataset:

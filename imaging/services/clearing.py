@@ -6,6 +6,7 @@ from django.db import connection
 
 from imaging import storage
 from imaging.models import ReceivedFile, Transmittal
+from imaging.storage import prepared
 from trials.models import Job, User
 from trials.services import jobs
 from trials.services.fault_points import reach
@@ -31,12 +32,16 @@ def order(transmittal: Transmittal, *, actor: User) -> Job:
 
 
 def clear(claim: jobs.Claim) -> None:
-    """Remove the originals of a transmittal that neither it nor another one is waiting for."""
+    """Remove the originals of a transmittal that neither it nor another one is waiting for.
+
+    What inspection made ready of them goes too.
+    """
     files = ReceivedFile.objects.filter(transmittal=claim.arguments["transmittal"])
     digests = set(files.values_list("sha256", flat=True))
     with jobs.fenced(claim):
         reach("clear.before-unlink")
         remove(digests)
+        prepared.forget(claim.arguments["transmittal"])
         reach("clear.after-unlink")
     reach("clear.committed")
 

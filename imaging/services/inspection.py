@@ -9,15 +9,23 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 
-from imaging import storage
 from imaging.deidentification import keyed_digest
 from imaging.identity import KEPT
 from imaging.models import ReceivedFile, Transmittal
-from imaging.services import assignment, clearing, identity, incidents, ledger, unpacking
+from imaging.services import (
+    assignment,
+    clearing,
+    identity,
+    incidents,
+    ledger,
+    preparing,
+    unpacking,
+)
 from imaging.services.identity import OF_WHOM
 from imaging.services.ledger import Progress, about, load, move, nothing_to_do
 from imaging.services.parser import Inspection, Parser
 from imaging.services.parsing import parsers
+from imaging.storage import prepared
 from trials import permissions
 from trials.models import Patient, Trial, User
 from trials.services import audit, jobs, queries
@@ -58,8 +66,14 @@ def inspect(claim: jobs.Claim) -> None:
     unpacking.unpack(claim, transmittal)
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
     key = bytes(transmittal.site.trial.uid_key)
-    progress = Progress(claim, "Inspecting", len(files))
-    with closing(parsers().each(transmittal.pk, _inspected, files)) as inspections:
+    scan, progress = transmittal.scheduled_scan, Progress(claim, "Inspecting", len(files))
+    policy = preparing.policy_for(scan) if scan else None
+    prepared.open_for(transmittal.pk)
+
+    def inspected(parser: Parser, file: ReceivedFile) -> Inspection:
+        return preparing.inspected(parser, file, policy)
+
+    with closing(parsers().each(transmittal.pk, inspected, files)) as inspections:
         for number, (file, inspection) in enumerate(zip(files, inspections, strict=True), start=1):
             _apply(file, inspection, key)
             progress.say(number)
@@ -132,10 +146,6 @@ def _require_releasable(transmittal: Transmittal, files: list[ReceivedFile], *, 
 def _one_at_a_time(transmittal: Transmittal) -> None:
     """Of a trial, so that the same image is not let through for two scans."""
     Trial.objects.select_for_update(no_key=True).get(pk=transmittal.site.trial_id)
-
-
-def _inspected(parser: Parser, file: ReceivedFile) -> Inspection:
-    return parser.inspect(storage.quarantine.read(file.sha256))
 
 
 def _apply(file: ReceivedFile, inspection: Inspection, key: bytes) -> None:

@@ -127,22 +127,28 @@ class Parser:
             return Inspection(acceptance.REJECTED, error.code, str(error))
         return _inspection(answer)
 
+    def examine(
+        self, data: bytes, policy: DeidentificationPolicy
+    ) -> tuple[Inspection, DeidentifiedFile | None]:
+        """Verdict on one file, and the file written anew under `policy` if it is accepted.
+
+        Where it can't be written under this policy the verdict stands alone.
+        """
+        try:
+            answer, written = self._ask({"act": "examine", "policy": _told(policy)}, data)
+            made = _deidentified(answer["made"], written) if "made" in answer else None
+        except (ParserDiedError, ParserTimeoutError) as error:
+            return Inspection(acceptance.REJECTED, error.code, str(error)), None
+        inspection = _inspection(answer)
+        return inspection, made if inspection.verdict == acceptance.ACCEPTED else None
+
     def deidentify(self, data: bytes, policy: DeidentificationPolicy) -> DeidentifiedFile:
         """The file written anew under `policy`; ParserError, and nothing, if anything fails."""
-        told = vars(policy) | {"uid_key": policy.uid_key.hex()}
-        answer, written = self._ask({"act": "deidentify", "policy": told}, data)
+        answer, written = self._ask({"act": "deidentify", "policy": _told(policy)}, data)
         if "error" in answer:
             found = answer.get("code") == IdentifierFoundError.code
             raise (IdentifierFoundError if found else ParserError)(str(answer["error"])[:500])
-        header, report = answer.get("header"), answer.get("report")
-        if not (isinstance(header, dict) and isinstance(report, dict) and written):
-            raise ParserDiedError(_DIED)
-        try:
-            evidence = Evidence.from_json(answer["evidence"])
-            place = _place(answer["pixels"], written, header)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ParserDiedError(_DIED) from error
-        return DeidentifiedFile(written, header, report, evidence, place)
+        return _deidentified(answer, written)
 
     def _ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         if self._busy > BUSY_SECONDS:
@@ -231,6 +237,23 @@ def _read(child: Child) -> tuple[dict[str, Any], bytes]:
     if len(written) != body or not isinstance(answer, dict):
         raise ValueError("the answer is not whole")
     return answer, written
+
+
+def _told(policy: DeidentificationPolicy) -> dict[str, Any]:
+    return vars(policy) | {"uid_key": policy.uid_key.hex()}
+
+
+def _deidentified(answer: Any, written: bytes) -> DeidentifiedFile:
+    """What was written anew, held to its form: the child that gave it is not trusted."""
+    try:
+        header, report = answer["header"], answer["report"]
+        evidence = Evidence.from_json(answer["evidence"])
+        place = _place(answer["pixels"], written, header)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ParserDiedError(_DIED) from error
+    if not (isinstance(report, dict) and written):
+        raise ParserDiedError(_DIED)
+    return DeidentifiedFile(written, header, report, evidence, place)
 
 
 def _place(said: Any, written: bytes, header: dict[str, Any]) -> Place:

@@ -19,7 +19,7 @@ from imaging.models import (
 )
 from imaging.pixels import Place
 from imaging.proofs import Evidence, Proof
-from imaging.services import clearing, ledger, proving
+from imaging.services import clearing, ledger, preparing, proving
 from imaging.services.parser import (
     DeidentifiedFile,
     IdentifierFoundError,
@@ -27,7 +27,6 @@ from imaging.services.parser import (
     ParserError,
 )
 from imaging.services.parsing import parsers
-from trials.models import ScheduledScan
 from trials.services import audit, jobs
 from trials.services.fault_points import reach
 
@@ -81,7 +80,7 @@ def release(claim: jobs.Claim) -> None:
     if transmittal.state != State.INSPECTED:
         ledger.nothing_to_do(claim)
         return
-    policy = policy_for(transmittal.scheduled_scan)
+    policy = preparing.policy_for(transmittal.scheduled_scan)
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
     released: list[Released] = []
     try:
@@ -116,20 +115,6 @@ def release(claim: jobs.Claim) -> None:
     reach("release.committed")
 
 
-def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
-    """How this patient's images lose their identity: one key a trial, one offset a patient."""
-    patient = scan.patient
-    return DeidentificationPolicy(
-        uid_key=bytes(patient.trial.uid_key),
-        date_shift_days=patient.date_shift_days,
-        trial=patient.trial.identifier,
-        site=patient.site.code,
-        subject=patient.identifier,
-        sponsor=patient.trial.sponsor,
-        time_point=scan.planned_scan.identifier,
-    )
-
-
 def _deidentify(
     claim: jobs.Claim,
     transmittal: Transmittal,
@@ -141,7 +126,7 @@ def _deidentify(
     progress = ledger.Progress(claim, "De-identifying", len(files))
 
     def deidentified(parser: Parser, file: ReceivedFile) -> DeidentifiedFile:
-        return parser.deidentify(storage.quarantine.read(file.sha256), policy)
+        return preparing.deidentified(parser, file, policy)
 
     def contents(some: list[ReceivedFile]) -> Iterator[list[bytes]]:
         for file, result in zip(some, results, strict=False):

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from imaging import selectors, storage
 from imaging.models import Instance, Quantification, ReceivedFile, Series, Transmittal
 from imaging.parser_child import encoded
 from imaging.selectors import volumes
-from imaging.services import inspection, receiving
+from imaging.services import inspection, preparing, receiving
+from imaging.services.parser import Parser
 from tests import factories
-from trials.models import Job, Patient, Query
+from trials.models import Job, Patient, Query, Trial
 from trials.roles import Role
 from trials.services import audit, jobs
 from trials.services.errors import Refused
@@ -90,6 +94,72 @@ def test_series_is_released_without_its_patient_and_assembled(scan, coordinator,
         assert b"MRN-0815" not in data
         assert pydicom.dcmread(io.BytesIO(data)).PatientID == scan.patient.identifier
         assert "CANARY" not in json.dumps([instance.header, instance.deidentification])
+
+
+def inspected(scan, files: list[bytes], by) -> tuple[Transmittal, Path]:
+    """The transmittal once it is inspected and not released, and where what is ready lies."""
+    transmittal = receiving.open_transmittal(scan, by=by)
+    receiving.receive(transmittal, files=[SimpleUploadedFile("a", one) for one in files], by=by)
+    receiving.complete(transmittal, by=by)
+    jobs.run(Job.objects.get(kind="imaging.inspect").pk)
+    transmittal.refresh_from_db()
+    return transmittal, Path(settings.STORAGE) / "prepared" / str(transmittal.pk)
+
+
+def in_archive(transmittal) -> list[tuple[str, dict]]:
+    rows = Instance.objects.filter(series__transmittal=transmittal).order_by("pk")
+    return [(row.sha256, row.deidentification) for row in rows]
+
+
+def test_what_inspection_made_ready_is_released_and_leaves_nothing(scan, coordinator, dataset):
+    slices = [a_slice(dataset, n) for n in (1, 2)]
+    transmittal, ready = inspected(scan, slices, coordinator)
+    made = [one.read_bytes() for one in ready.iterdir()]
+    assert (transmittal.state, len(made)) == (State.INSPECTED, 2)
+    assert not Instance.objects.exists()
+    worked(transmittal)
+    found = [storage.archive.read(sha256) for sha256, _ in in_archive(transmittal)]
+    # What was kept ends with the very bytes that are in the archive.
+    assert sorted(found) == sorted(one[-len(found[0]) :] for one in made)
+    assert not ready.exists()
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"x" * 99)])
+def test_what_is_lost_or_spoilt_is_made_again_from_the_original(scan, coordinator, dataset, spoil):
+    data = a_slice(dataset, 1)
+    with Parser() as parser:
+        expected = parser.deidentify(data, preparing.policy_for(scan))
+    transmittal, ready = inspected(scan, [data], coordinator)
+    for path in ready.iterdir():
+        spoil(path)
+    worked(transmittal)
+    digest = hashlib.sha256(expected.dicom).hexdigest()
+    assert in_archive(transmittal) == [(digest, expected.report)]
+
+
+def test_what_was_made_under_another_policy_is_made_again(scan, coordinator, dataset):
+    transmittal, _ = inspected(scan, [a_slice(dataset, 1)], coordinator)
+    with factories.framed():
+        Trial.objects.update(sponsor="Another sponsor")
+    worked(transmittal)
+    ((sha256, _),) = in_archive(transmittal)
+    found = pydicom.dcmread(io.BytesIO(storage.archive.read(sha256)))
+    assert found.ClinicalTrialSponsorName == "Another sponsor"
+
+
+def test_what_waits_for_a_person_is_not_made_ready(scan, coordinator, dataset):
+    burned = a_slice(dataset, 1, BurnedInAnnotation="YES")
+    transmittal, ready = inspected(scan, [burned, a_slice(dataset, 2)], coordinator)
+    assert transmittal.state == State.QUARANTINED
+    assert len(list(ready.iterdir())) == 1
+    inspection.decide(
+        transmittal,
+        release=False,
+        reason="text in it",
+        by=factories.make_user(Role.DATA_MANAGER, trial=scan.patient.trial),
+    )
+    worked(transmittal)
+    assert not ready.exists()
 
 
 def test_pixels_are_read_where_release_found_them(scan, coordinator, dataset):
