@@ -92,7 +92,7 @@ def inspect(claim: jobs.Claim) -> None:
         else:
             _note_duplicates(transmittal, files)
             _judge(transmittal, files, actor=claim.actor)
-        ReceivedFile.objects.bulk_update(files, INSPECTED_FIELDS, batch_size=500)
+        ledger.save_files(files, INSPECTED_FIELDS)
         reach("inspect.before-commit")
     reach("inspect.committed")
 

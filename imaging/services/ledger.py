@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
+from collections.abc import Iterable
 
+from django.db import connection
 from django.utils import timezone
 
 from imaging.models import ReceivedFile, Transmittal
@@ -42,6 +45,27 @@ def _why_nothing(files: list[ReceivedFile]) -> tuple[str, str]:
         code,
         f"No file could be accepted. Most often ({count} of {len(files)}): {message}",
     )
+
+
+def save_files(files: Iterable[ReceivedFile], fields: Iterable[str]) -> None:
+    """Write these fields of many files in one statement; what is large or many stays linear.
+
+    Django's own `bulk_update` makes an expression of each value: a second for 200 files.
+    """
+    columns = [ReceivedFile._meta.get_field(name) for name in fields]
+    rows = [
+        {"id": file.pk} | {one.column: getattr(file, one.attname) for one in columns}
+        for file in files
+    ]
+    kinds = ", ".join(f"{one.column} {one.db_type(connection)}" for one in columns)
+    values = ", ".join(f"{one.column} = new.{one.column}" for one in columns)
+    with connection.cursor() as cursor:
+        # Names and types are the model's own.
+        cursor.execute(
+            f"update imaging_receivedfile as old set {values} "  # noqa: S608
+            f"from jsonb_to_recordset(%s::jsonb) as new (id bigint, {kinds}) where old.id = new.id",
+            [json.dumps(rows)],
+        )
 
 
 def load(claim: jobs.Claim) -> Transmittal:
