@@ -7,12 +7,13 @@ first of all.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
 from imaging.geometry import DUPLICATE_MM, GAP
-from imaging.headers import PetHeader
+from imaging.headers import PetHeader, SliceHeader
 
 Vector = tuple[float, ...]
 
@@ -40,7 +41,29 @@ def missing_slices(headers: Sequence[PetHeader]) -> str:
     return ""
 
 
-def _steps(headers: Sequence[PetHeader]) -> list[float]:
+def missing_count(headers: Sequence[SliceHeader]) -> int:
+    """How many slices the gaps between those that are there have room for, about."""
+    steps = _steps(headers)
+    if not steps:
+        return 0
+    usual = median(steps)
+    return sum(round(step / usual) - 1 for step in steps if step > GAP * usual)
+
+
+def bed_size(headers: Sequence[SliceHeader]) -> int:
+    """How many slices a bed has, by the times that slices share; 0 where there is one time.
+
+    Beds that overlap have a few less where they are joined, so the most frequent is told.
+    """
+    pet = [one for one in headers if isinstance(one, PetHeader)]
+    # One of the two stands still with some vendors, while the other goes from bed to bed.
+    times = Counter((one.frame_reference_time, one.acquisition_time) for one in pet)
+    if len(times) < 2:
+        return 0
+    return Counter(times.values()).most_common(1)[0][0]
+
+
+def _steps(headers: Sequence[SliceHeader]) -> list[float]:
     """Distances in mm of neighbours along the slice normal; none where a place is not known.
 
     Slices in one place, as a dynamic series has them, count once.

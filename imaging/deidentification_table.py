@@ -22,7 +22,7 @@ from pydicom.tag import Tag
 from imaging import ps315
 
 # Names the keep-list in every report and every file; raise it with every change of a row.
-TABLE = "TrialTrace keep-list 3"
+TABLE = "TrialTrace keep-list 4"
 
 
 class Action(StrEnum):
@@ -212,6 +212,11 @@ ROWS: tuple[Row, ...] = (
         Action.NUMBER,
         "FrameReferenceTime ActualFrameDuration",
         "Witnesses of the instant that the values refer to.",
+    ),
+    *_rows(
+        Action.NUMBER,
+        "TriggerTime TemporalPositionIdentifier",
+        "Bins and frames in one place are told apart by it.",
     ),
     # Of whom: what a measurement divides by.
     *_rows(Action.NUMBER, "PatientWeight", "SUV divides by it.", option=_PATIENT),

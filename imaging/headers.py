@@ -196,6 +196,11 @@ class SliceHeader:
     series_number: int | None = None
     series_description: str = ""
     study_description: str = ""
+    # Nor these: what tells two acquisitions, reconstructions or frames under one UID apart.
+    acquisition_number: int | None = None
+    convolution_kernel: tuple[str, ...] = ()
+    trigger_time: float | None = None
+    temporal_position: int | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The record as JSON values; numbers keep every digit."""
@@ -236,6 +241,7 @@ class PetHeader(SliceHeader):
     radiopharmaceuticals: tuple[Radiopharmaceutical, ...]
     # Not in records of an earlier release.
     reconstruction_method: str = ""
+    attenuation_correction_method: str = ""
 
 
 def slice_header(ds: Dataset) -> SliceHeader:
@@ -465,6 +471,10 @@ def _slice_fields(reader: _Reader) -> dict[str, Any]:
         "series_number": reader.whole("SeriesNumber"),
         "series_description": reader.text("SeriesDescription"),
         "study_description": reader.text("StudyDescription"),
+        "acquisition_number": reader.whole("AcquisitionNumber"),
+        "convolution_kernel": reader.texts("ConvolutionKernel"),
+        "trigger_time": reader.number("TriggerTime"),
+        "temporal_position": reader.whole("TemporalPositionIdentifier"),
         "series_date": reader.date("SeriesDate"),
         "series_time": reader.time("SeriesTime"),
         "acquisition_date": reader.date("AcquisitionDate"),
@@ -504,6 +514,7 @@ def _pet_fields(reader: _Reader) -> dict[str, Any]:
         "patient_size": reader.number("PatientSize"),
         "patient_sex": reader.text("PatientSex"),
         "reconstruction_method": reader.text("ReconstructionMethod"),
+        "attenuation_correction_method": reader.text("AttenuationCorrectionMethod"),
         "radiopharmaceuticals": reader.items(
             "RadiopharmaceuticalInformationSequence", _radiopharmaceuticals
         ),
@@ -672,6 +683,7 @@ _RADIOPHARMACEUTICAL_READERS: Mapping[str, Callable[[Json], Any]] = {
 }
 _SLICE_READERS: Mapping[str, Callable[[Json], Any]] = {
     "image_type": tuple,
+    "convolution_kernel": tuple,
     "position": tuple,
     "orientation": tuple,
     "pixel_spacing": tuple,

@@ -35,6 +35,10 @@ PLAUSIBLE_MBQ: Mapping[str | None, tuple[float, float]] = MappingProxyType(
     {"F-18": (20, 1000), "Ga-68": (20, 400), "Zr-89": (10, 200), "Lu-177": (100, 10000)}
 )
 
+# Attenuation Correction Method (0054,1101) of what was not corrected: "NONE", and Philips's
+# "Attenuation Cor=NONE,…".
+_NO_METHOD = ("NONE", "ATTENUATION COR=NONE")
+
 # Geometry judges position, orientation and spacing, with tolerances of its own; what a study
 # and a series are looked up by says nothing of their values, and older records lack it.
 _PER_SLICE = frozenset(
@@ -58,6 +62,13 @@ _PER_SLICE = frozenset(
         "series_number",
         "series_description",
         "study_description",
+        # One for each bed, bin or frame; what frames and reconstructions mean together is judged
+        # by imaging.mixtures.
+        "acquisition_number",
+        "convolution_kernel",
+        "trigger_time",
+        "temporal_position",
+        "attenuation_correction_method",
     }
 )
 _PER_SERIES = tuple(f.name for f in fields(PetHeader) if f.name not in _PER_SLICE)
@@ -102,11 +113,26 @@ def is_contradictory(header: PetHeader) -> bool:
     return header.decay_correction == "NONE" and "DECY" in header.corrected_image
 
 
+def is_attenuation_corrected(header: PetHeader) -> bool:
+    """Whether Corrected Image (0028,0051) has ATTN, and no method denies it."""
+    return "ATTN" in header.corrected_image and not _denies_correction(header)
+
+
+def _denies_correction(header: PetHeader) -> bool:
+    return header.attenuation_correction_method.upper().split(",")[0].strip() in _NO_METHOD
+
+
 def image_flags(headers: Sequence[PetHeader]) -> tuple[str, ...]:
     """What is unusual about the image, and tolerated."""
     derived = "DERIVED" in {part.upper() for part in headers[0].image_type}
     shifted = any(h.rescale_intercept for h in headers)
-    return ("derived-image",) * derived + ("rescale-intercept",) * shifted
+    kind = headers[0].series_type[:1]
+    return (
+        ("derived-image",) * derived
+        + ("rescale-intercept",) * shifted
+        + ("dynamic-frames",) * (kind == ("DYNAMIC",))
+        + ("gated-bins",) * (kind == ("GATED",))
+    )
 
 
 def _require_primary(header: PetHeader) -> None:
@@ -144,6 +170,12 @@ def _require_corrections(header: PetHeader) -> None:
         raise SuvRefused(
             "not-attenuation-corrected",
             f"Corrected Image (0028,0051) must contain ATTN, got {listed}.",
+        )
+    if _denies_correction(header):
+        raise SuvRefused(
+            "attenuation-correction-contradictory",
+            "Corrected Image (0028,0051) says that attenuation was corrected, and Attenuation "
+            "Correction Method (0054,1101) that it was not. Send the corrected reconstruction.",
         )
     if header.decay_correction not in {"START", "ADMIN", "NONE"}:
         raise SuvRefused(

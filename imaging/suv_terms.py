@@ -52,6 +52,10 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "accepted-after-review": "The headers left it open; a person decided that it holds.",
         "rescale-intercept": "Rescale Intercept is not zero; the standard says it is.",
         "derived-image": "Image Type says the pixel values were derived from others.",
+        "dynamic-frames": "Series Type says that this is a frame of a dynamic acquisition, not "
+        "the static scan.",
+        "gated-bins": "Series Type says that this is a bin of a gated acquisition, which has a "
+        "part of the counts alone.",
         "suv-type-ignored": "SUV Type says that the values are not normalised by body weight; "
         "this policy takes them as if they were.",
         "lean-mass-past-turning": "At this body mass index James's formula gives less lean "

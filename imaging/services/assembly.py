@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imaging import geometry
+from imaging import geometry, mixtures
 from imaging.headers import SliceHeader
 from imaging.models import Series, Transmittal
 from imaging.selectors import series_of, volumes
@@ -12,6 +12,10 @@ from imaging.services import ledger, reconciliation
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
 from trials.services.fault_points import reach
+
+PAST = "Other images of the series came, and this no longer stands in the way."
+# There is nothing that a site could do about these.
+ASKS_NOBODY = frozenset({mixtures.LOCALIZER})
 
 
 def build(claim: jobs.Claim) -> None:
@@ -31,6 +35,7 @@ def build(claim: jobs.Claim) -> None:
             **ledger.about(transmittal),
         ),
     ):
+        series = _kept(series)
         for one in series:
             _assemble(one, headers[one.pk])
         _finish(transmittal, series, claim)
@@ -38,20 +43,38 @@ def build(claim: jobs.Claim) -> None:
     reach("assemble.committed")
 
 
+def _kept(series: list[Series]) -> list[Series]:
+    """Without those whose images went meanwhile; none of the others goes until this ends."""
+    locked = Series.objects.select_for_update().filter(pk__in=[one.pk for one in series])
+    gone = {one.pk for one in locked.order_by("pk") if one.code in Series.GONE}
+    return [one for one in series if one.pk not in gone]
+
+
 def _assemble(series: Series, headers: Sequence[SliceHeader]) -> None:
     try:
-        stack = geometry.stack_from_headers(headers)
+        stack = mixtures.stack_of(headers)
     except geometry.GeometryError as error:
-        series.state, series.code, series.message = Series.State.REFUSED, error.code, str(error)
-        # What was measured before later images came is no measurement of this series.
-        series.quantifications.filter(is_current=True).update(is_current=False)
-        queries.raise_by_rule(
-            series, rule=error.code, text=f"{series.modality} series not usable: {error}"
-        )
+        _refuse(series, error)
     else:
         series.state = Series.State.ASSEMBLED
         series.assembly = stack.grid.to_json()
+        if series.modality != "PT":
+            # What is asked about a PET series its measurement settles.
+            queries.settle_others(series, rule="", text=PAST)
     series.save(update_fields=["state", "code", "message", "assembly"])
+
+
+def _refuse(series: Series, error: geometry.GeometryError) -> None:
+    series.state, series.code, series.message = Series.State.REFUSED, error.code, str(error)
+    # What was true before later images came is true of this series no more.
+    series.assembly = {}
+    series.quantifications.filter(is_current=True).update(is_current=False)
+    series.findings.filter(is_current=True).update(is_current=False)
+    queries.settle_others(series, rule=error.code, text=PAST)
+    if error.code not in ASKS_NOBODY:
+        queries.raise_by_rule(
+            series, rule=error.code, text=f"{series.modality} series not usable: {error}"
+        )
 
 
 def _finish(
@@ -62,14 +85,25 @@ def _finish(
     assembled = [one for one in series if one.state == Series.State.ASSEMBLED]
     pet = [one for one in assembled if one.modality == "PT"]
     ledger.move(transmittal, Transmittal.State.ASSEMBLED, message=_without(pet, series))
+    _take_back([one for one in series if one.state == Series.State.REFUSED], transmittal)
     scan = ScheduledScan.objects.select_for_update().get(pk=transmittal.scheduled_scan_id)
     if pet or not _is_measured(scan):
         scan.state = ScheduledScan.State.IMAGES_RECEIVED
         scan.save(update_fields=["state"])
-    if pet:
-        reconciliation.reconcile(transmittal.scheduled_scan)
+    reconciliation.reconcile(transmittal.scheduled_scan)
     for one in pet:
         jobs.enqueue("imaging.quantify", actor=claim.actor, series=one.pk)
+
+
+def _take_back(refused: list[Series], transmittal: Transmittal) -> None:
+    """An earlier transmittal whose series was measured, until later images broke it."""
+    earlier = Transmittal.objects.filter(
+        files__instance__series__in=refused, state=Transmittal.State.QUANTIFIED
+    ).exclude(pk=transmittal.pk)
+    for row in Transmittal.objects.select_for_update().filter(pk__in=earlier.values("pk")):
+        series = list(series_of(row))
+        if not any(one.state == Series.State.QUANTIFIED for one in series):
+            ledger.move(row, Transmittal.State.ASSEMBLED, message=_without([], series))
 
 
 def _without(pet: list[Series], series: list[Series]) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
+from itertools import chain
 
 from imaging.deidentification import keyed_digest
 from imaging.identity import KEPT
-from imaging.models import ReceivedFile, Transmittal
+from imaging.models import ReceivedFile, Series, Transmittal
 from imaging.services import (
     assignment,
     clearing,
@@ -40,6 +41,8 @@ NEVER_RELEASED = {
     "patient-known-otherwise",
     "image-known-otherwise",
     "image-twice",
+    "two-modalities",
+    *Series.GONE,
 }
 NOT_RELEASABLE = "not-releasable"
 INSPECTED_FIELDS = [
@@ -55,6 +58,12 @@ INSPECTED_FIELDS = [
     "facts",
 ]
 LET_THROUGH = [FileState.ACCEPTED, FileState.RELEASED]
+REMOVED_BEFORE = "removed-before"
+REMOVED = (
+    "This image, or another one of its series, was removed as one of another person, so it is not "
+    "taken again. If it is of this patient after all, export its series again under a new Series "
+    "Instance UID and new SOP Instance UIDs; ask the data manager where you can't."
+)
 
 
 def inspect(claim: jobs.Claim) -> None:
@@ -91,6 +100,7 @@ def inspect(claim: jobs.Claim) -> None:
             assignment.wait(transmittal, files, actor=claim.actor)
         else:
             _note_duplicates(transmittal, files)
+            _note_removed(transmittal, files)
             _judge(transmittal, files, actor=claim.actor)
         ledger.save_files(files, INSPECTED_FIELDS)
         reach("inspect.before-commit")
@@ -173,6 +183,23 @@ def _note_duplicates(transmittal: Transmittal, files: list[ReceivedFile]) -> Non
         if file.source_instance and known.get(file.source_instance) == file.sha256:
             file.state, file.code = FileState.REJECTED, "already-released"
             file.message = "The archive holds this image of this scan already; nothing changed."
+
+
+def _note_removed(transmittal: Transmittal, files: list[ReceivedFile]) -> None:
+    """What was removed from this patient's record as another person's does not come back into it.
+
+    The whole series: it was removed as a whole, as nobody could tell whose each image was. In
+    the record of whoever it is of it has its place.
+    """
+    removed = ReceivedFile.objects.filter(
+        code=Series.OF_ANOTHER,
+        transmittal__scheduled_scan__patient=transmittal.scheduled_scan.patient_id,
+    ).exclude(source_series="")
+    known = set(chain(*removed.values_list("source_series", "source_instance")))
+    for file in files:
+        is_known = bool(known & {file.source_series, file.source_instance})
+        if is_known and file.state != FileState.REJECTED:
+            file.state, file.code, file.message = FileState.REJECTED, REMOVED_BEFORE, REMOVED
 
 
 def _judge(transmittal: Transmittal, files: list[ReceivedFile], *, actor: User) -> None:

@@ -40,6 +40,18 @@ TWICE = (
 )
 
 
+TWO_MODALITIES = (
+    "PET and CT images carry the same Series Instance UID, so nothing was released: they are no "
+    "one series. Refuse this transmittal, and have the site export each as a series of its own."
+)
+GONE = {
+    Series.DESTROYED: "Images of this series were destroyed on the patient's wish: what comes "
+    "later of it is not kept either. Refuse this transmittal.",
+    Series.OF_ANOTHER: "This series was removed as images of another person. Refuse this "
+    "transmittal; what is of this patient the site exports again under a new Series Instance UID.",
+}
+
+
 class _HeldError(Exception):
     """Why a person has to look: a code and a sentence."""
 
@@ -87,14 +99,25 @@ def release(claim: jobs.Claim) -> None:
         _deidentify(claim, transmittal, files, policy, released)
         if _has_doubles(transmittal, released):
             raise _HeldError("image-twice", TWICE)
+        if _has_two_modalities(released):
+            raise _HeldError("two-modalities", TWO_MODALITIES)
         proofs = proving.prove(
             proving.Written(item.series, item.sha256, item.evidence) for item in released
         )
+        reach("release.proofs-made")
+        _keep(claim, transmittal, files, released, proofs)
     except (_HeldError, ParserError, proving.ProofFailedError) as error:
         code, message = _why(error)
         _hold(claim, transmittal, released, code=code, message=message)
-        return
-    reach("release.proofs-made")
+
+
+def _keep(
+    claim: jobs.Claim,
+    transmittal: Transmittal,
+    files: list[ReceivedFile],
+    released: list[Released],
+    proofs: dict[str, list[Proof]],
+) -> None:
     with (
         jobs.fenced(claim),
         audit.action(
@@ -149,6 +172,12 @@ def _has_doubles(transmittal: Transmittal, released: list[Released]) -> bool:
         sop_instance_uid__in=uids,
     )
     return len(set(uids)) < len(uids) or before.exists()
+
+
+def _has_two_modalities(released: list[Released]) -> bool:
+    """Whether a series has images of PET and of CT."""
+    pairs = {(item.series, item.header["modality"]) for item in released}
+    return len(pairs) > len({item.series for item in released})
 
 
 def _hold(
@@ -236,6 +265,10 @@ def _series(transmittal: Transmittal, header: dict) -> Series:
         series_instance_uid=header["series_instance_uid"],
         defaults={"transmittal": transmittal, "modality": header["modality"]},
     )
+    if series.code in Series.GONE:
+        raise _HeldError(series.code, GONE[series.code])
+    if series.modality != header["modality"]:
+        raise _HeldError("two-modalities", TWO_MODALITIES)
     if not is_new:
         # Images that come later make it another series: it is assembled and measured again.
         series.state, series.code, series.message = Series.State.RELEASED, "", ""

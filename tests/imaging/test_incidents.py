@@ -226,6 +226,12 @@ def test_released_images_of_another_person_are_removed_with_their_measurements(
     jobs.run(job.pk)
     job.refresh_from_db()
     assert (job.state, row.series.get().code) == (Job.State.DONE, Series.OF_ANOTHER)
+    # Under the same UIDs nothing of it comes back, slices that were not sent before neither.
+    back = sent(scan, [a_slice(dataset, n) for n in (1, 2, 4)], coordinator)
+    assert (back.state, back.code) == (State.REJECTED, "removed-before")
+    assert "under a new Series Instance UID" in back.message
+    same_image = sent(scan, [a_slice(dataset, 1, SeriesInstanceUID="1.8")], coordinator)
+    assert (same_image.state, same_image.code) == (State.REJECTED, "removed-before")
     # What is right comes again, for the same scan.
     again = sent(scan, [a_slice(dataset, n, SeriesInstanceUID="1.9") for n in (7, 8)], coordinator)
     assert again.state == State.ASSEMBLED

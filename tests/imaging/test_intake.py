@@ -13,6 +13,7 @@ import pydicom
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pydicom.uid import CTImageStorage
 
 from imaging import selectors, storage
 from imaging.models import Instance, Quantification, ReceivedFile, Series, Transmittal
@@ -316,6 +317,66 @@ def test_slices_that_break_the_series_take_its_number_back(scan, coordinator, da
     run.refresh_from_db()
     assert series.state == Series.State.REFUSED
     assert not run.is_current
+
+
+def test_what_later_slices_break_is_broken_for_all_who_brought_it(scan, coordinator, dataset):
+    first = sent(scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
+    series = Series.objects.get(imaging_study__scheduled_scan=scan)
+    with factories.framed():
+        Series.objects.filter(pk=series.pk).update(state=Series.State.QUANTIFIED)
+        Transmittal.objects.filter(pk=first.pk).update(state=State.QUANTIFIED)
+    assert series.findings.filter(is_current=True).exists()
+    second = sent(scan, [a_slice(dataset, 4, FrameOfReferenceUID="1.2.10")], coordinator)
+    series.refresh_from_db()
+    first.refresh_from_db()
+    assert (series.state, series.code) == (Series.State.REFUSED, "mixed-frame-of-reference")
+    assert series.assembly == {}
+    assert not series.findings.filter(is_current=True).exists()
+    assert first.state == second.state == State.ASSEMBLED
+    assert (
+        first.message
+        == second.message
+        == ("No PET series could be assembled; see the series for the reason.")
+    )
+    asked = Query.objects.get(rule="mixed-frame-of-reference", state="open")
+    assert "Send each as a series of its own" in asked.text
+
+
+def test_an_overview_among_the_series_asks_nobody(scan, coordinator, dataset):
+    scout = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "SeriesInstanceUID": "1.2.77"}
+    files = [a_slice(dataset, n) for n in (1, 2)] + [a_slice(dataset, 9, **scout)]
+    transmittal = sent(scan, files, coordinator)
+    assert transmittal.state == State.ASSEMBLED
+    overview = Series.objects.get(code="localizer")
+    assert "nothing to do" in overview.message
+    assert not Query.objects.filter(rule="localizer").exists()
+
+
+@pytest.mark.requirement("R78")
+def test_pet_and_ct_under_one_series_are_let_through_by_nobody(scan, site, coordinator, dataset):
+    ct = {"Modality": "CT", "SOPClassUID": CTImageStorage}
+    transmittal = sent(scan, [a_slice(dataset, 1), a_slice(dataset, 2, **ct)], coordinator)
+    assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "two-modalities")
+    assert not Series.objects.filter(transmittal=transmittal).exists()
+    assert sent(scan, [a_slice(dataset, 1)], coordinator).state == State.ASSEMBLED
+    assert sent(scan, [a_slice(dataset, 2, **ct)], coordinator).code == "two-modalities"
+    manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
+    with pytest.raises(Refused, match="export each as a series of its own"):
+        inspection.decide(transmittal, release=True, reason="Both are hers.", by=manager)
+
+
+@pytest.mark.parametrize("code", Series.GONE)
+def test_later_slices_do_not_bring_back_a_series_that_is_gone(scan, coordinator, dataset, code):
+    sent(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+    series = Series.objects.get(imaging_study__scheduled_scan=scan)
+    with factories.framed():
+        Series.objects.filter(pk=series.pk).update(state=Series.State.REFUSED, code=code)
+    late = sent(scan, [a_slice(dataset, 3)], coordinator)
+    series.refresh_from_db()
+    assert (late.state, late.code) == (State.QUARANTINED, code)
+    assert (series.state, series.code) == (Series.State.REFUSED, code)
+    assert series.instances.count() == 2
+    assert not inspection.may_be_released(late)
 
 
 def test_two_images_under_one_uid_are_let_through_by_nobody(site, scan, coordinator, dataset):

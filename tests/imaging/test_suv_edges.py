@@ -474,6 +474,9 @@ def test_every_attribute_becomes_its_field(dataset):
     dataset.SUVType, dataset.ReconstructionMethod = "BW", "OSEM"
     dataset.StudyDate, dataset.StudyTime, dataset.SeriesNumber = "20260228", "235000", "4"
     dataset.SeriesDescription, dataset.StudyDescription = "WB AC FDG", "PET WB FDG"
+    dataset.AcquisitionNumber, dataset.TriggerTime = "2001", "3768"
+    dataset.ConvolutionKernel, dataset.TemporalPositionIdentifier = "XYZ Gauss5.00", "2"
+    dataset.AttenuationCorrectionMethod = "measured,AC_CT"
     dataset.add_new((0x0009, 0x0010), "LO", "GEMS_PETD_01")
     dataset.add_new((0x0009, 0x100D), "DT", "20260301105959")
     dataset.add_new((0x7053, 0x0010), "LO", "Philips PET Private Group")
@@ -511,6 +514,10 @@ def test_every_attribute_becomes_its_field(dataset):
         "series_number": 4,
         "series_description": "WB AC FDG",
         "study_description": "PET WB FDG",
+        "acquisition_number": 2001,
+        "convolution_kernel": ["XYZ Gauss5.00"],
+        "trigger_time": 3768.0,
+        "temporal_position": 2,
         "series_date": "2026-03-01",
         "series_time": "11:00:00",
         "acquisition_date": "2026-03-01",
@@ -546,6 +553,7 @@ def test_every_attribute_becomes_its_field(dataset):
             }
         ],
         "reconstruction_method": "OSEM",
+        "attenuation_correction_method": "measured,AC_CT",
     }
 
 
