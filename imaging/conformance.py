@@ -99,6 +99,10 @@ class Observed:
     voxel_mm: tuple[float, float, float] | None = None
     reconstruction: str = ""
     is_attenuation_corrected: bool = True
+    # Whether a CT names the frame of reference of the PET; None where there is none to compare.
+    ct_shares_frame: bool | None = None
+    # What says that slices are missing, as part of a sentence; empty if nothing does.
+    missing: str = ""
     scanner: tuple[str, str, str] | None = None
 
     @property
@@ -194,7 +198,7 @@ def _uptake(planned: Planned, observed: Observed, recorded: Recorded | None) -> 
             "times is wrong.",
             {"found": minutes, "unit": "min"},
         )
-    elif _outside(minutes, planned.uptake_low_minutes, planned.uptake_high_minutes):
+    elif outside(minutes, planned.uptake_low_minutes, planned.uptake_high_minutes):
         yield Finding(
             "uptake-time-out-of-window",
             Kind.BOTH,
@@ -217,6 +221,14 @@ def _computed_tomography(planned: Planned, observed: Observed) -> Iterator[Findi
             Kind.DEVIATION,
             "The protocol plans a low-dose CT with this PET; no CT series arrived.",
             {"found": "PET only", "expected": "PET and CT"},
+        )
+    if observed.ct_shares_frame is False:
+        yield Finding(
+            "ct-of-another-frame",
+            Kind.QUERY,
+            "No CT of this scan names the Frame of Reference UID (0020,0052) of the PET, so the CT "
+            "can't be shown on it. Send the CT that was acquired with this PET.",
+            {"found": "another frame of reference", "expected": "that of the PET"},
         )
     if observed.ct_at and observed.first_bed_at and observed.ct_at > observed.first_bed_at:
         yield Finding(
@@ -253,6 +265,14 @@ def _completeness(observed: Observed) -> Iterator[Finding]:
             "Send the folder again with all of them, or confirm that there are no more.",
             {"found": observed.slices, "expected": announced},
         )
+    elif observed.missing:
+        yield Finding(
+            "slices-missing",
+            Kind.QUERY,
+            f"Slices of the PET series seem to be missing: {observed.missing}. Send the folder "
+            "again with all of them, or confirm that there are no more.",
+            {"found": observed.slices, "expected": None},
+        )
 
 
 def _image(planned: Planned, observed: Observed) -> Iterator[Finding]:
@@ -274,7 +294,7 @@ def _image(planned: Planned, observed: Observed) -> Iterator[Finding]:
             {"found": covered, "low": least, "high": None, "unit": "mm"},
         )
     for size in observed.voxel_mm or ():
-        if _outside(size, planned.voxel_low_mm, planned.voxel_high_mm):
+        if outside(size, planned.voxel_low_mm, planned.voxel_high_mm):
             yield Finding(
                 "voxel-size-out-of-range",
                 Kind.DEVIATION,
@@ -289,7 +309,7 @@ def _image(planned: Planned, observed: Observed) -> Iterator[Finding]:
             )
             break
     found = observed.reconstruction
-    if planned.reconstructions and found and not _is_listed(found, planned.reconstructions):
+    if planned.reconstructions and found and not is_listed(found, planned.reconstructions):
         yield Finding(
             "reconstruction-not-listed",
             Kind.DEVIATION,
@@ -307,7 +327,7 @@ def _no_record(planned: Planned, observed: Observed) -> Iterator[Finding]:
         "and weight from the source.",
     )
     activity = observed.injected_activity_mbq
-    if activity is not None and _outside(
+    if activity is not None and outside(
         activity, planned.activity_low_mbq, planned.activity_high_mbq
     ):
         yield Finding(
@@ -410,10 +430,11 @@ def _scanner(observed: Observed, recorded: Recorded) -> Iterator[Finding]:
     )
 
 
-def _is_listed(found: str, listed: tuple[str, ...]) -> bool:
+def is_listed(found: str, listed: tuple[str, ...]) -> bool:
     """Whether a reconstruction is one of a list, whatever its spelling: "3D-OSEM" is OSEM."""
     return any(plain(one) in plain(found) for one in listed)
 
 
-def _outside(value: float, low: float | None, high: float | None) -> bool:
+def outside(value: float, low: float | None, high: float | None) -> bool:
+    """Whether a value lies outside closed limits, either of which may be unknown."""
     return (low is not None and value < low) or (high is not None and value > high)

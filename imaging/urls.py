@@ -20,6 +20,7 @@ urlpatterns = [
     path("incidents/<int:pk>/close/", incidents.close, name="incident_close"),
     path("series/<int:pk>/", views.series, name="series"),
     path("series/<int:pk>/accept/", views.suv_accept, name="suv_accept"),
+    path("series/<int:pk>/count/", views.series_count, name="series_count"),
     path("findings/<int:pk>/override/", views.finding_override, name="finding_override"),
     path(
         "sites/<int:pk>/versions/<int:version>/conformance/",

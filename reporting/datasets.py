@@ -604,9 +604,9 @@ SCANS = Dataset(
             HEALTH,
             unit="min",
             origin="SUPPPR.UPTKTM",
-            missing="no PET series of the scan tells it",
-            derivation="start of the first PET bed less injected_at; the shortest of the scan's "
-            "PET series",
+            missing="no PET series of the scan counts for it, or none tells it",
+            derivation="start of the first PET bed less injected_at, of the PET series that counts "
+            "for the scan",
         ),
         Column(
             "uptake_low_minutes",
@@ -656,6 +656,15 @@ SERIES_SET = Dataset(
         SCAN,
         SERIES,
         Column("modality", "Modality, Modality (0008,0060)", TEXT, TECHNICAL),
+        Column(
+            "counts_for_scan",
+            "Whether it is the PET series that stands for the scan",
+            FLAG,
+            TECHNICAL,
+            derivation="of those corrected for attenuation the one by a reconstruction of the "
+            "protocol and within its uptake window, or a person's decision",
+            codes=YES_NO,
+        ),
         Column(
             "state",
             "How far the series has come",

@@ -45,8 +45,10 @@ RULES: Mapping[str, Severity] = MappingProxyType(
         "not-attenuation-corrected": Severity.MAJOR,
         "ct-missing": Severity.MAJOR,
         "ct-after-pet": Severity.MINOR,
+        "ct-of-another-frame": Severity.MAJOR,
         "scan-not-on-planned-day": Severity.MINOR,
         "fewer-slices-than-announced": Severity.MAJOR,
+        "slices-missing": Severity.MAJOR,
         "coverage-too-short": Severity.MAJOR,
         "voxel-size-out-of-range": Severity.MINOR,
         "reconstruction-not-listed": Severity.MINOR,
@@ -215,11 +217,17 @@ _SAID: Mapping[str, _Said] = MappingProxyType(
             lambda _: "CT begins before the first PET bed",
             is_always=True,
         ),
+        "ct-of-another-frame": _Said(
+            "Frame of reference of the CT", IMAGES, lambda _: "that of the PET", is_always=True
+        ),
         "scan-not-on-planned-day": _Said(
             "Day of the scan", IMAGES, lambda _: "the day it is scheduled for", is_always=True
         ),
         "fewer-slices-than-announced": _Said(
             "Completeness", IMAGES, lambda _: "as many slices as the headers count", is_always=True
+        ),
+        "slices-missing": _Said(
+            "Numbers of the slices", IMAGES, lambda _: "without a gap", is_always=True
         ),
         "coverage-too-short": _Said(
             "Coverage along the body", IMAGES, lambda of: _with_unit(_ends(of, "coverage_mm"), "mm")

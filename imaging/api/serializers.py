@@ -325,6 +325,14 @@ class Decision(Rows):
         fields = ["id", "series", "code", "input_sha256", "reason", "decided_at"]
 
 
+class CountingDecision(Rows):
+    """That a series counts for its scan, among those that could."""
+
+    class Meta:
+        model = models.CountingDecision
+        fields = ["id", "series", "among", "reason", "decided_at"]
+
+
 class Finding(Rows):
     """What a series does not conform in; `override_reason` if a person let it pass."""
 
@@ -353,6 +361,9 @@ class Series(Rows):
     proofs = Proof(many=True)
     findings = serializers.SerializerMethodField()
     scan = serializers.IntegerField(source="imaging_study.scheduled_scan_id")
+    counts = serializers.BooleanField(
+        help_text="Whether it is the PET series that stands for its scan; `counting` says why."
+    )
     quantification = serializers.SerializerMethodField()
 
     class Meta:
@@ -367,6 +378,8 @@ class Series(Rows):
             "code",
             "message",
             "assembly",
+            "counts",
+            "counting",
             "proofs",
             "findings",
             "quantification",

@@ -39,6 +39,7 @@ urlpatterns = [
     path("nodes/<int:pk>/retire/", nodes.RetireNode.as_view(), name="api_node_retire"),
     path("series/", views.SeriesList.as_view(), name="api_series_list"),
     path("series/<int:pk>/accept/", views.AcceptSuv.as_view(), name="api_suv_accept"),
+    path("series/<int:pk>/count/", views.CountSeries.as_view(), name="api_series_count"),
     path(
         "findings/<int:pk>/override/",
         views.OverrideFinding.as_view(),

@@ -337,6 +337,21 @@ class AcceptSuv(Endpoint):
         return self.show(found, serializers.Decision, status=201)
 
 
+class CountSeries(Endpoint):
+    @operation(
+        "countSeries",
+        tag="images",
+        asks=Reason,
+        answers=serializers.CountingDecision,
+        status=201,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Let one of several PET series count for its scan, with a reason."""
+        series = permissions.fetched(models.Series.objects, request.user, "images.decide", pk=pk)
+        found = reviews.count(series, by=request.user, **asked(request, Reason))
+        return self.show(found, serializers.CountingDecision, status=201)
+
+
 class OverrideFinding(Endpoint):
     @operation("overrideFinding", tag="images", asks=Reason, answers=serializers.Finding)
     def post(self, request: Request, pk: int) -> Response:

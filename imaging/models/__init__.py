@@ -15,10 +15,11 @@ from imaging.models.quantification import (
     Quantification,
     ReferenceRegion,
 )
-from imaging.models.review import SuvDecision
+from imaging.models.review import CountingDecision, SuvDecision
 
 __all__ = [
     "ConformanceFinding",
+    "CountingDecision",
     "DeidentificationProof",
     "Destruction",
     "DicomContact",

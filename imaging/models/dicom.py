@@ -66,6 +66,9 @@ class Series(ScopedModel):
     message = models.TextField(blank=True)
     # Geometry and flags as assembled; empty until then.
     assembly = models.JSONField(default=dict)
+    # Whether it is the PET series that stands for its scan, and why it is, or is not.
+    counts = models.BooleanField(default=False)
+    counting = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -79,6 +82,11 @@ class Series(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.modality} series {self.reading_identifier}"
+
+    @property
+    def has_recognizable_features(self) -> bool:
+        """Whether a face could be rendered from it: heads are not defaced, and CT shows skin."""
+        return self.modality == "CT"
 
 
 class Instance(ScopedModel):

@@ -109,6 +109,18 @@ def images_of(
     return kept.select_related("series").order_by("series", "pk")
 
 
+def without_faces(images: QuerySet[Instance]) -> QuerySet[Instance]:
+    """Without those from which a face can be rendered: see `Series.has_recognizable_features`."""
+    kept = images.exclude(series__modality="CT")
+    if not kept.exists():
+        raise Refused(
+            "recognizable-features",
+            "This study has CT images alone, from which a face can be rendered. They are sent with "
+            "recognizable=include, or by the address of their series.",
+        )
+    return kept
+
+
 def middle(images: QuerySet[Instance]) -> Instance:
     """The image that stands for several."""
     return images[images.count() // 2]

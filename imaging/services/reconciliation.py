@@ -13,10 +13,13 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from imaging import conformance, geometry, suv
+from imaging import conformance, geometry, suv, suv_checks
+from imaging.completeness import missing_slices
+from imaging.counting import Candidate
 from imaging.headers import PetHeader, SliceHeader
 from imaging.models import ConformanceFinding, Series
 from imaging.selectors import volumes
+from imaging.services import counting
 from imaging.suv_terms import Recorded
 from trials import permissions
 from trials.conformance_rules import RULES
@@ -36,18 +39,19 @@ def reconcile(scan: ScheduledScan) -> None:
     found: dict[str, conformance.Finding] = {}
     asks: dict[str, conformance.Finding] = {}
     passed: dict[str, ConformanceFinding] = {}
+    plan, recorded = planned(scan, scan.planned_scan), recorded_injection(scan)
+    every = _every(scan)
+    is_any_corrected = any(seen.is_attenuation_corrected for _, seen in every)
     is_first = True
-    every = [(series, volumes.headers_of(series)) for series in _series(scan)]
-    corrected = [pair for pair in every if is_attenuation_corrected(pair[1])]
-    for series, headers in every:
+    for series, seen in every:
         # Beside a corrected series the uncorrected one is held to nothing.
-        if corrected and not is_attenuation_corrected(headers):
+        if is_any_corrected and not seen.is_attenuation_corrected:
             _keep(series, scan, ())
             continue
         if is_first:
-            _tell_stated(series, scan, observed(scan, headers))
+            _tell_stated(series, scan, seen)
             is_first = False
-        of_series = findings_of(scan, headers, plan=scan.planned_scan)
+        of_series = conformance.findings(plan, seen, recorded)
         let_pass = _keep(series, scan, of_series)
         passed = let_pass | passed
         for one in of_series:
@@ -57,10 +61,33 @@ def reconcile(scan: ScheduledScan) -> None:
     for rule in RULES:
         _ask(scan, rule, asks.get(rule), passed.get(rule))
         _draft(scan, rule, found.get(rule))
+    counting.settle(scan, [_candidate(*pair, recorded) for pair in every], plan)
+
+
+def candidates(scan: ScheduledScan) -> list[Candidate]:
+    """The PET series of a scan that have a geometry, as the rule of what counts looks at them."""
+    recorded = recorded_injection(scan)
+    return [_candidate(series, seen, recorded) for series, seen in _every(scan)]
+
+
+def _every(scan: ScheduledScan) -> list[tuple[Series, conformance.Observed]]:
+    return [(series, observed(scan, volumes.headers_of(series))) for series in _series(scan)]
+
+
+def _candidate(
+    series: Series, seen: conformance.Observed, recorded: conformance.Recorded | None
+) -> Candidate:
+    return Candidate(
+        key=series.pk,
+        name=series.reading_identifier,
+        is_attenuation_corrected=seen.is_attenuation_corrected,
+        reconstruction=seen.reconstruction,
+        uptake_minutes=conformance.uptake_minutes(seen, recorded),
+    )
 
 
 def is_attenuation_corrected(headers: Sequence[PetHeader]) -> bool:
-    return any("ATTN" in header.corrected_image for header in headers)
+    return all(map(suv_checks.is_attenuation_corrected, headers))
 
 
 def findings_of(
@@ -291,6 +318,7 @@ def observed(scan: ScheduledScan, headers: Sequence[PetHeader]) -> conformance.O
     verdict = suv.assess(headers)
     scale = verdict.scale or verdict.candidate
     ct = _ct_of(scan)
+    frames = {one.frame_of_reference_uid for one in ct} - {""}
     return conformance.Observed(
         nuclide=item.nuclide if item else None,
         injected_at=_real(scale.injection if scale else None, scan),
@@ -302,7 +330,11 @@ def observed(scan: ScheduledScan, headers: Sequence[PetHeader]) -> conformance.O
         slices_announced=geometry.announced_slices(headers),
         height_cm=first.patient_size * 100 if first.patient_size else None,
         half_life_s=item.half_life if item else None,
-        ct_at=_real(min((at for at in map(_ct_start, ct) if at), default=None), scan),
+        ct_at=_real(first_bed(ct), scan),
+        ct_shares_frame=first.frame_of_reference_uid in frames
+        if frames and first.frame_of_reference_uid
+        else None,
+        missing=missing_slices(headers),
         reconstruction=first.reconstruction_method,
         is_attenuation_corrected=is_attenuation_corrected(headers),
         scanner=(first.manufacturer, first.model, ""),
@@ -325,16 +357,11 @@ def _injection(scan: ScheduledScan) -> Injection | None:
     return rows.first()
 
 
-def _ct_of(scan: ScheduledScan) -> list[Series]:
+def _ct_of(scan: ScheduledScan) -> list[SliceHeader]:
+    """The header of one image of each CT series that is one volume."""
     rows = Series.objects.filter(imaging_study__scheduled_scan=scan, modality="CT")
-    return list(rows.filter(state=State.ASSEMBLED))
-
-
-def _ct_start(series: Series) -> datetime | None:
-    first = series.instances.first()
-    if first is None:
-        return None
-    return first_bed([volumes.header_of(first, series.modality)])
+    heads = [(one, one.instances.first()) for one in rows.filter(state=State.ASSEMBLED)]
+    return [volumes.header_of(head, one.modality) for one, head in heads if head]
 
 
 def _extent(headers: Sequence[PetHeader]) -> dict:

@@ -1,4 +1,7 @@
-"""A person's decision on an SUV that the headers leave open; without one there is no number."""
+"""A person's decision on a series: an SUV that its headers leave open, or that it is the one.
+
+Without the first there is no number; without the second none of several series counts.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from dataclasses import replace
 
 from django.db import IntegrityError
 
-from imaging.models import Quantification, Series, SuvDecision
+from imaging.counting import keys
+from imaging.models import CountingDecision, Quantification, Series, SuvDecision
 from imaging.selectors import volumes
+from imaging.services import reconciliation
 from imaging.suv import SuvScale
 from imaging.suv_terms import SuvRefused
 from trials import permissions
@@ -48,6 +53,32 @@ def accept(run: Quantification, *, reason: str, by: User) -> SuvDecision:
             jobs.enqueue("imaging.quantify", actor=by, series=series.pk)
     except IntegrityError as error:
         raise Refused("accepted-already", "This was decided already.") from error
+    return decision
+
+
+def count(series: Series, *, reason: str, by: User) -> CountingDecision:
+    """Let one of several PET series count for its scan."""
+    permissions.require(by, "images.decide", series)
+    audit.require_reason(reason)
+    scan = series.imaging_study.scheduled_scan
+    with audit.action(
+        "series.chosen",
+        actor=by,
+        reason=reason,
+        trial=scan.patient.trial_id,
+        patient=scan.patient_id,
+    ):
+        among = keys(reconciliation.candidates(scan))
+        if series.pk not in among or len(among) < 2:
+            raise Refused(
+                "no-choice",
+                "This series is not one of several of its scan that are corrected for attenuation: "
+                "there is nothing to decide.",
+            )
+        decision = CountingDecision.objects.create(
+            series=series, among=among, reason=reason.strip(), decided_by=by
+        )
+        reconciliation.reconcile(scan)
     return decision
 
 

@@ -170,6 +170,11 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
         "findings": row.findings.filter(is_current=True).select_related("overridden_by"),
         "may_override": request.user.may_for("images.decide", row.scope()),
         "proofs": row.proofs.all(),
+        "others": Series.objects.filter(
+            imaging_study__scheduled_scan=row.imaging_study.scheduled_scan_id, modality="PT"
+        ).exclude(pk=row.pk)
+        if row.modality == "PT"
+        else [],
     }
     if request.user.may_for("quantification.view", row.scope()):
         run = _run_asked_for(request, row)
@@ -214,6 +219,35 @@ def suv_accept(request: HttpRequest, pk: int) -> HttpResponse:
         address,
         intro=f"{run.message} With your reason it is measured and flagged.",
         is_grave=True,
+    )
+    return done or act_page(request, form, page)
+
+
+@form_methods
+def series_count(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let one of several PET series count for its scan, with a reason."""
+    row = permissions.fetched(
+        Series.objects.select_related("imaging_study__scheduled_scan__patient__site"),
+        request.user,
+        "images.decide",
+        pk=pk,
+    )
+    form = ReasonForm(sent(request))
+    address = reverse("series", args=[row.pk])
+
+    def act(found: dict) -> str:
+        reviews.count(row, by=request.user, **found)
+        return address
+
+    done = perform(request, form, act)
+    page = ActPage(
+        "Let this series count",
+        "Let it count",
+        address,
+        str(row),
+        address,
+        intro="It stands for the scan then; the others are kept. The decision ends when another "
+        "series that could count comes, or one of these goes.",
     )
     return done or act_page(request, form, page)
 

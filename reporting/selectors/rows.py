@@ -168,7 +168,10 @@ def _eligibility(trial: Trial):
 
 
 def _scans(trial: Trial):
-    current = Q(imaging_studies__series__quantifications__is_current=True)
+    current = Q(
+        imaging_studies__series__counts=True,
+        imaging_studies__series__quantifications__is_current=True,
+    )
     return (
         ScheduledScan.objects.filter(patient__trial=trial)
         .annotate(
@@ -325,6 +328,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 **_subject("imaging_study__scheduled_scan__patient__"),
                 "scan": "imaging_study__scheduled_scan_id",
                 "series": "pk",
+                "counts_for_scan": "counts",
                 "flags": computed(derived.words, "current__flags"),
                 "suvbw_factor_unit": computed(_named("factor_unit"), "current__derivation"),
                 "segmentation_method": computed(_named("method"), "current__parameters"),

@@ -358,11 +358,11 @@ def test_pet_and_ct_under_one_series_are_let_through_by_nobody(scan, site, coord
     transmittal = sent(scan, [a_slice(dataset, 1), a_slice(dataset, 2, **ct)], coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "two-modalities")
     assert not Series.objects.filter(transmittal=transmittal).exists()
-    assert sent(scan, [a_slice(dataset, 1)], coordinator).state == State.ASSEMBLED
-    assert sent(scan, [a_slice(dataset, 2, **ct)], coordinator).code == "two-modalities"
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
     with pytest.raises(Refused, match="export each as a series of its own"):
         inspection.decide(transmittal, release=True, reason="Both are hers.", by=manager)
+    assert sent(scan, [a_slice(dataset, 1)], coordinator).state == State.ASSEMBLED
+    assert sent(scan, [a_slice(dataset, 2, **ct)], coordinator).code == "two-modalities"
 
 
 @pytest.mark.parametrize("code", Series.GONE)

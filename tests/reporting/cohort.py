@@ -153,6 +153,7 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
             series_instance_uid="2.25.2",
             modality="PT",
             state="quantified",
+            counts=True,
         )
         _run(series, number=1, is_current=False)
         run = _run(series, number=2, is_current=True)
