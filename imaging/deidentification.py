@@ -58,7 +58,8 @@ class DeidentificationPolicy:
     """How the images of one patient lose their identity.
 
     `uid_key` is the trial's secret, `date_shift_days` the patient's; the others are written where
-    patient and clinical trial are named.
+    patient and clinical trial are named. `enrolled_on` is a DA value, empty where it is not known
+    how many days after the enrolment the images were made.
     """
 
     uid_key: bytes
@@ -68,6 +69,7 @@ class DeidentificationPolicy:
     subject: str
     sponsor: str = ""
     time_point: str = ""
+    enrolled_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -465,11 +467,28 @@ def _mark(result: Dataset, context: _Context, report: _Report) -> None:
         "LongitudinalTemporalInformationModified": "MODIFIED",
         # Heads are not defaced, so a face can be rendered from them.
         "RecognizableVisualFeatures": "YES",
+        **_days_after_enrolment(result, policy),
         **dict.fromkeys(_EMPTIED, ""),
     }
     for keyword, value in written.items():
         setattr(result, keyword, value)
         report.replaced.add(keyword)
+
+
+def _days_after_enrolment(result: Dataset, policy: DeidentificationPolicy) -> dict[str, Any]:
+    """Days from the enrolment to the study, which stay what they were while both dates move.
+
+    PS3.3 C.7.2.3, Clinical Trial Study Module.
+    """
+    studied = parts_of(result.get("StudyDate"))
+    enrolled = shifted_date(policy.enrolled_on, policy.date_shift_days)
+    if not (enrolled and any(studied)):
+        return {}
+    days = date.fromisoformat(studied[0]) - date.fromisoformat(enrolled)
+    return {
+        "LongitudinalTemporalOffsetFromEvent": float(days.days),
+        "LongitudinalTemporalEventType": "ENROLLMENT",
+    }
 
 
 def _ours(text: str, context: _Context) -> str:

@@ -367,6 +367,11 @@ ROWS: tuple[Row, ...] = (
         "Which scan of the plan it is, as the Clinical Trial Study Module has it.",
     ),
     *_rows(
+        Action.WRITE,
+        "LongitudinalTemporalOffsetFromEvent LongitudinalTemporalEventType",
+        "How many days after the enrolment the study was: the order of scans without a date.",
+    ),
+    *_rows(
         Action.EMPTY,
         "ClinicalTrialProtocolName ClinicalTrialSiteName ClinicalTrialCoordinatingCenterName",
         "The Clinical Trial Subject and Series Modules want them present.",

@@ -41,8 +41,8 @@ KNOWN_TABLES: Mapping[str, str] = MappingProxyType(
         "d71befb1eec116564d822c9d6c74309c",
         "TrialTrace keep-list 3": "880da2c6a4ad253f74ac64f0f0909162"
         "d5d1a566b90b8c2f64ee9722afe03da1",
-        "TrialTrace keep-list 4": "0dd97b81e8d6ba67eb5ef44b70d1fe45"
-        "b00887ffcc782433be3c212032de1c71",
+        "TrialTrace keep-list 4": "f4b0702f1a65808d68c28f4fdc74f555"
+        "089eec8726b5de1989d877e4a884ba85",
     }
 )
 _PREAMBLE = 128

@@ -75,8 +75,8 @@ def inspect(claim: jobs.Claim) -> None:
     unpacking.unpack(claim, transmittal)
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
     key = bytes(transmittal.site.trial.uid_key)
-    scan, progress = transmittal.scheduled_scan, Progress(claim, "Inspecting", len(files))
-    policy = preparing.policy_for(scan) if scan else None
+    progress = Progress(claim, "Inspecting", len(files))
+    policy = preparing.policy_for(transmittal) if transmittal.scheduled_scan else None
     prepared.open_for(transmittal.pk)
 
     def inspected(parser: Parser, file: ReceivedFile) -> Inspection:

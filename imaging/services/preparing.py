@@ -11,22 +11,24 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import asdict
+from zoneinfo import ZoneInfo
 
 from imaging import deidentification_table, storage
 from imaging.deidentification import DeidentificationPolicy, keyed_digest
-from imaging.models import ReceivedFile
+from imaging.models import ReceivedFile, Transmittal
 from imaging.pixels import Place
 from imaging.proofs import Evidence
 from imaging.services import receiving
 from imaging.services.parser import DeidentifiedFile, Inspection, Parser
 from imaging.storage import prepared
-from trials.models import ScheduledScan
+from trials.models import Enrolment, Patient
 from trials.services.errors import Refused
 from trials.version import VERSION
 
 
-def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
+def policy_for(transmittal: Transmittal) -> DeidentificationPolicy:
     """How this patient's images lose their identity: one key a trial, one offset a patient."""
+    scan = transmittal.scheduled_scan
     patient = scan.patient
     return DeidentificationPolicy(
         uid_key=bytes(patient.trial.uid_key),
@@ -36,7 +38,17 @@ def policy_for(scan: ScheduledScan) -> DeidentificationPolicy:
         subject=patient.identifier,
         sponsor=patient.trial.sponsor,
         time_point=scan.planned_scan.identifier,
+        # Dates of what was de-identified at its source may be anybody's: no days are counted.
+        enrolled_on="" if transmittal.is_deidentified_at_source else _enrolled_on(patient),
     )
+
+
+def _enrolled_on(patient: Patient) -> str:
+    """The day of the enrolment at the site, as DICOM writes it; empty where there is none."""
+    enrolment = Enrolment.objects.filter(patient=patient).first()
+    if enrolment is None:
+        return ""
+    return enrolment.enrolled_at.astimezone(ZoneInfo(patient.site.time_zone)).strftime("%Y%m%d")
 
 
 def inspected(

@@ -38,8 +38,6 @@ TWICE = (
     "Two files with other content say that they are the same image, so nothing was released. "
     "Refuse this transmittal, and have the site send the images that count."
 )
-
-
 TWO_MODALITIES = (
     "PET and CT images carry the same Series Instance UID, so nothing was released: they are no "
     "one series. Refuse this transmittal, and have the site export each as a series of its own."
@@ -92,7 +90,7 @@ def release(claim: jobs.Claim) -> None:
     if transmittal.state != State.INSPECTED:
         ledger.nothing_to_do(claim)
         return
-    policy = preparing.policy_for(transmittal.scheduled_scan)
+    policy = preparing.policy_for(transmittal)
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
     released: list[Released] = []
     try:

@@ -414,6 +414,33 @@ def test_the_modules_of_the_clinical_trial_are_filled():
     rewritten(at_the_sponsor, policy)
 
 
+@pytest.mark.requirement("R91")
+@pytest.mark.parametrize(
+    ("studied", "enrolled", "days"),
+    # 2024 has a 29th of February; a scan before the enrolment counts back.
+    [("20240301", "20240228", 2.0), ("20260301", "20260301", 0.0), ("20260101", "20260302", -60.0)],
+)
+def test_the_days_from_the_enrolment_stay_while_every_date_moves(studied, enrolled, days):
+    ds = an_image()
+    ds.StudyDate = studied
+    ds.LongitudinalTemporalOffsetFromEvent = 12.5
+    result = read_back(deidentify(ds, replace(POLICY, enrolled_on=enrolled)).dataset)
+    assert result.LongitudinalTemporalOffsetFromEvent == days
+    assert result.LongitudinalTemporalEventType == "ENROLLMENT"
+    assert result.StudyDate not in {studied, enrolled}
+
+
+@pytest.mark.parametrize("missing", ["enrolment", "study"])
+def test_days_that_can_t_be_told_are_not_written(missing):
+    ds = an_image()
+    ds.StudyDate = "" if missing == "study" else "20260301"
+    ds.LongitudinalTemporalOffsetFromEvent = 12.5
+    policy = replace(POLICY, enrolled_on="" if missing == "enrolment" else "20260201")
+    result = deidentify(ds, policy).dataset
+    assert "LongitudinalTemporalOffsetFromEvent" not in result
+    assert "LongitudinalTemporalEventType" not in result
+
+
 def test_free_text_of_tracers_is_said_in_our_own_words():
     ds = an_image()
     item = ds.RadiopharmaceuticalInformationSequence[0]

@@ -128,9 +128,9 @@ def test_what_inspection_made_ready_is_released_and_leaves_nothing(scan, coordin
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"x" * 99)])
 def test_what_is_lost_or_spoilt_is_made_again_from_the_original(scan, coordinator, dataset, spoil):
     data = a_slice(dataset, 1)
-    with Parser() as parser:
-        expected = parser.deidentify(data, preparing.policy_for(scan))
     transmittal, ready = inspected(scan, [data], coordinator)
+    with Parser() as parser:
+        expected = parser.deidentify(data, preparing.policy_for(transmittal))
     for path in ready.iterdir():
         spoil(path)
     worked(transmittal)
