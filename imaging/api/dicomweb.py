@@ -215,12 +215,10 @@ class Study(Retrieve):
         """
         answer = wanted(request, [DICOM_PARTS])
         images = dicomweb.images_of(request.user, study=study)
-        sent = images
-        if request.query_params.get(FACES.name) != INCLUDE:
-            sent = dicomweb.without_faces(images)
-        sha256s = list(sent.values_list("sha256", flat=True))
+        with_faces = request.query_params.get(FACES.name) == INCLUDE
+        sha256s, left_out = dicomweb.in_bulk(images, with_faces=with_faces)
         response = _in_parts(released.files(sha256s), answer)
-        if left_out := images.count() - len(sha256s):
+        if left_out:
             response["Warning"] = (
                 f'299 TrialTrace "{left_out} CT images are left out, as a face can be rendered '
                 f'from them: {FACES.name}={INCLUDE} sends them too"'

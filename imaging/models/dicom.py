@@ -52,6 +52,8 @@ class Series(ScopedModel):
     DESTROYED = "images-destroyed"
     OF_ANOTHER = "images-of-another-person"
     GONE = (DESTROYED, OF_ANOTHER)
+    # Heads are not defaced, and these show the skin.
+    RECOGNIZABLE = ("CT",)
 
     trial_path = "imaging_study__scheduled_scan__patient__trial_id"
     site_path = "imaging_study__scheduled_scan__patient__site_id"
@@ -85,8 +87,8 @@ class Series(ScopedModel):
 
     @property
     def has_recognizable_features(self) -> bool:
-        """Whether a face could be rendered from it: heads are not defaced, and CT shows skin."""
-        return self.modality == "CT"
+        """Whether a face could be rendered from it as from a photograph."""
+        return self.modality in self.RECOGNIZABLE
 
 
 class Instance(ScopedModel):

@@ -109,16 +109,21 @@ def images_of(
     return kept.select_related("series").order_by("series", "pk")
 
 
-def without_faces(images: QuerySet[Instance]) -> QuerySet[Instance]:
-    """Without those from which a face can be rendered: see `Series.has_recognizable_features`."""
-    kept = images.exclude(series__modality="CT")
-    if not kept.exists():
+def in_bulk(images: QuerySet[Instance], *, with_faces: bool) -> tuple[list[str], int]:
+    """Digests of the images that are sent without being named one by one, and how many are not.
+
+    Those from which a face can be rendered are left out unless they are asked for.
+    """
+    found = list(images.values_list("sha256", "series__modality"))
+    left_out = () if with_faces else Series.RECOGNIZABLE
+    kept = [sha256 for sha256, modality in found if modality not in left_out]
+    if not kept:
         raise Refused(
             "recognizable-features",
             "This study has CT images alone, from which a face can be rendered. They are sent with "
             "recognizable=include, or by the address of their series.",
         )
-    return kept
+    return kept, len(found) - len(kept)
 
 
 def middle(images: QuerySet[Instance]) -> Instance:

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from imaging import storage
 from imaging.models import (
+    ConformanceFinding,
     Destruction,
     Instance,
     Picture,
@@ -22,9 +23,9 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import ledger
+from imaging.services import ledger, reconciliation
 from imaging.services.clearing import keep_others_off
-from trials.models import Job, Patient, Withdrawal
+from trials.models import Injection, Job, Patient, ScheduledScan, Withdrawal
 from trials.services import audit, jobs
 from trials.services.fault_points import reach
 
@@ -111,6 +112,26 @@ def expunge(claim: jobs.Claim) -> None:
         ledger.move(
             transmittal, Transmittal.State.REJECTED, code=Series.OF_ANOTHER, message=OF_ANOTHER
         )
+        ConformanceFinding.objects.filter(series__in=keys, is_current=True).update(is_current=False)
+        if transmittal.scheduled_scan:
+            _set_back(transmittal.scheduled_scan)
+            reconciliation.reconcile(transmittal.scheduled_scan)
+
+
+def _set_back(scan: ScheduledScan) -> None:
+    """The scan stands where it stood before the images that are gone."""
+    left = Series.objects.filter(imaging_study__scheduled_scan=scan).exclude(code__in=Series.GONE)
+    locked = ScheduledScan.objects.select_for_update().get(pk=scan.pk)
+    imaged = {ScheduledScan.State.IMAGES_RECEIVED, ScheduledScan.State.QUANTIFIED}
+    if locked.state not in imaged or left.filter(state=Series.State.QUANTIFIED).exists():
+        return
+    if left.exists():
+        locked.state = ScheduledScan.State.IMAGES_RECEIVED
+    elif Injection.objects.filter(scheduled_scan=scan).exists():
+        locked.state = ScheduledScan.State.INJECTED
+    else:
+        locked.state = ScheduledScan.State.SCHEDULED
+    locked.save(update_fields=["state"])
 
 
 def _withhold(series: QuerySet[Series], code: str, message: str) -> set[int]:
@@ -119,7 +140,7 @@ def _withhold(series: QuerySet[Series], code: str, message: str) -> set[int]:
     # A measurement that is about to end waits, and finds them gone.
     list(Series.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
     Series.objects.filter(pk__in=keys).update(
-        state=Series.State.REFUSED, code=code, message=message
+        state=Series.State.REFUSED, code=code, message=message, counts=False, counting=""
     )
     return keys
 

@@ -136,7 +136,7 @@ def _series(scan: ScheduledScan) -> Iterable[Series]:
         imaging_study__scheduled_scan=scan, modality="PT"
     ).prefetch_related("instances")
     # A series refused by a rule of the measurement still is what it is.
-    return rows.exclude(assembly={}).order_by("pk")
+    return rows.exclude(assembly={}).exclude(code__in=Series.GONE).order_by("pk")
 
 
 def _keep(

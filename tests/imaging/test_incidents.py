@@ -13,7 +13,7 @@ from imaging.storage import archive
 from reporting.services import storage_check
 from tests import factories, records
 from tests.imaging.test_intake import a_slice, sent, worked
-from trials.models import Job, Query
+from trials.models import Job, Query, ScheduledScan
 from trials.roles import Role
 from trials.services import jobs, patients, queries
 from trials.services.errors import Forbidden, Invalid, Refused
@@ -219,6 +219,13 @@ def test_released_images_of_another_person_are_removed_with_their_measurements(
     assert not any(archive.has(digest) for digest in digests)
     assert Series.objects.get(transmittal=row).state == Series.State.REFUSED
     assert incidents.is_contained(reported)
+    # Scan, findings and what counts are as if they had never come.
+    scan.refresh_from_db()
+    assert scan.state == ScheduledScan.State.SCHEDULED
+    gone = Series.objects.get(transmittal=row)
+    assert not gone.counts
+    assert not gone.findings.filter(is_current=True).exists()
+    assert not Query.objects.filter(rule="injection-not-recorded").exclude(state="closed").exists()
     assert [one for one in storage_check.check() if one.store == "archive"] == []
     # Who was to measure it finds it gone, and leaves it so.
     with factories.framed():

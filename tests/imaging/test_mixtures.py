@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import replace
 from datetime import date, time
 
 import pydicom
 import pytest
 
+from imaging import geometry
 from imaging.geometry import GeometryError
 from imaging.headers import pet_header
 from imaging.mixtures import ADVICE, stack_of
@@ -83,6 +86,11 @@ def test_an_overview_alone_is_kept_and_asks_for_nothing(header):
 def test_a_single_frame_or_bin_is_no_static_series(header, kind, code):
     found = refusal(slices(header, (0, 3, 6), series_type=(kind, "IMAGE")))
     assert (found.code, "no static SUV" in found.message) == (code, True)
+
+
+def test_every_refusal_of_the_geometry_says_what_to_do():
+    said = set(re.findall(r'GeometryError\(\s*"([a-z-]+)"', inspect.getsource(geometry)))
+    assert said == set(ADVICE)
 
 
 # Several slices in one place
