@@ -177,11 +177,12 @@ class _Body:
             if len(self._held) >= LONGEST_BOUNDARY:
                 break
             self._more()
-        line, mark, rest = self._held.partition(b"\r\n")
+        # No further than that, however much is held: the same body has the same parts.
+        line, mark, _ = self._held[:LONGEST_BOUNDARY].partition(b"\r\n")
         if not mark or line.strip(b" \t"):
             raise MalformedError("A boundary is followed by something that is no end of a line.")
         # Kept, so that a part without a header ends its header too.
-        self._held = b"\r\n" + rest
+        self._held = self._held[len(line) :]
         return True
 
     def headers(self, number: int, limit: int) -> dict[str, str]:

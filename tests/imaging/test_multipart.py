@@ -58,6 +58,21 @@ def test_parts_come_as_they_were_sent_however_the_body_is_cut(contents, sizes):
     assert [b"".join(part.pieces(2**20)) for part in found] == contents
 
 
+@pytest.mark.requirement("R83")
+@pytest.mark.parametrize("blanks", [0, 1, 66, 67, 68, 69, 70, 71, 200])
+def test_blanks_behind_a_boundary_are_taken_or_refused_however_the_body_is_cut(blanks):
+    data = b"--" + BOUNDARY + b" " * blanks + b"\r\n\r\none\r\n--" + BOUNDARY + b"--"
+    found = set()
+    for sizes in ([1], [69], [70], [71], [1000]):
+        try:
+            parts = multipart.parts(Trickle(data, sizes).read, BOUNDARY)
+            found.add(b"".join(piece for part in parts for piece in part.pieces(99)))
+        except MalformedError as error:
+            found.add(str(error))
+    assert len(found) == 1
+    assert (found == {b"one"}) == (blanks <= 68)
+
+
 @given(st.binary(max_size=600))
 def test_whatever_comes_is_parts_or_a_refusal(data):
     for start in (b"", b"--" + BOUNDARY + b"\r\n"):
