@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from imaging import storage
 from imaging.models import Destruction, Instance, Quantification, Series, Transmittal
 from imaging.parser_child import encoded
 from imaging.selectors import pictures, volumes
-from imaging.services import destruction, receiving, regions
+from imaging.services import destruction, journal, partial_uploads, receiving, regions
 from imaging.services.parser import Parser
 from imaging.storage import UnreachableError
 from reporting import storage as reports
@@ -292,6 +293,14 @@ def leave(patient, *, by) -> None:
         text="no more",
         by=by,
     )
+
+
+def test_fsck_looks_beside_the_bucket_too(bucket, image):
+    for folder, name in ((partial_uploads.folder(), "7"), (journal.folder(), "1.journal")):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+        os.utime(folder / name, (0, 0))
+    assert found() == [("partial", Kind.EXTRA, "7"), ("journal", Kind.WAITING, "1.journal")]
 
 
 def test_fsck_says_so_where_the_bucket_can_t_be_looked_through(settings, s3_server, db):
