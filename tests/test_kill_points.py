@@ -43,6 +43,7 @@ from trials.services.fault_points import POINTS
 SLICES = 6
 BATCH = 2
 PIECES = 3
+# What the machine may take for one way in; a minute where it has nothing else to do.
 SECONDS = 150
 # Each way in, and where the processes on it die, at which passing. A job is tried three times.
 BROWSER = {
@@ -154,19 +155,18 @@ class Intake:
     port: int
     scene: dict
     celery: Celery
-    armed: dict[str, int] = field(default_factory=dict)
+    armed: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
 
     def arm(self, points: dict[str, int]) -> None:
-        self.armed, self.acknowledged = dict(points), set()
+        self.armed, self.acknowledged = set(points), set()
         for name, passing in points.items():
             (self.points / name).write_text(str(passing))
 
-    def fired(self) -> list[str]:
+    def fired(self) -> set[str]:
         """Points at which something died since the last look."""
-        found = [name for name in self.armed if not (self.points / name).exists()]
-        for name in found:
-            del self.armed[name]
+        found = {name for name in self.armed if not (self.points / name).exists()}
+        self.armed -= found
         return found
 
     def call(self, method: str, path: str, content_type: str = "", **body) -> requests.Response:
