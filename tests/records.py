@@ -59,6 +59,7 @@ from trials.models import (
     Query,
     Scanner,
     ScheduledScan,
+    SendingToken,
     Site,
     Trial,
     User,
@@ -75,6 +76,7 @@ from trials.services import (
     queries,
     scanners,
     scans,
+    sending_tokens,
     visits,
 )
 
@@ -113,6 +115,7 @@ class Record:
     batch: Batch
     scanner: Scanner
     node: DicomNode
+    sending_token: SendingToken
 
     @property
     def trial(self) -> Trial:
@@ -179,6 +182,9 @@ def make_record(site: Site, *, by: User) -> Record:
             site, name=f"PET {next(_uids)}", manufacturer="GE", model="Discovery", by=by
         ),
         node=nodes.register(site, called_ae_title=f"NODE{next(_uids)}", by=by),
+        sending_token=sending_tokens.issue(
+            site, name=f"PACS {next(_uids)}", expires_on=site.today(), by=by
+        )[1],
     )
 
 

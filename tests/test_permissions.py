@@ -253,6 +253,15 @@ TABLE: dict[tuple[str, str], Need] = {
         for name in ("site_node_new", "site_node_change", "site_node_retire")
         for method in ("GET", "POST")
     },
+    ("site_tokens", "GET"): OnRow("site.view"),
+    **{
+        (name, method): OnRow("sending_token.manage")
+        for name in ("site_token_new", "site_token_revoke")
+        for method in ("GET", "POST")
+    },
+    ("api_site_tokens", "GET"): OnRow("site.view"),
+    ("api_site_tokens", "POST"): OnRow("sending_token.manage"),
+    ("api_site_token_revoke", "POST"): OnRow("sending_token.manage"),
     ("site_clock_new", "GET"): OnRow("injection.record"),
     ("site_clock_new", "POST"): OnRow("injection.record"),
     ("injection_new", "GET"): OnRow("injection.record"),
@@ -502,6 +511,8 @@ ROWS: dict[str, Of] = {
             "site_nodes",
             "site_node_new",
             "nodes",
+            "site_tokens",
+            "site_token_new",
             "site_clock_new",
             "clocks",
             "dicomweb_site",
@@ -537,6 +548,7 @@ ROWS: dict[str, Of] = {
     **dict.fromkeys(
         ["node_change", "node_retire", "site_node_change", "site_node_retire"], lambda r: r.node
     ),
+    "site_token_revoke": lambda r: r.sending_token,
     "query": lambda r: r.query,
     "query_answer": lambda r: r.query,
     "query_reopen": lambda r: r.answered,
@@ -721,6 +733,10 @@ BODIES: dict[str, Of] = {
         lambda _: {"name": "PET X", "manufacturer": "GE", "model": "Discovery"},
     ),
     **dict.fromkeys(["site_node_new", "api_nodes"], lambda _: {"called_ae_title": "TRIAL X"}),
+    **dict.fromkeys(
+        ["site_token_new", "api_site_tokens"], lambda _: {"name": "PACS X", "expires_on": TODAY}
+    ),
+    **dict.fromkeys(["site_token_revoke", "api_site_token_revoke"], lambda _: WORDS),
     **dict.fromkeys(
         ["site_node_change", "api_node_change", "site_node_retire", "api_node_retire"],
         lambda _: WORDS,

@@ -20,6 +20,7 @@ HIDDEN_COLUMNS = {
     "trials_user": ("password", "last_login"),
     "trials_apitoken": ("digest",),
     "trials_calendarfeed": ("digest",),
+    "trials_sendingtoken": ("digest",),
     "trials_trial": ("uid_key",),
     "trials_patient": ("date_shift_days",),
 }

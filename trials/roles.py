@@ -61,6 +61,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "injection.record": frozenset({_C, _I, _T}),
     "batch.record": frozenset({_C, _I, _T, _D}),
     "scanner.manage": frozenset({_C, _I, _T, _D}),
+    "sending_token.manage": frozenset({_D}),
     "images.upload": frozenset({_C, _I, _T}),
     "images.view": frozenset({_C, _I, _T, _M, _D, _A}),
     "images.retry": frozenset({_C, _I, _T, _D}),

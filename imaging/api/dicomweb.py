@@ -16,6 +16,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydicom.uid import ExplicitVRLittleEndian
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -29,7 +30,8 @@ from imaging.selectors import dicomweb, released
 from imaging.services import receiving, storing
 from imaging.store_response import StoreResponse
 from trials import permissions
-from trials.models import ScheduledScan, Site
+from trials.api.authentication import SendingAuthentication
+from trials.models import ScheduledScan, SendingToken, Site
 from trials.services.errors import Refused
 
 TAG = "dicomweb"
@@ -382,6 +384,7 @@ def _in_parts(contents: Iterable[bytes], kind: MediaType) -> StreamingHttpRespon
 class Store(DicomWeb):
     """Takes images; where they go, the address says."""
 
+    authentication_classes = [SendingAuthentication, SessionAuthentication]
     parser_classes = [Unread]
 
     def store(self, request: Request, keep: Callable[[], storing.Keep]) -> HttpResponse:
@@ -420,6 +423,8 @@ class Studies(Store, Search):
     @stored("storeInstances")
     def post(self, request: Request) -> HttpResponse:
         """Send images to the one site where you may. Stored means held: a verdict follows."""
+        if isinstance(token := request.auth, SendingToken):
+            return self.store(request, lambda: storing.for_machine(token))
         return self.store(
             request, lambda: storing.for_site(storing.only_site(request.user), by=request.user)
         )
@@ -429,6 +434,8 @@ class SiteStudies(Store):
     @stored("storeInstancesOfSite")
     def post(self, request: Request, pk: int) -> HttpResponse:
         """Send images to a site; a person says later which scan each study is of."""
+        if isinstance(token := request.auth, SendingToken):
+            return self.store(request, lambda: storing.for_machine(token, site=pk))
         site = permissions.fetched(
             Site.objects.select_related("trial"), request.user, "images.upload", pk=pk
         )
@@ -439,6 +446,13 @@ class ScanStudies(Store):
     @stored("storeInstancesOfScan")
     def post(self, request: Request, pk: int) -> HttpResponse:
         """Send the images of one scheduled scan."""
+        if isinstance(request.auth, SendingToken):
+            raise Refused(
+                "sending-token",
+                "A machine's token sends to its site, and a person says which scan it is of: "
+                f"POST to /dicom-web/sites/{request.auth.site_id}/studies.",
+                status=403,
+            )
         scan = permissions.fetched(
             ScheduledScan.objects.select_related("patient__site"),
             request.user,

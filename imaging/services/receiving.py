@@ -272,8 +272,8 @@ def require_taking_part(scan: ScheduledScan) -> None:
 
 
 def _require_sender(by: User, row: ScopedModel, source: str) -> None:
-    """A scanner's C-STORE has no account: the node it is registered as speaks for it."""
-    if not (by.is_system and source == Source.STORE):
+    """A machine has no account: the node it is registered as or its token speaks for it."""
+    if not (by.is_system and source in MACHINES):
         permissions.require(by, "images.upload", row)
 
 

@@ -20,8 +20,8 @@ from imaging.services import receiving
 from imaging.storage.spool import SpoolUploadHandler
 from imaging.store_response import Failure, StoreResponse
 from trials import permissions
-from trials.models import ScheduledScan, Site, User
-from trials.services import sites
+from trials.models import ScheduledScan, SendingToken, Site, User
+from trials.services import jobs, sites
 from trials.services.errors import Refused, TooSlow
 
 BATCH_FILES = 50
@@ -49,6 +49,22 @@ def for_site(site: Site, *, by: User) -> Keep:
     sender = by.username[:longest]
     return lambda files: receiving.take_in(
         site, source=Source.STOW, sender=sender, files=files, by=by
+    )
+
+
+def for_machine(token: SendingToken, *, site: int | None = None) -> Keep:
+    """Keeps files that a machine sends by its token, to its site and no other."""
+    if site not in {None, token.site_id}:
+        raise Refused(
+            "sending-token",
+            f"This token sends images to site {token.site} alone: "
+            f"/dicom-web/sites/{token.site_id}/studies.",
+            status=403,
+        )
+    # No user name has a blank: what a person sends meanwhile is another transmittal.
+    sender, by = f"machine {token.name}", jobs.system_user()
+    return lambda files: receiving.take_in(
+        token.site, source=Source.STOW, sender=sender, files=files, by=by
     )
 
 

@@ -1,4 +1,4 @@
-"""Token log-in for scripts."""
+"""Token log-in for scripts, and for machines that send images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 
-from trials.services import accounts
+from trials.models import SendingToken, User
+from trials.services import accounts, jobs, sending_tokens
+from trials.services.errors import Refused
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -19,13 +21,36 @@ class TokenAuthentication(BaseAuthentication):
         if not parts or parts[0].lower() != self.keyword:
             return None
         token = parts[1].decode("ascii", "replace") if len(parts) == 2 else ""
-        user = accounts.user_of_token(token)
-        if user is None:
-            raise AuthenticationFailed("This token is unknown, expired or revoked.")
-        return user, token
+        if sending_tokens.is_one(token):
+            return self.machine(request, _in_force(sending_tokens.in_force(token)))
+        return _in_force(accounts.user_of_token(token)), token
+
+    def machine(self, request, row: SendingToken) -> tuple[User, SendingToken]:  # noqa: ARG002  for those that let it in
+        """Who a machine is here: nobody, for it sends images and does nothing else."""
+        raise Refused(
+            "sending-token",
+            f"This token sends images to site {row.site} and does nothing else: "
+            f"POST them to /dicom-web/sites/{row.site_id}/studies.",
+            status=403,
+        )
 
     def authenticate_header(self, request) -> str:  # noqa: ARG002  DRF's signature
         return "Bearer"
+
+
+class SendingAuthentication(TokenAuthentication):
+    """Lets a machine in where images are stored, as the system, which holds no role."""
+
+    def machine(self, request, row):
+        if request.method != "POST":
+            return super().machine(request, row)
+        return jobs.system_user(), row
+
+
+def _in_force(found):
+    if found is None:
+        raise AuthenticationFailed("This token is unknown, expired or revoked.")
+    return found
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
@@ -34,3 +59,8 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema):  # noqa: ARG002  the extension's signature
         return {"type": "http", "scheme": "bearer"}
+
+
+class SendingScheme(TokenScheme):
+    target_class = SendingAuthentication
+    name = "tokenOfPersonOrMachine"

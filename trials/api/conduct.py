@@ -47,6 +47,33 @@ class EndDuty(Reason):
     ends_on = serializers.DateField()
 
 
+class SendingToken(Rows):
+    issued_by = serializers.StringRelatedField()
+    is_in_force = serializers.BooleanField()
+
+    class Meta:
+        model = models.SendingToken
+        fields = [
+            "id",
+            "name",
+            "issued_by",
+            "issued_at",
+            "expires_on",
+            "revoked_at",
+            "is_in_force",
+        ]
+
+
+class IssueSendingToken(serializers.Serializer):
+    name = Line(max_length=40, help_text="Which machine it is for.")
+    expires_on = serializers.DateField(help_text="Its last day, a year from today at most.")
+
+
+class IssuedSendingToken(serializers.Serializer):
+    token = serializers.CharField(help_text="Shown this once; send it as `Bearer`.")
+    row = SendingToken()
+
+
 class ConsentVersion(Rows):
     class Meta:
         model = models.ConsentVersion

@@ -26,6 +26,7 @@ from trials.forms.conduct import (
     DelegationEndForm,
     DelegationForm,
     LeaderForm,
+    SendingTokenForm,
     SettlementForm,
 )
 from trials.forms.enrolment import (
@@ -86,6 +87,7 @@ __all__ = [
     "ScanForm",
     "ScannerForm",
     "ScannerRetireForm",
+    "SendingTokenForm",
     "SettlementForm",
     "SignForm",
     "SiteMoment",

@@ -121,3 +121,10 @@ def users_of(site: Site) -> QuerySet[User]:
     return User.objects.filter(pk__in=held.values("user"), is_system=False).order_by(
         "last_name", "first_name", "pk"
     )
+
+
+class SendingTokenForm(ActForm):
+    name = forms.CharField(
+        label="Machine", max_length=40, help_text="Which archive or router it is for, as PACS 2."
+    )
+    expires_on = Day(label="Last day", help_text="A year from today at most.")

@@ -17,7 +17,7 @@ from trials.models.patient import (
     Evidence,
     Patient,
 )
-from trials.models.people import ApiToken, CalendarFeed, Membership, User
+from trials.models.people import ApiToken, CalendarFeed, Membership, SendingToken, User
 from trials.models.record import AuditEvent, Deviation, Job, JobOrder, Query, QueryMessage
 from trials.models.scan import HeaderStatement, Injection, ScheduledScan, VisitRecord
 from trials.models.scan_day import Batch, ClockReading, Scanner, ScannerCheck
@@ -69,6 +69,7 @@ __all__ = [
     "ScopedModel",
     "ScopedQuerySet",
     "ScreenFailure",
+    "SendingToken",
     "Signature",
     "Site",
     "SiteApproval",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trials import roles
+from trials.models.scope import ScopedModel
 from trials.models.today import Today
 
 
@@ -122,3 +123,36 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} of {self.user}"
+
+
+class SendingToken(ScopedModel):
+    """A token with which a machine sends images to a site: only its SHA-256 is kept."""
+
+    trial_path = "site__trial_id"
+    site_path = "site_id"
+
+    site = models.ForeignKey("trials.Site", on_delete=models.PROTECT, related_name="sending_tokens")
+    name = models.CharField(max_length=40)
+    digest = models.CharField(max_length=64, unique=True)
+    issued_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    issued_at = models.DateTimeField(default=timezone.now)
+    # The last day on which it sends, by the calendar of the site.
+    expires_on = models.DateField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["site", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="machine_has_one_token",
+                fields=["site", "name"],
+                condition=Q(revoked_at__isnull=True),
+            )
+        ]
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.revoked_at is None and self.site.today() <= self.expires_on
+
+    def __str__(self) -> str:
+        return self.name
