@@ -165,7 +165,7 @@ KINDS = (
         "list-check",
         "jobs.view",
         "jobs",
-        lambda *_: Job.objects.filter(state=Job.State.PARKED),
+        _in_state(Job, Job.State.PARKED),
         "parked",
         is_urgent=True,
     ),

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
+from config.dashboard import cards_for
 from tests import factories
 from trials.models import AuditEvent, Job
 from trials.roles import Role
@@ -174,7 +175,9 @@ def test_a_parked_job_is_ordered_again_with_a_reason_and_done(handled):
     for _ in range(jobs.MAXIMUM_ATTEMPTS):
         lapse(job)
         jobs.run(job.pk)
-    manager = factories.make_user(Role.DATA_MANAGER, trial=factories.make_trial())
+    trial = factories.make_trial()
+    manager = factories.make_user(Role.DATA_MANAGER, trial=trial)
+    Job.objects.filter(pk=job.pk).update(trial=trial)
     job.refresh_from_db()
     token = job.token
     with pytest.raises(Invalid):
@@ -192,8 +195,10 @@ def test_a_parked_job_is_ordered_again_with_a_reason_and_done(handled):
 
 
 def test_only_a_parked_job_is_ordered_again_and_only_by_who_may():
-    job = order()
     trial = factories.make_trial()
+    job = order()
+    job.trial = trial
+    job.save()
     with pytest.raises(Refused, match="only a parked one"):
         jobs.order_again(
             job, reason="again", by=factories.make_user(Role.ADMINISTRATOR, trial=trial)
@@ -211,3 +216,28 @@ def test_the_command_orders_every_parked_job_again(handled):
     job.refresh_from_db()
     assert job.state == Job.State.QUEUED
     assert f"{job.pk} test.kind: ordered again, was: broken" in out.getvalue()
+
+
+def test_jobs_are_seen_by_those_whose_role_reaches_what_they_work_on(client):
+    """Of another trial, and of another site where a role is held at one, there are none."""
+    here = factories.make_site(factories.make_trial())
+    there, elsewhere = factories.make_site(here.trial), factories.make_site(factories.make_trial())
+    with factories.framed():
+        for on in (here, there, elsewhere, here.trial):
+            jobs.enqueue("test.kind", actor=jobs.system_user(), on=on)
+        jobs.enqueue("test.kind", actor=jobs.system_user())
+    Job.objects.update(state=Job.State.PARKED)
+    seen = {
+        (None, here.trial): {here.pk, there.pk, None},
+        (here, here.trial): {here.pk},
+        (None, elsewhere.trial): {elsewhere.pk},
+    }
+    for (site, trial), expected in seen.items():
+        manager = factories.make_user(Role.DATA_MANAGER, trial=trial, site=site)
+        client.force_login(manager)
+        page = client.get("/jobs/").context["page"].object_list
+        assert ({one.site_id for one in page}, len(page)) == (expected, len(expected))
+        (card,) = [one for one in cards_for(manager) if one["title"] == "Jobs given up"]
+        assert card["count"] == len(expected)
+        foreign = Job.objects.exclude(pk__in=[one.pk for one in page]).first()
+        assert client.get(f"/jobs/{foreign.pk}/order-again/").status_code == 404

@@ -206,8 +206,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("delegation_end", "POST"): OnRow("delegation.sign"),
     ("amendment", "GET"): OnRow("version.activate"),
     ("amendment", "POST"): OnRow("version.activate"),
-    ("job_again", "GET"): OnList("jobs.order"),
-    ("job_again", "POST"): OnList("jobs.order"),
+    ("job_again", "GET"): OnRow("jobs.order"),
+    ("job_again", "POST"): OnRow("jobs.order"),
     ("assessment", "GET"): OnRow("eligibility.view"),
     ("eligibility", "GET"): OnList("eligibility.view"),
     ("screening_end", "GET"): OnRow("patient.screen"),
@@ -371,7 +371,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_delegation_end", "POST"): OnRow("delegation.sign"),
     ("api_amendment", "GET"): OnRow("version.activate"),
     ("api_amendment", "POST"): OnRow("version.activate"),
-    ("api_job_again", "POST"): OnList("jobs.order"),
+    ("api_job_again", "POST"): OnRow("jobs.order"),
     ("api_screening_end", "POST"): OnRow("patient.screen"),
     ("api_visits", "GET"): OnRow("patient.view"),
     ("api_visits", "POST"): OnRow("visit.record"),
@@ -522,7 +522,7 @@ ROWS: dict[str, Of] = {
     "dicomweb_scan": lambda r: r.prepared,
     "approval_end": lambda r: r.site.approvals.first(),
     "delegation_end": lambda r: r.site.delegations.first(),
-    "job_again": lambda _: Job.objects.filter(state="parked").first(),
+    "job_again": lambda r: Job.objects.filter(state="parked", site=r.site).first(),
     **dict.fromkeys(["visit_correct", "visit_undo"], lambda r: r.visit),
     "scan_reschedule": lambda r: r.prepared,
     "scan": lambda r: r.scan,
@@ -981,7 +981,12 @@ def record() -> Record:
         version.definition = {"phase": stated}
         version.save(update_fields=["definition"])
         Cohort.objects.create(version=version, identifier="MAIN", label="Everybody")
-        Job.objects.create(kind="imaging.clear", actor=made.site.principal_investigator)
+        Job.objects.create(
+            kind="imaging.clear",
+            actor=made.site.principal_investigator,
+            trial=site.trial,
+            site=site,
+        )
         Job.objects.update(state="parked")
     return made
 

@@ -92,7 +92,7 @@ def _finish(
         scan.save(update_fields=["state"])
     reconciliation.reconcile(transmittal.scheduled_scan)
     for one in pet:
-        jobs.enqueue("imaging.quantify", actor=claim.actor, series=one.pk)
+        jobs.enqueue("imaging.quantify", actor=claim.actor, on=scan, series=one.pk)
 
 
 def _take_back(refused: list[Series], transmittal: Transmittal) -> None:

@@ -100,7 +100,7 @@ def again(transmittal: Transmittal, *, by: User) -> None:
         state=FileState.RECEIVED, code="", message=""
     )
     move(transmittal, State.RECEIVED)
-    jobs.enqueue("imaging.inspect", actor=by, transmittal=transmittal.pk)
+    jobs.enqueue("imaging.inspect", actor=by, on=transmittal, transmittal=transmittal.pk)
 
 
 def _another(transmittal: Transmittal, files: list[ReceivedFile]) -> Transmittal:

@@ -28,7 +28,7 @@ def keep_off() -> None:
 
 def order(transmittal: Transmittal, *, actor: User) -> Job:
     """Clear what was settled. A job: a crash after the commit leaves no original behind."""
-    return jobs.enqueue("imaging.clear", actor=actor, transmittal=transmittal.pk)
+    return jobs.enqueue("imaging.clear", actor=actor, on=transmittal, transmittal=transmittal.pk)
 
 
 def clear(claim: jobs.Claim) -> None:

@@ -52,7 +52,7 @@ def order_due() -> list[Job]:
         .distinct()
     )
     actor = jobs.system_user()
-    return [jobs.enqueue(KIND, actor=actor, patient=patient.pk) for patient in due]
+    return [jobs.enqueue(KIND, actor=actor, on=patient, patient=patient.pk) for patient in due]
 
 
 def destroy(claim: jobs.Claim) -> None:

@@ -105,7 +105,7 @@ def contain(incident: PrivacyIncident, *, reason: str, by: User) -> None:
             "on is removed once it has come to rest. Try again in a minute.",
         )
     with audit.action("incident.contained", actor=by, reason=reason, **about(transmittal)):
-        jobs.enqueue("imaging.expunge", actor=by, transmittal=transmittal.pk)
+        jobs.enqueue("imaging.expunge", actor=by, on=transmittal, transmittal=transmittal.pk)
 
 
 def close(incident: PrivacyIncident, *, measures: str, by: User) -> PrivacyIncident:

@@ -126,7 +126,7 @@ def decide(transmittal: Transmittal, *, release: bool, reason: str, by: User) ->
             )
             waiting.update(state=FileState.ACCEPTED)
             move(locked, State.INSPECTED)
-            jobs.enqueue("imaging.release", actor=by, transmittal=locked.pk)
+            jobs.enqueue("imaging.release", actor=by, on=locked, transmittal=locked.pk)
         else:
             message = f"Refused by a person: {reason}"
             waiting.update(state=FileState.REJECTED, code="refused-by-person", message=message)
@@ -224,7 +224,7 @@ def _judge(transmittal: Transmittal, files: list[ReceivedFile], *, actor: User) 
             text="Images came that are of one patient, known for no other, as the record has it.",
         )
         move(transmittal, State.INSPECTED)
-        jobs.enqueue("imaging.release", actor=actor, transmittal=transmittal.pk)
+        jobs.enqueue("imaging.release", actor=actor, on=transmittal, transmittal=transmittal.pk)
     else:
         refused_before = transmittal.files.filter(state=FileState.REJECTED)
         ledger.reject(transmittal, [*files, *refused_before], actor=actor)

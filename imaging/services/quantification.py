@@ -120,7 +120,7 @@ def run(claim: jobs.Claim) -> None:
             # The record was corrected meanwhile. The clock looks for runs that it outran, and
             # a first one is none: so another is ordered here.
             reconciliation.reconcile(scan)
-            jobs.enqueue("imaging.quantify", actor=claim.actor, series=series.pk)
+            jobs.enqueue("imaging.quantify", actor=claim.actor, on=scan, series=series.pk)
             return
         quantification = _new_run(series, measured, digest, version)
         queries.settle_others(series, rule=quantification.code, text=PAST)

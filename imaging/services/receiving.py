@@ -231,7 +231,7 @@ def _complete(
             raise Refused("no-files", "No file has arrived yet: send the image files first.")
         locked.completed_at = timezone.now()
         move(locked, State.RECEIVED)
-        jobs.enqueue("imaging.inspect", actor=by, transmittal=locked.pk)
+        jobs.enqueue("imaging.inspect", actor=by, on=locked, transmittal=locked.pk)
     reach("receive.completed")
     return locked
 

@@ -34,7 +34,9 @@ def order_due() -> list[Job]:
     """Hold the scans of outdated runs against their record, and order new runs, once each."""
     ordered = _ordered()
     due = [
-        one for one in outdated() if not ordered & {(one.series_id, None), (one.series_id, one.now)}
+        one
+        for one in outdated().select_related("series__imaging_study__scheduled_scan__patient")
+        if not ordered & {(one.series_id, None), (one.series_id, one.now)}
     ]
     scans = ScheduledScan.objects.filter(
         imaging_studies__series__in=[one.series_id for one in due]
@@ -42,7 +44,9 @@ def order_due() -> list[Job]:
     for scan in scans.select_related("patient__site", "planned_scan__tracer"):
         _reconcile(scan)
     actor = jobs.system_user()
-    return [jobs.enqueue(KIND, actor=actor, series=one.series_id, record=one.now) for one in due]
+    return [
+        jobs.enqueue(KIND, actor=actor, on=one, series=one.series_id, record=one.now) for one in due
+    ]
 
 
 def _ordered() -> set[tuple[int, int | None]]:

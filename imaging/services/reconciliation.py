@@ -127,7 +127,7 @@ def override(finding: ConformanceFinding, *, reason: str, by: User) -> Conforman
         locked.save(update_fields=["override_reason", "overridden_by", "overridden_at"])
         reconcile(scan)
         if did_block and not blocking(locked.series):
-            jobs.enqueue("imaging.quantify", actor=by, series=locked.series_id)
+            jobs.enqueue("imaging.quantify", actor=by, on=scan, series=locked.series_id)
     return locked
 
 

@@ -131,7 +131,9 @@ def _keep(
         )
         ledger.move(transmittal, State.RELEASED)
         clearing.order(transmittal, actor=claim.actor)
-        jobs.enqueue("imaging.assemble", actor=claim.actor, transmittal=transmittal.pk)
+        jobs.enqueue(
+            "imaging.assemble", actor=claim.actor, on=transmittal, transmittal=transmittal.pk
+        )
         reach("release.before-commit")
     reach("release.committed")
 

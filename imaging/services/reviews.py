@@ -50,7 +50,7 @@ def accept(run: Quantification, *, reason: str, by: User) -> SuvDecision:
                 decided_by=by,
             )
             queries.settle_by_rule(series, rule=run.code, text=f"Decided by {by}: {reason}")
-            jobs.enqueue("imaging.quantify", actor=by, series=series.pk)
+            jobs.enqueue("imaging.quantify", actor=by, on=series, series=series.pk)
     except IntegrityError as error:
         raise Refused("accepted-already", "This was decided already.") from error
     return decision

@@ -40,7 +40,7 @@ def request(trial: Trial, *, reason: str, by: User) -> Export:
     _check_reason(reason)
     with audit.action("export.requested", actor=by, reason=export.reason, trial=trial.pk):
         export.save()
-        export.job = jobs.enqueue("reporting.freeze", actor=by, export=export.pk).pk
+        export.job = jobs.enqueue("reporting.freeze", actor=by, on=trial, export=export.pk).pk
         export.save(update_fields=["job"])
     return export
 

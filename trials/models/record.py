@@ -150,11 +150,14 @@ class AuditEvent(models.Model):
         return f"{self.action} on {self.table} {self.row}"
 
 
-class Job(models.Model):
+class Job(ScopedModel):
     """Slow work to be done: the row is the order, a broker message only a hint to look.
 
     `token` fences: it rises with each claim, and only the holder of the newest may finish.
     """
+
+    trial_path = "trial_id"
+    site_path = "site_id"
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -164,6 +167,13 @@ class Job(models.Model):
 
     kind = models.CharField(max_length=60)
     arguments = models.JSONField(default=dict)
+    # Where what it works on belongs; without a site it is of the whole trial.
+    trial = models.ForeignKey(
+        Trial, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs"
+    )
+    site = models.ForeignKey(
+        Site, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs"
+    )
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
     token = models.PositiveIntegerField(default=0)

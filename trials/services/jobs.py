@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from trials import permissions
-from trials.models import Job, JobOrder, User
+from trials.models import Job, JobOrder, ScopedModel, User
 from trials.services import audit
 from trials.services.errors import Refused
 
@@ -71,11 +71,17 @@ def _handler(kind: str) -> Handler:
     return import_string(handler) if isinstance(handler, str) else handler
 
 
-def enqueue(kind: str, *, actor: User, **arguments) -> Job:
-    """Order a job. Inside the caller's transaction: no commit, no job; a commit, a job."""
+def enqueue(kind: str, *, actor: User, on: ScopedModel | None = None, **arguments) -> Job:
+    """Order a job. Inside the caller's transaction: no commit, no job; a commit, a job.
+
+    `on` is what it works on: those see it whose role reaches that.
+    """
     from trials import tasks
 
-    job = Job.objects.create(kind=kind, arguments=arguments, actor=actor)
+    trial, site = on.scope() if on else (None, None)
+    job = Job.objects.create(
+        kind=kind, arguments=arguments, actor=actor, trial_id=trial, site_id=site
+    )
     transaction.on_commit(lambda: _wake(tasks.run_job, job.pk), robust=True)
     return job
 
@@ -154,7 +160,7 @@ def report(claim: Claim, progress: str) -> None:
 
 def order_again(job: Job, *, reason: str, by: User) -> Job:
     """Let a parked job be tried three more times; its token goes on rising."""
-    permissions.require_somewhere(by, "jobs.order")
+    permissions.require(by, "jobs.order", job)
     audit.require_reason(reason)
     return _order_again(job, reason=reason, by=by)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
@@ -41,8 +41,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 @require_safe
 def jobs(request: HttpRequest) -> HttpResponse:
     """Slow work: what waits, runs, is done, or was given up and why."""
-    permissions.require_somewhere(request.user, "jobs.view")
-    rows = Job.objects.select_related("actor")
+    rows = permissions.listed(Job.objects, request.user, "jobs.view").select_related("actor")
     state = request.GET.get("state", "")
     if state in Job.State.values:
         rows = rows.filter(state=state)
@@ -55,8 +54,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
 @form_methods
 def job_again(request: HttpRequest, pk: int) -> HttpResponse:
     """Order a parked job again."""
-    permissions.require_somewhere(request.user, "jobs.order")
-    job = get_object_or_404(Job, pk=pk)
+    job = permissions.fetched(Job.objects, request.user, "jobs.order", pk=pk)
     form = ReasonForm(sent(request))
     address = reverse("jobs")
 

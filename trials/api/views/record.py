@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db.models import Prefetch, QuerySet
-from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -166,17 +165,16 @@ class Jobs(Endpoint):
     )
     def get(self, request: Request) -> Response:
         """Slow work, newest first: how far it is, how often it was tried, why it failed."""
-        permissions.require_somewhere(request.user, "jobs.view")
+        rows = permissions.listed(Job.objects, request.user, "jobs.view")
         wanted = filtered(request, serializers.JobFilter)
-        return self.page(Job.objects.filter(**wanted), serializers.Job)
+        return self.page(rows.filter(**wanted), serializers.Job)
 
 
 class OrderJobAgain(Endpoint):
     @operation("orderJobAgain", tag="jobs", asks=serializers.Reason, answers=serializers.Job)
     def post(self, request: Request, pk: int) -> Response:
         """Let a parked job be tried again."""
-        permissions.require_somewhere(request.user, "jobs.order")
-        job = get_object_or_404(Job, pk=pk)
+        job = permissions.fetched(Job.objects, request.user, "jobs.order", pk=pk)
         ordered = jobs.order_again(job, by=request.user, **asked(request, serializers.Reason))
         return self.show(ordered, serializers.Job)
 

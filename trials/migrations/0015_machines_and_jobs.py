@@ -12,6 +12,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='job',
+            name='site',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='trials.site'),
+        ),
+        migrations.AddField(
+            model_name='job',
+            name='trial',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='trials.trial'),
+        ),
         migrations.CreateModel(
             name='SendingToken',
             fields=[
