@@ -7,14 +7,16 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import authenticate
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from config.settings import base
 from tests import factories
 from trials.models import ApiToken, AuditEvent, Patient, User
 from trials.roles import Role
-from trials.services import accounts, jobs
+from trials.services import accounts, calendars, jobs, sending_tokens
 from trials.services.errors import Invalid
 
 pytestmark = pytest.mark.django_db
@@ -240,3 +242,51 @@ def test_an_unknown_user_or_trial_is_named(site, words):
     names = {"user": make().username, "trial": site.trial.identifier}
     with pytest.raises(CommandError, match=r"^No (user|trial) with"):
         call("grant_role", *(word.format(**names) for word in words))
+
+
+@pytest.mark.requirement("R34")
+def test_a_deactivated_account_ends_at_once_with_all_it_opened(rf, client, site):
+    user = make()
+    grant(user, site, role=Role.DATA_MANAGER)
+    token, _ = accounts.issue_token(user, label="script")
+    feed = calendars.renew(user)
+    sending_tokens.issue(site, name="PACS 2", expires_on=site.today(), by=user)
+    other = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
+    client.force_login(user)
+    colleague = Client()
+    colleague.force_login(other)
+    assert client.get("/sites/").status_code == 200
+    told = call("deactivate_user", user.username, "--reason", "left the sponsor")
+    assert "The token of PACS 2" in told
+    assert client.get("/sites/").status_code == 302
+    assert colleague.get("/sites/").status_code == 200
+    assert authenticate(rf.post("/"), username=user.username, password=PASSWORD) is None
+    assert (accounts.user_of_token(token), calendars.user_of(feed)) == (None, None)
+    assert not Session.objects.filter(pk=client.session.session_key).exists()
+    ended = AuditEvent.objects.get(table="trials_user", action="user.deactivated")
+    assert (ended.after, ended.reason) == ({"is_active": False}, "left the sponsor")
+    made = AuditEvent.objects.get(action="sending_token.issued")
+    assert made.actor_name == str(User.objects.get(pk=user.pk)) == "Grace Hopper"
+
+
+def test_an_account_is_deactivated_once_and_with_a_reason():
+    user = make()
+    with pytest.raises(CommandError, match="Say why"):
+        call("deactivate_user", user.username, "--reason", " ")
+    call("deactivate_user", user.username, "--reason", "left")
+    with pytest.raises(CommandError, match="is not active"):
+        call("deactivate_user", user.username, "--reason", "left")
+    with pytest.raises(CommandError, match="a part of the system"):
+        call("deactivate_user", jobs.SYSTEM_USERNAME, "--reason", "left")
+    with pytest.raises(CommandError, match="No user with"):
+        call("deactivate_user", "nobody", "--reason", "left")
+
+
+def test_the_address_for_alarms_is_set_by_command(typed):
+    typed(f"{PASSWORD}\n")
+    call("add_user", "ada", "--full-name", "Ada Lovelace", "--email", "ada@example.org")
+    assert User.objects.get(username="ada").email == "ada@example.org"
+    call("set_email", "ada", "")
+    assert User.objects.get(username="ada").email == ""
+    with pytest.raises(CommandError, match="no e-mail address"):
+        call("set_email", "ada", "ada at home")

@@ -6,23 +6,27 @@ import hashlib
 import secrets
 from datetime import date, timedelta
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
+from django.db.models import EmailField
 from django.utils import timezone
 
-from trials.models import ApiToken, Membership, Site, Trial, User
+from trials.models import ApiToken, CalendarFeed, Membership, SendingToken, Site, Trial, User
 from trials.roles import Role
 from trials.services import audit
-from trials.services.errors import Invalid
+from trials.services.errors import Invalid, Refused
 
 TOKEN_LIFE = timedelta(hours=12)
 
 
-def create_user(*, username: str, password: str, full_name: str, by: User) -> User:
-    """A named account; the password has to pass the rules."""
+def create_user(*, username: str, password: str, full_name: str, by: User, email: str = "") -> User:
+    """A named account; the password has to pass the rules. Alarms go to `email`."""
     _require_new_name(username)
+    _require_address(email)
     first, _, last = full_name.partition(" ")
-    user = User(username=username, first_name=first, last_name=last)
+    user = User(username=username, first_name=first, last_name=last, email=email)
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -63,6 +67,35 @@ def end_grant(membership: Membership, *, ends_on: date, reason: str, by: User) -
     with audit.action("membership.ended", actor=by, reason=reason, trial=trial):
         membership.ends_on = ends_on
         membership.save(update_fields=["ends_on"])
+
+
+def deactivate(user: User, *, reason: str, by: User) -> list[SendingToken]:
+    """Let an account do nothing from now on; its name stays on what it did and signed.
+
+    Its sessions, tokens and calendar end with it. Returned are the tokens of machines that it
+    made and that still send: they belong to sites, and whoever made one has seen it.
+    """
+    audit.require_reason(reason)
+    if user.is_system:
+        raise Refused("is-system", f"{user.username} is a part of the system, not a person.")
+    with audit.action("user.deactivated", actor=by, reason=reason):
+        locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if not locked.is_active:
+            raise Refused("deactivated-already", f"{user.username} is not active.")
+        locked.is_active = False
+        locked.save(update_fields=["is_active"])
+        for held in (ApiToken.objects, CalendarFeed.objects):
+            held.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+        _end_sessions(user)
+    made = SendingToken.objects.filter(issued_by=user, revoked_at=None)
+    return [one for one in made.select_related("site__trial") if one.is_in_force]
+
+
+def _end_sessions(user: User) -> None:
+    """A session names its user within its own data alone."""
+    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
 
 
 def change_password(user: User, password: str) -> None:
@@ -116,6 +149,21 @@ def user_of_token(token: str) -> User | None:
         .first()
     )
     return row.user if row else None
+
+
+def set_email(user: User, email: str, *, by: User) -> None:
+    """Where alarms are sent; empty sends none."""
+    _require_address(email)
+    with audit.action("user.email_set", actor=by, reason="address for alarms"):
+        user.email = email
+        user.save(update_fields=["email"])
+
+
+def _require_address(email: str) -> None:
+    try:
+        EmailField(blank=True).clean(email, None)
+    except ValidationError as error:
+        raise Invalid("email", f"{email!r} is no e-mail address.") from error
 
 
 def _require_new_name(username: str) -> None:

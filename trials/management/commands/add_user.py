@@ -1,4 +1,4 @@
-"""Make an account: `add_user NAME --full-name "First Last"`; the password is asked for."""
+"""Make an account: `add_user NAME --full-name "First Last" --email ADDRESS`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser) -> None:
         parser.add_argument("username")
         parser.add_argument("--full-name", required=True)
+        parser.add_argument("--email", default="", help="where alarms are sent")
 
-    def handle(self, *_args, username: str, full_name: str, **_options) -> None:
+    def handle(self, *_args, username: str, full_name: str, email: str, **_options) -> None:
         try:
             user = accounts.create_user(
                 username=username,
                 password=_password(),
                 full_name=full_name,
+                email=email,
                 by=jobs.system_user(),
             )
         except Refused as error:
