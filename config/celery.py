@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
     "recompute": {"task": "imaging.tasks.recompute_due", "schedule": 10.0},
     "destroy": {"task": "imaging.tasks.destroy_due", "schedule": 60.0},
     "left behind": {"task": "imaging.tasks.sweep_left_behind", "schedule": 3600.0},
+    "alarms": {"task": "imaging.tasks.mail_alarms", "schedule": 600.0},
     "partial uploads": {"task": "imaging.tasks.sweep_partial_uploads", "schedule": 3600.0},
 }
 

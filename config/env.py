@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 TRUE = {"1", "true", "yes", "on"}
@@ -116,3 +116,44 @@ def database(name: str) -> dict:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": query,
     }
+
+
+class Mail(NamedTuple):
+    """How mail leaves: the settings of Django that say so, and by whom. No sender: none leaves."""
+
+    settings: dict[str, Any]
+    sender: str
+    address: str
+
+
+def mail(name: str, *, sender: str, address: str) -> Mail:
+    """The server of outgoing mail from smtp://, smtps:// or file://, its sender, our own address.
+
+    smtp:// goes on by STARTTLS; on this machine alone without.
+    """
+    if not text(name, default=""):
+        return Mail({}, "", "")
+    parts = urlsplit(text(name))
+    ours = urlsplit(text(address))
+    if ours.scheme not in {"http", "https"} or not ours.hostname:
+        raise WrongVariable(f"{address} must read https://host, for the links in a mail.")
+    if parts.scheme == "file" and parts.path:
+        where: dict[str, Any] = {
+            "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "EMAIL_FILE_PATH": parts.path,
+        }
+    elif parts.scheme in {"smtp", "smtps"} and parts.hostname:
+        where = {
+            "EMAIL_HOST": parts.hostname,
+            "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
+            "EMAIL_HOST_USER": unquote(parts.username or ""),
+            "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+            "EMAIL_USE_SSL": parts.scheme == "smtps",
+            "EMAIL_USE_TLS": parts.scheme == "smtp" and parts.hostname not in LOOPBACK,
+            "EMAIL_TIMEOUT": 20,
+        }
+    else:
+        raise WrongVariable(
+            f"{name} must read smtp://user:password@host, smtps:// or file:///folder."
+        )
+    return Mail(where, text(sender), text(address).rstrip("/"))

@@ -48,3 +48,10 @@ def sweep_left_behind() -> None:
     from imaging.storage import spool
 
     spool.sweep()
+
+
+@shared_task(ignore_result=True, expires=600)
+def mail_alarms() -> None:
+    from imaging.services import alarms
+
+    alarms.send_due()

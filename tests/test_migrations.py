@@ -110,10 +110,18 @@ values (3, 2, 1, '2025-07-01Z', 'scheduled', 1, '');
 insert into imaging_transmittal
     (id, scheduled_scan_id, state, code, message, sent_by_id, opened_at, completed_at)
 values (8, 3, 'quantified', '', '', 1, '2025-07-01Z', '2025-07-02Z');
+insert into trials_job
+    (id, kind, arguments, state, attempts, token, actor_id, progress, error, queued_at, not_before)
+values (4, 'imaging.inspect', '{"transmittal": 8}', 'done', 1, 1, 1, '', '', '2025-07-02Z',
+        '2025-07-02Z'),
+       (5, 'imaging.destroy', '{"patient": 2}', 'parked', 3, 3, 1, '', '', '2025-07-02Z',
+        '2025-07-02Z'),
+       (6, 'reporting.freeze', '{"export": 8}', 'done', 1, 1, 1, '', '', '2025-07-02Z',
+        '2025-07-02Z');
 """
 
 
-def test_a_transmittal_of_an_earlier_release_names_its_site(server):
+def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site(server):
     migrate(server, *EARLIER)
     written(server, "patient.registered", RECORDS)
     migrate(server, "imaging", "0006")
@@ -124,4 +132,8 @@ def test_a_transmittal_of_an_earlier_release_names_its_site(server):
         found = connection.execute(
             "select site_id, source, moved_at::date::text from imaging_transmittal"
         ).fetchall()
+        placed = connection.execute(
+            "select id, trial_id, site_id from trials_job order by id"
+        ).fetchall()
     assert found == [(5, "browser", "2025-07-02")]
+    assert placed == [(4, 7, 5), (5, 7, 5), (6, None, None)]

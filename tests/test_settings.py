@@ -89,6 +89,50 @@ def test_a_bucket_is_read_from_the_environment(monkeypatch, archive, endpoint, e
     assert env.bucket("TRIALTRACE_ARCHIVE", **variables) == expected
 
 
+MAILS = {
+    "smtp://ada:p%40ss@mail.example.org": ("mail.example.org", 587, "ada", "p@ss", False, True),
+    "smtps://mail.example.org": ("mail.example.org", 465, "", "", True, False),
+    "smtp://127.0.0.1:2525": ("127.0.0.1", 2525, "", "", False, False),
+}
+
+
+@pytest.mark.parametrize("address", MAILS)
+def test_a_server_of_mail_is_read_from_the_environment(monkeypatch, address):
+    found = _mail(monkeypatch, TRIALTRACE_MAIL=address)
+    names = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_SSL", "USE_TLS")
+    assert tuple(found.settings[f"EMAIL_{name}"] for name in names) == MAILS[address]
+    assert (found.sender, found.address) == ("trial@example.org", "https://trial.example.org")
+
+
+def test_without_a_server_no_mail_leaves(monkeypatch):
+    assert _mail(monkeypatch, TRIALTRACE_MAIL="") == ({}, "", "")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"TRIALTRACE_MAIL": "mail.example.org"},
+        {"TRIALTRACE_MAIL": "http://ada:secret@mail.example.org"},
+        {"TRIALTRACE_ADDRESS": "trial.example.org"},
+    ],
+)
+def test_mail_that_can_not_leave_stops_the_start_and_tells_no_password(monkeypatch, wrong):
+    with pytest.raises(env.WrongVariable) as stop:
+        _mail(monkeypatch, **{"TRIALTRACE_MAIL": "smtp://mail.example.org"} | wrong)
+    assert next(iter(wrong)) in str(stop.value)
+    assert "secret" not in str(stop.value)
+
+
+def _mail(monkeypatch, **given: str) -> env.Mail:
+    told = {
+        "TRIALTRACE_MAIL_FROM": "trial@example.org",
+        "TRIALTRACE_ADDRESS": "https://trial.example.org/",
+    }
+    for name, value in (told | given).items():
+        monkeypatch.setenv(name, value)
+    return env.mail("TRIALTRACE_MAIL", sender="TRIALTRACE_MAIL_FROM", address="TRIALTRACE_ADDRESS")
+
+
 @pytest.mark.requirement("R37")
 def test_production_is_closed_by_default():
     assert start().stdout.split() == ["False", "False", "True", "True"]

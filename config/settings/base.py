@@ -145,6 +145,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Alarms by mail; without a server nothing is sent. Not a setting itself: it holds a password.
+mail = env.mail("TRIALTRACE_MAIL", sender="TRIALTRACE_MAIL_FROM", address="TRIALTRACE_ADDRESS")
+MAIL_FROM, ADDRESS = mail.sender, mail.address
+globals().update(mail.settings)
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = False

@@ -1,5 +1,6 @@
 """Image series from receipt to measurement."""
 
+from imaging.models.alarm import AlarmMail
 from imaging.models.conformance import ConformanceFinding
 from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
@@ -18,6 +19,7 @@ from imaging.models.quantification import (
 from imaging.models.review import CountingDecision, SuvDecision
 
 __all__ = [
+    "AlarmMail",
     "ConformanceFinding",
     "CountingDecision",
     "DeidentificationProof",

@@ -61,6 +61,7 @@ def for_machine(token: SendingToken, *, site: int | None = None) -> Keep:
             f"/dicom-web/sites/{token.site_id}/studies.",
             status=403,
         )
+    sites.require_sending(token.site)
     # No user name has a blank: what a person sends meanwhile is another transmittal.
     sender, by = f"machine {token.name}", jobs.system_user()
     return lambda files: receiving.take_in(
