@@ -158,7 +158,8 @@ def pet_ct(count: int, visit: Visit) -> list[bytes]:
     chance = np.random.default_rng(visit.number)
     half = count // 2
     hounsfield = chance.normal(0, 300, (1, CT_SIZE, CT_SIZE)).astype(np.float32)
-    suv = np.abs(chance.normal(1, 1, (1, PET_SIZE, PET_SIZE))).astype(np.float32)
+    # Below every threshold: what is measured afterwards is no part of this.
+    suv = chance.uniform(0, 2, (1, PET_SIZE, PET_SIZE)).astype(np.float32)
     scan = {"subject": visit.subject, "examination": visit.examination}
     return [
         data
