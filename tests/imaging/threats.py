@@ -545,7 +545,7 @@ def _geometries(number: Numbers) -> Iterator[Slices]:
     yield told("inconsistent spacing", spaced, "mixed-spacing")
     framed = stack(number(), 3)
     framed[1].FrameOfReferenceUID = "1.2.9.9"
-    yield told("inconsistent frame of reference", framed, "series-not-homogeneous")
+    yield told("inconsistent frame of reference", framed, "mixed-frame-of-reference")
 
 
 def _suv_inputs(number: Numbers) -> Iterator[Slices]:
