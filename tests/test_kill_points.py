@@ -49,13 +49,10 @@ SECONDS = 150
 BROWSER = {
     "receive.bytes-stored": 2,
     "receive.rows-committed": 2,
-    "receive.completed": 1,
     "inspect.before-commit": 1,
     "release.file-deidentified": 3,
     "release.before-commit": 1,
     "clear.before-unlink": 1,
-    "assemble.before-commit": 1,
-    "quantify.measured": 1,
     "quantify.before-commit": 1,
 }
 ARCHIVE = {
@@ -66,16 +63,19 @@ ARCHIVE = {
     "release.batch-written": 1,
     "release.proofs-made": 1,
     "clear.after-unlink": 1,
+    "assemble.before-commit": 1,
     "quantify.committed": 1,
 }
 DESTRUCTION = {"destroy.file-removed": 3, "destroy.archive-emptied": 1}
 SCANNER = {
     "c-store.journal-written": 3,
     "c-store.filed": 1,
+    "receive.completed": 1,
     "inspect.committed": 2,
     "release.committed": 1,
     "clear.committed": 1,
     "assemble.committed": 1,
+    "quantify.measured": 1,
 }
 BEFORE_COMMIT = {
     "inspect.batch-unpacked",
