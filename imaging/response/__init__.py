@@ -1,0 +1,1 @@
+"""Response to treatment by published scales; each scale is a pure function with a reason."""

@@ -1,0 +1,367 @@
+"""PERCIST 1.0: metabolic response from the hottest lesion of each scan.
+
+    CMR  all lesions below the liver's mean SUL and not to be told from their surroundings
+    PMR  SULpeak fell by at least 30 % and by at least 0.8; no other lesion rose by over 30 %
+    PMD  SULpeak rose by over 30 % and by at least 0.8; or total lesion glycolysis of the five
+         hottest by over 75 %; or the extent visibly; or a new lesion
+    SMD  otherwise
+
+The hottest lesion of one scan need not be that of the other. The mistake to fear is to compare
+scans that can't be compared: the conditions are a gate, and a scan after 35 minutes may be
+right by its protocol and still give no PERCIST.
+
+References
+----------
+Wahl et al., J Nucl Med 2009;50 Suppl 1:122S; tables as in J Cancer 2010;1:80 (PMC2938069, T3)
+and Korean J Intern Med (PMC6506740, T1); conditions as in PMC4377159, T2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from imaging.cut_offs import change_percent, exceeds, is_measured, is_positive, reaches, words
+from imaging.response.terms import (
+    Category,
+    Number,
+    Response,
+    answer,
+    fdg_flags,
+    numbers,
+    unanswered,
+)
+
+SCALE = "PERCIST 1.0"
+SOURCE = "Wahl et al., J Nucl Med 2009;50 Suppl 1:122S; PMC2938069, table 3"
+
+# Conditions of comparability; all limits are still comparable.
+EARLIEST_MINUTES = 50.0
+MINUTES_APART = 15.0
+LIVER_PERCENT = 20.0
+LIVER_SUL = 0.3
+# SUV Types (0054,1006) by lean body mass: James as DICOM and as he wrote it, Janmahasatian.
+LEAN = frozenset({"LBM", "LBMJAMES128", "LBMJANMA"})
+
+CHANGE_PERCENT = 30.0
+CHANGE_SUL = 0.8
+GLYCOLYSIS_PERCENT = 75.0
+MOST_LESIONS, MOST_PER_ORGAN = 5, 2
+
+# Lowest SUL of a target at baseline: factor of the region's mean, number of its deviations.
+MEASURABLE: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"liver": (1.5, 2.0), "blood_pool": (2.0, 2.0)}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PercistLesion:
+    """A lesion: SULpeak in g/mL, total lesion glycolysis (SULmean times MTV) in g."""
+
+    name: str
+    organ: str
+    sul_peak: float | None
+    glycolysis: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PercistScan:
+    """One scan. None is not measured; no lesion at all is an empty tuple.
+
+    `liver_mean` and `liver_sd` are SUL in g/mL of a 30 mm sphere in the right lobe,
+    `uptake_minutes` from injection to the start of the first bed. `scanner_class` is whatever
+    makes two scans comparable: scanner, reconstruction, EARL class. `suv_type` is SUV Type
+    (0054,1006) and names the lean body mass, `peak_definition` that of SULpeak.
+    """
+
+    lesions: tuple[PercistLesion, ...] | None
+    liver_mean: float | None
+    liver_sd: float | None
+    is_liver_diseased: bool | None
+    uptake_minutes: float | None
+    scanner_class: str
+    suv_type: str
+    peak_definition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PercistReading:
+    """What a reader says of the later scan; None is not said."""
+
+    # FDG-avid, typical of cancer, not explained by treatment or infection.
+    has_new_lesion: bool | None
+    has_grown_visibly: bool | None
+    # In SULpeak or size by more than 30 %, in a lesion other than the hottest.
+    has_risen_elsewhere: bool | None
+    # All lesions, from the tissue around them or from blood pool.
+    is_indistinguishable: bool | None
+
+
+def lowest_measurable_sul(
+    region: Literal["liver", "blood_pool"], *, mean: float, sd: float
+) -> float:
+    """SULpeak in g/mL that a target must reach at baseline.
+
+    >>> lowest_measurable_sul("liver", mean=2.0, sd=0.25)
+    3.5
+    >>> lowest_measurable_sul("blood_pool", mean=1.5, sd=0.2)
+    3.4
+    """
+    factor, deviations = MEASURABLE[region]
+    return factor * mean + deviations * sd
+
+
+def hottest(lesions: Iterable[PercistLesion]) -> tuple[PercistLesion, ...]:
+    """Up to five lesions by falling SULpeak, at most two of an organ; ties by name."""
+    chosen: list[PercistLesion] = []
+    for lesion in sorted(lesions, key=lambda one: (-(one.sul_peak or 0.0), one.name)):
+        same = sum(one.organ == lesion.organ for one in chosen)
+        if len(chosen) < MOST_LESIONS and same < MOST_PER_ORGAN:
+            chosen.append(lesion)
+    return tuple(chosen)
+
+
+def percist(
+    baseline: PercistScan, later: PercistScan, reading: PercistReading, *, tracer: str
+) -> Response:
+    """Response by PERCIST 1.0, or NE with all that stands against it.
+
+    Parameters
+    ----------
+    baseline, later : PercistScan
+        SUL in g/mL, minutes after injection.
+    reading : PercistReading
+        Of the later scan.
+    tracer : str
+        Of both scans; the scale is flagged for any but FDG.
+    """
+    against = (
+        *_incomparable(baseline, later),
+        *_unmeasured(baseline, later),
+        *unanswered(_claims(reading)),
+    )
+    if against:
+        return _response("NE", against, (), tracer)
+    change = _change(baseline, later)
+    category, reasons = _category(change, reading)
+    return _response(category, reasons, change.numbers, tracer)
+
+
+def _response(
+    category: Category, reasons: Iterable[str], used: tuple[Number, ...], tracer: str
+) -> Response:
+    return answer(category, reasons, scale=SCALE, source=SOURCE, used=used, flags=fdg_flags(tracer))
+
+
+def _claims(reading: PercistReading) -> tuple[tuple[str, bool | None], ...]:
+    return (
+        ("there is a new lesion", reading.has_new_lesion),
+        ("the extent of uptake grew visibly", reading.has_grown_visibly),
+        ("another lesion rose by more than 30 %", reading.has_risen_elsewhere),
+        ("all lesions look like their surroundings", reading.is_indistinguishable),
+    )
+
+
+def _incomparable(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
+    """The conditions of comparability that are not met, as parts of a sentence."""
+    yield from _uptake_times(baseline.uptake_minutes, later.uptake_minutes)
+    yield from _livers(baseline, later)
+    if not baseline.scanner_class or not later.scanner_class:
+        yield "the scanner class of a scan is not known"
+    elif baseline.scanner_class != later.scanner_class:
+        yield (
+            f"the scanner classes differ ({baseline.scanner_class} at baseline, "
+            f"{later.scanner_class} later)"
+        )
+    if baseline.suv_type not in LEAN or baseline.suv_type != later.suv_type:
+        yield (
+            "both scans need SUL by the same lean body mass, got SUV Types "
+            f"{baseline.suv_type or 'none'} and {later.suv_type or 'none'}"
+        )
+    if not baseline.peak_definition or baseline.peak_definition != later.peak_definition:
+        yield (
+            "both scans need SULpeak by the same definition, got "
+            f"{baseline.peak_definition or 'none'} and {later.peak_definition or 'none'}"
+        )
+
+
+def _uptake_times(before: float | None, after: float | None) -> Iterator[str]:
+    if not is_measured(before) or not is_measured(after):
+        yield "the uptake time of a scan is not known"
+        return
+    for name, minutes in (("baseline", before), ("later scan", after)):
+        if not reaches(minutes, EARLIEST_MINUTES):
+            yield (
+                f"the {name} began {words(minutes, EARLIEST_MINUTES)} min after injection, "
+                f"before {EARLIEST_MINUTES:g} min"
+            )
+    apart = abs(after - before)
+    if exceeds(apart, MINUTES_APART):
+        yield (
+            f"the uptake times are {words(apart, MINUTES_APART)} min apart, more than "
+            f"{MINUTES_APART:g} min"
+        )
+
+
+def _livers(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
+    if baseline.is_liver_diseased is None or later.is_liver_diseased is None:
+        yield "nobody says whether the liver is healthy"
+    elif baseline.is_liver_diseased or later.is_liver_diseased:
+        yield "the liver is diseased, and the scans are compared by a healthy one"
+    before, after = baseline.liver_mean, later.liver_mean
+    if not is_positive(before) or not is_positive(after):
+        yield "the mean SUL of the liver is missing or not positive on a scan"
+        return
+    percent, apart = abs(change_percent(before, after)), abs(after - before)
+    if exceeds(percent, LIVER_PERCENT):
+        yield (
+            f"the liver differs by {words(percent, LIVER_PERCENT)} %, more than {LIVER_PERCENT:g} %"
+        )
+    if exceeds(apart, LIVER_SUL):
+        yield (f"the liver differs by {words(apart, LIVER_SUL)} g/mL, more than {LIVER_SUL:g} g/mL")
+
+
+def _unmeasured(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
+    """What of the lesions is missing, as parts of a sentence."""
+    for name, scan in (("baseline", baseline), ("later scan", later)):
+        if scan.lesions is None:
+            yield f"the lesions of the {name} were not measured"
+            continue
+        for lesion in scan.lesions:
+            yield from _gaps(name, lesion)
+    yield from _targets(baseline)
+
+
+def _gaps(scan: str, lesion: PercistLesion) -> Iterator[str]:
+    if not is_measured(lesion.sul_peak):
+        yield f"SULpeak of lesion {lesion.name} of the {scan} is missing"
+    if not is_measured(lesion.glycolysis):
+        yield f"total lesion glycolysis of lesion {lesion.name} of the {scan} is missing"
+    if not lesion.organ:
+        yield f"the organ of lesion {lesion.name} of the {scan} is not given"
+
+
+def _targets(baseline: PercistScan) -> Iterator[str]:
+    """Whether the baseline has something that a change can be measured from."""
+    peaks = [one.sul_peak for one in baseline.lesions or () if is_measured(one.sul_peak)]
+    if not is_measured(baseline.liver_sd):
+        yield "the standard deviation of the liver at baseline is missing"
+        return
+    if baseline.lesions is None or not is_positive(baseline.liver_mean):
+        return
+    if not peaks:
+        yield "the baseline has no lesion"
+        return
+    lowest = lowest_measurable_sul("liver", mean=baseline.liver_mean, sd=baseline.liver_sd)
+    if not reaches(max(peaks), lowest):
+        yield (
+            f"the hottest lesion at baseline has SULpeak {words(max(peaks), lowest)} g/mL, "
+            f"under the {words(lowest)} g/mL of a measurable one (1.5 × liver + 2 SD)"
+        )
+    if not is_positive(_glycolysis(baseline)):
+        yield "total lesion glycolysis at baseline is zero"
+
+
+def _glycolysis(scan: PercistScan) -> float:
+    return math.fsum(one.glycolysis or 0.0 for one in hottest(scan.lesions or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """From the hottest lesion of the baseline to that of the later scan, if there is one."""
+
+    before: float
+    after: float | None
+    glycolysis: tuple[float, float]
+    liver_mean: float
+
+    @property
+    def percent(self) -> float | None:
+        return None if self.after is None else change_percent(self.before, self.after)
+
+    @property
+    def glycolysis_percent(self) -> float:
+        return change_percent(*self.glycolysis)
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        return numbers(
+            ("SULpeak at baseline", self.before, "g/mL"),
+            ("SULpeak later", self.after, "g/mL"),
+            ("Change of SULpeak", self.percent, "%"),
+            ("Total lesion glycolysis at baseline", self.glycolysis[0], "g"),
+            ("Total lesion glycolysis later", self.glycolysis[1], "g"),
+            ("Change of total lesion glycolysis", self.glycolysis_percent, "%"),
+            ("Mean SUL of the liver later", self.liver_mean, "g/mL"),
+        )
+
+    @property
+    def words(self) -> str:
+        if self.after is None or self.percent is None:
+            return "no lesion is left"
+        return (
+            f"SULpeak went from {words(self.before)} to {words(self.after)} g/mL "
+            f"({words(self.percent, CHANGE_PERCENT, -CHANGE_PERCENT)} %)"
+        )
+
+
+def _change(baseline: PercistScan, later: PercistScan) -> _Change:
+    before, after = (
+        [one.sul_peak for one in scan.lesions or () if one.sul_peak is not None]
+        for scan in (baseline, later)
+    )
+    return _Change(
+        before=max(before),
+        after=max(after, default=None),
+        glycolysis=(_glycolysis(baseline), _glycolysis(later)),
+        liver_mean=later.liver_mean or 0.0,
+    )
+
+
+def _peak_rose(change: _Change, _: PercistReading) -> bool:
+    return (
+        change.after is not None
+        and exceeds(change_percent(change.before, change.after), CHANGE_PERCENT)
+        and reaches(change.after - change.before, CHANGE_SUL)
+    )
+
+
+def _glycolysis_rose(change: _Change, _: PercistReading) -> bool:
+    return exceeds(change.glycolysis_percent, GLYCOLYSIS_PERCENT)
+
+
+# Each is progression by itself: what tells it, the words.
+_PROGRESSION: tuple[tuple[Callable[[_Change, PercistReading], bool], str], ...] = (
+    (lambda _, reading: reading.has_new_lesion is True, "a new lesion"),
+    (_peak_rose, "SULpeak rose by more than 30 % and by at least 0.8 g/mL"),
+    (_glycolysis_rose, "total lesion glycolysis of the hottest lesions rose by more than 75 %"),
+    (lambda _, reading: reading.has_grown_visibly is True, "the extent of uptake grew visibly"),
+)
+
+
+def _category(change: _Change, reading: PercistReading) -> tuple[Category, tuple[str, ...]]:
+    progressed = tuple(why for tells, why in _PROGRESSION if tells(change, reading))
+    if progressed:
+        return "PMD", (*progressed, change.words)
+    if reading.is_indistinguishable and _is_below_liver(change):
+        return "CMR", (change.words, "all lesions are below liver and like their surroundings")
+    if change.after is None:
+        return "NE", ("no lesion was measured, yet not all look like their surroundings",)
+    if not _peak_fell(change.before, change.after):
+        return "SMD", (change.words, "neither response nor progression")
+    if reading.has_risen_elsewhere:
+        return "SMD", (change.words, "but another lesion rose by more than 30 %")
+    return "PMR", (change.words, "at least 30 % and 0.8 g/mL less", "no new lesion")
+
+
+def _is_below_liver(change: _Change) -> bool:
+    return change.after is None or not reaches(change.after, change.liver_mean)
+
+
+def _peak_fell(before: float, after: float) -> bool:
+    return reaches(-change_percent(before, after), CHANGE_PERCENT) and reaches(
+        before - after, CHANGE_SUL
+    )

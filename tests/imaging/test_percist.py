@@ -1,0 +1,298 @@
+"""PERCIST 1.0: its gate, its boundaries, its table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.response.percist import (
+    PercistLesion,
+    PercistReading,
+    PercistScan,
+    hottest,
+    lowest_measurable_sul,
+    percist,
+)
+
+NOTHING_ELSE = PercistReading(
+    has_new_lesion=False,
+    has_grown_visibly=False,
+    has_risen_elsewhere=False,
+    is_indistinguishable=False,
+)
+
+
+def lesion(peak, glycolysis=100.0, name="1", organ="lung"):
+    return PercistLesion(name=name, organ=organ, sul_peak=peak, glycolysis=glycolysis)
+
+
+def scan(*lesions, **other):
+    values = {
+        "lesions": lesions,
+        "liver_mean": 2.0,
+        "liver_sd": 0.25,
+        "is_liver_diseased": False,
+        "uptake_minutes": 60.0,
+        "scanner_class": "A, EARL 2",
+        "suv_type": "LBMJAMES128",
+        "peak_definition": "ibsi_global",
+    }
+    return PercistScan(**(values | other))
+
+
+def judged(before, after, tracer="18F-FDG", glycolysis=(100.0, 100.0), **said):
+    return percist(
+        scan(lesion(before, glycolysis[0])),
+        scan(lesion(after, glycolysis[1])),
+        replace(NOTHING_ELSE, **said),
+        tracer=tracer,
+    )
+
+
+# The published table at, under and over its cuts
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "category"),
+    [
+        # At least 30 % and at least 0.8 less.
+        (10.0, 7.0, "PMR"),
+        (10.0, 7.000001, "SMD"),
+        (10.0, 6.999999, "PMR"),
+        (6.1, 4.27, "PMR"),
+        # More than 30 % and at least 0.8 more.
+        (10.0, 13.0, "SMD"),
+        (10.0, 13.000001, "PMD"),
+        (10.0, 12.999999, "SMD"),
+        (10.0, 10.0, "SMD"),
+    ],
+)
+def test_change_of_thirty_percent(before, after, category):
+    assert judged(before, after).category == category
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "category"),
+    [
+        # A third of small uptake, under a liver of 0.5 with SD 0: the table also asks for 0.8.
+        (2.4, 1.6, "PMR"),
+        (2.4, 1.600001, "SMD"),
+        (2.4, 1.599999, "PMR"),
+        (2.4, 3.2, "PMD"),
+        (2.4, 3.199999, "SMD"),
+        (2.4, 3.200001, "PMD"),
+    ],
+)
+def test_change_of_eight_tenths(before, after, category):
+    liver = {"liver_mean": 0.5, "liver_sd": 0.0}
+    found = percist(
+        scan(lesion(before), **liver), scan(lesion(after), **liver), NOTHING_ELSE, tracer="FDG"
+    )
+    assert found.category == category
+
+
+@pytest.mark.parametrize(
+    ("after", "category"), [(175.0, "SMD"), (174.999999, "SMD"), (175.000001, "PMD")]
+)
+def test_total_lesion_glycolysis_may_rise_by_three_quarters(after, category):
+    assert judged(8.0, 8.0, glycolysis=(100.0, after)).category == category
+
+
+@pytest.mark.parametrize("said", ["has_new_lesion", "has_grown_visibly"])
+def test_what_a_reader_saw_is_progression_however_much_the_hottest_fell(said):
+    assert judged(10.0, 3.0, **{said: True}).category == "PMD"
+
+
+def test_another_lesion_that_rose_leaves_no_response():
+    assert judged(10.0, 5.0, has_risen_elsewhere=True).category == "SMD"
+
+
+@pytest.mark.parametrize(("after", "category"), [(1.999999, "CMR"), (2.0, "PMR"), (2.1, "PMR")])
+def test_complete_response_is_below_the_liver_and_like_the_surroundings(after, category):
+    assert judged(10.0, after, is_indistinguishable=True).category == category
+    assert judged(10.0, after).category == "PMR"
+
+
+def test_no_lesion_left_is_complete_response_only_if_the_reader_says_so():
+    gone = replace(NOTHING_ELSE, is_indistinguishable=True)
+    assert percist(scan(lesion(8.0)), scan(), gone, tracer="FDG").category == "CMR"
+    assert percist(scan(lesion(8.0)), scan(), NOTHING_ELSE, tracer="FDG").category == "NE"
+
+
+def test_the_hottest_need_not_be_the_same_lesion():
+    found = percist(
+        scan(lesion(10.0), lesion(4.0, name="2")),
+        scan(lesion(2.5, 50.0), lesion(5.0, 0.0, name="2")),
+        NOTHING_ELSE,
+        tracer="FDG",
+    )
+    assert found.category == "PMR"
+    assert [(one.name, one.value, one.unit) for one in found.numbers] == [
+        ("SULpeak at baseline", 10.0, "g/mL"),
+        ("SULpeak later", 5.0, "g/mL"),
+        ("Change of SULpeak", -50.0, "%"),
+        ("Total lesion glycolysis at baseline", 200.0, "g"),
+        ("Total lesion glycolysis later", 50.0, "g"),
+        ("Change of total lesion glycolysis", -75.0, "%"),
+        ("Mean SUL of the liver later", 2.0, "g/mL"),
+    ]
+    assert found.why == (
+        "PERCIST 1.0 PMR: SULpeak went from 10.0 to 5.0 g/mL (-50.0 %); at least 30 % and "
+        "0.8 g/mL less; no new lesion."
+    )
+
+
+def test_a_change_just_short_of_the_cut_is_not_printed_as_the_cut():
+    assert "(-29.999 %)" in judged(10.0, 7.0001).why
+
+
+def test_five_hottest_and_two_of_an_organ():
+    lesions = [lesion(9.0 - i, name=str(i), organ=organ) for i, organ in enumerate("aaabbbcc")]
+    assert [one.name for one in hottest(lesions)] == ["0", "1", "3", "4", "6"]
+
+
+# Comparability is a gate
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_evaluable"),
+    [
+        (50.0, 50.0, True),
+        (49.999, 50.0, False),
+        (50.001, 50.0, True),
+        (60.0, 75.0, True),
+        (60.0, 75.001, False),
+        (60.0, 74.999, True),
+        (75.0, 60.0, True),
+        (75.001, 60.0, False),
+        (60.0, 35.0, False),
+        (60.0, None, False),
+    ],
+)
+def test_uptake_of_fifty_minutes_and_within_fifteen(before, after, is_evaluable):
+    found = percist(
+        scan(lesion(10.0), uptake_minutes=before),
+        scan(lesion(5.0), uptake_minutes=after),
+        NOTHING_ELSE,
+        tracer="FDG",
+    )
+    assert found.category == ("PMR" if is_evaluable else "NE")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_evaluable"),
+    [
+        # 0.3 of 2.0 is 15 %.
+        (2.0, 2.3, True),
+        (2.0, 2.300001, False),
+        (2.0, 1.7, True),
+        (2.0, 1.699999, False),
+        # 20 % of 1.0 is 0.2.
+        (1.0, 1.2, True),
+        (1.0, 1.200001, False),
+        (1.0, 0.8, True),
+        (1.0, 0.799999, False),
+        (1.0, 0.0, False),
+        (0.0, 0.0, False),
+    ],
+)
+def test_livers_within_twenty_percent_and_three_tenths(before, after, is_evaluable):
+    found = percist(
+        scan(lesion(10.0), liver_mean=before),
+        scan(lesion(5.0), liver_mean=after),
+        NOTHING_ELSE,
+        tracer="FDG",
+    )
+    assert found.is_evaluable == is_evaluable
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"uptake_minutes": 35.0}, "the later scan began 35.0 min after injection, before 50 min"),
+        ({"scanner_class": "B"}, "the scanner classes differ (A, EARL 2 at baseline, B later)"),
+        ({"scanner_class": ""}, "the scanner class of a scan is not known"),
+        ({"suv_type": "BW"}, "same lean body mass, got SUV Types LBMJAMES128 and BW"),
+        ({"suv_type": "LBM"}, "same lean body mass, got SUV Types LBMJAMES128 and LBM"),
+        ({"peak_definition": "weighted"}, "same definition, got ibsi_global and weighted"),
+        ({"peak_definition": ""}, "same definition, got ibsi_global and none"),
+        ({"liver_mean": 2.5}, "the liver differs by 25.0 %, more than 20 %; the liver differs by"),
+        ({"is_liver_diseased": True}, "the liver is diseased"),
+        ({"is_liver_diseased": None}, "nobody says whether the liver is healthy"),
+    ],
+)
+def test_a_scan_that_is_not_comparable_says_why(change, sentence):
+    found = percist(scan(lesion(10.0)), scan(lesion(5.0), **change), NOTHING_ELSE, tracer="FDG")
+    assert (found.category, found.numbers) == ("NE", ())
+    assert sentence in found.why
+
+
+def test_a_new_lesion_does_not_open_the_gate():
+    found = percist(
+        scan(lesion(10.0)),
+        scan(lesion(20.0), uptake_minutes=35.0),
+        replace(NOTHING_ELSE, has_new_lesion=True),
+        tracer="FDG",
+    )
+    assert found.category == "NE"
+
+
+@pytest.mark.parametrize(("peak", "category"), [(3.5, "PMR"), (3.500001, "PMR"), (3.499999, "NE")])
+def test_the_baseline_needs_a_measurable_target(peak, category):
+    # 1.5 times 2.0 and twice 0.25.
+    assert lowest_measurable_sul("liver", mean=2.0, sd=0.25) == 3.5
+    assert judged(peak, 2.2).category == category
+
+
+def test_a_measurable_target_by_the_blood_pool():
+    # 2.0 times 1.5 and twice 0.2.
+    assert lowest_measurable_sul("blood_pool", mean=1.5, sd=0.2) == pytest.approx(3.4)
+
+
+def test_a_scale_made_for_fdg_is_flagged_on_another_tracer():
+    assert judged(10.0, 5.0).flags == ()
+    assert judged(10.0, 5.0, tracer="68Ga-Pentixafor").flags == ("scale-made-for-fdg",)
+    assert judged(10.0, 5.0, tracer="").flags == ("scale-made-for-fdg",)
+
+
+UNMEASURED = st.sampled_from([None, float("nan"), float("inf"), -float("inf"), -1.0])
+PLACES = ["sul_peak", "glycolysis", "liver_mean", "liver_sd", "uptake_minutes", "lesions"]
+
+
+@given(
+    place=st.sampled_from(PLACES),
+    value=UNMEASURED,
+    peaks=st.tuples(st.floats(0, 50), st.floats(0, 50)),
+    said=st.lists(st.booleans(), min_size=4, max_size=4),
+)
+def test_what_is_not_measured_gives_no_category(place, value, peaks, said):
+    reading = PercistReading(**dict(zip(PercistReading.__slots__, said, strict=True)))
+    whole = scan(lesion(peaks[0]))
+    if place == "lesions":
+        broken = replace(whole, lesions=None)
+    elif place in {"sul_peak", "glycolysis"}:
+        broken = replace(whole, lesions=(replace(whole.lesions[0], **{place: value}),))
+    else:
+        broken = replace(whole, **{place: value})
+    found = percist(broken, scan(lesion(peaks[1])), reading, tracer="FDG")
+    assert (found.category, found.numbers) == ("NE", ())
+
+
+@given(missing=st.sampled_from(PercistReading.__slots__))
+def test_what_nobody_said_gives_no_category(missing):
+    assert judged(10.0, 5.0, **{missing: None}).category == "NE"
+
+
+def test_a_change_from_nothing_is_no_number():
+    assert judged(0.0, 0.0).category == "NE"
+    assert judged(10.0, 5.0, glycolysis=(0.0, 0.0)).category == "NE"
+
+
+@given(st.floats(3.5, 100), st.floats(0, 100))
+def test_a_measured_pair_has_one_category_and_its_numbers(before, after):
+    found = judged(before, after)
+    assert found.category in {"PMR", "SMD", "PMD"}
+    assert [one.value for one in found.numbers[:2]] == [before, after]
