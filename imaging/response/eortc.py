@@ -1,0 +1,144 @@
+"""EORTC 1999: metabolic response from the change of SUV in the tumour.
+
+    CMR  uptake not to be told from the tissue around
+    PMR  at least 15 % less after one cycle of treatment, at least 25 % less after more
+    PMD  over 25 % more; or over 20 % longer; or a new lesion
+    SMD  otherwise
+
+What the tables leave open, a fall of 15 to 25 % after more than one cycle, is neither response
+nor progression and so SMD. The mistake to fear is to compare SUV of two normalisations.
+
+References
+----------
+Young et al., Eur J Cancer 1999;35:1773; tables as in PMC7046919, T6 and PMC6506740, T1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from imaging.cut_offs import change_percent, exceeds, is_measured, is_positive, reaches, words
+from imaging.normalisations import UNIT
+from imaging.response.terms import (
+    Category,
+    Number,
+    Response,
+    answer,
+    fdg_flags,
+    numbers,
+    unanswered,
+)
+
+SCALE = "EORTC 1999"
+SOURCE = "Young et al., Eur J Cancer 1999;35:1773; PMC7046919, table 6; PMC6506740, table 1"
+
+PROGRESSION_PERCENT = 25.0
+# Least fall in percent, by whether there was more than one cycle.
+RESPONSE_PERCENT = {False: 15.0, True: 25.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EortcScan:
+    """SUV of the tumour in g/mL (cm2/mL by body surface), and how it was normalised.
+
+    `suv_type` is SUV Type (0054,1006); EORTC recommends BSA. None is not measured.
+    """
+
+    suv: float | None
+    suv_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EortcReading:
+    """What a reader says of the later scan; None is not said."""
+
+    has_new_lesion: bool | None
+    # By more than 20 % in the longest dimension.
+    has_grown: bool | None
+    is_resolved: bool | None
+
+
+def eortc(
+    baseline: EortcScan, later: EortcScan, reading: EortcReading, *, cycles: int, tracer: str
+) -> Response:
+    """Response by EORTC 1999, or NE with all that stands against it.
+
+    Parameters
+    ----------
+    baseline, later : EortcScan
+        Of the same region: that of the tumour at baseline.
+    reading : EortcReading
+        Of the later scan.
+    cycles : int
+        Cycles of treatment before the later scan.
+    tracer : str
+        Of both scans; the scale is flagged for any but FDG.
+    """
+    against = (
+        *_problems(baseline, later, cycles),
+        *unanswered(
+            (
+                ("there is a new lesion", reading.has_new_lesion),
+                ("the longest dimension grew by more than 20 %", reading.has_grown),
+                ("the uptake is resolved", reading.is_resolved),
+            )
+        ),
+    )
+    before, after = baseline.suv, later.suv
+    if against or before is None or after is None:
+        return _response("NE", against, (), tracer)
+    percent = change_percent(before, after)
+    category, reasons = _category(percent, reading, cycles)
+    unit = UNIT[baseline.suv_type]
+    used = numbers(
+        ("SUV at baseline", before, unit),
+        ("SUV later", after, unit),
+        ("Change of SUV", percent, "%"),
+        ("Cycles of treatment", float(cycles), ""),
+    )
+    return _response(category, (_went(before, after, percent), *reasons), used, tracer)
+
+
+def _response(
+    category: Category, reasons: Iterable[str], used: tuple[Number, ...], tracer: str
+) -> Response:
+    return answer(category, reasons, scale=SCALE, source=SOURCE, used=used, flags=fdg_flags(tracer))
+
+
+def _problems(baseline: EortcScan, later: EortcScan, cycles: int) -> Iterator[str]:
+    if not is_positive(baseline.suv):
+        yield "the SUV at baseline is missing or not positive"
+    if not is_measured(later.suv):
+        yield "the SUV of the later scan is missing"
+    if baseline.suv_type not in UNIT or baseline.suv_type != later.suv_type:
+        yield (
+            "both scans need the same SUV Type, got "
+            f"{baseline.suv_type or 'none'} and {later.suv_type or 'none'}"
+        )
+    if cycles < 1:
+        yield "the later scan was before the first cycle of treatment was over"
+
+
+def _went(before: float, after: float, percent: float) -> str:
+    cuts = (PROGRESSION_PERCENT, *(-cut for cut in RESPONSE_PERCENT.values()))
+    return f"SUV went from {words(before)} to {words(after)} ({words(percent, *cuts)} %)"
+
+
+def _category(
+    percent: float, reading: EortcReading, cycles: int
+) -> tuple[Category, tuple[str, ...]]:
+    progressed = (
+        (reading.has_new_lesion, "a new lesion"),
+        (exceeds(percent, PROGRESSION_PERCENT), "more than 25 % more"),
+        (reading.has_grown, "more than 20 % longer"),
+    )
+    if any(holds for holds, _ in progressed):
+        return "PMD", tuple(why for holds, why in progressed if holds)
+    if reading.is_resolved:
+        return "CMR", ("the uptake is resolved",)
+    least = RESPONSE_PERCENT[cycles > 1]
+    after = "more than one cycle" if cycles > 1 else "one cycle"
+    if reaches(-percent, least):
+        return "PMR", (f"at least {least:g} % less after {after}",)
+    return "SMD", (f"neither {least:g} % less after {after} nor more than 25 % more",)

@@ -1,0 +1,97 @@
+"""EORTC 1999 at, under and over its cuts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.response.eortc import EortcReading, EortcScan, eortc
+
+
+def judged(before, after, cycles=2, suv_types=("BSA", "BSA"), tracer="FDG", **said):
+    answers = {"has_new_lesion": False, "has_grown": False, "is_resolved": False} | said
+    return eortc(
+        EortcScan(suv=before, suv_type=suv_types[0]),
+        EortcScan(suv=after, suv_type=suv_types[1]),
+        EortcReading(**answers),
+        cycles=cycles,
+        tracer=tracer,
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "one_cycle", "more"),
+    [
+        (8.5, "PMR", "SMD"),
+        (8.500001, "SMD", "SMD"),
+        (8.499999, "PMR", "SMD"),
+        (7.5, "PMR", "PMR"),
+        (7.500001, "PMR", "SMD"),
+        (7.499999, "PMR", "PMR"),
+        (10.0, "SMD", "SMD"),
+        (12.5, "SMD", "SMD"),
+        (12.499999, "SMD", "SMD"),
+        (12.500001, "PMD", "PMD"),
+        (0.0, "PMR", "PMR"),
+    ],
+)
+def test_categories_from_an_suv_of_ten(after, one_cycle, more):
+    assert judged(10.0, after, cycles=1).category == one_cycle
+    assert judged(10.0, after, cycles=2).category == more
+
+
+@pytest.mark.parametrize("said", ["has_new_lesion", "has_grown"])
+def test_a_new_or_longer_lesion_is_progression(said):
+    assert judged(10.0, 1.0, is_resolved=True, **{said: True}).category == "PMD"
+
+
+def test_resolved_uptake_is_complete_response():
+    assert judged(10.0, 9.0, is_resolved=True).category == "CMR"
+
+
+def test_the_sentence_and_the_numbers():
+    found = judged(10.0, 8.0, cycles=1)
+    assert found.why == (
+        "EORTC 1999 PMR: SUV went from 10.0 to 8.0 (-20.0 %); at least 15 % less after one cycle."
+    )
+    assert judged(10.0, 8.0).why == (
+        "EORTC 1999 SMD: SUV went from 10.0 to 8.0 (-20.0 %); neither 25 % less after more than "
+        "one cycle nor more than 25 % more."
+    )
+    assert [(one.value, one.unit) for one in found.numbers] == [
+        (10.0, "cm2/mL"),
+        (8.0, "cm2/mL"),
+        (-20.0, "%"),
+        (1.0, ""),
+    ]
+
+
+@pytest.mark.parametrize("types", [("BSA", "BW"), ("", ""), ("BW", "")])
+def test_suv_of_two_normalisations_are_not_compared(types):
+    assert judged(10.0, 5.0, suv_types=types).category == "NE"
+
+
+def test_nothing_is_judged_before_treatment():
+    assert judged(10.0, 5.0, cycles=0).category == "NE"
+
+
+@given(
+    before=st.sampled_from([None, float("nan"), float("inf"), -1.0, 0.0]),
+    after=st.floats(0, 50),
+    said=st.booleans(),
+)
+def test_what_is_not_measured_gives_no_category(before, after, said):
+    found = judged(before, after, has_new_lesion=said, is_resolved=said)
+    assert (found.category, found.numbers) == ("NE", ())
+    if before != 0.0:
+        assert judged(10.0, before, has_new_lesion=said).category == "NE"
+
+
+@pytest.mark.parametrize("said", ["has_new_lesion", "has_grown", "is_resolved"])
+def test_what_nobody_said_gives_no_category(said):
+    assert judged(10.0, 5.0, **{said: None}).category == "NE"
+
+
+def test_another_tracer_than_fdg_is_flagged():
+    assert judged(10.0, 5.0, tracer="68Ga-Pentixafor").flags == ("scale-made-for-fdg",)
