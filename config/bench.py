@@ -40,7 +40,7 @@ from scipy import ndimage
 from config import s3_server
 from config.demo import cohort
 from config.embedded.postgres import OWNER, RUNTIME, EmbeddedPostgres
-from imaging import acceptance, lesions, phantom, pixels, segmentation, suv
+from imaging import acceptance, lesions, peaks, phantom, pixels, segmentation, suv
 from imaging import headers as headers_module
 from imaging import volume as volume_module
 from imaging.headers import pet_header
@@ -446,10 +446,10 @@ def lesions_by_masks(suv: NDArray[np.float32]) -> list[float]:
 
 
 def sphere(spacing: tuple[float, float, float]) -> NDArray[np.float32]:
-    reach = [int(lesions.PEAK_RADIUS_MM // step) for step in spacing]
+    reach = [int(peaks.RADIUS_MM // step) for step in spacing]
     axes = np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")
     distance = sum((axis * step) ** 2 for axis, step in zip(axes, spacing, strict=True))
-    return (distance <= lesions.PEAK_RADIUS_MM**2).astype(np.float32)
+    return (distance <= peaks.RADIUS_MM**2).astype(np.float32)
 
 
 # Files: the slices of a phantom, looked into by the process that is locked in.

@@ -11,7 +11,8 @@ import pytest
 
 from imaging.geometry import Grid, stack_from_headers
 from imaging.headers import pet_header
-from imaging.lesions import LesionError, measure, sphere_means
+from imaging.lesions import LesionError, Totals, measure, totals
+from imaging.peaks import PeakDefinition, sphere_means
 from imaging.segmentation import Components, fixed_threshold
 from imaging.suv import suvbw_scale
 from imaging.volume import rescaled
@@ -101,6 +102,96 @@ def test_grid_of_another_volume_is_refused():
         measure(np.zeros((2, 2, 2), np.float32), region(np.ones((2, 2, 2))), grid=GRID)
 
 
+def test_a_local_peak_lies_on_the_maximum_and_a_global_one_where_it_is_highest():
+    volume = np.full(GRID.shape, 2.5, np.float32)
+    volume[4, 5, 6] = 20
+    volume[10:16, 10:16, 10:16] = 8
+    volume[4:11, 5, 6] = np.maximum(volume[4:11, 5, 6], 3)
+    volume[10, 5:11, 6] = volume[10, 10, 6:11] = 3
+    region_ = region(volume > 2.5)
+    (everywhere,) = measure(volume, region_, grid=GRID)
+    (here,) = measure(volume, region_, grid=GRID, peak=PeakDefinition.IBSI_LOCAL)
+    assert (everywhere.suvmax_voxel, here.suvmax_voxel) == ((4, 5, 6), (4, 5, 6))
+    # Around the maximum: 123 voxels of 2.5, of which one is 20 and three more on the line are 3.
+    assert here.suvpeak == pytest.approx(2.5 + (17.5 + 3 * 0.5) / 123)
+    assert everywhere.suvpeak > 7
+    assert here.suvpeak_definition == "ibsi_local"
+
+
+def test_of_several_maxima_the_highest_local_peak_counts():
+    volume = np.zeros(GRID.shape, np.float32)
+    volume[10, 12, 5:20] = 4
+    volume[10, 12, [5, 19]] = 9
+    volume[9, 12, 19] = 3
+    (lesion,) = measure(volume, region(volume >= 4), grid=GRID, peak=PeakDefinition.IBSI_LOCAL)
+    assert lesion.suvpeak == pytest.approx((9 + 3 * 4 + 3) / 123)
+
+
+def test_a_weighted_peak_counts_the_part_of_a_voxel_that_lies_inside():
+    # In voxels of 20 mm the sphere of 1 cm3 lies inside one of them, which counts alone.
+    large = replace(GRID, spacing=(20.0, 20.0, 20.0))
+    volume = np.zeros(GRID.shape, np.float32)
+    volume[10, 12, 14] = 5
+    (lesion,) = measure(volume, region(volume > 0), grid=large, peak=PeakDefinition.WEIGHTED)
+    assert lesion.suvpeak == 5
+    # The weights of all voxels are the volume of the sphere: 1 cm3 over 8 mm3, to a percent.
+    means, _ = sphere_means(volume, np.arange(volume.size), grid=GRID, weighted=True)
+    assert 5 / means.max() == pytest.approx(125, rel=0.01)
+
+
+def test_a_weighted_peak_counts_uneven_planes_by_their_height():
+    # Planes 1 and 3 mm apart by turns, against the same image on planes of 1 mm.
+    steps = np.tile([1.0, 3.0], 12)[:23]
+    planes = np.concatenate([[0.0], np.cumsum(steps)])
+    uneven = Grid(shape=(24, 24, 28), spacing=(2.0, 2.0, 2.0), origin=(0, 0, 0),
+                  planes=tuple(planes))  # fmt: skip
+    even = Grid(shape=(45, 24, 28), spacing=(1.0, 2.0, 2.0), origin=(0, 0, 0))
+    profile = np.random.default_rng(3).uniform(1, 9, 24).astype(np.float32)
+    volume = np.broadcast_to(profile[:, None, None], uneven.shape).copy()
+    # Each plane reaches half way to its neighbours, 2 mm: two planes of the even grid.
+    owner = np.abs(planes[:, None] - (np.arange(45) + 0.25)).argmin(axis=0)
+    fine = np.broadcast_to(profile[owner][:, None, None], even.shape).copy()
+    plane = 12
+    flat = np.array([np.ravel_multi_index((plane, 12, 14), uneven.shape)])
+    there = np.array([np.ravel_multi_index((round(planes[plane]), 12, 14), even.shape)])
+    ours, _ = sphere_means(volume, flat, grid=uneven, weighted=True)
+    theirs, _ = sphere_means(fine, there, grid=even, weighted=True)
+    assert ours[0] == pytest.approx(theirs[0], rel=0.05)
+
+
+def test_extent_is_the_box_of_the_voxels_with_their_borders():
+    volume = np.zeros(GRID.shape, np.float32)
+    volume[8:12, 10:14, 12] = 4
+    volume[8, 10, 12:16] = 4
+    (lesion,) = lesions(volume, grid=replace(GRID, spacing=(3.0, 2.0, 1.0)))
+    assert lesion.extent_mm == (12.0, 8.0, 4.0)
+
+
+def test_totals_of_a_scan():
+    volume = np.zeros(GRID.shape, np.float32)
+    volume[3, 3, 3:5] = 5
+    volume[3, 3, 20] = 9
+    volume[13, 20, 20] = 4
+    found = lesions(volume)
+    together = totals(found)
+    assert together.count == 3
+    assert together.volume_ml == pytest.approx(4 * 0.008)
+    assert together.total_uptake == pytest.approx((2 * 5 + 9 + 4) * 0.008)
+    assert together.suvmax == 9
+    # Two voxels of 5 within one cubic centimetre are more than one of 9.
+    assert together.hottest_suvpeak == pytest.approx(10 / 123)
+    # From (3, 3, 3.5) to (13, 20, 20) in voxels of 2 mm.
+    assert together.dmax_mm == pytest.approx(2 * (10**2 + 17**2 + 16.5**2) ** 0.5)
+
+
+def test_totals_of_no_lesion_and_of_one():
+    assert totals(()) == Totals(0, 0.0, 0.0, None, None, None)
+    volume = np.zeros(GRID.shape, np.float32)
+    volume[3, 3, 3] = 5
+    one = totals(lesions(volume))
+    assert (one.count, one.suvmax, one.dmax_mm) == (1, 5.0, None)
+
+
 @pytest.mark.reference
 def test_ibsi_digital_phantom(reference_data):
     folder = reference_data / "ibsi_digital_phantom"
@@ -114,6 +205,10 @@ def test_ibsi_digital_phantom(reference_data):
     assert lesion.suvmax == expected["stat_max"]
     assert lesion.suvpeak == pytest.approx(expected["loc_peak_glob"], abs=0.05)
     assert lesion.volume_ml * 1000 == pytest.approx(expected["morph_vol_approx"])
+    (local,) = measure(
+        volume, region(phantom["mask_zyx"]), grid=grid, peak=PeakDefinition.IBSI_LOCAL
+    )
+    assert local.suvpeak == pytest.approx(expected["loc_peak_loc"], abs=0.05)
 
 
 def inside(points, polygon):
