@@ -1,0 +1,42 @@
+"""Thresholds from reference regions: the printed rules, and what gives none."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from imaging.segmentation import SegmentationError
+from imaging.thresholds import fixed, of_reference, percist, percist_blood_pool
+
+
+@pytest.mark.parametrize(
+    ("found", "suv", "rule"),
+    [
+        # PERCIST 1.0: 1.5 x mean liver + 2 SD; 2.0 x mean blood pool + 2 SD.
+        (percist(liver_mean=2.2, liver_sd=0.3), 3.9, "percist"),
+        (percist_blood_pool(mean=1.6, sd=0.2), 3.6, "percist"),
+        (of_reference(mean=1.6, sd=0.2, times_mean=1, times_sd=0, region="x"), 1.6, "reference"),
+        (fixed(2.5), 2.5, "fixed"),
+    ],
+)
+def test_the_printed_rules(found, suv, rule):
+    assert (found.suv, found.rule) == (pytest.approx(suv), rule)
+    assert f"{suv:g}" in found.why
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: fixed(0.0),
+        lambda: fixed(math.inf),
+        lambda: percist(liver_mean=0.0, liver_sd=0.1),
+        lambda: percist(liver_mean=2.0, liver_sd=-0.1),
+        lambda: percist(liver_mean=2.0, liver_sd=math.nan),
+        lambda: of_reference(mean=1.0, sd=1.0, times_mean=1, times_sd=-2, region="x"),
+    ],
+)
+def test_what_gives_no_threshold_is_refused(act):
+    with pytest.raises(SegmentationError) as refusal:
+        act()
+    assert refusal.value.code == "threshold-invalid"
