@@ -16,9 +16,16 @@ default; a method is what the protocol names.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from imaging.reference_regions import RegionStatistics
 from imaging.segmentation import SegmentationError
+from trials.segmentation_methods import FIXED_THRESHOLD, named
+
+# The code of a threshold that rests on a region which is not there.
+NO_REGION = "reference-region-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,42 @@ class Threshold:
     suv: float
     rule: str
     why: str
+
+
+def of_protocol(method: Mapping[str, Any], regions: Mapping[str, RegionStatistics]) -> Threshold:
+    """The threshold by the method that a planned scan states.
+
+    Parameters
+    ----------
+    method : mapping
+        `method`, with `suv` of "fixed_threshold", or `region`, `times_mean` and `times_sd` of
+        "reference_threshold".
+    regions : mapping
+        Regions of the scan by their kind, such as "liver".
+
+    Raises
+    ------
+    SegmentationError
+        "reference-region-missing" if the region it is taken from is not there;
+        "threshold-invalid".
+    """
+    if method["method"] == FIXED_THRESHOLD:
+        return fixed(method["suv"])
+    region = method["region"]
+    if region not in regions:
+        raise SegmentationError(
+            NO_REGION,
+            f"The protocol takes the threshold from the {named(region)}, and none is placed on "
+            "this series. Have a reader place it; the series is then measured again.",
+        )
+    found = regions[region]
+    return of_reference(
+        mean=found.mean,
+        sd=found.sd,
+        times_mean=method["times_mean"],
+        times_sd=method["times_sd"],
+        region=named(region),
+    )
 
 
 def fixed(suv: float) -> Threshold:

@@ -27,6 +27,10 @@ FLAGS = {
     "activity that is an upper bound, and is too low by the share that stayed in the syringe.",
     "cross-calibration-not-valid": "The scanner had no valid cross-calibration with the dose "
     "calibrator on the day of the scan.",
+    "reference-region-missing": "The protocol takes the threshold of lesions from a reference "
+    "region, and none is placed: no lesion is outlined until a reader places it.",
+    "threshold-from-proposed-region": "The threshold of lesions rests on a region that was "
+    "proposed and that no reader accepted. Placed by a reader, the series is measured again.",
     "no-picture": "The volume lies askew in the patient: no projection could be drawn.",
 }
 

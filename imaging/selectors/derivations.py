@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from imaging.models import Instance, Lesion, Quantification
 from imaging.selectors import volumes
+from trials import segmentation_methods
 from trials.models import Injection
 from trials.selectors import injection_versions
 
@@ -134,10 +135,17 @@ def _segmentation(run: Quantification) -> Node:
     parameters = run.parameters
     return Node(
         "Segmentation",
-        f"SUV ≥ {parameters['suv']:g} g/mL, 26-connected, at least "
+        f"{segmentation_methods.words(parameters)}, 26-connected, at least "
         f"{parameters['minimum_volume_ml']:g} mL",
         source="protocol version of the trial",
+        inputs=tuple(_threshold(parameters)),
     )
+
+
+def _threshold(parameters: dict):
+    """What a reference region came to; a fixed number says itself."""
+    if parameters["method"] != segmentation_methods.FIXED_THRESHOLD:
+        yield Node("Threshold", parameters["suv"], "g/mL", parameters["why"])
 
 
 def _scale(run: Quantification, with_origin: bool) -> Node:

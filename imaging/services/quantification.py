@@ -21,6 +21,7 @@ from imaging import (
     segmentation,
     storage,
     suv,
+    thresholds,
     volume,
 )
 from imaging.headers import PetHeader
@@ -33,6 +34,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
+from imaging.peaks import PeakDefinition
 from imaging.selectors import series_of, volumes
 from imaging.services import reconciliation, reviews
 from trials.conformance_rules import RULES
@@ -62,6 +64,8 @@ class Measured:
     liver: reference_regions.RegionStatistics | None
     flags: tuple[str, ...]
     picture: tuple[str, int] | None
+    # None where it is taken from a region that nobody placed yet: there are no lesions then.
+    threshold: thresholds.Threshold | None
     # Of the scanner on the day; shown and judged, never applied.
     cross_calibration: dict | None
     # What readers placed on the run before, and what it comes to on this one.
@@ -152,18 +156,11 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
     values, grid = volumes.suv_volume(series, headers, scale=scale)
     jobs.report(claim, "Measuring lesions")
     parameters = _parameters(series)
-    components = segmentation.fixed_threshold(
-        values,
-        threshold=parameters["suv"],
-        spacing=grid.spacing,
-        heights=grid.heights if grid.planes else None,
-        minimum_volume_ml=parameters["minimum_volume_ml"],
-        max_components=MAXIMUM_COMPONENTS,
-    )
-    found = lesions.measure(values, components, grid=grid)
+    liver, placed = _liver(values, grid), _placed(series, values, grid)
+    threshold, doubts = _threshold(parameters, liver, placed)
+    found = _lesions(values, grid, threshold, parameters) if threshold else ()
     jobs.report(claim, "Reference regions and pictures")
     picture = _picture(values, grid, found)
-    placed = _placed(series, values, grid)
     scan = series.imaging_study.scheduled_scan
     calibration = reconciliation.cross_calibration(scan)
     flags = (
@@ -171,6 +168,7 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
         *(reconciliation.doubts_about_record(scan) if BY_RECORD in scale.adaptations else ()),
         *(("cross-calibration-not-valid",) if calibration and not calibration["is_valid"] else ()),
         *grid.flags,
+        *doubts,
         *(() if picture else ("no-picture",)),
     )
     return Measured(
@@ -178,9 +176,10 @@ def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) ->
         suvmax=float(values.max()),
         uptake_minutes=_uptake(series, headers),
         lesions=found,
-        liver=_liver(values, grid),
+        liver=liver,
         flags=flags,
         picture=picture,
+        threshold=threshold,
         cross_calibration=calibration,
         placed=placed,
     )
@@ -230,6 +229,41 @@ def _placed(
     return found
 
 
+def _threshold(
+    parameters: dict,
+    liver: reference_regions.RegionStatistics | None,
+    placed: list[tuple[ReferenceRegion, reference_regions.RegionStatistics]],
+) -> tuple[thresholds.Threshold | None, tuple[str, ...]]:
+    """Where lesions begin, and what to doubt of it. A region that a reader placed comes first."""
+    regions = {row.kind: statistics for row, statistics in placed}
+    kind = parameters.get("region")
+    is_proposed = kind == ReferenceRegion.Kind.LIVER and kind not in regions and liver is not None
+    if is_proposed:
+        regions[kind] = liver
+    try:
+        threshold = thresholds.of_protocol(parameters, regions)
+    except segmentation.SegmentationError as error:
+        if error.code != thresholds.NO_REGION:
+            raise
+        return None, (error.code,)
+    return threshold, ("threshold-from-proposed-region",) * is_proposed
+
+
+def _lesions(
+    values: np.ndarray, grid: geometry.Grid, threshold: thresholds.Threshold, parameters: dict
+) -> tuple[lesions.LesionMeasurement, ...]:
+    components = segmentation.fixed_threshold(
+        values,
+        threshold=threshold.suv,
+        spacing=grid.spacing,
+        heights=grid.heights if grid.planes else None,
+        minimum_volume_ml=parameters["minimum_volume_ml"],
+        max_components=MAXIMUM_COMPONENTS,
+    )
+    peak = PeakDefinition(parameters.get("peak", PeakDefinition.IBSI_GLOBAL))
+    return lesions.measure(values, components, grid=grid, peak=peak)
+
+
 def _parameters(series: Series) -> dict:
     return series.imaging_study.scheduled_scan.planned_scan.segmentation
 
@@ -264,7 +298,6 @@ def _new_run(
     common = {
         "series": series,
         "run": last + 1,
-        "parameters": _parameters(series),
         "input_sha256": digest,
         "software_version": VERSION,
         "record_version": version,
@@ -273,6 +306,7 @@ def _new_run(
         return Quantification.objects.create(
             status=Status.FLAGGED if measured.flags else Status.COMPUTED,
             flags=list(measured.flags),
+            parameters=_parameters(series) | _as_applied(measured.threshold),
             suvbw_factor=measured.scale.factor,
             suvmax=measured.suvmax,
             uptake_minutes=measured.uptake_minutes,
@@ -285,9 +319,14 @@ def _new_run(
         status=Status.REVIEW if is_suv and measured.status == "REVIEW" else Status.REFUSED,
         code=measured.code,
         message=str(measured),
+        parameters=_parameters(series),
         derivation=measured.derivation() if is_suv else {},
         **common,
     )
+
+
+def _as_applied(threshold: thresholds.Threshold | None) -> dict:
+    return {"suv": threshold.suv, "why": threshold.why} if threshold else {}
 
 
 def _record(quantification: Quantification, measured: Measured) -> None:

@@ -10,7 +10,7 @@ from imaging.selectors import volumes
 from imaging.services import quantification as measuring
 from trials import permissions
 from trials.models import User
-from trials.services import audit
+from trials.services import audit, jobs
 from trials.services.errors import Invalid, Refused
 
 RADIUS_MM = (3.0, 30.0)
@@ -54,10 +54,14 @@ def place(
         trial=scan.patient.trial_id,
         patient=scan.patient_id,
     ):
-        return measuring.add_region(
+        region = measuring.add_region(
             quantification,
             kind=kind,
             status=ReferenceRegion.Status.PLACED,
             statistics=statistics,
             by=by,
         )
+        if quantification.parameters.get("region") == kind:
+            # The threshold rests on it.
+            jobs.enqueue("imaging.quantify", actor=by, series=series.pk)
+        return region

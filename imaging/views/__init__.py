@@ -37,7 +37,7 @@ from imaging.services import (
     reviews,
     trying,
 )
-from trials import permissions
+from trials import permissions, segmentation_methods
 from trials.forms import ActForm, ReasonForm
 from trials.models import ProtocolVersion, ScheduledScan, Site
 from trials.services.errors import Invalid, Refused
@@ -486,6 +486,7 @@ def _measured(run: Quantification | None) -> dict:
     lesions = selectors.lesions_of(run)
     return {
         "run": run,
+        "method": segmentation_methods.words(run.parameters),
         "run_flags": selectors.flags_of(run),
         "suv_source": selectors.suv_source_of(run),
         "lesions": lesions,

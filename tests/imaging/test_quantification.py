@@ -138,3 +138,48 @@ def test_a_region_is_not_placed_on_slices_that_were_not_measured_yet(sending):
     reader = factories.make_user(Role.READER, trial=Trial.objects.get(pk=run.scope()[0]))
     with pytest.raises(Refused, match="Images of this series came since"):
         regions.place(run, kind="liver", centre_mm=(0.0, 0.0, 0.0), radius_mm=10.0, by=reader)
+
+
+def hottest_of(run) -> tuple[float, ...]:
+    return tuple(run.lesions.order_by("number").first().centroid_mm)
+
+
+def test_a_threshold_from_a_region_outlines_nothing_until_a_reader_has_placed_it(measured):
+    scan = measured.imaging_study.scheduled_scan
+    centre = hottest_of(measured.quantifications.get())
+    plan = scan.planned_scan
+    plan.segmentation = {
+        "method": "reference_threshold",
+        "region": "blood_pool",
+        "times_mean": 0.5,
+        "times_sd": 1.0,
+        "minimum_volume_ml": 0.5,
+        "peak": "weighted",
+    }
+    with factories.framed():
+        plan.save(update_fields=["segmentation"])
+    again(measured)
+    waiting = measured.quantifications.get(is_current=True)
+    assert "reference-region-missing" in waiting.flags
+    assert (waiting.suvmax > 0, waiting.lesions.count()) == (True, 0)
+
+    # Where it lies is the reader's choice; that it is measured again is ours.
+    reader = factories.make_user(Role.READER, trial=scan.patient.trial)
+    placed = regions.place(waiting, kind="blood_pool", centre_mm=centre, radius_mm=6.0, by=reader)
+    work()
+    run = measured.quantifications.get(is_current=True)
+    assert "reference-region-missing" not in run.flags
+    assert run.parameters["suv"] == pytest.approx(0.5 * placed.suvmean + placed.suv_sd)
+    lesion = run.lesions.first()
+    assert (run.lesions.count() > 0, lesion.suvpeak_definition) == (True, "weighted")
+    told = str(derivations.derivation_of(lesion, "volume_ml", with_origin=True))
+    assert "0.5 × mean + 1 × SD of the blood pool" in told
+    assert f"{run.parameters['suv']}" in told
+
+
+def test_a_region_that_the_threshold_does_not_rest_on_brings_no_new_run(measured):
+    run = measured.quantifications.get()
+    reader = factories.make_user(Role.READER, trial=Trial.objects.get(pk=run.scope()[0]))
+    regions.place(run, kind="blood_pool", centre_mm=hottest_of(run), radius_mm=6.0, by=reader)
+    work()
+    assert measured.quantifications.count() == 1

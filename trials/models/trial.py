@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from trials import segmentation_methods
 from trials.conformance_rules import Limits
 from trials.models.scope import ScopedModel
 from trials.stated import Tolerances
@@ -238,6 +239,11 @@ class PlannedScan(ScopedModel):
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def segmentation_words(self) -> str:
+        """Where lesions begin, as a reader says it."""
+        return segmentation_methods.words(self.segmentation)
 
     @property
     def tolerances(self) -> Tolerances:

@@ -1,0 +1,65 @@
+"""Where lesions begin, as a trial file states it and a page says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from tests import factories
+from trials.models import PlannedScan
+from trials.roles import Role
+from trials.segmentation_methods import words
+from trials.services import jobs, protocols
+from trials.services.errors import Invalid
+
+pytestmark = pytest.mark.django_db
+
+DEMO = (Path(protocols.SCHEMA).parent / "definitions" / "demo.yaml").read_text()
+STATED = next(line for line in DEMO.splitlines() if line.strip().startswith("segmentation:"))
+
+
+def loaded(segmentation: str):
+    text = DEMO.replace(STATED, f"    segmentation: {segmentation}")
+    return protocols.load_trial(text, by=jobs.system_user())
+
+
+def test_a_threshold_from_a_reference_region_is_loaded_and_said(client):
+    made = loaded(
+        "{method: reference_threshold, region: liver, times_mean: 1.5, times_sd: 2, "
+        "minimum_volume_ml: 0.5, peak: weighted}"
+    )
+    plan = PlannedScan.objects.filter(version=made.version).first()
+    assert plan.segmentation_words == "SUV ≥ 1.5 × mean + 2 × SD of the liver"
+    client.force_login(factories.make_user(Role.MONITOR, trial=made.trial))
+    page = client.get(reverse("trial", args=[made.trial.identifier])).content.decode()
+    assert "SUV ≥ 1.5 × mean + 2 × SD of the liver, from 0.5 mL" in page
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        "{method: fixed_threshold, minimum_volume_ml: 1}",
+        "{method: fixed_threshold, suv: 4, region: liver, minimum_volume_ml: 1}",
+        "{method: reference_threshold, region: liver, times_mean: 1.5, minimum_volume_ml: 1}",
+        "{method: reference_threshold, region: liver, times_mean: 0, times_sd: 0, "
+        "minimum_volume_ml: 1}",
+        "{method: reference_threshold, region: brain, times_mean: 1, times_sd: 0, "
+        "minimum_volume_ml: 1}",
+        "{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, peak: hottest}",
+    ],
+)
+def test_a_method_that_says_half_is_refused(segmentation):
+    with pytest.raises(Invalid, match="segmentation"):
+        loaded(segmentation)
+
+
+@pytest.mark.parametrize(
+    ("times_mean", "times_sd", "said"),
+    [(1.0, 0, "1 × mean"), (0, 3.0, "3 × SD"), (2.0, 2.5, "2 × mean + 2.5 × SD")],
+)
+def test_words_leave_out_what_counts_nothing(times_mean, times_sd, said):
+    method = {"method": "reference_threshold", "region": "blood_pool"}
+    method |= {"times_mean": times_mean, "times_sd": times_sd}
+    assert words(method) == f"SUV ≥ {said} of the blood pool"
