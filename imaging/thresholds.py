@@ -1,12 +1,11 @@
 """From reference regions to the SUV at which a lesion begins.
 
     fixed         a number of the protocol, such as 2.5, 3 or 4.0
-    percist       1.5 * mean + 2 SD of the liver; where the liver is diseased,
-                  2.0 * mean + 2 SD of the blood pool
-    reference     k * mean + n * SD of any reference region, both numbers of the protocol
+    reference     k * mean + n * SD of a reference region, both numbers of the protocol
 
-PERCIST counts in SUL. Both sides of the comparison carry the same factor from SUV to SUL, that of
-the patient on the day, so the voxels found are the same in either.
+PERCIST's are 1.5 and 2 of the liver, and where it is diseased 2.0 and 2 of the blood pool (Wahl et
+al., J Nucl Med 2009;50 Suppl 1:122S). It counts in SUL; both sides of the comparison carry the
+same factor from SUV to SUL, that of the patient on the day, so the voxels are the same in either.
 
 The mistake to fear is a rule made for FDG that is applied unseen: the liver takes up little
 Pentixafor, and a threshold of 1.5 times as much lies in normal tissue. So nothing here is a
@@ -30,10 +29,9 @@ NO_REGION = "reference-region-missing"
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Smallest SUV that belongs, g/mL; the rule that gave it; and the sentence why."""
+    """Smallest SUV that belongs, g/mL, and the sentence why."""
 
     suv: float
-    rule: str
     why: str
 
 
@@ -79,37 +77,7 @@ def fixed(suv: float) -> Threshold:
     >>> fixed(4.0).why
     'SUV >= 4, as the protocol states.'
     """
-    return _valid(suv, "fixed", f"SUV >= {suv:g}, as the protocol states.")
-
-
-def percist(*, liver_mean: float, liver_sd: float) -> Threshold:
-    """What stands out from a healthy liver; mean and standard deviation in g/mL.
-
-    References
-    ----------
-    Wahl et al., J Nucl Med 2009;50 Suppl 1:122S (PERCIST 1.0): a 3 cm sphere in the right lobe.
-
-    >>> percist(liver_mean=2.0, liver_sd=0.25).suv
-    3.5
-    """
-    return of_reference(
-        mean=liver_mean, sd=liver_sd, times_mean=1.5, times_sd=2.0, region="liver", rule="percist"
-    )
-
-
-def percist_blood_pool(*, mean: float, sd: float) -> Threshold:
-    """What stands out from the blood in the descending aorta, where the liver is diseased.
-
-    References
-    ----------
-    Wahl et al., J Nucl Med 2009;50 Suppl 1:122S: 1 cm wide, 2 cm long.
-
-    >>> percist_blood_pool(mean=1.5, sd=0.25).suv
-    3.5
-    """
-    return of_reference(
-        mean=mean, sd=sd, times_mean=2.0, times_sd=2.0, region="blood pool", rule="percist"
-    )
+    return _valid(suv, f"SUV >= {suv:g}, as the protocol states.")
 
 
 def of_reference(
@@ -119,7 +87,6 @@ def of_reference(
     times_mean: float,
     times_sd: float,
     region: str,
-    rule: str = "reference",
 ) -> Threshold:
     """times_mean * mean + times_sd * SD of a reference region, in g/mL.
 
@@ -143,12 +110,12 @@ def of_reference(
         f"SUV >= {suv:.2f}: {times_mean:g} x mean {mean:.2f} + {times_sd:g} x SD {sd:.2f} "
         f"of the {region}."
     )
-    return _valid(suv, rule, why)
+    return _valid(suv, why)
 
 
-def _valid(suv: float, rule: str, why: str) -> Threshold:
+def _valid(suv: float, why: str) -> Threshold:
     if not (math.isfinite(suv) and suv > 0):
         raise SegmentationError(
             "threshold-invalid", f"The threshold must be a positive SUV, got {suv}."
         )
-    return Threshold(suv, rule, why)
+    return Threshold(suv, why)
