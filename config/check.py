@@ -28,6 +28,10 @@ def migrations_are_missing() -> int:
     from django.db.migrations.state import ProjectState
 
     loader = MigrationLoader(None)
+    if conflicts := loader.detect_conflicts():
+        for app, leaves in conflicts.items():
+            print(f"{app}: {' and '.join(sorted(leaves))} follow the same migration")
+        return 1
     now = ProjectState.from_apps(apps)
     changes = MigrationAutodetector(loader.project_state(), now).changes(graph=loader.graph)
     for app, missing in changes.items():

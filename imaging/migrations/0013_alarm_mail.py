@@ -24,7 +24,7 @@ join trials_patient on trials_patient.id = trials_scheduledscan.patient_id
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imaging', '0011_deidentification_proofs'),
+        ('imaging', '0012_series_that_counts'),
         ('trials', '0015_machines_and_jobs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
