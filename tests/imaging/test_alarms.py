@@ -56,7 +56,8 @@ def held(scan, state=State.QUARANTINED, days: float = 4) -> Transmittal:
 
 def letters(folder) -> list:
     """The mails in the folder, each file of which may hold several."""
-    found = [path.read_bytes() for path in sorted(folder.iterdir())]
+    written = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    found = [path.read_bytes() for path in written]
     parts = [part.strip() for one in found for part in one.split(b"-" * 79 + b"\n")]
     return [message_from_bytes(part) for part in parts if part]
 
@@ -105,7 +106,7 @@ def test_it_is_told_once_a_day_and_again_on_the_next(scan, mail):
     second = held(scan)
     alarms.send_due(now=NOW + timedelta(hours=11))
     assert len(letters(mail)) == 2
-    assert str(first.pk) not in letters(mail)[1].get_payload().split()[1]
+    assert f"/{first.pk}/" not in letters(mail)[1].get_payload()
     alarms.send_due(now=NOW + timedelta(hours=13))
     assert f"/{first.pk}/" in letters(mail)[2].get_payload()
     assert f"/{second.pk}/" in letters(mail)[2].get_payload()

@@ -14,7 +14,7 @@ from tests.imaging.conftest import pet_dataset
 from tests.imaging.test_intake import a_slice
 from tests.imaging.test_stow import TYPE, body
 from tests.test_api import logged_in
-from trials.models import AuditEvent, SendingToken
+from trials.models import AuditEvent, SendingToken, Site
 from trials.roles import Role
 from trials.services import sending_tokens
 from trials.services.errors import Forbidden, Invalid, Refused
@@ -91,6 +91,14 @@ def test_another_site_refuses_it(issued, site):
     response = send(issued[0], f"/dicom-web/sites/{other.pk}/studies")
     assert (response.status_code, response.json()["code"]) == (403, "sending-token")
     assert not Transmittal.objects.filter(site=other).exists()
+
+
+def test_a_closed_site_takes_nothing_from_its_machines(issued, site):
+    with factories.framed():
+        site.state = Site.State.CLOSED
+        site.save(update_fields=["state"])
+    assert send(issued[0]).status_code == 409
+    assert not Transmittal.objects.filter(site=site).exists()
 
 
 @pytest.mark.parametrize("change", ["expired", "revoked", "forged"])
