@@ -27,16 +27,25 @@ from pydicom.uid import (
     LegacyConvertedEnhancedPETImageStorage,
     PositronEmissionTomographyImageStorage,
     RLELossless,
+    RTStructureSetStorage,
 )
 
-from imaging import identity
-from imaging.elements import DEEPEST, MOST_ELEMENTS, Excess
+from imaging import contours, identity
+from imaging.elements import DEEPEST, MOST_ELEMENTS, MOST_OF_REGIONS, Excess
 from imaging.image_types import is_picture
 
 ACCEPTED, QUARANTINED, REJECTED = "accepted", "quarantined", "rejected"
 
 MODALITIES: Mapping[str, str] = MappingProxyType(
-    {PositronEmissionTomographyImageStorage: "PT", CTImageStorage: "CT"}
+    {
+        PositronEmissionTomographyImageStorage: "PT",
+        CTImageStorage: "CT",
+        RTStructureSetStorage: "RTSTRUCT",
+    }
+)
+# What holds regions that were drawn on images, and how they are read.
+REGIONS: Mapping[str, Callable[[Dataset], object]] = MappingProxyType(
+    {RTStructureSetStorage: contours.structure_set}
 )
 ENHANCED_PET = frozenset({EnhancedPETImageStorage, LegacyConvertedEnhancedPETImageStorage})
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
@@ -132,11 +141,21 @@ def verdict_on(ds: Dataset) -> Verdict:
         a file that is not rejected.
     """
     facts = facts_of(ds)
-    for rule in RULES:
+    for rule in RULES if facts.sop_class_uid not in REGIONS else RULES_OF_ALL:
         if rule.applies(facts):
             known = {} if rule.verdict == REJECTED else _identity(facts) | identity.facts_of(ds)
             return Verdict(rule.verdict, rule.code, rule.message, known)
+    if facts.sop_class_uid in REGIONS:
+        try:
+            REGIONS[facts.sop_class_uid](ds)
+        except contours.RegionError as error:
+            return rejected(error.code, error.message)
     return Verdict(ACCEPTED, facts=_identity(facts) | identity.facts_of(ds))
+
+
+def most_elements(sop_class_uid: str) -> int:
+    """How many elements and items a file may have that says it is of this class."""
+    return MOST_OF_REGIONS if sop_class_uid in REGIONS else MOST_ELEMENTS
 
 
 def rejected(code: str, message: str) -> Verdict:
@@ -158,7 +177,8 @@ TOO_MUCH: Mapping[Excess, Verdict] = MappingProxyType(
         Excess.ELEMENTS: rejected(
             "too-many-elements",
             f"The header has more than {MOST_ELEMENTS:,} elements and items, which no scanner "
-            "writes. Export the image again from the scanner or archive.",
+            f"writes, or {MOST_OF_REGIONS:,} in regions drawn on images. Export the image again "
+            "from the scanner or archive, or the regions of the lesions alone.",
         ),
         Excess.DEPTH: rejected(
             "nested-too-deep",
@@ -293,7 +313,7 @@ def _is_a_picture(facts: Facts) -> bool:
     )
 
 
-RULES: tuple[Rule, ...] = (
+RULES_OF_ALL: tuple[Rule, ...] = (
     Rule(
         REJECTED,
         "enhanced-pet-unsupported",
@@ -304,15 +324,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         REJECTED,
         "sop-class-unsupported",
-        "SOP Class UID (0008,0016) must be PET Image Storage or CT Image Storage. Screenshots, "
-        "reports, and enhanced multi-frame images are not read; send the original slices.",
+        "SOP Class UID (0008,0016) must be PET Image Storage, CT Image Storage or RT Structure Set "
+        "Storage. Screenshots, reports, and enhanced multi-frame images are not read; send the "
+        "original slices.",
         lambda f: f.sop_class_uid not in MODALITIES,
     ),
     Rule(
         REJECTED,
         "modality-contradicts",
-        "Modality (0008,0060) must be PT for a PET image and CT for a CT image. Export the "
-        "image again from the scanner.",
+        "Modality (0008,0060) must be PT for a PET image, CT for a CT image and RTSTRUCT for a "
+        "structure set. Export it again from the scanner or the program that drew it.",
         lambda f: f.modality != MODALITIES[f.sop_class_uid],
     ),
     Rule(
@@ -336,6 +357,9 @@ RULES: tuple[Rule, ...] = (
         "does not allow. Export the image again.",
         lambda f: len(f.patient_id) > LONGEST_PATIENT_ID,
     ),
+)
+RULES: tuple[Rule, ...] = (
+    *RULES_OF_ALL,
     Rule(
         REJECTED,
         "multi-frame",

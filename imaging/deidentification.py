@@ -32,8 +32,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
+from imaging.contours import texts_of
 from imaging.deidentification_table import (
     DESCRIPTORS,
+    LABELS,
     METHODS,
     PRIVATE_ROWS,
     ROWS,
@@ -197,6 +199,16 @@ def _number(parts: Parts, _: _Context) -> Parts:
     return parts if all(len(p) <= 32 and re.fullmatch(form, p) for p in parts) else []
 
 
+# Linear in its input: what follows a number can't begin one.
+_NUMBER = rb"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?"
+_COORDINATES = re.compile(_NUMBER + rb"(?:\\" + _NUMBER + rb")*")
+
+
+def _places(parts: Parts, _: _Context) -> Parts:
+    """Coordinates as they were written, however many; see `_keep_places`."""
+    return parts if _COORDINATES.fullmatch("\\".join(parts).encode()) else []
+
+
 def _date(parts: Parts, context: _Context) -> Parts:
     return [shifted_date(part, context.policy.date_shift_days) for part in parts]
 
@@ -258,18 +270,29 @@ def _described(parts: Parts, context: _Context) -> Parts:
     return [text for text in said if text]
 
 
+def _labelled(parts: Parts, context: _Context) -> Parts:
+    """Of a region's label the words for regions; its number tells it from others."""
+    said = [_said(re.sub(r"[\d_]+", " ", part), LABELS, context) for part in parts]
+    return [" ".join(words) for words in said if words]
+
+
 def _in_vocabulary(text: str, context: _Context) -> str:
-    words = set(re.split(r"[\W_]+", text.casefold())) - context.known.words
-    plain = f" {' '.join(re.split(r'[^a-z0-9]+', text.casefold()))} "
-    found = [
-        word
-        for word, signs in DESCRIPTORS.items()
-        if any(sign in words if " " not in sign else f" {sign} " in plain for sign in signs)
-    ]
+    found = _said(text, DESCRIPTORS, context)
     if "NAC" in found and "AC" in found:
         # "No AC" says both; what is not corrected must not be taken for what is.
         found.remove("AC")
     return " ".join(found)
+
+
+def _said(text: str, vocabulary: Mapping[str, tuple[str, ...]], context: _Context) -> list[str]:
+    """Which of a vocabulary a text says, but for words of anybody's identity."""
+    words = set(re.split(r"[\W_]+", text.casefold())) - context.known.words
+    plain = f" {' '.join(re.split(r'[^a-z0-9]+', text.casefold()))} "
+    return [
+        word
+        for word, signs in vocabulary.items()
+        if any(sign in words if " " not in sign else f" {sign} " in plain for sign in signs)
+    ]
 
 
 def _substance(text: str) -> str:
@@ -297,13 +320,17 @@ _WORDS = {"WHOLE BODY", "CSA MIP", "CSA MPR", "CYLINDRICAL RING"} | listed(
     "CSAPARALLEL REFORMATTED AVERAGE STATIC DYNAMIC GATED WHOLEBODY IMAGE REPROJECTION "
     "EMISSION TRANSMISSION "
     # Modality, Patient's Sex, Patient Position, Photometric Interpretation.
-    "PT CT F M O HFS FFS HFP FFP HFDR HFDL FFDR FFDL MONOCHROME1 MONOCHROME2 "
+    "PT CT RTSTRUCT F M O HFS FFS HFP FFP HFDR HFDL FFDR FFDL MONOCHROME1 MONOCHROME2 "
     # Units, SUV Type, Rescale Type, Decay Correction.
     "BQML CNTS GML CM2ML PROPCNTS PROPCPS CPS CM2 PCNT MLMINML NONE STDDEV MLMING MLG 1CM "
     "UMOLML BSA BW LBM LBMJAMES128 LBMJANMA IBW HU US SUV START ADMIN "
     # Corrected Image, Randoms Correction Method, Lossy Image Compression, yes and no.
     "DECY ATTN SCAT DTIM MOTN PMOT CLN CLIN RAN RADL DCAL NORM RANSNG SLSENS BEDR "
     "DLYD SING RTSUB 00 01 YES NO "
+    # Contour Geometric Type, ROI Generation Algorithm, RT ROI Interpreted Type.
+    "CLOSED_PLANAR CLOSEDPLANAR_XOR POINT AUTOMATIC SEMIAUTOMATIC MANUAL EXTERNAL PTV CTV GTV "
+    "TREATED_VOLUME IRRAD_VOLUME BOLUS AVOIDANCE ORGAN MARKER REGISTRATION ISOCENTER "
+    "CONTRAST_AGENT CAVITY SUPPORT FIXATION DOSE_REGION CONTROL "
     # Coding schemes.
     "SCT SRT SNM3 99SDM DCM"
 )
@@ -324,6 +351,8 @@ _RULES: Mapping[Action, Rule] = MappingProxyType(
         Action.UID: _uid,
         Action.SUBSTANCE: _meaning,
         Action.DESCRIBED: _described,
+        Action.LABELLED: _labelled,
+        Action.PLACES: _places,
     }
 )
 Level = Mapping[str, "Rule | Mapping[str, Any]"]
@@ -355,7 +384,14 @@ def blocks_of(rows: Iterable[PrivateRow]) -> Blocks:
 
 IMAGE = level_of(ROWS)
 PRIVATE = blocks_of(PRIVATE_ROWS)
-_EMPTIED = tuple(row.keyword for row in ROWS if row.action is Action.EMPTY)
+_EMPTIED = {
+    within: tuple(r.keyword for r in ROWS if r.action is Action.EMPTY and r.within == within)
+    for within in {row.within for row in ROWS}
+}
+# What objects of a kind want present and only people say.
+_OF_MODALITY: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"RTSTRUCT": {"StructureSetLabel": "REGIONS", "OperatorsName": ""}}
+)
 _BINARY: Mapping[str, Callable[[str], int | float]] = MappingProxyType(
     {"US": int, "SS": int, "UL": int, "SL": int, "FL": float, "FD": float}
 )
@@ -372,7 +408,9 @@ def _kept(ds: Dataset, level: Level, context: _Context, report: _Report, path: s
     for keyword, rule in level.items():
         if keyword not in ds:
             continue
-        if callable(rule):
+        if rule is _places:
+            _keep_places(ds, result, keyword, context, report, path)
+        elif callable(rule):
             _keep(ds, result, keyword, rule, context, report, path)
         else:
             items = _items(ds[keyword].value)
@@ -383,7 +421,24 @@ def _kept(ds: Dataset, level: Level, context: _Context, report: _Report, path: s
                 )
             )
             report.kept.add(path + keyword)
+    if path:
+        for keyword in _EMPTIED[path[:-1]]:
+            setattr(result, keyword, "")
+            report.replaced.add(path + keyword)
     return result
+
+
+def _keep_places(
+    ds: Dataset, result: Dataset, keyword: str, context: _Context, report: _Report, path: str
+) -> None:
+    """Thousands of coordinates as one text: an object of each would take most of a minute."""
+    after = _places(texts_of(ds, keyword), context)
+    if after:
+        # A long text is not taken apart when it is set, nor when it is written.
+        element = DataElement(Tag(keyword), "LT", "\\".join(after))
+        element.VR = dictionary_VR(element.tag)
+        result.add(element)
+        report.kept.add(path + keyword)
 
 
 def _keep(
@@ -437,6 +492,8 @@ def _block(ds: Dataset, group: int, creator: str) -> int | None:
 
 def _keep_pixels(ds: Dataset, result: Dataset, report: _Report) -> None:
     """Stored values as they were, native, and without foreign bits above the high bit."""
+    if "PixelData" not in ds:
+        return
     syntax = ds.file_meta.TransferSyntaxUID
     is_little = syntax in {ExplicitVRLittleEndian, ImplicitVRLittleEndian}
     if is_little and ds.BitsAllocated == ds.BitsStored:
@@ -468,7 +525,8 @@ def _mark(result: Dataset, context: _Context, report: _Report) -> None:
         # Heads are not defaced, so a face can be rendered from them.
         "RecognizableVisualFeatures": "YES",
         **_days_after_enrolment(result, policy),
-        **dict.fromkeys(_EMPTIED, ""),
+        **dict.fromkeys(_EMPTIED[""], ""),
+        **_OF_MODALITY.get(result.get("Modality", ""), {}),
     }
     for keyword, value in written.items():
         setattr(result, keyword, value)

@@ -41,6 +41,8 @@ class Action(StrEnum):
     UID = "replace by a keyed UID"
     SUBSTANCE = "replace by a word of ours"
     DESCRIBED = "replace by words of the vocabulary"
+    LABELLED = "replace by words for regions"
+    PLACES = "keep coordinates"
     ITEMS = "keep the items as listed"
     PIXELS = "keep the stored values"
     WRITE = "write anew"
@@ -157,9 +159,19 @@ def _coded(sequence: str, what: str) -> Iterator[Row]:
     )
 
 
+def _reference(within: str, what: str) -> Iterator[Row]:
+    """What points at another object, which is released under the same new UID."""
+    yield Row("ReferencedSOPClassUID", Action.STANDARD_UID, what, within=within)
+    yield Row("ReferencedSOPInstanceUID", Action.UID, what, within=within)
+
+
 _DATES, _PATIENT = Option.MODIFIED_DATES, Option.PATIENT_CHARACTERISTICS
 _TRACER = "RadiopharmaceuticalInformationSequence"
 _WINDOW = "EnergyWindowRangeSequence"
+_FRAME = "ReferencedFrameOfReferenceSequence"
+_DRAWN = f"{_FRAME}.RTReferencedStudySequence.RTReferencedSeriesSequence"
+_ROI, _OBSERVED = "StructureSetROISequence", "RTROIObservationsSequence"
+_OUTLINES, _OUTLINE = "ROIContourSequence", "ROIContourSequence.ContourSequence"
 
 ROWS: tuple[Row, ...] = (
     # Which image it is.
@@ -345,6 +357,72 @@ ROWS: tuple[Row, ...] = (
     *_coded("RadionuclideCodeSequence", "The nuclide"),
     *_coded("RadiopharmaceuticalCodeSequence", "The tracer"),
     *_coded("AdministrationRouteCodeSequence", "The route"),
+    # Regions that were drawn on images: of a structure set, whose contours these are.
+    *_rows(
+        Action.WRITE,
+        "StructureSetLabel",
+        "A structure set wants it present; typed by people, so that a word of ours stands for it.",
+    ),
+    *_rows(Action.WRITE, "OperatorsName", "A structure set wants it present; it is left empty."),
+    *_rows(
+        Action.DATE, "StructureSetDate", "When the regions were drawn or changed.", option=_DATES
+    ),
+    *_rows(
+        Action.TIME, "StructureSetTime", "When the regions were drawn or changed.", option=_DATES
+    ),
+    *_rows(Action.ITEMS, _FRAME, "On which images the regions were drawn."),
+    *_rows(Action.UID, "FrameOfReferenceUID", "In which coordinates it lies.", within=_FRAME),
+    *_rows(Action.ITEMS, "RTReferencedStudySequence", "Of which study they are.", within=_FRAME),
+    *_reference(f"{_FRAME}.RTReferencedStudySequence", "The study that the images are of."),
+    *_rows(
+        Action.ITEMS,
+        "RTReferencedSeriesSequence",
+        "Of which series they are.",
+        within=f"{_FRAME}.RTReferencedStudySequence",
+    ),
+    *_rows(
+        Action.UID, "SeriesInstanceUID", "The series that the regions were drawn on.", within=_DRAWN
+    ),
+    *_rows(Action.ITEMS, "ContourImageSequence", "Which images of the series.", within=_DRAWN),
+    *_reference(f"{_DRAWN}.ContourImageSequence", "The image of a plane."),
+    *_rows(Action.ITEMS, _ROI, "Which regions there are."),
+    *_rows(Action.NUMBER, "ROINumber", "Regions and contours are joined by it.", within=_ROI),
+    *_rows(
+        Action.UID, "ReferencedFrameOfReferenceUID", "In which coordinates it lies.", within=_ROI
+    ),
+    *_rows(
+        Action.LABELLED,
+        "ROIName",
+        "What was drawn; typed by people, so that only words of a vocabulary stay.",
+        option=Option.CLEAN_DESCRIPTORS,
+        within=_ROI,
+    ),
+    *_rows(Action.WORD, "ROIGenerationAlgorithm", "Whether by hand or by a program.", within=_ROI),
+    *_rows(Action.ITEMS, _OUTLINES, "The contours of each region."),
+    *_rows(Action.NUMBER, "ReferencedROINumber", "Whose contours these are.", within=_OUTLINES),
+    *_rows(Action.NUMBER, "ROIDisplayColor", "In which colour it is shown.", within=_OUTLINES),
+    *_rows(Action.ITEMS, "ContourSequence", "The contours, plane by plane.", within=_OUTLINES),
+    *_rows(
+        Action.NUMBER,
+        "ContourNumber NumberOfContourPoints",
+        "Which contour it is, and whether it is whole.",
+        within=_OUTLINE,
+    ),
+    *_rows(Action.WORD, "ContourGeometricType", "Whether it encloses something.", within=_OUTLINE),
+    *_rows(
+        Action.PLACES, "ContourData", "Where it is: what is measured lies inside.", within=_OUTLINE
+    ),
+    *_rows(Action.ITEMS, "ContourImageSequence", "On which image it was drawn.", within=_OUTLINE),
+    *_reference(f"{_OUTLINE}.ContourImageSequence", "The image that it was drawn on."),
+    *_rows(Action.ITEMS, _OBSERVED, "What is said of each region."),
+    *_rows(
+        Action.NUMBER,
+        "ObservationNumber ReferencedROINumber",
+        "Of which region it is said.",
+        within=_OBSERVED,
+    ),
+    *_rows(Action.WORD, "RTROIInterpretedType", "Tumour, organ or other.", within=_OBSERVED),
+    *_rows(Action.EMPTY, "ROIInterpreter", "Wanted present; a person's name.", within=_OBSERVED),
     # Whose image it now is, and what was done to it.
     *_rows(
         Action.WRITE,
@@ -459,6 +537,39 @@ DESCRIPTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "DOTATATE": ("dotatate",),
         "DOTATOC": ("dotatoc",),
         "PENTIXAFOR": ("pentixafor",),
+    }
+)
+
+# What is said of a region, and the words that say it; numbers are not words.
+LABELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "GTV": ("gtv",),
+        "CTV": ("ctv",),
+        "PTV": ("ptv",),
+        "TUMOUR": ("tumour", "tumor"),
+        "LESION": ("lesion", "lesions"),
+        "MASS": ("mass",),
+        "NODE": ("node", "nodes", "lymph", "lymphnode"),
+        "METASTASIS": ("metastasis", "metastases", "met", "mets"),
+        "EDEMA": ("edema", "oedema"),
+        "NECROSIS": ("necrosis", "necrotic"),
+        "LIVER": ("liver",),
+        "SPLEEN": ("spleen",),
+        "MARROW": ("marrow",),
+        "BONE": ("bone",),
+        "LUNG": ("lung", "lungs"),
+        "BRAIN": ("brain",),
+        "KIDNEY": ("kidney", "kidneys"),
+        "ADRENAL": ("adrenal", "adrenals"),
+        "AORTA": ("aorta", "bloodpool", "blood pool"),
+        "BLADDER": ("bladder",),
+        "HEART": ("heart",),
+        "MUSCLE": ("muscle",),
+        "BODY": ("body", "external", "skin"),
+        "LEFT": ("left", "lt"),
+        "RIGHT": ("right", "rt"),
+        "PET": ("pet",),
+        "CT": ("ct",),
     }
 )
 

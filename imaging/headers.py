@@ -150,11 +150,9 @@ class Radiopharmaceutical:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SliceHeader:
-    """One single-frame slice: identity, place and how its stored values become numbers.
+class ObjectHeader:
+    """One object that is no slice, such as regions drawn on slices: which it is, and when made.
 
-    `position` is Image Position (Patient) in mm, `orientation` the direction cosines of a
-    row and of a column, `pixel_spacing` in mm between rows and between columns.
     `unreadable` names the keywords whose value was present and could not be understood.
     """
 
@@ -167,9 +165,37 @@ class SliceHeader:
     modality: str
     manufacturer: str
     model: str
-    image_type: tuple[str, ...]
     instance_number: int | None
     number_of_frames: int
+    series_date: date | None
+    series_time: time | None
+    unreadable: tuple[str, ...]
+    # Not in records of an earlier release: what others look a study and a series up by.
+    study_date: date | None = None
+    study_time: time | None = None
+    series_number: int | None = None
+    series_description: str = ""
+    study_description: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """The record as JSON values; numbers keep every digit."""
+        return {f.name: _encoded(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> Self:
+        """The record that `to_json` wrote."""
+        return cls(**_decoded(value, _READERS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceHeader(ObjectHeader):
+    """One single-frame slice: identity, place and how its stored values become numbers.
+
+    `position` is Image Position (Patient) in mm, `orientation` the direction cosines of a
+    row and of a column, `pixel_spacing` in mm between rows and between columns.
+    """
+
+    image_type: tuple[str, ...]
     position: tuple[float, float, float] | None
     orientation: tuple[float, float, float, float, float, float] | None
     pixel_spacing: tuple[float, float] | None
@@ -184,32 +210,15 @@ class SliceHeader:
     photometric_interpretation: str
     rescale_slope: float | None
     rescale_intercept: float | None
-    series_date: date | None
-    series_time: time | None
     acquisition_date: date | None
     acquisition_time: time | None
     utc_offset: int | None
-    unreadable: tuple[str, ...]
-    # Not in records of an earlier release: what others look a study and a series up by.
-    study_date: date | None = None
-    study_time: time | None = None
-    series_number: int | None = None
-    series_description: str = ""
-    study_description: str = ""
-    # Nor these: what tells two acquisitions, reconstructions or frames under one UID apart.
+    # Not in records of an earlier release: what tells two acquisitions, reconstructions or frames
+    # under one UID apart.
     acquisition_number: int | None = None
     convolution_kernel: tuple[str, ...] = ()
     trigger_time: float | None = None
     temporal_position: int | None = None
-
-    def to_json(self) -> dict[str, Json]:
-        """The record as JSON values; numbers keep every digit."""
-        return {f.name: _encoded(getattr(self, f.name)) for f in fields(self)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """The record that `to_json` wrote."""
-        return cls(**_decoded(value, _SLICE_READERS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +251,26 @@ class PetHeader(SliceHeader):
     # Not in records of an earlier release.
     reconstruction_method: str = ""
     attenuation_correction_method: str = ""
+
+
+def header_of(ds: Dataset) -> ObjectHeader:
+    """Record of a data set of any kind that is accepted, as its modality has it."""
+    modality = _Reader(ds).text("Modality")
+    if modality == "PT":
+        return pet_header(ds)
+    return slice_header(ds) if modality == "CT" else object_header(ds)
+
+
+def object_header(ds: Dataset) -> ObjectHeader:
+    """Record of an object that is no slice.
+
+    Raises
+    ------
+    HeaderError
+        If the data set has no identity.
+    """
+    reader = _Reader(ds)
+    return ObjectHeader(**_object_fields(reader), unreadable=tuple(reader.unreadable))
 
 
 def slice_header(ds: Dataset) -> SliceHeader:
@@ -444,7 +473,7 @@ class _Reader:
         )
 
 
-def _slice_fields(reader: _Reader) -> dict[str, Any]:
+def _object_fields(reader: _Reader) -> dict[str, Any]:
     return {
         "sop_class_uid": _required(reader, "SOPClassUID"),
         "sop_instance_uid": _required(reader, "SOPInstanceUID"),
@@ -455,9 +484,21 @@ def _slice_fields(reader: _Reader) -> dict[str, Any]:
         "modality": reader.text("Modality"),
         "manufacturer": reader.text("Manufacturer"),
         "model": reader.text("ManufacturerModelName"),
-        "image_type": reader.texts("ImageType"),
         "instance_number": reader.whole("InstanceNumber"),
         "number_of_frames": reader.whole("NumberOfFrames") or 1,
+        "study_date": reader.date("StudyDate"),
+        "study_time": reader.time("StudyTime"),
+        "series_number": reader.whole("SeriesNumber"),
+        "series_description": reader.text("SeriesDescription"),
+        "study_description": reader.text("StudyDescription"),
+        "series_date": reader.date("SeriesDate"),
+        "series_time": reader.time("SeriesTime"),
+    }
+
+
+def _slice_fields(reader: _Reader) -> dict[str, Any]:
+    return _object_fields(reader) | {
+        "image_type": reader.texts("ImageType"),
         "position": reader.numbers("ImagePositionPatient", 3),
         "orientation": reader.numbers("ImageOrientationPatient", 6),
         "pixel_spacing": reader.numbers("PixelSpacing", 2),
@@ -466,17 +507,10 @@ def _slice_fields(reader: _Reader) -> dict[str, Any]:
         "photometric_interpretation": reader.text("PhotometricInterpretation"),
         "rescale_slope": reader.number("RescaleSlope"),
         "rescale_intercept": reader.number("RescaleIntercept"),
-        "study_date": reader.date("StudyDate"),
-        "study_time": reader.time("StudyTime"),
-        "series_number": reader.whole("SeriesNumber"),
-        "series_description": reader.text("SeriesDescription"),
-        "study_description": reader.text("StudyDescription"),
         "acquisition_number": reader.whole("AcquisitionNumber"),
         "convolution_kernel": reader.texts("ConvolutionKernel"),
         "trigger_time": reader.number("TriggerTime"),
         "temporal_position": reader.whole("TemporalPositionIdentifier"),
-        "series_date": reader.date("SeriesDate"),
-        "series_time": reader.time("SeriesTime"),
         "acquisition_date": reader.date("AcquisitionDate"),
         "acquisition_time": reader.time("AcquisitionTime"),
         "utc_offset": reader.zone("TimezoneOffsetFromUTC"),
@@ -681,7 +715,7 @@ _RADIOPHARMACEUTICAL_READERS: Mapping[str, Callable[[Json], Any]] = {
     "start_time": time.fromisoformat,
     "start_datetime": Instant.from_json,
 }
-_SLICE_READERS: Mapping[str, Callable[[Json], Any]] = {
+_READERS: Mapping[str, Callable[[Json], Any]] = {
     "image_type": tuple,
     "convolution_kernel": tuple,
     "position": tuple,

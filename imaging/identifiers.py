@@ -31,7 +31,8 @@ PERSONS = listed(
     "PatientName OtherPatientNames PatientBirthName PatientMotherBirthName ResponsiblePerson "
     "ReferringPhysicianName PerformingPhysicianName OperatorsName PhysiciansOfRecord "
     "NameOfPhysiciansReadingStudy RequestingPhysician ScheduledPerformingPhysicianName "
-    "ConsultingPhysicianName ContentCreatorName PersonName OrderEnteredBy"
+    "ConsultingPhysicianName ContentCreatorName PersonName OrderEnteredBy ROIInterpreter "
+    "ReviewerName"
 )
 NUMBERS = listed(
     "PatientID OtherPatientIDs AccessionNumber StudyID MedicalRecordLocator AdmissionID "
@@ -49,7 +50,8 @@ TEXTS = listed(
     "StudyDescription SeriesDescription PatientComments ImageComments StudyComments "
     "AdditionalPatientHistory RequestedProcedureDescription ScheduledProcedureStepDescription "
     "PerformedProcedureStepDescription ReasonForStudy RequestedProcedureComments "
-    "AcquisitionComments Occupation"
+    "AcquisitionComments Occupation StructureSetLabel StructureSetName StructureSetDescription "
+    "ROIName ROIDescription ROIObservationLabel ROIObservationDescription"
 )
 BIRTH = "PatientBirthDate"
 # Whose single words name somebody too, as "Henriette" does of a name.
@@ -69,7 +71,10 @@ _SCANS = VENDORS | listed(
     "cartesion advance allegro guardian "
     # What descriptions are cleaned to; see imaging.deidentification.
     "ctac acct noac nac head brain mip suv fdg psma dotatate dotatoc pentixafor corrected "
-    "uncorrected"
+    "uncorrected "
+    # What labels of regions are cleaned to.
+    "rtstruct gtv ctv ptv tumour tumor lesion mass node metastasis edema necrosis liver spleen "
+    "marrow bone lung kidney adrenal aorta bladder heart muscle left right regions"
 )
 
 
@@ -134,10 +139,14 @@ def residue(
         What was written on purpose: trial, site and subject.
     """
     sought = {v for v in known.values | known.uids if len(v) >= SHORTEST} - ours
-    plain = header.lower()
-    if any(_stands(plain, form) for value in sought for form in _encoded(value)):
+    # Regions name a thousand slices by their UIDs: these are looked up, not looked for.
+    if _digits_in(header) & sought:
         return True
-    if any(form in header for value in sought for form in _in_base64(value)):
+    plain = header.lower()
+    if any(_stands(plain, form) for v in sought if not _UID.fullmatch(v) for form in _encoded(v)):
+        return True
+    lettered = _lettered(header)
+    if any(form in lettered for value in sought for form in _in_base64(value)):
         return True
     forms = {
         form
@@ -250,6 +259,23 @@ def _in_base64(value: str) -> Iterator[bytes]:
         text = value.encode()
         end = (before + len(text)) * 8 // 6
         yield base64.b64encode(bytes(before) + text)[whole:end]
+
+
+_UID = re.compile(r"[0-9.]+")
+
+
+def _digits_in(data: bytes) -> set[str]:
+    """Every whole run of digits and dots, in one byte a letter or in two."""
+    runs = set(re.findall(rb"[0-9.]{%d,}" % SHORTEST, data))
+    for pair in (rb"(?:[0-9.]\0){%d,}", rb"(?:\0[0-9.]){%d,}"):
+        runs |= {run.replace(b"\0", b"") for run in re.findall(pair % SHORTEST, data)}
+    return {run.decode() for run in runs}
+
+
+def _lettered(data: bytes) -> bytes:
+    """The runs of base64's alphabet that have a letter, which base64 of any text has."""
+    runs = re.findall(rb"[A-Za-z0-9+/]{%d,}" % SHORTEST, data)
+    return b"\n".join(run for run in runs if not run.isdigit())
 
 
 def _stands(data: bytes, form: bytes) -> bool:

@@ -43,7 +43,7 @@ from imaging.deidentification import (
     deidentify,
 )
 from imaging.elements import after_meta, excess
-from imaging.headers import SliceHeader, pet_header, slice_header
+from imaging.headers import ObjectHeader, SliceHeader, header_of
 from imaging.identifiers import residue
 from imaging.pixels import place_of
 from imaging.proofs import evidence_of
@@ -173,7 +173,8 @@ def parsed(data: bytes) -> Dataset:
     """The image, unless its first bytes say that it is none or is packed in a strange way."""
     if data[PREAMBLE : PREAMBLE + 4] != b"DICM":
         raise RefusedError(acceptance.NOT_DICOM)
-    syntax = transfer_syntax(data)
+    meta = file_meta(data)
+    syntax = str(meta.get("TransferSyntaxUID", ""))
     refusal = acceptance.verdict_on_encoding(syntax)
     if refusal:
         raise RefusedError(refusal)
@@ -182,51 +183,51 @@ def parsed(data: bytes) -> Dataset:
         start=after_meta(data),
         explicit=syntax != ImplicitVRLittleEndian,
         order=">" if syntax == ExplicitVRBigEndian else "<",
+        most=acceptance.most_elements(str(meta.get("MediaStorageSOPClassUID", ""))),
     )
     if beyond:
         raise RefusedError(acceptance.TOO_MUCH[beyond])
     return dcmread(io.BytesIO(data))
 
 
-def transfer_syntax(data: bytes) -> str:
-    """Transfer Syntax UID, read without touching what follows the file meta information."""
+def file_meta(data: bytes) -> Dataset:
+    """The file meta information, read without touching what follows it."""
     file = io.BytesIO(data)
     file.seek(PREAMBLE + 4)
-    meta = read_dataset(
+    return read_dataset(
         file,
         is_implicit_VR=False,
         is_little_endian=True,
         stop_when=lambda tag, _representation, _length: tag.group != 2,
     )
-    return str(meta.get("TransferSyntaxUID", ""))
 
 
-def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[SliceHeader, Json, bytes]:
+def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[ObjectHeader, Json, bytes]:
     """Header and report of the de-identified image, and its bytes, none of them copied.
 
     The header is read from what was written, so the record says what the archive holds.
     """
     result = deidentify(image, policy)
     written = encoded(result.dataset)
-    pixels = result.dataset.PixelData
+    pixels = result.dataset.get("PixelData", b"")
     ours = frozenset({policy.subject, policy.trial, policy.site})
-    if residue(written[: -len(pixels)], pixels, result.known, ours=ours):
+    if residue(written[: len(written) - len(pixels)], pixels, result.known, ours=ours):
         raise RefusedError(acceptance.NOT_DEIDENTIFIABLE)
     again = dcmread(io.BytesIO(written), stop_before_pixels=True)
-    header = pet_header(again) if again.Modality == "PT" else slice_header(again)
-    return header, result.report, written
+    return header_of(again), result.report, written
 
 
 def deidentified(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, bytes]:
     """The image written anew, and what of it proves that it is the same and names nobody."""
     header, report, written = rewritten(image, policy)
-    place, told = place_of(written, header), header.to_json()
+    place = place_of(written, header) if isinstance(header, SliceHeader) else None
+    told = header.to_json()
     evidence = evidence_of(image, written, header=told, date_shift_days=policy.date_shift_days)
     return {
         "header": told,
         "report": report,
         "evidence": evidence.to_json(),
-        "pixels": [place.offset, place.length],
+        "pixels": [place.offset, place.length] if place else None,
     }, written
 
 

@@ -28,7 +28,8 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID_dictionary
 
 from imaging import deidentification_table as table
-from imaging.headers import PetHeader, pet_header, slice_header
+from imaging.contours import structure_set
+from imaging.headers import PetHeader, header_of
 from imaging.identifiers import listed, parts_of
 from imaging.suv import assess
 
@@ -41,8 +42,8 @@ KNOWN_TABLES: Mapping[str, str] = MappingProxyType(
         "d71befb1eec116564d822c9d6c74309c",
         "TrialTrace keep-list 3": "880da2c6a4ad253f74ac64f0f0909162"
         "d5d1a566b90b8c2f64ee9722afe03da1",
-        "TrialTrace keep-list 4": "f4b0702f1a65808d68c28f4fdc74f555"
-        "089eec8726b5de1989d877e4a884ba85",
+        "TrialTrace keep-list 4": "a206b60c6a6e3d8abe961b342b4b7399"
+        "35d4ccfb039957a9e97b6e1411e89a50",
     }
 )
 _PREAMBLE = 128
@@ -128,12 +129,11 @@ def evidence_of(
         The days by which every date is to have moved.
     """
     again = dcmread(io.BytesIO(written))
-    read = pet_header if header["modality"] == "PT" else slice_header
     places = list(places_of(again))
     return Evidence(
-        pixels_before=digest_of_pixels(original),
-        pixels_after=digest_of_pixels(again),
-        before=_cut(_undescribed(read(original).to_json())),
+        pixels_before=digest_of_values(original),
+        pixels_after=digest_of_values(again),
+        before=_cut(_undescribed(header_of(original).to_json())),
         after=header,
         beyond=tuple(named(beyond(places) + _oddities(again, written))),
         unmoved=tuple(named(unmoved(original, again, date_shift_days))),
@@ -153,6 +153,32 @@ def _cut(value: Json) -> Json:
     if isinstance(value, (list, tuple)):
         return [_cut(one) for one in value]
     return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+
+
+def digest_of_values(ds: Dataset) -> str:
+    """SHA-256 of what is measured, or of where it is measured."""
+    return digest_of_contours(ds) if "PixelData" not in ds else digest_of_pixels(ds)
+
+
+def digest_of_contours(ds: Dataset) -> str:
+    """SHA-256 of the regions of a structure set: their numbers, each contour, and its image.
+
+    UIDs count by their first occurrence, so that the same one before is the same one after.
+    """
+    drawn, found, known = structure_set(ds), hashlib.sha256(), dict[str, int]()
+    for uid in drawn.series:
+        found.update(f"series {_ordinal(uid, known)} ".encode())
+    for region in drawn.regions:
+        frame = _ordinal(region.frame_of_reference_uid, known)
+        for contour in region.contours:
+            image = _ordinal(contour.image, known)
+            found.update(f"{region.number} {frame} {image} {contour.points.shape} ".encode())
+            found.update(contour.points.astype("<f8").tobytes())
+    return found.hexdigest()
+
+
+def _ordinal(uid: str, known: dict[str, int]) -> int:
+    return known.setdefault(uid, len(known)) if uid else -1
 
 
 def digest_of_pixels(ds: Dataset) -> str:
@@ -234,15 +260,32 @@ def _oddities(again: Dataset, written: bytes) -> list[str]:
     if age.endswith("Y") and age > "089Y":
         found.append("(0010,1010)")
     for row in table.ROWS:
-        if row.action is table.Action.DESCRIBED:
-            words = str(again.get(row.keyword) or "").replace("\\", " ").split()
-            found += [] if set(words) <= set(table.DESCRIPTORS) else [row.tags]
+        if vocabulary := _VOCABULARIES.get(row.action):
+            words = {word for text in _texts_at(again, row.path) for word in text.split()}
+            found += [] if words <= set(vocabulary) else [row.tags]
     return found + [
         place
         for place, representation, parts in _values(again)
         if representation == "UI"
         and any(part not in UID_dictionary and not part.startswith("2.25.") for part in parts)
     ]
+
+
+_VOCABULARIES = MappingProxyType(
+    {table.Action.DESCRIBED: table.DESCRIPTORS, table.Action.LABELLED: table.LABELS}
+)
+
+
+def _texts_at(ds: Dataset, path: str) -> Iterator[str]:
+    """The texts at a path of keywords, of every item on the way."""
+    keyword, _, inside = path.partition(".")
+    if keyword not in ds:
+        return
+    if not inside:
+        yield from parts_of(ds[keyword].value)
+        return
+    for item in ds[keyword].value:
+        yield from _texts_at(item, inside)
 
 
 # Dates.

@@ -54,6 +54,8 @@ class Series(ScopedModel):
     GONE = (DESTROYED, OF_ANOTHER)
     # Heads are not defaced, and these show the skin.
     RECOGNIZABLE = ("CT",)
+    # Regions drawn on images: no images themselves.
+    REGIONS = ("RTSTRUCT",)
 
     trial_path = "imaging_study__scheduled_scan__patient__trial_id"
     site_path = "imaging_study__scheduled_scan__patient__site_id"
@@ -66,7 +68,11 @@ class Series(ScopedModel):
     state = models.CharField(max_length=15, choices=State, default=State.RELEASED)
     code = models.CharField(max_length=60, blank=True)
     message = models.TextField(blank=True)
-    # Geometry and flags as assembled; empty until then.
+    # Of regions, the image series that they were drawn on; none until they are placed on it.
+    drawn_on = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="drawings"
+    )
+    # Geometry and flags as assembled, of regions which they are; empty until then.
     assembly = models.JSONField(default=dict)
     # Whether it is the PET series that stands for its scan, and why it is, or is not.
     counts = models.BooleanField(default=False)

@@ -71,6 +71,8 @@ def picture(instance: Instance, look: Look) -> bytes:
 
 
 def _header_of(instance: Instance) -> SliceHeader:
+    if instance.series.modality in Series.REGIONS:
+        raise Refused("no-picture", "Regions have no picture: look at the images they lie on.")
     return header_of(instance, instance.series.modality)
 
 

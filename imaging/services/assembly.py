@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from django.db.models import QuerySet
 
 from imaging import geometry, mixtures
 from imaging.headers import SliceHeader
 from imaging.models import Series, Transmittal
 from imaging.selectors import series_of, volumes
-from imaging.services import ledger, reconciliation
+from imaging.services import drawings, ledger, reconciliation
 from trials.models import ScheduledScan
 from trials.services import audit, jobs, queries
 from trials.services.fault_points import reach
@@ -24,7 +26,8 @@ def build(claim: jobs.Claim) -> None:
     if transmittal.state != Transmittal.State.RELEASED:
         ledger.nothing_to_do(claim)
         return
-    series = list(series_of(transmittal).prefetch_related("instances"))
+    images = series_of(transmittal).exclude(modality__in=Series.REGIONS)
+    series = list(images.prefetch_related("instances"))
     headers = {one.pk: volumes.headers_of(one) for one in series}
     with (
         jobs.fenced(claim),
@@ -38,7 +41,10 @@ def build(claim: jobs.Claim) -> None:
         series = _kept(series)
         for one in series:
             _assemble(one, headers[one.pk])
+        placed = drawings.place(transmittal.scheduled_scan, changed=series)
         _finish(transmittal, series, claim)
+        for other in _waiting(transmittal, placed):
+            ledger.move(other, other.state, message=_about_regions(series_of(other)))
         reach("assemble.before-commit")
     reach("assemble.committed")
 
@@ -84,7 +90,8 @@ def _finish(
 ) -> None:
     assembled = [one for one in series if one.state == Series.State.ASSEMBLED]
     pet = [one for one in assembled if one.modality == "PT"]
-    ledger.move(transmittal, Transmittal.State.ASSEMBLED, message=_without(pet, series))
+    message = _without(pet, series) if series else _about_regions(series_of(transmittal))
+    ledger.move(transmittal, Transmittal.State.ASSEMBLED, message=message)
     _take_back([one for one in series if one.state == Series.State.REFUSED], transmittal)
     scan = ScheduledScan.objects.select_for_update().get(pk=transmittal.scheduled_scan_id)
     if pet or not _is_measured(scan):
@@ -104,6 +111,22 @@ def _take_back(refused: list[Series], transmittal: Transmittal) -> None:
         series = list(series_of(row))
         if not any(one.state == Series.State.QUANTIFIED for one in series):
             ledger.move(row, Transmittal.State.ASSEMBLED, message=_without([], series))
+
+
+def _waiting(transmittal: Transmittal, placed: Sequence[Series]) -> QuerySet[Transmittal]:
+    """What brought regions alone before, which were looked at again because of this one."""
+    return (
+        Transmittal.objects.filter(files__instance__series__in=placed)
+        .exclude(pk=transmittal.pk)
+        .exclude(files__instance__series__modality__in=["PT", "CT"])
+        .distinct()
+    )
+
+
+def _about_regions(series: Iterable[Series]) -> str:
+    """What became of the regions that came without images."""
+    refused = [one.message for one in series if one.state == Series.State.REFUSED]
+    return refused[0] if refused else "Regions drawn on images of this scan: placed on them."
 
 
 def _without(pet: list[Series], series: list[Series]) -> str:

@@ -81,7 +81,8 @@ class DeidentifiedFile:
     header: dict
     report: dict
     evidence: Evidence
-    pixels: Place
+    # Of an image; regions that were drawn on images are read whole.
+    pixels: Place | None
 
 
 class Parser:
@@ -256,8 +257,10 @@ def _deidentified(answer: Any, written: bytes) -> DeidentifiedFile:
     return DeidentifiedFile(written, header, report, evidence, place)
 
 
-def _place(said: Any, written: bytes, header: dict[str, Any]) -> Place:
-    """Where the child says the pixels lie, looked up in what it wrote."""
+def _place(said: Any, written: bytes, header: dict[str, Any]) -> Place | None:
+    """Where the child says the pixels lie, looked up in what it wrote; of regions nowhere."""
+    if header["modality"] not in {"PT", "CT"}:
+        return None
     read = PetHeader if header["modality"] == "PT" else SliceHeader
     offset, length = map(int, said)
     known = read.from_json(header)

@@ -89,7 +89,7 @@ def _packed(made: DeidentifiedFile, policy: DeidentificationPolicy) -> bytes:
         "header": made.header,
         "report": made.report,
         "evidence": made.evidence.to_json(),
-        "pixels": asdict(made.pixels),
+        "pixels": made.pixels and asdict(made.pixels),
     }
     return json.dumps(told).encode() + b"\n" + made.dicom
 
@@ -104,5 +104,5 @@ def _unpacked(content: bytes, policy: DeidentificationPolicy) -> DeidentifiedFil
         told["header"],
         told["report"],
         Evidence.from_json(told["evidence"]),
-        Place(**told["pixels"]),
+        told["pixels"] and Place(**told["pixels"]),
     )

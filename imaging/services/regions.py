@@ -63,5 +63,5 @@ def place(
         )
         if quantification.parameters.get("region") == kind:
             # The threshold rests on it.
-            jobs.enqueue("imaging.quantify", actor=by, series=series.pk)
+            jobs.enqueue("imaging.quantify", actor=by, on=scan, series=series.pk)
         return region

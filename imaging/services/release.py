@@ -64,7 +64,7 @@ class Released:
     header: dict
     report: dict
     evidence: Evidence
-    pixels: Place
+    pixels: Place | None
 
     @classmethod
     def of(cls, file: ReceivedFile, result: DeidentifiedFile) -> Released:
@@ -243,9 +243,9 @@ def _record(
                 sop_instance_uid=item.header["sop_instance_uid"],
                 sha256=item.sha256,
                 size=item.size,
-                transfer_syntax=item.pixels.transfer_syntax,
-                pixel_offset=item.pixels.offset,
-                pixel_length=item.pixels.length,
+                transfer_syntax=item.header["transfer_syntax_uid"],
+                pixel_offset=item.pixels and item.pixels.offset,
+                pixel_length=item.pixels and item.pixels.length,
                 header=item.header,
                 deidentification=item.report,
             )

@@ -16,8 +16,10 @@ from threading import Timer
 PROGRAM = "dcmdump"
 BATCH = 100
 SECONDS = 60.0
-# A file of ours has about a hundred lines of as many letters.
+# A file of ours has about a hundred lines of as many letters. Regions have a line to some thirty
+# bytes of their file.
 MAXIMUM_BYTES_A_FILE = 2**17
+MAXIMUM_BYTES_A_BYTE = 8
 UNREAD = "dcmdump could not read every file that was written, or not in time."
 
 
@@ -46,9 +48,13 @@ def dump(path: str, files: Sequence[Path]) -> str:
     """
     parts = []
     for start in range(0, len(files), BATCH):
-        batch = [str(file) for file in files[start : start + BATCH]]
-        parts.append(_run([path, "+F", *batch], MAXIMUM_BYTES_A_FILE * len(batch)))
+        batch = files[start : start + BATCH]
+        parts.append(_run([path, "+F", *map(str, batch)], sum(map(_most, batch))))
     return "".join(parts)
+
+
+def _most(file: Path) -> int:
+    return MAXIMUM_BYTES_A_FILE + MAXIMUM_BYTES_A_BYTE * file.stat().st_size
 
 
 def _run(command: list[str], maximum: int) -> str:

@@ -159,6 +159,7 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
             "imaging_study__scheduled_scan__patient__site",
             "imaging_study__scheduled_scan__planned_scan",
             "transmittal",
+            "drawn_on",
         ),
         request.user,
         "images.view",

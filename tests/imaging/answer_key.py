@@ -23,6 +23,7 @@ from pydicom.multival import MultiValue
 from pydicom.uid import CTImageStorage
 
 from imaging.ps315 import _ACTIONS
+from tests.imaging import drawings
 from tests.imaging.conftest import pet_dataset
 
 SUBJECT, DAYS = "PL-01-007", -1000
@@ -112,6 +113,9 @@ def found(ds: Dataset, path: str) -> str | None:
 
 TRACER = "RadiopharmaceuticalInformationSequence[0]."
 REQUEST = "RequestAttributesSequence[0]."
+FRAME = "ReferencedFrameOfReferenceSequence[0]."
+REGION, OBSERVED = "StructureSetROISequence[0].", "RTROIObservationsSequence[0]."
+CONTOUR = "ROIContourSequence[0].ContourSequence[0]."
 REFERENCED = "ReferencedStudySequence[0].ReferencedSeriesSequence[0]."
 # Answers of their own: path, original, and where it has to be another text, which.
 TRIALS: Mapping[str, str] = {
@@ -189,6 +193,7 @@ def files() -> Iterator[Planted]:
     for name in ("PET", "CT"):
         yield _named(name)
     yield _old()
+    yield _regions()
     yield _of_the_standard("", "every attribute of the table")
     yield _of_the_standard(REQUEST, "every attribute of the table, in a sequence")
     yield _of_the_standard(TRACER, "every attribute of the table, in a sequence that is kept")
@@ -238,12 +243,60 @@ def _old() -> Planted:
     return made
 
 
+def _regions() -> Planted:
+    """A structure set: who drew what, when, and on which images."""
+    made = Planted("regions", drawings.structure_set([_slice()]))
+    for keyword, text in TRIALS.items():
+        made.plant(Answer.TRIAL, keyword, "ZZCANARY^Anna", becomes=text)
+    made.plant(Answer.TRIAL, "StructureSetLabel", "ZZCANARY", becomes="REGIONS")
+    made.plant(Answer.DATE, "StructureSetDate", "20260302", becomes=moved("20260302"))
+    made.plant(Answer.KEEP, "StructureSetTime", "071500", becomes="071500")
+    study = f"{FRAME}RTReferencedStudySequence[0]."
+    series = f"{study}RTReferencedSeriesSequence[0]."
+    for number, path in enumerate(
+        (
+            *UIDS,
+            f"{FRAME}FrameOfReferenceUID",
+            f"{study}ReferencedSOPInstanceUID",
+            f"{series}SeriesInstanceUID",
+            f"{series}ContourImageSequence[0].ReferencedSOPInstanceUID",
+            f"{REGION}ReferencedFrameOfReferenceUID",
+            f"{CONTOUR}ContourImageSequence[0].ReferencedSOPInstanceUID",
+        )
+    ):
+        made.plant(Answer.UID, path, f"1.2.840.99999.{number}.20260301.8")
+    for path, text in {
+        f"{REGION}ROINumber": "3",
+        f"{REGION}ROIGenerationAlgorithm": "SEMIAUTOMATIC",
+        f"{CONTOUR}ContourGeometricType": "CLOSEDPLANAR_XOR",
+        f"{OBSERVED}RTROIInterpretedType": "GTV",
+    }.items():
+        made.plant(Answer.KEEP, path, text, becomes=text)
+    label = ("Lymph_node ZZCANARY lt 2", "NODE LEFT")
+    made.plant(Answer.WORD, f"{REGION}ROIName", label[0], becomes=label[1])
+    for path in (
+        "OperatorsName",
+        "StructureSetName",
+        "StructureSetDescription",
+        "ReviewerName",
+        f"{REGION}ROIDescription",
+        f"{OBSERVED}ROIInterpreter",
+        f"{OBSERVED}ROIObservationLabel",
+        f"{OBSERVED}ROIObservationDescription",
+        f"{CONTOUR}(3005,ZZCANARY,01)",
+    ):
+        made.plant(Answer.GONE, path, "ZZCANARY")
+    return made
+
+
 def _of_the_standard(within: str, name: str) -> Planted:
     """Every attribute of Table E.1-1 that holds text, a date or a UID, and has no other answer."""
     made = Planted(name, _slice())
     answered = {*UIDS, *SHIFTED, *KEPT, *WORDS, *TRIALS, "ClinicalTrialSponsorName"}
     answered |= {path.removeprefix(TRACER) for path in answered}
     answered |= {"AcquisitionTime", "ContentTime", "RadiopharmaceuticalStopTime"}
+    # Of a structure set, which has a file of its own.
+    answered |= {"StructureSetDate", "StructureSetTime"}
     for tag in sorted(_ACTIONS):
         keyword = keyword_for_tag(tag)
         if tag >> 16 <= 0x0004 or not keyword or keyword in answered:

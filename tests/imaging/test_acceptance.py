@@ -18,6 +18,7 @@ from pydicom.uid import (
 )
 
 from imaging.acceptance import RULES, RUN_LENGTH_HEADERS, facts_of, verdict_on, verdict_on_encoding
+from tests.imaging import drawings
 
 NAME = "ZZCANARY^NAME"
 
@@ -171,3 +172,30 @@ def test_whole_numbers_are_read_from_any_representation(image):
     assert facts_of(image).rows == 4
     image["Rows"] = type(image["PatientName"])("Rows", "LO", "four")
     assert facts_of(image).rows is None
+
+
+def test_a_structure_set_is_accepted_with_what_identifies_it(image):
+    verdict = verdict_on(drawings.structure_set([image]))
+    assert (verdict.verdict, verdict.code) == ("accepted", "")
+    facts = ("modality", "series_instance_uid", "patient_id", "study_date", "weight_kg")
+    assert [verdict.facts[name] for name in facts] == [
+        "RTSTRUCT", "1.2.5", "MRN-0815", "2026-03-01", "70"
+    ]  # fmt: skip
+
+
+@pytest.mark.requirement("R74")
+@pytest.mark.parametrize(
+    ("code", "keyword", "value"),
+    [
+        ("modality-contradicts", "Modality", "PT"),
+        ("uid-invalid", "SOPInstanceUID", "../../etc/passwd"),
+        ("patient-id-too-long", "PatientID", "9" * 65),
+        ("no-regions", "ROIContourSequence", []),
+        ("regions-invalid", "StructureSetROISequence", []),
+    ],
+)
+def test_a_structure_set_is_rejected_by_name(image, code, keyword, value):
+    ds = drawings.structure_set([image])
+    setattr(ds, keyword, value)
+    verdict = verdict_on(ds)
+    assert (verdict.verdict, verdict.code, verdict.facts) == ("rejected", code, {})

@@ -16,11 +16,13 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from imaging import deidentification, deidentification_table, proofs
+from imaging.contours import texts_of
 from imaging.deidentification import blocks_of, deidentify, level_of
 from imaging.deidentification_table import PRIVATE_ROWS, ROWS, WRITTEN, Action
 from imaging.identifiers import identifiers_of, residue
 from imaging.parser_child import encoded
 from imaging.proofs import Evidence, Outcome, evidence_of, of_keep_list, of_pixels, of_suv
+from tests.imaging import drawings
 from tests.imaging.conftest import pet_dataset
 from tests.imaging.test_deidentification import POLICY
 
@@ -72,7 +74,14 @@ def in_utc() -> Dataset:
     return ds
 
 
-IMAGES = {f.__name__: f for f in (siemens, ge, philips, in_utc)}
+def regions() -> Dataset:
+    """A structure set drawn on the Siemens slice."""
+    ds = drawings.structure_set([siemens()])
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate = NAME, "MRN-0815-77", "19610423"
+    return ds
+
+
+IMAGES = {f.__name__: f for f in (siemens, ge, philips, in_utc, regions)}
 
 # What an SUV, a volume or a place can't do without: by requirement, not by what is found.
 SUV = {
@@ -116,13 +125,34 @@ GEOMETRY = {
     "HighBit",
     "PixelRepresentation",
 }
+# What says which voxels of which series a region is.
+_FRAME = "ReferencedFrameOfReferenceSequence"
+_SERIES = f"{_FRAME}.RTReferencedStudySequence.RTReferencedSeriesSequence"
+_CONTOUR = "ROIContourSequence.ContourSequence"
+REGIONS = {
+    _FRAME,
+    f"{_FRAME}.RTReferencedStudySequence",
+    _SERIES,
+    f"{_SERIES}.SeriesInstanceUID",
+    "StructureSetROISequence",
+    "StructureSetROISequence.ROINumber",
+    "StructureSetROISequence.ReferencedFrameOfReferenceUID",
+    "ROIContourSequence",
+    "ROIContourSequence.ReferencedROINumber",
+    _CONTOUR,
+    f"{_CONTOUR}.ContourGeometricType",
+    f"{_CONTOUR}.NumberOfContourPoints",
+    f"{_CONTOUR}.ContourData",
+    f"{_CONTOUR}.ContourImageSequence",
+    f"{_CONTOUR}.ContourImageSequence.ReferencedSOPInstanceUID",
+}
 ROW = {row.path: row for row in (*ROWS, *PRIVATE_ROWS)}
 
 
 def evidence(original: Dataset, written: Dataset) -> Evidence:
     data = encoded(written)
     again = pydicom.dcmread(io.BytesIO(data))
-    header = proofs.pet_header(again).to_json()
+    header = proofs.header_of(again).to_json()
     return evidence_of(original, data, header=header, date_shift_days=POLICY.date_shift_days)
 
 
@@ -145,7 +175,7 @@ def test_with_the_whole_table_every_proof_holds():
 
 
 @pytest.mark.requirement("R101")
-@pytest.mark.parametrize("path", sorted(SUV | GEOMETRY))
+@pytest.mark.parametrize("path", sorted(SUV | GEOMETRY | REGIONS))
 def test_a_row_that_a_measurement_needs_is_missed_when_it_is_gone(path, monkeypatch):
     fewer = [row for row in ROWS if row.path != path and not row.within.startswith(path)]
     private = [row for row in PRIVATE_ROWS if row.path != path]
@@ -218,8 +248,10 @@ def test_a_date_that_a_row_lets_through_as_it_was_is_found(row):
 )
 def test_a_uid_that_a_row_lets_through_as_it_was_is_found(row):
     ds = siemens()
+    setattr(at(ds, row), row.keyword, "1.2.77.1")
     written = released(ds)
-    setattr(written, row.keyword, ds[row.keyword].value)
+    assert not is_caught(ds, written)
+    setattr(at(written, row), row.keyword, "1.2.77.1")
     assert is_caught(ds, written)
 
 
@@ -230,4 +262,23 @@ def test_an_age_that_a_row_lets_through_as_it_was_is_found():
     written = released(ds)
     assert not is_caught(ds, written)
     written.PatientAge = "091Y"
+    assert is_caught(ds, written)
+
+
+@pytest.mark.requirement("R101")
+def test_a_label_that_a_row_lets_through_as_it_was_is_found():
+    ds = regions()
+    written = released(ds)
+    assert written.StructureSetROISequence[0].ROIName == "GTV"
+    assert not is_caught(ds, written)
+    written.StructureSetROISequence[0].ROIName = "GTV Hildegard"
+    assert is_caught(ds, written)
+
+
+@pytest.mark.requirement("R101")
+def test_a_contour_that_moved_by_a_hundredth_of_a_millimetre_is_found():
+    ds = regions()
+    written = released(ds)
+    contour = written.ROIContourSequence[0].ContourSequence[0]
+    contour.ContourData = [2.01, *texts_of(contour, "ContourData")[1:]]
     assert is_caught(ds, written)

@@ -11,8 +11,17 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from imaging.elements import DEEPEST, LONGEST_NAME, MOST_ELEMENTS, Excess, after_meta, excess
+from imaging.elements import (
+    DEEPEST,
+    LONGEST_NAME,
+    MOST_ELEMENTS,
+    MOST_OF_REGIONS,
+    Excess,
+    after_meta,
+    excess,
+)
 from imaging.parser_child import encoded, inspect
+from tests.imaging import drawings
 from tests.imaging.conftest import pet_dataset
 
 SYNTAXES = {
@@ -147,6 +156,17 @@ def test_the_child_refuses_it_unparsed(keyword, value, code):
     setattr(ds, keyword, value)
     verdict = inspect(encoded(ds))
     assert (verdict.verdict, verdict.code) == ("rejected", code)
+
+
+@pytest.mark.requirement("R73")
+def test_regions_may_have_more_than_an_image_and_not_any_number():
+    ds = drawings.structure_set([pet_dataset()])
+    contours = ds.ROIContourSequence[0].ContourSequence
+    (contour,) = contours
+    contours.extend([contour] * (MOST_ELEMENTS // 9))
+    assert inspect(encoded(ds)).verdict == "accepted"
+    contours.extend([contour] * (MOST_OF_REGIONS // 9))
+    assert inspect(encoded(ds)).code == "too-many-elements"
 
 
 @given(st.binary(max_size=400), st.booleans(), st.sampled_from("<>"))

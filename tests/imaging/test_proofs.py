@@ -73,7 +73,7 @@ def evidence(ds: Dataset | None = None, *, written: Dataset | None = None) -> Ev
     ds = an_image() if ds is None else ds
     released = deidentify(ds, POLICY).dataset if written is None else written
     data = encoded(released)
-    header = proofs.pet_header(parsed(data)).to_json()
+    header = proofs.header_of(parsed(data)).to_json()
     return evidence_of(ds, data, header=header, date_shift_days=POLICY.date_shift_days)
 
 
