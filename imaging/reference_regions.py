@@ -151,29 +151,51 @@ def _coarse(suv: Volume, grid: Grid) -> tuple[Volume, Grid]:
 
 
 def _local(suv: Volume, grid: Grid) -> tuple[Volume, Volume]:
-    """Mean and coefficient of variation in a cube of the sphere's size around each voxel."""
+    """Mean and coefficient of variation in a cube of the sphere's size around each voxel.
+
+    In place, so that a whole body takes two volumes and a passing third.
+    """
     side = [max(3, 2 * round(LIVER_RADIUS_MM / step) + 1) for step in grid.spacing]
     mean = ndimage.uniform_filter(suv, side, mode="constant")
-    square = ndimage.uniform_filter(np.square(suv), side, mode="constant")
-    spread = np.sqrt(np.maximum(square - np.square(mean), 0))
-    variation = np.divide(
-        spread, mean, out=np.full_like(suv, np.inf), where=mean > LIVER_SUV[0] / 2
-    )
+    variation = ndimage.uniform_filter(np.square(suv), side, mode="constant")
+    variation -= np.square(mean)
+    np.maximum(variation, 0, out=variation)
+    np.sqrt(variation, out=variation)
+    is_tissue = mean > LIVER_SUV[0] / 2
+    np.divide(variation, mean, out=variation, where=is_tissue)
+    variation[~is_tissue] = np.inf
     return mean, variation
 
 
 def _right_and_middle(suv: Volume, grid: Grid) -> NDArray[np.bool_]:
     """Where the liver can be: patient's right of the body's middle, not near either end."""
-    k, m, n = np.ogrid[tuple(slice(size) for size in suv.shape)]
-    x, z = (
-        grid.origin[axis] + k * step[0] + m * step[1] + n * step[2]
-        for axis, step in ((0, grid.steps[0]), (2, grid.steps[2]))
-    )
-    warm = suv > BODY_SUV
-    middle = float((x * warm).sum(dtype=np.float64) / warm.sum())
-    bottom, top = float(z.min()), float(z.max())
-    height = (z - bottom) / max(top - bottom, 1.0)
-    return np.asarray((x < middle) & (height > LIVER_HEIGHT[0]) & (height < LIVER_HEIGHT[1]))
+    middle = _middle_of_body(suv, grid)
+    ends = [_coordinate(grid, 2, plane) for plane in (0, len(suv) - 1)]
+    bottom, top = float(np.min(ends)), float(np.max(ends))
+    found = np.empty(suv.shape, bool)
+    for k, plane in enumerate(found):
+        height = (_coordinate(grid, 2, k) - bottom) / max(top - bottom, 1.0)
+        plane[:] = (_coordinate(grid, 0, k) < middle) & (
+            (height > LIVER_HEIGHT[0]) & (height < LIVER_HEIGHT[1])
+        )
+    return found
+
+
+def _middle_of_body(suv: Volume, grid: Grid) -> float:
+    """Mean of x in mm over the voxels of the body."""
+    total, count = 0.0, 0
+    for k, plane in enumerate(suv):
+        warm = plane > BODY_SUV
+        total += float(_coordinate(grid, 0, k)[warm].sum())
+        count += int(np.count_nonzero(warm))
+    return total / count
+
+
+def _coordinate(grid: Grid, axis: int, plane: int) -> Floats:
+    """One coordinate in mm (0 is x, 2 is z) of the voxels of a plane, shape (M, N)."""
+    m, n = np.ogrid[: grid.shape[1], : grid.shape[2]]
+    step = grid.steps[axis]
+    return np.asarray(grid.origin[axis] + plane * step[0] + m * step[1] + n * step[2])
 
 
 def _is_uniform(suv: Volume, grid: Grid, centre_mm: tuple[float, float, float]) -> bool:
