@@ -37,17 +37,21 @@ SINCE = date(2026, 1, 1)
 
 
 def prepare(definitions: Path) -> Trial:
-    """Load every trial file and make one account a role; what is there stays as it is."""
+    """Load every trial file and make one account a role; what is there stays as it is.
+
+    Trials of one's own beside them are none of the demonstration's: nobody here gets a role there.
+    """
     system = jobs.system_user()
-    for file in sorted(definitions.glob("*.yaml")):
-        text = file.read_text(encoding="utf-8")
-        if not protocols.is_known(text):
-            protocols.load_trial(text, by=system)
-    trial = Trial.objects.get(identifier=DEMO_TRIAL)
+    texts = [file.read_text(encoding="utf-8") for file in sorted(definitions.glob("*.yaml"))]
+    versions = [
+        protocols.known(text) or protocols.load_trial(text, by=system).version for text in texts
+    ]
+    trials = [version.trial for version in versions]
+    (trial,) = (one for one in trials if one.identifier == DEMO_TRIAL)
     by_code = {site.code: site for site in trial.sites.all()}
     for role, name in PEOPLE.items():
         user = _user(role.value, name, system)
-        for one in Trial.objects.all() if role not in AT_SITE else [trial]:
+        for one in trials if role not in AT_SITE else [trial]:
             for site in _places(role, one, by_code):
                 _grant(user, role, one, site, system)
     for code, people in ELSEWHERE.items():

@@ -296,7 +296,7 @@ def _with_verdict(trial: Trial):
 def _print_amendment(trial: Trial, file: Path) -> None:
     manager = user_of(Role.DATA_MANAGER)
     text = file.read_text(encoding="utf-8")
-    if not protocols.is_known(text):
+    if protocols.known(text) is None:
         protocols.load_trial(text, by=manager)
     version = trial.newest_version
     print(heading(f"If version {version.label} held today"))

@@ -155,9 +155,9 @@ def test_only_people_of_the_site_say_whose_it_is_and_of_its_own_patients(
         assignment.assign(row, scan=foreign, by=both)
 
 
-def test_only_a_registered_node_sends_without_an_account(site, coordinator, dataset):
+def test_only_a_machine_sends_without_an_account(site, coordinator, dataset):
     with pytest.raises(Forbidden):
-        stored(site, [a_slice(dataset, 1)], source=Source.STOW)
+        stored(site, [a_slice(dataset, 1)], source=Source.BROWSER)
     assert stored(site, [a_slice(dataset, 1)], source=Source.STOW, by=coordinator).files.exists()
     outsider = factories.make_user(Role.READER, trial=site.trial)
     with pytest.raises(Forbidden):

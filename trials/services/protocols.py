@@ -66,13 +66,13 @@ def load_trial(text: str, *, by: User, dry_run: bool = False) -> Loaded:
     return _write(definition, text, by=by)
 
 
-def is_known(text: str) -> bool:
-    """Whether some version of the trial says what a file says, the newest or an earlier one."""
+def known(text: str) -> ProtocolVersion | None:
+    """The version of the trial that says what a file says, be it the newest or an earlier one."""
     definition = _definition(text)
     return ProtocolVersion.objects.filter(
         trial__identifier=definition["identifier"],
         definition_sha256=protocol.digest(definition),
-    ).exists()
+    ).first()
 
 
 def export(version: ProtocolVersion) -> str:
