@@ -28,9 +28,10 @@ from pydicom.uid import (
     PositronEmissionTomographyImageStorage,
     RLELossless,
     RTStructureSetStorage,
+    SegmentationStorage,
 )
 
-from imaging import contours, identity
+from imaging import contours, identity, segments
 from imaging.elements import DEEPEST, MOST_ELEMENTS, MOST_OF_REGIONS, Excess
 from imaging.image_types import is_picture
 
@@ -41,11 +42,17 @@ MODALITIES: Mapping[str, str] = MappingProxyType(
         PositronEmissionTomographyImageStorage: "PT",
         CTImageStorage: "CT",
         RTStructureSetStorage: "RTSTRUCT",
+        SegmentationStorage: "SEG",
     }
 )
 # What holds regions that were drawn on images, and how they are read.
-REGIONS: Mapping[str, Callable[[Dataset], object]] = MappingProxyType(
-    {RTStructureSetStorage: contours.structure_set}
+REGIONS: Mapping[str, Callable[[Dataset], contours.StructureSet | segments.Segmentation]] = (
+    MappingProxyType(
+        {
+            RTStructureSetStorage: contours.structure_set,
+            SegmentationStorage: segments.segmentation,
+        }
+    )
 )
 ENHANCED_PET = frozenset({EnhancedPETImageStorage, LegacyConvertedEnhancedPETImageStorage})
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
@@ -324,16 +331,17 @@ RULES_OF_ALL: tuple[Rule, ...] = (
     Rule(
         REJECTED,
         "sop-class-unsupported",
-        "SOP Class UID (0008,0016) must be PET Image Storage, CT Image Storage or RT Structure Set "
-        "Storage. Screenshots, reports, and enhanced multi-frame images are not read; send the "
-        "original slices.",
+        "SOP Class UID (0008,0016) must be PET Image Storage, CT Image Storage, RT Structure Set "
+        "Storage or Segmentation Storage. Screenshots, reports, and enhanced multi-frame images "
+        "are not read; send the original slices.",
         lambda f: f.sop_class_uid not in MODALITIES,
     ),
     Rule(
         REJECTED,
         "modality-contradicts",
-        "Modality (0008,0060) must be PT for a PET image, CT for a CT image and RTSTRUCT for a "
-        "structure set. Export it again from the scanner or the program that drew it.",
+        "Modality (0008,0060) must be PT for a PET image, CT for a CT image, RTSTRUCT for a "
+        "structure set and SEG for a segmentation. Export it again from the scanner or the program "
+        "that drew it.",
         lambda f: f.modality != MODALITIES[f.sop_class_uid],
     ),
     Rule(

@@ -100,8 +100,8 @@ def structure_set(ds: Dataset) -> StructureSet:
     regions = tuple(
         Region(
             number=number,
-            label=_text(named[number], "ROIName"),
-            frame_of_reference_uid=_text(named[number], "ReferencedFrameOfReferenceUID"),
+            label=text_of(named[number], "ROIName"),
+            frame_of_reference_uid=text_of(named[number], "ReferencedFrameOfReferenceUID"),
             contours=contours,
         )
         for number, item in sorted(drawn.items())
@@ -113,13 +113,13 @@ def structure_set(ds: Dataset) -> StructureSet:
             "The structure set has no region with a closed contour. Draw the lesions, and export "
             "it again.",
         )
-    series = (_text(one, "SeriesInstanceUID") for one in _references(ds))
+    series = (text_of(one, "SeriesInstanceUID") for one in _references(ds))
     return StructureSet(regions, tuple(dict.fromkeys(series)))
 
 
 def _by_number(ds: Dataset, sequence: str, keyword: str) -> dict[int, Dataset]:
     """The items of a sequence by their number, each of which stands once."""
-    items = _items(ds, sequence)
+    items = items_of(ds, sequence)
     try:
         found = {int(item[keyword].value): item for item in items}
     except (KeyError, TypeError, ValueError) as error:
@@ -139,14 +139,14 @@ def _unnumbered() -> RegionError:
 
 def _references(ds: Dataset) -> Iterator[Dataset]:
     """Items of RT Referenced Series Sequence (3006,0014)."""
-    for frame in _items(ds, "ReferencedFrameOfReferenceSequence"):
-        for study in _items(frame, "RTReferencedStudySequence"):
-            yield from _items(study, "RTReferencedSeriesSequence")
+    for frame in items_of(ds, "ReferencedFrameOfReferenceSequence"):
+        for study in items_of(frame, "RTReferencedStudySequence"):
+            yield from items_of(study, "RTReferencedSeriesSequence")
 
 
 def _contours(item: Dataset) -> Iterator[Contour]:
-    for one in _items(item, "ContourSequence"):
-        kind = _text(one, "ContourGeometricType")
+    for one in items_of(item, "ContourSequence"):
+        kind = text_of(one, "ContourGeometricType")
         if kind in MARKS:
             continue
         if kind not in CLOSED:
@@ -155,7 +155,9 @@ def _contours(item: Dataset) -> Iterator[Contour]:
                 "A region has an open contour, which encloses nothing. Close it in the program "
                 "that drew it, and export the structure set again.",
             )
-        images = [_text(i, "ReferencedSOPInstanceUID") for i in _items(one, "ContourImageSequence")]
+        images = [
+            text_of(i, "ReferencedSOPInstanceUID") for i in items_of(one, "ContourImageSequence")
+        ]
         yield Contour(_points(one), images[0] if images else "")
 
 
@@ -191,11 +193,13 @@ def texts_of(item: Dataset, keyword: str) -> list[str]:
     return [str(part) for part in value or ()]
 
 
-def _items(ds: Dataset, keyword: str) -> list[Dataset]:
+def items_of(ds: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none where it is missing or empty."""
     return list(ds[keyword].value or ()) if keyword in ds else []
 
 
-def _text(ds: Dataset, keyword: str) -> str:
+def text_of(ds: Dataset, keyword: str) -> str:
+    """The text of an attribute; empty where it is missing."""
     return str(ds.get(keyword) or "").strip(" \0")
 
 

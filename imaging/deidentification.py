@@ -209,6 +209,11 @@ def _places(parts: Parts, _: _Context) -> Parts:
     return parts if _COORDINATES.fullmatch("\\".join(parts).encode()) else []
 
 
+def _pointer(parts: Parts, _: _Context) -> Parts:
+    """The tag of an attribute, as pydicom writes it."""
+    return [p for p in parts if re.fullmatch(r"\([0-9a-f]{4},[0-9a-f]{4}\)", p, re.IGNORECASE)]
+
+
 def _date(parts: Parts, context: _Context) -> Parts:
     return [shifted_date(part, context.policy.date_shift_days) for part in parts]
 
@@ -273,7 +278,7 @@ def _described(parts: Parts, context: _Context) -> Parts:
 def _labelled(parts: Parts, context: _Context) -> Parts:
     """Of a region's label the words for regions; its number tells it from others."""
     said = [_said(re.sub(r"[\d_]+", " ", part), LABELS, context) for part in parts]
-    return [" ".join(words) for words in said if words]
+    return [" ".join(words or ["REGION"]) for words in said]
 
 
 def _in_vocabulary(text: str, context: _Context) -> str:
@@ -320,7 +325,7 @@ _WORDS = {"WHOLE BODY", "CSA MIP", "CSA MPR", "CYLINDRICAL RING"} | listed(
     "CSAPARALLEL REFORMATTED AVERAGE STATIC DYNAMIC GATED WHOLEBODY IMAGE REPROJECTION "
     "EMISSION TRANSMISSION "
     # Modality, Patient's Sex, Patient Position, Photometric Interpretation.
-    "PT CT RTSTRUCT F M O HFS FFS HFP FFP HFDR HFDL FFDR FFDL MONOCHROME1 MONOCHROME2 "
+    "PT CT RTSTRUCT SEG BINARY F M O HFS FFS HFP FFP HFDR HFDL FFDR FFDL MONOCHROME1 MONOCHROME2 "
     # Units, SUV Type, Rescale Type, Decay Correction.
     "BQML CNTS GML CM2ML PROPCNTS PROPCPS CPS CM2 PCNT MLMINML NONE STDDEV MLMING MLG 1CM "
     "UMOLML BSA BW LBM LBMJAMES128 LBMJANMA IBW HU US SUV START ADMIN "
@@ -353,6 +358,7 @@ _RULES: Mapping[Action, Rule] = MappingProxyType(
         Action.DESCRIBED: _described,
         Action.LABELLED: _labelled,
         Action.PLACES: _places,
+        Action.POINTER: _pointer,
     }
 )
 Level = Mapping[str, "Rule | Mapping[str, Any]"]
@@ -390,10 +396,21 @@ _EMPTIED = {
 }
 # What objects of a kind want present and only people say.
 _OF_MODALITY: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"RTSTRUCT": {"StructureSetLabel": "REGIONS", "OperatorsName": ""}}
+    {
+        "RTSTRUCT": {"StructureSetLabel": "REGIONS", "OperatorsName": ""},
+        "SEG": {"ContentLabel": "REGIONS", "ContentDescription": "", "ContentCreatorName": ""},
+    }
 )
 _BINARY: Mapping[str, Callable[[str], int | float]] = MappingProxyType(
-    {"US": int, "SS": int, "UL": int, "SL": int, "FL": float, "FD": float}
+    {
+        "US": int,
+        "SS": int,
+        "UL": int,
+        "SL": int,
+        "FL": float,
+        "FD": float,
+        "AT": lambda text: int(text[1:5] + text[6:10], 16),
+    }
 )
 
 

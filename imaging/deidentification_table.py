@@ -22,7 +22,7 @@ from pydicom.tag import Tag
 from imaging import ps315
 
 # Names the keep-list in every report and every file; raise it with every change of a row.
-TABLE = "TrialTrace keep-list 4"
+TABLE = "TrialTrace keep-list 5"
 
 
 class Action(StrEnum):
@@ -43,6 +43,7 @@ class Action(StrEnum):
     DESCRIBED = "replace by words of the vocabulary"
     LABELLED = "replace by words for regions"
     PLACES = "keep coordinates"
+    POINTER = "keep a tag of the standard"
     ITEMS = "keep the items as listed"
     PIXELS = "keep the stored values"
     WRITE = "write anew"
@@ -165,12 +166,84 @@ def _reference(within: str, what: str) -> Iterator[Row]:
     yield Row("ReferencedSOPInstanceUID", Action.UID, what, within=within)
 
 
+def _concept(sequence: str, what: str) -> Iterator[Row]:
+    """A code sequence of a segmentation, at a path."""
+    within, _, keyword = sequence.rpartition(".")
+    yield Row(keyword, Action.ITEMS, f"{what} as a code.", within=within)
+    yield Row("CodeValue", Action.CODE, f"{what}: the code names no person.", within=sequence)
+    yield Row(
+        "CodingSchemeDesignator",
+        Action.WORD,
+        "Whose code it is: without it the code value means nothing.",
+        within=sequence,
+    )
+    yield Row(
+        "CodeMeaning",
+        Action.LABELLED,
+        "Programs spell the meaning freely, so words of a vocabulary stand for it.",
+        within=sequence,
+    )
+
+
+def _groups(groups: str) -> Iterator[Row]:
+    """What a segmentation says of all its frames, or of each."""
+
+    def rows(action: Action, keywords: str, reason: str, *within: str) -> Iterator[Row]:
+        return _rows(action, keywords, reason, within=".".join((groups, *within)))
+
+    source = ("DerivationImageSequence", "SourceImageSequence")
+    yield Row(groups, Action.ITEMS, "Where frames lie, and of which segment they are.")
+    yield from rows(Action.ITEMS, "PlaneOrientationSequence", "How the frames lie.")
+    yield from rows(
+        Action.NUMBER,
+        "ImageOrientationPatient",
+        "Places of lesions are measured by it.",
+        "PlaneOrientationSequence",
+    )
+    yield from rows(Action.ITEMS, "PixelMeasuresSequence", "How large the pixels are.")
+    yield from rows(
+        Action.NUMBER,
+        "PixelSpacing SliceThickness SpacingBetweenSlices",
+        "Volumes of lesions are measured by them.",
+        "PixelMeasuresSequence",
+    )
+    yield from rows(Action.ITEMS, "PlanePositionSequence", "Where a frame lies.")
+    yield from rows(
+        Action.NUMBER,
+        "ImagePositionPatient",
+        "Frames are placed by it, and not by their order.",
+        "PlanePositionSequence",
+    )
+    yield from rows(Action.ITEMS, "SegmentIdentificationSequence", "Of which segment it is.")
+    yield from rows(
+        Action.NUMBER,
+        "ReferencedSegmentNumber",
+        "Of which segment the frame is.",
+        "SegmentIdentificationSequence",
+    )
+    yield from rows(Action.ITEMS, "FrameContentSequence", "Which frame it is.")
+    yield from rows(
+        Action.NUMBER, "DimensionIndexValues", "Which frame it is.", "FrameContentSequence"
+    )
+    yield from rows(Action.ITEMS, "DerivationImageSequence", "What the frame was made from.")
+    yield from _concept(
+        f"{groups}.DerivationImageSequence.DerivationCodeSequence", "How the frame was made"
+    )
+    yield from rows(
+        Action.ITEMS, "SourceImageSequence", "The images that it was made from.", source[0]
+    )
+    within = ".".join((groups, *source))
+    yield from _reference(within, "The image that the frame was drawn on.")
+    yield from _concept(f"{within}.PurposeOfReferenceCodeSequence", "What the image was used for")
+
+
 _DATES, _PATIENT = Option.MODIFIED_DATES, Option.PATIENT_CHARACTERISTICS
 _TRACER = "RadiopharmaceuticalInformationSequence"
 _WINDOW = "EnergyWindowRangeSequence"
 _FRAME = "ReferencedFrameOfReferenceSequence"
 _DRAWN = f"{_FRAME}.RTReferencedStudySequence.RTReferencedSeriesSequence"
 _ROI, _OBSERVED = "StructureSetROISequence", "RTROIObservationsSequence"
+_SOURCE, _SEGMENT = "ReferencedSeriesSequence", "SegmentSequence"
 _OUTLINES, _OUTLINE = "ROIContourSequence", "ROIContourSequence.ContourSequence"
 
 ROWS: tuple[Row, ...] = (
@@ -423,6 +496,66 @@ ROWS: tuple[Row, ...] = (
     ),
     *_rows(Action.WORD, "RTROIInterpretedType", "Tumour, organ or other.", within=_OBSERVED),
     *_rows(Action.EMPTY, "ROIInterpreter", "Wanted present; a person's name.", within=_OBSERVED),
+    # Of a segmentation, whose pixels these are.
+    *_rows(
+        Action.WRITE,
+        "ContentLabel",
+        "A segmentation wants it present; typed by people, so that a word of ours stands for it.",
+    ),
+    *_rows(
+        Action.WRITE,
+        "ContentDescription ContentCreatorName",
+        "A segmentation wants them present; they are left empty.",
+    ),
+    *_rows(Action.WORD, "SegmentationType", "What a pixel of it means."),
+    *_rows(Action.NUMBER, "NumberOfFrames", "How many planes of segments there are."),
+    *_rows(Action.ITEMS, _SOURCE, "On which series the segments were drawn."),
+    *_rows(Action.UID, "SeriesInstanceUID", "The series they were drawn on.", within=_SOURCE),
+    *_rows(Action.ITEMS, "ReferencedInstanceSequence", "Which images of it.", within=_SOURCE),
+    *_reference(f"{_SOURCE}.ReferencedInstanceSequence", "An image of the series."),
+    *_rows(Action.ITEMS, _SEGMENT, "Which segments there are."),
+    *_rows(
+        Action.NUMBER, "SegmentNumber", "Segments and frames are joined by it.", within=_SEGMENT
+    ),
+    *_rows(
+        Action.LABELLED,
+        "SegmentLabel",
+        "What was drawn; typed by people, so that only words of a vocabulary stay.",
+        within=_SEGMENT,
+    ),
+    *_rows(
+        Action.WORD, "SegmentAlgorithmType", "Whether by hand or by a program.", within=_SEGMENT
+    ),
+    *_rows(
+        Action.MACHINE,
+        "SegmentAlgorithmName",
+        "By which program; without a word of anybody's identity.",
+        within=_SEGMENT,
+    ),
+    *_concept(f"{_SEGMENT}.SegmentedPropertyCategoryCodeSequence", "The category of the segment"),
+    *_concept(f"{_SEGMENT}.SegmentedPropertyTypeCodeSequence", "What the segment is"),
+    *_rows(Action.ITEMS, "DimensionOrganizationSequence", "How frames are numbered."),
+    *_rows(
+        Action.UID,
+        "DimensionOrganizationUID",
+        "Which numbering it is.",
+        within="DimensionOrganizationSequence",
+    ),
+    *_rows(Action.ITEMS, "DimensionIndexSequence", "By what frames are numbered."),
+    *_rows(
+        Action.UID,
+        "DimensionOrganizationUID",
+        "Which numbering it is.",
+        within="DimensionIndexSequence",
+    ),
+    *_rows(
+        Action.POINTER,
+        "DimensionIndexPointer FunctionalGroupPointer",
+        "Which attribute is counted: a tag of the standard.",
+        within="DimensionIndexSequence",
+    ),
+    *_groups("SharedFunctionalGroupsSequence"),
+    *_groups("PerFrameFunctionalGroupsSequence"),
     # Whose image it now is, and what was done to it.
     *_rows(
         Action.WRITE,
@@ -570,6 +703,14 @@ LABELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "RIGHT": ("right", "rt"),
         "PET": ("pet",),
         "CT": ("ct",),
+        "NEOPLASM": ("neoplasm", "neoplasms"),
+        "ORGAN": ("organ",),
+        "TISSUE": ("tissue",),
+        "STRUCTURE": ("structure",),
+        "SEGMENTATION": ("segmentation",),
+        "SOURCE": ("source",),
+        # What is said of a region of which nothing else may be said.
+        "REGION": (),
     }
 )
 

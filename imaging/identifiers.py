@@ -51,7 +51,8 @@ TEXTS = listed(
     "AdditionalPatientHistory RequestedProcedureDescription ScheduledProcedureStepDescription "
     "PerformedProcedureStepDescription ReasonForStudy RequestedProcedureComments "
     "AcquisitionComments Occupation StructureSetLabel StructureSetName StructureSetDescription "
-    "ROIName ROIDescription ROIObservationLabel ROIObservationDescription"
+    "ROIName ROIDescription ROIObservationLabel ROIObservationDescription SegmentLabel "
+    "SegmentDescription ContentLabel ContentDescription TrackingID"
 )
 BIRTH = "PatientBirthDate"
 # Whose single words name somebody too, as "Henriette" does of a name.
@@ -74,7 +75,8 @@ _SCANS = VENDORS | listed(
     "uncorrected "
     # What labels of regions are cleaned to.
     "rtstruct gtv ctv ptv tumour tumor lesion mass node metastasis edema necrosis liver spleen "
-    "marrow bone lung kidney adrenal aorta bladder heart muscle left right regions"
+    "marrow bone lung kidney adrenal aorta bladder heart muscle left right region regions "
+    "neoplasm organ tissue structure segmentation source segment seg"
 )
 
 

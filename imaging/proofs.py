@@ -31,6 +31,7 @@ from imaging import deidentification_table as table
 from imaging.contours import structure_set
 from imaging.headers import PetHeader, header_of
 from imaging.identifiers import listed, parts_of
+from imaging.segments import segmentation
 from imaging.suv import assess
 
 Json = Any
@@ -44,6 +45,8 @@ KNOWN_TABLES: Mapping[str, str] = MappingProxyType(
         "d5d1a566b90b8c2f64ee9722afe03da1",
         "TrialTrace keep-list 4": "a206b60c6a6e3d8abe961b342b4b7399"
         "35d4ccfb039957a9e97b6e1411e89a50",
+        "TrialTrace keep-list 5": "bf8166f81248260e431455c1b6920c96"
+        "401bc260e7565d02a5facea2ce761da4",
     }
 )
 _PREAMBLE = 128
@@ -157,7 +160,25 @@ def _cut(value: Json) -> Json:
 
 def digest_of_values(ds: Dataset) -> str:
     """SHA-256 of what is measured, or of where it is measured."""
-    return digest_of_contours(ds) if "PixelData" not in ds else digest_of_pixels(ds)
+    kinds = {"RTSTRUCT": digest_of_contours, "SEG": digest_of_segments}
+    return kinds.get(ds.get("Modality", ""), digest_of_pixels)(ds)
+
+
+def digest_of_segments(ds: Dataset) -> str:
+    """SHA-256 of the segments of a segmentation: the bits, and of each frame what and where."""
+    drawn, found, known = segmentation(ds), hashlib.sha256(), dict[str, int]()
+    matrix = drawn.regions[0].matrix
+    found.update(f"{matrix.shape} {[_ordinal(uid, known) for uid in drawn.series]} ".encode())
+    for numbers in (matrix.spacing, matrix.orientation):
+        found.update(numbers.astype("<f8").tobytes())
+    found.update(matrix.packed.tobytes())
+    for segment in drawn.regions:
+        reference = _ordinal(segment.frame_of_reference_uid, known)
+        for frame in segment.frames:
+            image = _ordinal(frame.image, known)
+            found.update(f"{segment.number} {reference} {frame.number} {image} ".encode())
+            found.update(frame.position.astype("<f8").tobytes())
+    return found.hexdigest()
 
 
 def digest_of_contours(ds: Dataset) -> str:

@@ -55,7 +55,7 @@ class Series(ScopedModel):
     # Heads are not defaced, and these show the skin.
     RECOGNIZABLE = ("CT",)
     # Regions drawn on images: no images themselves.
-    REGIONS = ("RTSTRUCT",)
+    REGIONS = ("RTSTRUCT", "SEG")
 
     trial_path = "imaging_study__scheduled_scan__patient__trial_id"
     site_path = "imaging_study__scheduled_scan__patient__site_id"

@@ -1,4 +1,4 @@
-"""Reading back the regions that were drawn on images: structure sets, from the archive."""
+"""Reading back the regions that were drawn on images: structure sets and segmentations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from imaging import acceptance, geometry, storage
 from imaging.contours import Region, StructureSet
 from imaging.geometry import Grid
 from imaging.models import Instance, Series
+from imaging.segments import Segment, Segmentation
 from imaging.selectors import volumes
 
 
-def drawings_of(series: Series) -> Iterator[tuple[Instance, StructureSet]]:
+def drawings_of(series: Series) -> Iterator[tuple[Instance, StructureSet | Segmentation]]:
     """The regions of each object of a series; RegionError where they can't be read."""
     for instance in series.instances.all():
         ds = pydicom.dcmread(io.BytesIO(storage.archive.read(instance.sha256)))
@@ -34,7 +35,7 @@ class Canvas:
     planes: dict[str, int]
     frames_of_reference: frozenset[str]
 
-    def holds(self, region: Region) -> bool:
+    def holds(self, region: Region | Segment) -> bool:
         """Whether every image that a region says it was drawn on is here."""
         return region.images <= self.planes.keys()
 

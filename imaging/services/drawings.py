@@ -1,6 +1,6 @@
 """Regions drawn on images: placed on the series they were drawn on, or the reason why not.
 
-A structure set may come before its images, or before the last of them: so whenever images of a
+They may come before its images, or before the last of them: so whenever images of a
 scan are assembled, its regions are looked at again.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from imaging import geometry
 from imaging.contours import Region, RegionError
 from imaging.models import Instance, Series
+from imaging.segments import Segment
 from imaging.selectors import drawings
 from imaging.selectors.drawings import Canvas
 from trials.models import ScheduledScan
@@ -64,7 +65,9 @@ def _placed(series: Series, scan: ScheduledScan) -> tuple[Canvas, list[dict]]:
     ]
 
 
-def _canvas(scan: ScheduledScan, referenced: set[str], regions: Iterable[Region]) -> Canvas:
+def _canvas(
+    scan: ScheduledScan, referenced: set[str], regions: Iterable[Region | Segment]
+) -> Canvas:
     """The series that the regions were drawn on: where several are named, that of the contours."""
     if not referenced:
         raise RegionError(
@@ -107,7 +110,7 @@ def _assembled(row: Series) -> Canvas | None:
         return None
 
 
-def _facts(instance: Instance, region: Region, canvas: Canvas) -> dict:
+def _facts(instance: Instance, region: Region | Segment, canvas: Canvas) -> dict:
     if region.frame_of_reference_uid not in canvas.frames_of_reference:
         raise RegionError(
             "other-frame-of-reference",

@@ -116,6 +116,7 @@ REQUEST = "RequestAttributesSequence[0]."
 FRAME = "ReferencedFrameOfReferenceSequence[0]."
 REGION, OBSERVED = "StructureSetROISequence[0].", "RTROIObservationsSequence[0]."
 CONTOUR = "ROIContourSequence[0].ContourSequence[0]."
+SEGMENT, EACH = "SegmentSequence[0].", "PerFrameFunctionalGroupsSequence[0]."
 REFERENCED = "ReferencedStudySequence[0].ReferencedSeriesSequence[0]."
 # Answers of their own: path, original, and where it has to be another text, which.
 TRIALS: Mapping[str, str] = {
@@ -194,6 +195,7 @@ def files() -> Iterator[Planted]:
         yield _named(name)
     yield _old()
     yield _regions()
+    yield _segments()
     yield _of_the_standard("", "every attribute of the table")
     yield _of_the_standard(REQUEST, "every attribute of the table, in a sequence")
     yield _of_the_standard(TRACER, "every attribute of the table, in a sequence that is kept")
@@ -284,6 +286,53 @@ def _regions() -> Planted:
         f"{OBSERVED}ROIObservationLabel",
         f"{OBSERVED}ROIObservationDescription",
         f"{CONTOUR}(3005,ZZCANARY,01)",
+    ):
+        made.plant(Answer.GONE, path, "ZZCANARY")
+    return made
+
+
+def _segments() -> Planted:
+    """A segmentation: who drew what, and on which images."""
+    made = Planted("segments", drawings.segmentation([_slice()]))
+    for keyword, text in TRIALS.items():
+        made.plant(Answer.TRIAL, keyword, "ZZCANARY^Anna", becomes=text)
+    made.plant(Answer.TRIAL, "ContentLabel", "ZZCANARY", becomes="REGIONS")
+    derived = f"{EACH}DerivationImageSequence[0]."
+    for number, path in enumerate(
+        (
+            *UIDS,
+            "ReferencedSeriesSequence[0].SeriesInstanceUID",
+            "ReferencedSeriesSequence[0].ReferencedInstanceSequence[0].ReferencedSOPInstanceUID",
+            f"{derived}SourceImageSequence[0].ReferencedSOPInstanceUID",
+            "DimensionOrganizationSequence[0].DimensionOrganizationUID",
+        )
+    ):
+        made.plant(Answer.UID, path, f"1.2.840.99999.{number}.20260301.9")
+    for path, text in {
+        "SegmentationType": "BINARY",
+        f"{SEGMENT}SegmentAlgorithmType": "SEMIAUTOMATIC",
+        f"{SEGMENT}SegmentAlgorithmName": "Threshold 41 percent",
+        f"{SEGMENT}SegmentedPropertyTypeCodeSequence[0].CodeValue": "108369006",
+    }.items():
+        made.plant(Answer.KEEP, path, text, becomes=text)
+    for path, text, word in (
+        (f"{SEGMENT}SegmentLabel", "ZZCANARY's biggest", "REGION"),
+        (
+            f"{SEGMENT}SegmentedPropertyTypeCodeSequence[0].CodeMeaning",
+            "Neoplasm of ZZCANARY",
+            "NEOPLASM",
+        ),
+    ):
+        made.plant(Answer.WORD, path, text, becomes=word)
+    for path in (
+        "ContentDescription",
+        "ContentCreatorName",
+        f"{SEGMENT}SegmentDescription",
+        f"{SEGMENT}TrackingID",
+        f"{derived}DerivationDescription",
+        f"{EACH}FrameContentSequence[0].FrameComments",
+        f"{EACH}FrameContentSequence[0].FrameLabel",
+        f"{SEGMENT}(0063,ZZCANARY,01)",
     ):
         made.plant(Answer.GONE, path, "ZZCANARY")
     return made

@@ -199,3 +199,21 @@ def test_a_structure_set_is_rejected_by_name(image, code, keyword, value):
     setattr(ds, keyword, value)
     verdict = verdict_on(ds)
     assert (verdict.verdict, verdict.code, verdict.facts) == ("rejected", code, {})
+
+
+@pytest.mark.requirement("R74")
+@pytest.mark.parametrize(
+    ("code", "keyword", "value"),
+    [
+        ("modality-contradicts", "Modality", "RTSTRUCT"),
+        ("segments-not-binary", "SegmentationType", "FRACTIONAL"),
+        ("segments-invalid", "NumberOfFrames", "2"),
+        ("segments-invalid", "PixelData", b""),
+    ],
+)
+def test_a_segmentation_is_accepted_and_another_kind_rejected_by_name(image, code, keyword, value):
+    ds = drawings.segmentation([image])
+    assert verdict_on(ds).verdict == "accepted"
+    setattr(ds, keyword, value)
+    verdict = verdict_on(ds)
+    assert (verdict.verdict, verdict.code, verdict.facts) == ("rejected", code, {})

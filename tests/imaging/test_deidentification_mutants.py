@@ -29,7 +29,7 @@ from tests.imaging.test_deidentification import POLICY
 NAME = "Wintergreen^Henriette"
 KEPT = [row for row in ROWS if row.action not in WRITTEN | {Action.PIXELS}]
 # Numbers in two bytes have no room for a name.
-BINARY = {"US", "US or SS", "SQ", "OB or OW"}
+BINARY = {"US", "UL", "AT", "US or SS", "SQ", "OB or OW"}
 
 
 def ge() -> Dataset:
@@ -81,7 +81,14 @@ def regions() -> Dataset:
     return ds
 
 
-IMAGES = {f.__name__: f for f in (siemens, ge, philips, in_utc, regions)}
+def segments() -> Dataset:
+    """A segmentation of the Siemens slice."""
+    ds = drawings.segmentation([siemens()])
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate = NAME, "MRN-0815-77", "19610423"
+    return ds
+
+
+IMAGES = {f.__name__: f for f in (siemens, ge, philips, in_utc, regions, segments)}
 
 # What an SUV, a volume or a place can't do without: by requirement, not by what is found.
 SUV = {
@@ -128,6 +135,7 @@ GEOMETRY = {
 # What says which voxels of which series a region is.
 _FRAME = "ReferencedFrameOfReferenceSequence"
 _SERIES = f"{_FRAME}.RTReferencedStudySequence.RTReferencedSeriesSequence"
+_ALL, _EACH = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 _CONTOUR = "ROIContourSequence.ContourSequence"
 REGIONS = {
     _FRAME,
@@ -145,6 +153,25 @@ REGIONS = {
     f"{_CONTOUR}.ContourData",
     f"{_CONTOUR}.ContourImageSequence",
     f"{_CONTOUR}.ContourImageSequence.ReferencedSOPInstanceUID",
+    "ReferencedSeriesSequence",
+    "ReferencedSeriesSequence.SeriesInstanceUID",
+    "SegmentSequence",
+    "SegmentSequence.SegmentNumber",
+    "SegmentationType",
+    "FrameOfReferenceUID",
+    _ALL,
+    f"{_ALL}.PixelMeasuresSequence",
+    f"{_ALL}.PixelMeasuresSequence.PixelSpacing",
+    f"{_ALL}.PlaneOrientationSequence",
+    f"{_ALL}.PlaneOrientationSequence.ImageOrientationPatient",
+    _EACH,
+    f"{_EACH}.SegmentIdentificationSequence",
+    f"{_EACH}.SegmentIdentificationSequence.ReferencedSegmentNumber",
+    f"{_EACH}.PlanePositionSequence",
+    f"{_EACH}.PlanePositionSequence.ImagePositionPatient",
+    f"{_EACH}.DerivationImageSequence",
+    f"{_EACH}.DerivationImageSequence.SourceImageSequence",
+    f"{_EACH}.DerivationImageSequence.SourceImageSequence.ReferencedSOPInstanceUID",
 }
 ROW = {row.path: row for row in (*ROWS, *PRIVATE_ROWS)}
 
@@ -281,4 +308,13 @@ def test_a_contour_that_moved_by_a_hundredth_of_a_millimetre_is_found():
     written = released(ds)
     contour = written.ROIContourSequence[0].ContourSequence[0]
     contour.ContourData = [2.01, *texts_of(contour, "ContourData")[1:]]
+    assert is_caught(ds, written)
+
+
+@pytest.mark.requirement("R101")
+def test_a_voxel_that_changed_in_a_segmentation_is_found():
+    ds = segments()
+    written = released(ds)
+    assert written.SegmentSequence[0].SegmentLabel == "GTV"
+    written.PixelData = bytes([written.PixelData[0] ^ 1]) + written.PixelData[1:]
     assert is_caught(ds, written)

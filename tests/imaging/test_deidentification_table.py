@@ -29,7 +29,8 @@ FULFIL = {
     "X": set(),
     "Z": {Action.EMPTY, Action.WRITE},
     "D": {Action.WRITE},
-    "U": {Action.UID},
+    # Of a sequence, the UIDs in its items.
+    "U": {Action.UID, Action.ITEMS},
 }
 KINDS = {
     Action.DATE: {"DA"},
@@ -39,7 +40,7 @@ KINDS = {
     Action.STANDARD_UID: {"UI"},
     Action.AGE: {"AS"},
     Action.ITEMS: {"SQ"},
-    Action.NUMBER: {"DS", "IS", "US", "FD", "US or SS"},
+    Action.NUMBER: {"DS", "IS", "US", "UL", "FD", "US or SS"},
 }
 
 

@@ -47,21 +47,24 @@ def slices(dataset) -> list[bytes]:
     return [a_slice(dataset, n) for n in (1, 2, 3)]
 
 
-def drawn_on(slices, **changes) -> bytes:
-    ds = drawings.structure_set([pydicom.dcmread(io.BytesIO(one)) for one in slices])
-    for keyword, value in changes.items():
-        setattr(ds, keyword, value)
-    return encoded(ds)
+def drawn_on(slices, kind=drawings.structure_set) -> bytes:
+    return encoded(kind([pydicom.dcmread(io.BytesIO(one)) for one in slices]))
 
 
 def regions() -> Series:
-    return Series.objects.get(modality="RTSTRUCT")
+    return Series.objects.get(modality__in=Series.REGIONS)
 
 
+every_kind = pytest.mark.parametrize(
+    "kind", [drawings.structure_set, drawings.segmentation], ids=["RTSTRUCT", "SEG"]
+)
+
+
+@every_kind
 def test_regions_sent_with_their_images_are_released_without_names_and_placed(
-    scan, coordinator, slices
+    scan, coordinator, slices, kind
 ):
-    transmittal = sent(scan, [*slices, drawn_on(slices)], coordinator)
+    transmittal = sent(scan, [*slices, drawn_on(slices, kind)], coordinator)
     assert transmittal.state == Transmittal.State.ASSEMBLED
     placed, pet = regions(), Series.objects.get(modality="PT")
     assert (placed.state, placed.drawn_on, placed.message) == (Series.State.ASSEMBLED, pet, "")
@@ -73,14 +76,18 @@ def test_regions_sent_with_their_images_are_released_without_names_and_placed(
         assert name not in data
 
 
-def test_every_proof_is_made_of_regions_but_that_of_an_suv(scan, coordinator, slices):
-    sent(scan, [*slices, drawn_on(slices)], coordinator)
+@every_kind
+def test_every_proof_is_made_of_regions_but_that_of_an_suv(scan, coordinator, slices, kind):
+    sent(scan, [*slices, drawn_on(slices, kind)], coordinator)
     made = dict(regions().proofs.values_list("kind", "is_held"))
     assert made == dict.fromkeys(DeidentificationProof.Kind.values, True) | {"suv_factor": False}
 
 
-def test_references_of_released_regions_point_at_the_released_series(scan, coordinator, slices):
-    sent(scan, [*slices, drawn_on(slices)], coordinator)
+@every_kind
+def test_references_of_released_regions_point_at_the_released_series(
+    scan, coordinator, slices, kind
+):
+    sent(scan, [*slices, drawn_on(slices, kind)], coordinator)
     ((_, structures),) = selectors.drawings_of(regions())
     pet = Series.objects.get(modality="PT")
     assert structures.series == (pet.series_instance_uid,)
