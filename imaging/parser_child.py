@@ -75,16 +75,33 @@ def main() -> None:
     gc.freeze()
     control, template = socket.socket(fileno=sys.stdin.fileno()), os.getpid()
     while pipes := asked(control):
-        child = os.fork()
+        child = forked()
         if child == 0:
             control.detach()
             become(pipes, template)
             return
         for pipe in pipes:
             os.close(pipe)
-        known = os.pidfd_open(child)
-        socket.send_fds(control, [str(child).encode()], [known])
-        os.close(known)
+        tell(control, child)
+
+
+def forked() -> int | None:
+    """As fork; None where there is no room for a process, so that the others go on."""
+    try:
+        return os.fork()
+    except OSError:
+        return None
+
+
+def tell(control: socket.socket, child: int | None) -> None:
+    """The number of a child with its descriptor; without one where there is none, or no more."""
+    try:
+        known = [os.pidfd_open(child)] if child else []
+    except OSError:
+        known = []
+    socket.send_fds(control, [str(child or 0).encode()], known)
+    for one in known:
+        os.close(one)
 
 
 def asked(control: socket.socket) -> list[int]:

@@ -28,6 +28,7 @@ import numpy as np
 import pydicom
 
 START_SECONDS = 60.0
+COLLECT_SECONDS = 5.0
 # An image passes in one piece or two, not in a dozen; what anybody may ask for, see pipe(7).
 PIPE_BYTES = 2**20
 
@@ -52,9 +53,14 @@ class Child:
     descriptor: int
     stdin: BinaryIO
     stdout: BinaryIO
+    template: subprocess.Popen[bytes]
 
     def is_alive(self) -> bool:
-        return not select.select([self.descriptor], [], [], 0)[0]
+        return not self._ended(0)
+
+    def is_orphan(self) -> bool:
+        """Whether the template is gone, which ends what it forked: no fault of any file."""
+        return self.template.poll() is not None
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -63,15 +69,23 @@ class Child:
     def end(self) -> None:
         """Kill it, and give back what it held; it is gone when this returns."""
         self.kill()
-        select.select([self.descriptor], [], [])
-        # The kernel collects it, between its end and the next instant.
-        while self._is_known():
+        self._ended(None)
+        # The kernel collects it, between its end and the next instant; or whoever has taken over
+        # the children of a template that is gone, which may never do so.
+        until = time.monotonic() + COLLECT_SECONDS
+        while self._is_known() and time.monotonic() < until:
             time.sleep(0.0005)
         for pipe in (self.stdin, self.stdout):
             # What was not sent yet has nobody to read it any more.
             with suppress(OSError):
                 pipe.close()
         os.close(self.descriptor)
+
+    def _ended(self, milliseconds: int | None) -> bool:
+        # Not select, which knows descriptors up to 1,023 alone.
+        waiting = select.poll()
+        waiting.register(self.descriptor, select.POLLIN)
+        return bool(waiting.poll(milliseconds))
 
     def _is_known(self) -> bool:
         try:
@@ -122,7 +136,9 @@ class Template:
                 _widen(pipe)
             socket.send_fds(control, [b"fork"], [theirs_in, theirs_out])
             number, descriptors, _, _ = socket.recv_fds(control, 20, 1)
-            return Child(int(number), descriptors[0], stdin, stdout)
+            if not descriptors:
+                raise ForkError("The machine has no room for another process.")
+            return Child(int(number), descriptors[0], stdin, stdout, self._process)
         except BaseException:
             stdin.close()
             stdout.close()

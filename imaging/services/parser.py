@@ -3,7 +3,7 @@
 One child serves many files. It is locked in (`imaging.confinement`), and killed from outside
 when a file takes too long or the answer is not what was agreed: a limit inside a process that
 hostile bytes may have taken over is no limit. A file that ends its child is rejected, and the
-next file gets a new child. Without the lock there is no child: `ParserError`.
+next file gets a new child. Without the lock there is no child: `ParserUnavailableError`.
 
 The child is killed when the thread that started it ends: use it from one that stays. For several
 children that stay from job to job see `imaging.services.parsing`.
@@ -40,6 +40,10 @@ class ParserError(Exception):
     """The parsing process gave no answer; the sentence says why."""
 
     code = "parser-failed"
+
+
+class ParserUnavailableError(Exception):
+    """There is no parsing process, by no fault of any file: the job is to be done again."""
 
 
 class ParserDiedError(ParserError):
@@ -181,7 +185,14 @@ class Parser:
                 _write(child, request, data)
             return _read(child)
         except (OSError, ValueError, RecursionError, struct.error) as error:
-            failure = ParserTimeoutError(_TIMEOUT) if too_late.is_set() else ParserDiedError(_DIED)
+            # First of all: once the child has ended, its descriptor may be another's.
+            deadline.cancel()
+            deadline.join()
+            failure: Exception = ParserDiedError(_DIED)
+            if too_late.is_set():
+                failure = ParserTimeoutError(_TIMEOUT)
+            elif child.is_orphan():
+                failure = ParserUnavailableError("The parsing process ended with its template.")
             self.end()
             raise failure from error
         finally:
@@ -200,10 +211,12 @@ class Parser:
             self._child = self._template.fork()
             answer, _ = self._exchange(None, b"", seconds=START_SECONDS)
         except (ForkError, ParserError) as error:
-            raise ParserError("The parsing process did not start.") from error
+            raise ParserUnavailableError("The parsing process did not start.") from error
         if "ready" not in answer:
             self.end()
-            raise ParserError(f"The parsing process refused to start: {answer.get('refused')}")
+            raise ParserUnavailableError(
+                f"The parsing process refused to start: {answer.get('refused')}"
+            )
 
     def end(self) -> None:
         """Kill the process; nothing of it is left."""

@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
 
 from imaging.parser_child import encoded
-from imaging.services.parser import Parser
+from imaging.services.forking import Template
+from imaging.services.parser import Parser, ParserUnavailableError
 from imaging.services.parsing import ParserPool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,3 +180,16 @@ def stat(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return ""
+
+
+def test_the_end_of_the_template_is_no_verdict_on_a_file(slices):
+    template = Template()
+    with ExitStack() as left:
+        left.callback(template.end)
+        parser = left.enter_context(Parser(template))
+        os.kill(parser.pid, signal.SIGSTOP)
+        Timer(0.2, template._process.kill).start()
+        with pytest.raises(ParserUnavailableError):
+            parser.inspect(slices[0])
+        # And the next file finds a new one.
+        assert parser.inspect(slices[0]).verdict == "accepted"
