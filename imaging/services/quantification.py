@@ -98,10 +98,11 @@ def run(claim: jobs.Claim) -> None:
     headers = volumes.headers_of(series)
     scan = series.imaging_study.scheduled_scan
     version = reconciliation.record_version(scan)
+    placed = _placed_rows(series)
     jobs.report(claim, "Computing SUV")
     try:
         _require_conformance(series)
-        measured: Measured | Exception = _measure(claim, series, headers)
+        measured: Measured | Exception = _measure(claim, series, headers, placed)
     except REFUSALS as refusal:
         measured = refusal
     reach("quantify.measured")
@@ -116,6 +117,7 @@ def run(claim: jobs.Claim) -> None:
         ),
     ):
         if Series.objects.select_for_update().get(pk=series.pk).code in Series.GONE:
+            _discard(measured)
             return
         if volumes.input_digest(series) != digest:
             # Images came meanwhile; the job that they bring measures all of them.
@@ -124,6 +126,10 @@ def run(claim: jobs.Claim) -> None:
             # The record was corrected meanwhile. The clock looks for runs that it outran, and
             # a first one is none: so another is ordered here.
             reconciliation.reconcile(scan)
+            jobs.enqueue("imaging.quantify", actor=claim.actor, on=scan, series=series.pk)
+            return
+        if _placed_rows(series) != placed:
+            # A reader placed another region meanwhile, which this run would lose.
             jobs.enqueue("imaging.quantify", actor=claim.actor, on=scan, series=series.pk)
             return
         quantification = _new_run(series, measured, digest, version)
@@ -135,6 +141,14 @@ def run(claim: jobs.Claim) -> None:
         _finish(series, scan)
         reach("quantify.before-commit")
     reach("quantify.committed")
+
+
+def _discard(measured: Measured | Exception) -> None:
+    """The picture of a series whose images are gone goes with them: no row will name it."""
+    if isinstance(measured, Measured) and measured.picture:
+        sha256, _ = measured.picture
+        if not Picture.objects.filter(sha256=sha256).exists():
+            storage.archive.remove(sha256)
 
 
 def _require_conformance(series: Series) -> None:
@@ -151,12 +165,17 @@ def _load(pk: int) -> Series:
     ).get(pk=pk)
 
 
-def _measure(claim: jobs.Claim, series: Series, headers: Sequence[PetHeader]) -> Measured:
+def _measure(
+    claim: jobs.Claim,
+    series: Series,
+    headers: Sequence[PetHeader],
+    rows: Sequence[ReferenceRegion],
+) -> Measured:
     scale = scale_of(series, headers)
     values, grid = volumes.suv_volume(series, headers, scale=scale)
     jobs.report(claim, "Measuring lesions")
     parameters = _parameters(series)
-    liver, placed = _liver(values, grid), _placed(series, values, grid)
+    liver, placed = _liver(values, grid), _placed(rows, values, grid)
     threshold, doubts = _threshold(parameters, liver, placed)
     found = _lesions(values, grid, threshold, parameters) if threshold else ()
     jobs.report(claim, "Reference regions and pictures")
@@ -207,15 +226,19 @@ def volume_of(quantification: Quantification) -> tuple[np.ndarray, geometry.Grid
     return volumes.suv_volume(series, headers, scale=scale_of(series, headers))
 
 
+def _placed_rows(series: Series) -> list[ReferenceRegion]:
+    """What readers placed on the last run that gave an SUV; runs that gave none came since."""
+    last = series.quantifications.exclude(suvmax=None).order_by("-run").first()
+    if last is None:
+        return []
+    placed = last.reference_regions.filter(status=ReferenceRegion.Status.PLACED)
+    return list(placed.select_related("placed_by"))
+
+
 def _placed(
-    series: Series, values: np.ndarray, grid: geometry.Grid
+    rows: Sequence[ReferenceRegion], values: np.ndarray, grid: geometry.Grid
 ) -> list[tuple[ReferenceRegion, reference_regions.RegionStatistics]]:
-    """The regions that readers placed on the run before, measured on this one."""
-    rows = ReferenceRegion.objects.filter(
-        quantification__series=series,
-        quantification__is_current=True,
-        status=ReferenceRegion.Status.PLACED,
-    ).select_related("placed_by")
+    """The regions that readers placed before, measured on this run."""
     found = []
     for row in rows:
         try:

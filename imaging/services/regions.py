@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from imaging import reference_regions
-from imaging.models import Quantification, ReferenceRegion
+from imaging.models import Quantification, ReferenceRegion, Series
 from imaging.selectors import volumes
 from imaging.services import quantification as measuring
 from trials import permissions
@@ -54,6 +54,7 @@ def place(
         trial=scan.patient.trial_id,
         patient=scan.patient_id,
     ):
+        _require_current(quantification)
         region = measuring.add_region(
             quantification,
             kind=kind,
@@ -65,3 +66,12 @@ def place(
             # The threshold rests on it.
             jobs.enqueue("imaging.quantify", actor=by, on=scan, series=series.pk)
         return region
+
+
+def _require_current(quantification: Quantification) -> None:
+    """No run may take its place until this transaction ends: the region would hang on the old."""
+    Series.objects.select_for_update().get(pk=quantification.series_id)
+    if not Quantification.objects.filter(pk=quantification.pk, is_current=True).exists():
+        raise Refused(
+            "measured-again", "This series was measured again meanwhile: place it once more."
+        )

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from config.demo import cohort
 from imaging.models import Quantification, Series, Transmittal
 from imaging.selectors import derivations
-from imaging.services import receiving, regions
+from imaging.services import quantification, receiving, regions
 from tests import factories
 from trials.models import Job, Query, ScheduledScan, Trial, User
 from trials.roles import Role
@@ -183,3 +183,38 @@ def test_a_region_that_the_threshold_does_not_rest_on_brings_no_new_run(measured
     regions.place(run, kind="blood_pool", centre_mm=hottest_of(run), radius_mm=6.0, by=reader)
     work()
     assert measured.quantifications.count() == 1
+
+
+def test_a_region_placed_while_the_series_is_measured_is_on_the_next_run(measured, monkeypatch):
+    run = measured.quantifications.get()
+    reader = factories.make_user(Role.READER, trial=Trial.objects.get(pk=run.scope()[0]))
+    draw, placed = quantification.pictures.mip_png, []
+
+    def drawn(*given, **more):
+        if not placed:
+            one = regions.place(
+                run, kind="blood_pool", centre_mm=hottest_of(run), radius_mm=6.0, by=reader
+            )
+            placed.append(one)
+        return draw(*given, **more)
+
+    monkeypatch.setattr(quantification.pictures, "mip_png", drawn)
+    again(measured)
+    current = measured.quantifications.get(is_current=True)
+    assert current.run == 2
+    kept = current.reference_regions.get(kind="blood_pool")
+    assert (kept.suvmean, kept.placed_by) == (placed[0].suvmean, reader)
+
+
+def test_a_region_is_not_placed_on_a_run_that_another_has_replaced(measured, monkeypatch):
+    run = measured.quantifications.get()
+    reader = factories.make_user(Role.READER, trial=Trial.objects.get(pk=run.scope()[0]))
+    volume = quantification.volume_of
+
+    def read(of):
+        again(measured)
+        return volume(of)
+
+    monkeypatch.setattr(quantification, "volume_of", read)
+    with pytest.raises(Refused, match="measured again meanwhile"):
+        regions.place(run, kind="liver", centre_mm=hottest_of(run), radius_mm=6.0, by=reader)
