@@ -214,9 +214,9 @@ class SliceHeader(ObjectHeader):
     acquisition_time: time | None
     utc_offset: int | None
     # Not in records of an earlier release: what tells two acquisitions, reconstructions or frames
-    # under one UID apart.
+    # under one UID apart. The kernel is empty where there is none, and None in such a record.
     acquisition_number: int | None = None
-    convolution_kernel: tuple[str, ...] = ()
+    convolution_kernel: tuple[str, ...] | None = None
     trigger_time: float | None = None
     temporal_position: int | None = None
 

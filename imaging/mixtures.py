@@ -26,6 +26,8 @@ from imaging.headers import PetHeader, SliceHeader
 from imaging.suv_checks import is_attenuation_corrected
 
 LOCALIZER = "localizer"
+# What a record of an earlier release does not know differs from nothing.
+NOT_RECORDED = object()
 _SEPARATE = "Send each as a series of its own, as the scanner made them."
 
 # What to do about slices that are no volume, by the code of the refusal.
@@ -101,7 +103,9 @@ class _One:
 
     def require(self, headers: Sequence[SliceHeader]) -> None:
         differing = [
-            name for name, of in self.attributes.items() if len({of(one) for one in headers}) > 1
+            name
+            for name, of in self.attributes.items()
+            if len({of(one) for one in headers} - {NOT_RECORDED}) > 1
         ]
         if differing:
             raise GeometryError(
@@ -116,6 +120,11 @@ def _of_pet(name: str) -> Callable[[SliceHeader], object]:
 
 def _is_corrected(header: SliceHeader) -> object:
     return is_attenuation_corrected(header) if isinstance(header, PetHeader) else None
+
+
+def _kernel(header: SliceHeader) -> object:
+    kernel = header.convolution_kernel
+    return NOT_RECORDED if kernel is None else kernel
 
 
 def _corrections(header: SliceHeader) -> object:
@@ -139,7 +148,7 @@ _RULES = (
         "more than one reconstruction under one Series Instance UID",
         {
             "Reconstruction Method (0054,1103)": _of_pet("reconstruction_method"),
-            "Convolution Kernel (0018,1210)": lambda header: header.convolution_kernel,
+            "Convolution Kernel (0018,1210)": _kernel,
             "Corrected Image (0028,0051)": _corrections,
             "Units (0054,1001)": _of_pet("units"),
             "SUV Type (0054,1006)": _of_pet("suv_type"),

@@ -73,6 +73,16 @@ def test_a_mixture_is_named_by_what_differs_and_says_what_to_do(header, change, 
     assert "Send " in found.message
 
 
+def test_slices_read_by_an_earlier_release_are_no_mixture_with_later_ones(header):
+    """Their records do not know the kernel, which others say or have none."""
+    for kernel in ((), ("XYZ Gauss2.00",)):
+        known = replace(header, convolution_kernel=kernel)
+        record = known.to_json()
+        del record["convolution_kernel"]
+        earlier = slices(type(header).from_json(record), (0, 3, 6))
+        assert stack_of(earlier + slices(known, (9, 12))).grid.shape[0] == 5
+
+
 def test_an_overview_alone_is_kept_and_asks_for_nothing(header):
     scout = ("ORIGINAL", "PRIMARY", "LOCALIZER")
     front, side = slices(header, (0, 3), image_type=scout)
