@@ -3,25 +3,6 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-FRAME = """
-select set_config('trialtrace.audit', json_build_object(
-    'action', 'database.migrated', 'actor', id, 'actor_name', 'System',
-    'reason', 'records of an earlier release')::text, true)
-from trials_user where username = 'system'
-"""
-# Where there is one PET series it counts; of several the rule says when the scan is next judged.
-FILL = """
-update imaging_series as s
-set counts = true, counting = 'Counts for this scan. It is the only PET series of this scan.'
-from imaging_imagingstudy as one
-where one.id = s.imaging_study_id and s.modality = 'PT' and s.assembly <> '{}' and not exists (
-    select from imaging_series as other join imaging_imagingstudy as two
-    on two.id = other.imaging_study_id
-    where two.scheduled_scan_id = one.scheduled_scan_id and other.id <> s.id
-    and other.modality = 'PT' and other.assembly <> '{}')
-"""
-SETTLE = "set constraints all immediate"
-
 
 class Migration(migrations.Migration):
 
@@ -40,9 +21,6 @@ class Migration(migrations.Migration):
             model_name='series',
             name='counts',
             field=models.BooleanField(default=False),
-        ),
-        migrations.RunSQL(
-            [FRAME, FILL, SETTLE], reverse_sql=migrations.RunSQL.noop, elidable=False
         ),
         migrations.CreateModel(
             name='CountingDecision',

@@ -1,20 +1,23 @@
 """What was computed beside a record that was corrected since is computed again.
 
 The trial does not know of images, so imaging looks: each run names the version of the
-injection it was computed beside. The old run stays readable.
+injection it was computed beside. The old run stays readable. And the scans of an earlier release,
+which did not say which of their PET series counts, are judged again.
 """
 
 from __future__ import annotations
 
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from imaging.models import Quantification
+from imaging.models import Quantification, Series
 from imaging.services import reconciliation
 from trials.models import Injection, Job, ScheduledScan
 from trials.services import audit, jobs
 
 KIND = "imaging.quantify"
+# Of an earlier release, at a time: each takes a part of a second.
+EARLIER_AT_ONCE = 20
 
 
 def outdated():
@@ -42,11 +45,24 @@ def order_due() -> list[Job]:
         imaging_studies__series__in=[one.series_id for one in due]
     ).distinct()
     for scan in scans.select_related("patient__site", "planned_scan__tracer"):
-        _reconcile(scan)
+        _reconcile(scan, reason="the record of the injection changed")
+    for scan in _never_asked().select_related("patient__site", "planned_scan__tracer"):
+        _reconcile(scan, reason="which PET series counts was not asked before")
     actor = jobs.system_user()
     return [
         jobs.enqueue(KIND, actor=actor, on=one, series=one.series_id, record=one.now) for one in due
     ]
+
+
+def _never_asked() -> QuerySet[ScheduledScan]:
+    """Scans with PET series of which nothing says whether they count: of an earlier release."""
+    silent = (
+        Series.objects.filter(modality="PT", counting="")
+        .exclude(assembly={})
+        .exclude(code__in=Series.GONE)
+    )
+    scans = ScheduledScan.objects.filter(imaging_studies__series__in=silent)
+    return scans.distinct().order_by("pk")[:EARLIER_AT_ONCE]
 
 
 def _ordered() -> set[tuple[int, int | None]]:
@@ -60,11 +76,11 @@ def _ordered() -> set[tuple[int, int | None]]:
     }
 
 
-def _reconcile(scan: ScheduledScan) -> None:
+def _reconcile(scan: ScheduledScan, *, reason: str) -> None:
     with audit.action(
         "scan.reconciled",
         actor=jobs.system_user(),
-        reason="the record of the injection changed",
+        reason=reason,
         trial=scan.patient.trial_id,
         patient=scan.patient_id,
     ):

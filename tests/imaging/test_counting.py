@@ -10,7 +10,7 @@ import pytest
 from imaging.conformance import Planned
 from imaging.counting import Candidate, choice
 from imaging.models import Instance, Series
-from imaging.services import reviews
+from imaging.services import recompute, reviews
 from tests import factories
 from tests.imaging.reconciling import set_plan
 from tests.imaging.test_intake import a_slice, sent
@@ -103,6 +103,16 @@ def counting(scan):
 def is_asked(scan):
     rows = Query.objects.filter(rule="several-pet-series", patient=scan.patient)
     return rows.exclude(state="closed").exists()
+
+
+@pytest.mark.django_db
+def test_series_of_an_earlier_release_are_asked_about_by_the_clock(scan, coordinator, dataset):
+    first = series_of(scan, dataset, 1, coordinator)
+    with factories.framed():
+        Series.objects.filter(pk=first.pk).update(counts=False, counting="")
+    recompute.order_due()
+    first.refresh_from_db()
+    assert (first.counts, first.counting.startswith("Counts for this scan.")) == (True, True)
 
 
 @pytest.mark.django_db
