@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from smtplib import SMTPRecipientsRefused
 from types import MappingProxyType
 
 from django.conf import settings
@@ -56,7 +57,17 @@ def send_due(*, now: datetime | None = None) -> int:
         return 0
     at = now or timezone.now()
     things = [*_transmittals(at), *_jobs()]
-    return sum(_is_told(user, mine, at) for user, mine in _by_user(things).items())
+    told = 0
+    for user, mine in _by_user(things).items():
+        try:
+            told += _told(user, mine, at)
+        except SMTPRecipientsRefused:
+            log.error("a mail was not taken, it is tried again")
+        except OSError as error:
+            # Nobody else is asked to wait for a server that is away.
+            log.error("mails could not be sent, they are tried again: %s", type(error).__name__)
+            break
+    return told
 
 
 def _transmittals(now: datetime) -> Iterator[Late]:
@@ -102,15 +113,6 @@ def _reaches(membership: Membership, thing: Late) -> bool:
         and membership.trial_id == trial
         and membership.site_id in {None, site}
     )
-
-
-def _is_told(user: User, mine: list[Late], at: datetime) -> bool:
-    """Tell one person; what can't be sent is tried by the next look, and keeps nobody waiting."""
-    try:
-        return _told(user, mine, at)
-    except OSError as error:
-        log.error("a mail could not be sent, is tried again: %s", type(error).__name__)
-        return False
 
 
 def _told(user: User, mine: list[Late], at: datetime) -> bool:
