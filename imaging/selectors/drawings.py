@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pydicom
 
-from imaging import acceptance, geometry, storage
+from imaging import acceptance, mixtures, storage
 from imaging.contours import Region, StructureSet
 from imaging.geometry import Grid
 from imaging.models import Instance, Series
@@ -43,7 +43,7 @@ class Canvas:
 def canvas(series: Series) -> Canvas:
     """Grid and images of a series; GeometryError as when it was assembled."""
     headers = volumes.headers_of(series)
-    stack = geometry.stack_from_headers(headers)
+    stack = mixtures.stack_of(headers)
     return Canvas(
         series,
         stack.grid,

@@ -94,7 +94,7 @@ def _finish(
     ledger.move(transmittal, Transmittal.State.ASSEMBLED, message=message)
     _take_back([one for one in series if one.state == Series.State.REFUSED], transmittal)
     scan = ScheduledScan.objects.select_for_update().get(pk=transmittal.scheduled_scan_id)
-    if pet or not _is_measured(scan):
+    if pet or (series and not _is_measured(scan)):
         scan.state = ScheduledScan.State.IMAGES_RECEIVED
         scan.save(update_fields=["state"])
     reconciliation.reconcile(transmittal.scheduled_scan)

@@ -23,13 +23,20 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import ledger, reconciliation
-from imaging.services.clearing import keep_others_off
+from imaging.services import drawings, ledger, reconciliation
+from imaging.services.clearing import WAITING, keep_others_off
+from imaging.storage import prepared
 from trials.models import Injection, Job, Patient, ScheduledScan, Withdrawal
 from trials.services import audit, jobs
 from trials.services.fault_points import reach
 
 KIND = "imaging.destroy"
+BEFORE_RELEASE = {
+    Transmittal.State.RECEIVING,
+    Transmittal.State.RECEIVED,
+    Transmittal.State.INSPECTED,
+    Transmittal.State.QUARANTINED,
+}
 OF_ANOTHER = (
     "The images were of another person: they were removed, and nothing is measured of them."
 )
@@ -82,8 +89,21 @@ def destroy(claim: jobs.Claim) -> None:
         if series.exclude(code__in=Series.GONE).exists() or _archived(keys) != archived:
             raise CameMeanwhileError("images were released meanwhile")
         received = _own(ReceivedFile.objects, "transmittal__scheduled_scan__patient", patient)
+        _reject_what_waits(patient)
         count = len(archived) + _cleared(received)
         Destruction.objects.create(patient=patient, files=count)
+
+
+def _reject_what_waits(patient: Patient) -> None:
+    """Nobody lets through what is gone; what was made ready of it goes with it."""
+    rows = Transmittal.objects.select_for_update(of=("self",))
+    for row in rows.filter(scheduled_scan__patient=patient).order_by("pk"):
+        prepared.forget(row.pk)
+        row.files.filter(state__in=WAITING).update(
+            state=ReceivedFile.State.REJECTED, code=Series.DESTROYED, message=MESSAGE
+        )
+        if row.state in BEFORE_RELEASE:
+            ledger.move(row, Transmittal.State.REJECTED, code=Series.DESTROYED, message=MESSAGE)
 
 
 def expunge(claim: jobs.Claim) -> None:
@@ -116,6 +136,10 @@ def expunge(claim: jobs.Claim) -> None:
         if transmittal.scheduled_scan:
             _set_back(transmittal.scheduled_scan)
             reconciliation.reconcile(transmittal.scheduled_scan)
+            # Regions that were drawn on them lie on nothing now.
+            drawings.place(
+                transmittal.scheduled_scan, changed=list(Series.objects.filter(pk__in=keys))
+            )
 
 
 def _set_back(scan: ScheduledScan) -> None:

@@ -26,9 +26,12 @@ def place(scan: ScheduledScan, *, changed: Sequence[Series]) -> list[Series]:
 
     Inside the action that assembled the images. The series of regions that were looked at.
     """
-    rows = Series.objects.filter(
-        imaging_study__scheduled_scan=scan, modality__in=Series.REGIONS
-    ).exclude(code__in=Series.GONE)
+    rows = (
+        Series.objects.select_for_update(of=("self",))
+        .filter(imaging_study__scheduled_scan=scan, modality__in=Series.REGIONS)
+        .exclude(code__in=Series.GONE)
+        .order_by("pk")
+    )
     due = [
         one
         for one in rows

@@ -96,6 +96,10 @@ def inspect(claim: jobs.Claim) -> None:
         ),
     ):
         _one_at_a_time(transmittal)
+        if Transmittal.objects.select_for_update().get(pk=transmittal.pk).state != State.RECEIVED:
+            # Destroyed meanwhile on the patient's wish.
+            prepared.forget(transmittal.pk)
+            return
         if transmittal.scheduled_scan is None:
             assignment.wait(transmittal, files, actor=claim.actor)
         else:

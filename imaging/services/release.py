@@ -125,6 +125,9 @@ def _keep(
             **ledger.about(transmittal),
         ),
     ):
+        if not _is_awaited(transmittal):
+            _forget(released)
+            return
         _record(transmittal, released, proofs)
         transmittal.files.filter(pk__in=[file.pk for file in files]).update(
             state=FileState.RELEASED
@@ -136,6 +139,15 @@ def _keep(
         )
         reach("release.before-commit")
     reach("release.committed")
+
+
+def _is_awaited(transmittal: Transmittal) -> bool:
+    """Whether it is still to be released: the patient's images may have been destroyed meanwhile.
+
+    Until this transaction ends none are, nor is anything cleared.
+    """
+    clearing.keep_off()
+    return Transmittal.objects.select_for_update().get(pk=transmittal.pk).state == State.INSPECTED
 
 
 def _deidentify(
@@ -198,10 +210,11 @@ def _hold(
             **ledger.about(transmittal),
         ),
     ):
-        transmittal.files.filter(state=FileState.ACCEPTED).update(
-            state=FileState.QUARANTINED, code=code, message=message
-        )
-        ledger.move(transmittal, State.QUARANTINED, code=code, message=message)
+        if _is_awaited(transmittal):
+            transmittal.files.filter(state=FileState.ACCEPTED).update(
+                state=FileState.QUARANTINED, code=code, message=message
+            )
+            ledger.move(transmittal, State.QUARANTINED, code=code, message=message)
         # Before that is certain: killed in between, the job is done again. Once it is done,
         # nobody would look for what lies there.
         _forget(released)

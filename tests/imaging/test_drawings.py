@@ -158,10 +158,18 @@ def test_regions_that_do_not_fit_their_images_are_refused_and_asked_about(
     assert Series.objects.get(modality="PT").state == Series.State.ASSEMBLED
 
 
-def test_regions_of_images_that_have_no_geometry_wait(scan, coordinator, slices, dataset):
-    twice = a_slice(dataset, 3, SOPInstanceUID="1.2.3.33")
-    sent(scan, [*slices, twice, drawn_on(slices)], coordinator)
-    assert Series.objects.get(modality="PT").code == "duplicate-positions"
+@pytest.mark.parametrize(
+    ("number", "change", "code"),
+    [
+        (3, {"SOPInstanceUID": "1.2.3.33"}, "duplicate-positions"),
+        (4, {"Manufacturer": "Another"}, "mixed-acquisitions"),
+    ],
+)
+def test_regions_of_images_that_are_no_one_volume_wait(
+    scan, coordinator, slices, dataset, number, change, code
+):
+    sent(scan, [*slices, a_slice(dataset, number, **change), drawn_on(slices)], coordinator)
+    assert Series.objects.get(modality="PT").code == code
     assert regions().code == "referenced-series-unusable"
 
 

@@ -13,18 +13,19 @@ import pydicom
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from pydicom.uid import CTImageStorage
 
 from imaging import selectors, storage
 from imaging.models import Instance, Quantification, ReceivedFile, Series, Transmittal
 from imaging.parser_child import encoded
 from imaging.selectors import volumes
-from imaging.services import inspection, preparing, receiving
+from imaging.services import destruction, inspection, preparing, proving, receiving
 from imaging.services.parser import Parser
 from tests import factories
 from trials.models import Job, Patient, Query, Trial
 from trials.roles import Role
-from trials.services import audit, jobs
+from trials.services import audit, jobs, withdrawals
 from trials.services.errors import Refused
 
 pytestmark = pytest.mark.django_db
@@ -420,3 +421,46 @@ def test_nothing_is_received_after_withdrawal(scan, coordinator, dataset):
     file = SimpleUploadedFile("slice", a_slice(dataset, 1))
     with pytest.raises(Refused, match="withdrew"):
         receiving.receive(transmittal, files=[file], by=coordinator)
+
+
+def test_what_waits_of_a_patient_goes_with_what_was_made_ready_of_it(scan, coordinator, dataset):
+    transmittal, ready = inspected(scan, [a_slice(dataset, 1)], coordinator)
+    assert list(ready.iterdir())
+    withdrawals.record(
+        scan.patient,
+        extent="destroy",
+        initiative="patient",
+        withdrawn_at=timezone.localdate().isoformat(),
+        text="no more",
+        by=coordinator,
+    )
+    (job,) = destruction.order_due()
+    jobs.run(job.pk)
+    transmittal.refresh_from_db()
+    assert (transmittal.state, transmittal.code) == (State.REJECTED, Series.DESTROYED)
+    assert not ready.exists()
+    assert not storage.quarantine.has(transmittal.files.get().sha256)
+    jobs.run(Job.objects.get(kind="imaging.release").pk)
+    assert not Instance.objects.exists()
+
+
+def test_what_is_destroyed_while_it_is_released_leaves_nothing(
+    scan, coordinator, dataset, monkeypatch
+):
+    transmittal, _ = inspected(scan, [a_slice(dataset, 1)], coordinator)
+    written = []
+
+    def proved(files):
+        files = list(files)
+        written.extend(one.sha256 for one in files)
+        with factories.framed():
+            Transmittal.objects.filter(pk=transmittal.pk).update(state=State.REJECTED)
+        return prove(files)
+
+    prove = proving.prove
+    monkeypatch.setattr(proving, "prove", proved)
+    jobs.run(Job.objects.get(kind="imaging.release").pk)
+    transmittal.refresh_from_db()
+    assert (transmittal.state, Instance.objects.count()) == (State.REJECTED, 0)
+    assert len(written) == 1
+    assert not storage.archive.has(written[0])
