@@ -62,7 +62,7 @@ def save_files(files: Iterable[ReceivedFile], fields: Iterable[str]) -> None:
     with connection.cursor() as cursor:
         # Names and types are the model's own.
         cursor.execute(
-            f"update imaging_receivedfile as old set {values} "  # noqa: S608
+            f"update imaging_receivedfile as old set {values} "  # noqa: S608  names of our own columns
             f"from jsonb_to_recordset(%s::jsonb) as new (id bigint, {kinds}) where old.id = new.id",
             [json.dumps(rows)],
         )

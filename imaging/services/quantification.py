@@ -122,14 +122,7 @@ def run(claim: jobs.Claim) -> None:
         if volumes.input_digest(series) != digest:
             # Images came meanwhile; the job that they bring measures all of them.
             return
-        if reconciliation.record_version(scan) != version:
-            # The record was corrected meanwhile. The clock looks for runs that it outran, and
-            # a first one is none: so another is ordered here.
-            reconciliation.reconcile(scan)
-            jobs.enqueue("imaging.quantify", actor=claim.actor, on=scan, series=series.pk)
-            return
-        if _placed_rows(series) != placed:
-            # A reader placed another region meanwhile, which this run would lose.
+        if _is_overtaken(series, version, placed):
             jobs.enqueue("imaging.quantify", actor=claim.actor, on=scan, series=series.pk)
             return
         quantification = _new_run(series, measured, digest, version)
@@ -141,6 +134,17 @@ def run(claim: jobs.Claim) -> None:
         _finish(series, scan)
         reach("quantify.before-commit")
     reach("quantify.committed")
+
+
+def _is_overtaken(series: Series, version: int, placed: list[ReferenceRegion]) -> bool:
+    """Whether record or regions changed while it was measured: another run is to be ordered."""
+    scan = series.imaging_study.scheduled_scan
+    if reconciliation.record_version(scan) != version:
+        # The clock looks for runs that a correction outran, and a first one is none.
+        reconciliation.reconcile(scan)
+        return True
+    # A region that a reader placed meanwhile would be lost.
+    return _placed_rows(series) != placed
 
 
 def _discard(measured: Measured | Exception) -> None:

@@ -238,7 +238,7 @@ def in_database(likes: list[str]) -> dict[str, int]:
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(
-                f'select count(*) from "{table}" t where t::text ilike any(%s)',  # noqa: S608
+                f'select count(*) from "{table}" t where t::text ilike any(%s)',  # noqa: S608  names of our own tables
                 [likes],
             )
             (found[table],) = cursor.fetchone()

@@ -25,7 +25,7 @@ class TokenAuthentication(BaseAuthentication):
             return self.machine(request, _in_force(sending_tokens.in_force(token)))
         return _in_force(accounts.user_of_token(token)), token
 
-    def machine(self, request, row: SendingToken) -> tuple[User, SendingToken]:  # noqa: ARG002  for those that let it in
+    def machine(self, request, row: SendingToken) -> tuple[User, SendingToken]:  # noqa: ARG002  others let it in by the request
         """Who a machine is here: nobody, for it sends images and does nothing else."""
         raise Refused(
             "sending-token",
