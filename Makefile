@@ -95,8 +95,8 @@ bench: setup-dev ## what it costs, side by side with what one would use instead
 reference-data: setup-dev ## real PET headers from the package index, into reference-data/
 	@$(PY) -m config.reference_data reference-data
 
-fuzz: setup-dev ## throw broken and hostile files at the intake and the loader of trials
-	@$(PYTEST) -m fuzz tests
+fuzz: setup-dev ## new examples for each property, broken and hostile files at the intake and the loader of trials
+	@HYPOTHESIS_PROFILE=fuzz $(PYTEST) -m "fuzz or hypothesis" tests
 
 # Its progress is one line of carriage returns; the score and what survived come after it.
 mutate: $(MUTATE) ## plant faults in the SUV modules, and tell those that no test finds

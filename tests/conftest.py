@@ -17,8 +17,10 @@ from config.embedded.supervisor import Stack
 # Playwright leaves an event loop in the main thread; nothing of Django ever runs inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
-# A loaded machine is no fault of a property.
-hypothesis.settings.register_profile("tests", deadline=None)
+# A loaded machine is no fault of a property, and a tree passes each time or never: what has passed
+# once is not refused by a new example. New ones are for "make fuzz".
+hypothesis.settings.register_profile("tests", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("fuzz", deadline=None)
 # Thousands of runs, each of which stops at the first failure: five examples find a planted fault.
 hypothesis.settings.register_profile("mutate", max_examples=5, derandomize=True, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))

@@ -114,11 +114,22 @@ corner = st.integers(0, 36).map(lambda n: n / 3 - 0.17)
 
 @given(arrays(np.float64, st.tuples(st.integers(3, 12), st.just(2)), elements=corner))
 def test_inside_is_what_winding_around_the_centre_says(corners):
-    """Against the even-odd rule written out for one point at a time (PNPOLY, W. R. Franklin)."""
+    """Against the even-odd rule written out for one point at a time (PNPOLY, W. R. Franklin).
+
+    A centre on an edge is on either side by the last bit of the corners, so it is not asked.
+    """
     found = inside([corners], (12, 12))
     for row in range(12):
         for column in range(12):
-            assert found[row, column] == pnpoly(corners, row, column)
+            if not is_on_an_edge(corners, row, column):
+                assert found[row, column] == pnpoly(corners, row, column)
+
+
+def is_on_an_edge(corners, row, column) -> bool:
+    """Whether the centre and two neighbouring corners lie in a line, to rounding."""
+    apart = corners - (row, column)
+    after = np.roll(apart, -1, axis=0)
+    return bool(np.any(np.abs(apart[:, 0] * after[:, 1] - apart[:, 1] * after[:, 0]) < 1e-9))
 
 
 def pnpoly(corners, row, column) -> bool:
