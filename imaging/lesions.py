@@ -11,8 +11,9 @@ Dmax                largest distance between the centroids of two lesions
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,23 +112,17 @@ def measure(
         raise LesionError(f"volume of shape {suv.shape}, grid of shape {grid.shape}")
     if components.count == 0:
         return ()
-    by_label = np.argsort(components.labels, kind="stable")
-    regions = np.split(components.flat[by_label], np.cumsum(np.bincount(components.labels))[:-1])
-    # Ties go to the one met first, so that a second run numbers alike.
-    values = suv.ravel()
-    hottest_first = sorted(regions, key=lambda flat: -float(values[flat].max()))
-    centres = [_centres(values, flat, peak) for flat in hottest_first]
-    means, cut = sphere_means(
-        suv, np.concatenate(centres), grid=grid, weighted=peak == PeakDefinition.WEIGHTED
-    )
-    ends = np.cumsum([one.size for one in centres])[:-1]
-    peaks = [
-        _Peak(peak, float(mean.max()), bool(left[mean.argmax()]))
-        for mean, left in zip(np.split(means, ends), np.split(cut, ends), strict=True)
-    ]
+    regions = _regions(suv, components)
+    columns = _columns(regions, *_peaks(suv, regions, grid, peak), grid, resolution_mm)
+    rows = zip(regions.apart(), *columns.values(), strict=True)
     return tuple(
-        _measurement(number, suv, flat, one, grid, resolution_mm)
-        for number, (flat, one) in enumerate(zip(hottest_first, peaks, strict=True), start=1)
+        LesionMeasurement(
+            number=number,
+            suvpeak_definition=peak,
+            voxels=voxels,
+            **dict(zip(columns, row, strict=True)),
+        )
+        for number, (voxels, *row) in enumerate(rows, start=1)
     )
 
 
@@ -149,59 +144,125 @@ def totals(lesions: Sequence[LesionMeasurement]) -> Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class _Peak:
-    definition: PeakDefinition
-    value: float
-    leaves_image: bool
+class _Regions:
+    """Voxels one region after the other, the hottest region first: all are measured at once.
+
+    `flat`, `values` and `places` (plane, row, column) are of voxels, `counts` and `starts` say
+    which of them are a region's.
+    """
+
+    flat: Indices
+    values: Floats
+    places: Indices
+    counts: Indices
+    starts: Indices
+
+    def apart(self) -> list[Indices]:
+        """The voxels of each region."""
+        ends = self.starts + self.counts
+        bounds = zip(self.starts.tolist(), ends.tolist(), strict=True)
+        return [self.flat[start:end] for start, end in bounds]
+
+    def holding(self, voxels: Indices) -> Indices:
+        """The region of each of these positions in `flat`."""
+        return np.searchsorted(self.starts, voxels, "right") - 1
+
+    def hottest(self) -> Indices:
+        """Positions in `flat` of the voxels that have the highest value of their region."""
+        highest = np.maximum.reduceat(self.values, self.starts)
+        return np.flatnonzero(self.values == np.repeat(highest, self.counts))
 
 
-def _centres(values: Volume, flat: Indices, peak: PeakDefinition) -> Indices:
-    """Where the sphere of the peak may lie."""
-    if peak != PeakDefinition.IBSI_LOCAL:
-        return flat
-    here = values[flat]
-    return flat[here == here.max()]
-
-
-def _measurement(
-    number: int, suv: Volume, flat: Indices, peak: _Peak, grid: Grid, resolution_mm: float
-) -> LesionMeasurement:
-    values = suv.ravel()[flat].astype(np.float64)
-    hottest = int(values.argmax())
-    places = np.stack(np.unravel_index(flat, suv.shape), axis=1)
-    volume_ml = grid.volume_ml(places[:, 0])
-    plane, row, column = (int(i) for i in places[hottest])
-    x, y, z = (float(c) for c in grid.voxel_to_patient(places.mean(axis=0)))
-    return LesionMeasurement(
-        number=number,
-        suvmax=float(values[hottest]),
-        suvmax_voxel=(plane, row, column),
-        suvmean=float(values.mean()),
-        suvpeak=peak.value,
-        suvpeak_definition=peak.definition,
-        volume_ml=volume_ml,
-        voxel_count=int(flat.size),
-        total_uptake=float(values.mean()) * volume_ml,
-        centroid_mm=(x, y, z),
-        extent_mm=_extent(places, grid),
-        partial_volume=equivalent_diameter_mm(volume_ml) < 2 * resolution_mm,
-        peak_leaves_image=peak.leaves_image,
-        voxels=flat,
+def _regions(suv: Volume, components: Components) -> _Regions:
+    values = suv.ravel()[components.flat]
+    maxima = np.full(components.count, -np.inf, suv.dtype)
+    np.maximum.at(maxima, components.labels, values)
+    # Ties go to the one met first, so that a second run numbers alike.
+    rank = np.empty(components.count, np.min_scalar_type(components.count))
+    rank[np.argsort(-maxima, kind="stable")] = np.arange(components.count)
+    ranks = rank[components.labels]
+    by_rank = np.argsort(ranks, kind="stable")
+    flat, counts = components.flat[by_rank], np.bincount(ranks)
+    return _Regions(
+        flat=flat,
+        values=values[by_rank].astype(np.float64),
+        places=np.stack(np.unravel_index(flat, suv.shape)),
+        counts=counts,
+        starts=np.cumsum(counts) - counts,
     )
 
 
-def _extent(places: Indices, grid: Grid) -> tuple[float, float, float]:
-    low, high = places.min(axis=0), places.max(axis=0)
+def _peaks(
+    suv: Volume, regions: _Regions, grid: Grid, peak: PeakDefinition
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """SUVpeak of each region, and whether its sphere leaves the image; of several the first."""
+    centres = np.arange(regions.flat.size)
+    if peak == PeakDefinition.IBSI_LOCAL:
+        centres = regions.hottest()
+    means, cut = sphere_means(
+        suv, regions.flat[centres], grid=grid, weighted=peak == PeakDefinition.WEIGHTED
+    )
+    of_region = regions.holding(centres)
+    starts = np.searchsorted(of_region, np.arange(regions.starts.size))
+    highest = np.maximum.reduceat(means, starts)
+    first = _firsts(of_region, np.flatnonzero(means == highest[of_region]))
+    return highest, cut[first]
+
+
+def _firsts(of_region: Indices, among: Indices) -> Indices:
+    """The first of some ascending positions for each region; each has one."""
+    _, first = np.unique(of_region[among], return_index=True)
+    return np.asarray(among[first])
+
+
+def _columns(
+    regions: _Regions,
+    peaks: Floats,
+    leaves_image: NDArray[np.bool_],
+    grid: Grid,
+    resolution_mm: float,
+) -> dict[str, Iterable[Any]]:
+    """Fields of `LesionMeasurement`, each with its value for every region."""
+    everywhere = regions.holding(np.arange(regions.flat.size))
+    hottest = _firsts(everywhere, regions.hottest())
+    means = np.add.reduceat(regions.values, regions.starts) / regions.counts
+    centroids = np.add.reduceat(regions.places, regions.starts, axis=1) / regions.counts
+    volumes = _volumes_ml(regions, grid)
+    return {
+        "suvmax": regions.values[hottest].tolist(),
+        "suvmax_voxel": map(tuple, regions.places[:, hottest].T.tolist()),
+        "suvmean": means.tolist(),
+        "suvpeak": peaks.tolist(),
+        "peak_leaves_image": leaves_image.tolist(),
+        "volume_ml": volumes.tolist(),
+        "voxel_count": regions.counts.tolist(),
+        "total_uptake": (means * volumes).tolist(),
+        "centroid_mm": map(tuple, grid.voxel_to_patient(centroids.T).tolist()),
+        "extent_mm": map(tuple, _extents(regions, grid).tolist()),
+        "partial_volume": (equivalent_diameter_mm(volumes) < 2 * resolution_mm).tolist(),
+    }
+
+
+def _volumes_ml(regions: _Regions, grid: Grid) -> Floats:
+    if not grid.planes:
+        return np.asarray(regions.counts * grid.voxel_volume_ml)
+    heights = np.add.reduceat(grid.heights[regions.places[0]], regions.starts)
+    return np.asarray(heights * math.prod(grid.spacing[1:]) / 1000.0)
+
+
+def _extents(regions: _Regions, grid: Grid) -> Floats:
+    low = np.minimum.reduceat(regions.places, regions.starts, axis=1)
+    high = np.maximum.reduceat(regions.places, regions.starts, axis=1)
     along = grid.along[high[0]] - grid.along[low[0]]
     along += (grid.heights[low[0]] + grid.heights[high[0]]) / 2
-    rows, columns = (high[1:] - low[1:] + 1) * np.asarray(grid.spacing[1:])
-    return float(along), float(rows), float(columns)
+    rows, columns = (high[1:] - low[1:] + 1) * np.reshape(grid.spacing[1:], (2, 1))
+    return np.stack([along, rows, columns], axis=1)
 
 
-def equivalent_diameter_mm(volume_ml: float) -> float:
-    """Diameter in mm of a sphere of a volume in mL.
+def equivalent_diameter_mm(volume_ml: Floats) -> Floats:
+    """Diameters in mm of spheres of some volumes in mL.
 
-    >>> round(equivalent_diameter_mm(math.pi / 6), 6)
-    10.0
+    >>> equivalent_diameter_mm(np.array([math.pi / 6])).round(6).tolist()
+    [10.0]
     """
-    return float(10 * (6 * volume_ml / math.pi) ** (1 / 3))
+    return np.asarray(10 * np.cbrt(6 * volume_ml / math.pi))

@@ -164,25 +164,29 @@ def _parts(
 
 def _even_means(suv: Volume, flat: Indices, kernel: _Kernel) -> tuple[Floats, NDArray[np.bool_]]:
     strides = np.array([suv.shape[1] * suv.shape[2], suv.shape[2], 1])
-    places = np.stack(np.unravel_index(flat, suv.shape), axis=1)
+    places = np.stack(np.unravel_index(flat, suv.shape))
     low, high = kernel.offsets.min(axis=0), kernel.offsets.max(axis=0)
-    cut = np.any((places + low < 0) | (places + high >= suv.shape), axis=1)
+    cut = np.zeros(flat.size, bool)
+    for at, first, last, size in zip(places, low, high, suv.shape, strict=True):
+        cut |= (at < -first) | (at >= size - last)
     means = np.empty(flat.size)
     means[~cut] = _means_inside(suv.ravel(), flat[~cut], kernel, kernel.offsets @ strides)
-    means[cut], cut[cut] = _means_at_border(suv, places[cut], kernel)
+    means[cut], cut[cut] = _means_at_border(suv, places[:, cut].T, kernel)
     return means, cut
 
 
 def _means_inside(values: Volume, flat: Indices, kernel: _Kernel, steps: Indices) -> Floats:
-    means = np.empty(flat.size)
+    means = np.zeros(flat.size)
+    there, taken = np.empty(_CHUNK, flat.dtype), np.empty(_CHUNK, values.dtype)
     for start in range(0, flat.size, _CHUNK):
-        centres = flat[start : start + _CHUNK]
-        total = np.zeros(centres.size)
+        centres, total = flat[start : start + _CHUNK], means[start : start + _CHUNK]
+        index, value = there[: centres.size], taken[: centres.size]
         for step, weight in zip(steps, kernel.weights, strict=True):
-            taken = values.take(centres + step)
-            total += taken if weight == 1 else weight * taken
-        means[start : start + _CHUNK] = total / kernel.weights.sum()
-    return means
+            np.add(centres, step, out=index)
+            # No index is outside; told so, numpy needs no buffer of its own.
+            values.take(index, out=value, mode="clip")
+            total += value if weight == 1 else weight * value
+    return means / kernel.weights.sum()
 
 
 def _means_at_border(

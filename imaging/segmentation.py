@@ -26,6 +26,9 @@ Volume = NDArray[np.float32]
 # Above this part of the voxels labelling the volume is faster than the graph (measured).
 DENSE = 0.015
 
+# Voxels held against the threshold at a time: a quarter of a megabyte of answers (measured).
+_PART = 1 << 18
+
 # Rows before the present one that a run can touch: (plane, row) steps. The others are behind.
 _EARLIER_ROWS = ((0, -1), (-1, -1), (-1, 0), (-1, 1))
 
@@ -126,11 +129,11 @@ def connected(flat: Indices, shape: tuple[int, int, int]) -> Indices:
 
 
 def _at_or_above(suv: Volume, threshold: float) -> Indices:
-    """Flat indices, found plane by plane so that temporaries stay in the cache."""
-    size = suv.shape[1] * suv.shape[2]
+    """Flat indices, found part by part so that temporaries stay in the cache."""
+    values = suv.ravel()
     found = [
-        np.flatnonzero(plane.ravel() >= np.float32(threshold)) + k * size
-        for k, plane in enumerate(suv)
+        np.flatnonzero(values[start : start + _PART] >= np.float32(threshold)) + start
+        for start in range(0, values.size, _PART)
     ]
     return np.concatenate(found, dtype=np.int64)
 
