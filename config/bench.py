@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import operator as operator_module
 import os
 import shutil
@@ -22,7 +21,6 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import islice
@@ -35,12 +33,11 @@ import pydicom
 import SimpleITK
 from django.conf import settings
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from config import s3_server
 from config.demo import cohort
 from config.embedded.postgres import OWNER, RUNTIME, EmbeddedPostgres
-from imaging import acceptance, lesions, peaks, phantom, pixels, segmentation, suv
+from imaging import acceptance, pixels, suv
 from imaging import headers as headers_module
 from imaging import volume as volume_module
 from imaging.headers import pet_header
@@ -52,26 +49,15 @@ from trials import eligibility, protocol, readings, spans
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
-THRESHOLD = 4.0
-SMALLEST_ML = 0.5
 ROWS = 5000
 FILES = 100
 PATIENTS = 1000
-TOGETHER = np.ones((3, 3, 3))
 
 Work = Callable[[], object]
 
 
 def main() -> int:
     print(f"{'':54}{'ours':>11}{'instead':>11}{'ratio':>8}")
-    volume = phantom.pet_volume(phantom.PENTIXAFOR, phantom.spheres((8, 9, 10, 11)), seed=1)
-    if not np.allclose(lesions_of(volume), lesions_by_masks(volume), rtol=1e-5):
-        raise SystemExit("The two ways to measure lesions differ: their times mean nothing.")
-    side_by_side(
-        "lesions of a volume, against label and masks",
-        lambda: lesions_of(volume),
-        lambda: lesions_by_masks(volume),
-    )
     files = slices()
     side_by_side(
         f"{FILES} files in one parsing process, against one each",
@@ -102,7 +88,6 @@ def main() -> int:
                 lambda v=verb: written(connection, v, "plain", ROWS),
             )
         print(f"\n{'':54}{'seconds':>26}{'exponent':>10}")
-        growth("lesions, by voxels", (1, 2, 4, 8), lambda n: lesions_of(np.tile(volume, (n, 1, 1))))
         growth("inspection, by files", (25, 50, 100, 200), lambda n: inspected((files * 2)[:n]))
         growth(
             "eligibility, by patients",
@@ -116,8 +101,11 @@ def main() -> int:
     ten_thousand = patients * (10_000 // PATIENTS)
     taken = seconds(lambda: judged(criteria, ten_thousand))
     print(f"\n10,000 patients x 20 criteria, as an amendment is tried: {taken:.1f} s, one core")
-    # A site of its own, whose processes are told apart by who started them.
-    return subprocess.run([sys.executable, "-m", "config.bench_ingest"], cwd=ROOT).returncode
+    # Processes of their own: what is imported here costs memory, and a site is told apart by who
+    # started it.
+    lesions = subprocess.run([sys.executable, "-m", "config.bench_quantification"], cwd=ROOT)
+    ingest = subprocess.run([sys.executable, "-m", "config.bench_ingest"], cwd=ROOT)
+    return lesions.returncode or ingest.returncode
 
 
 def sending(files: list[bytes]) -> None:
@@ -422,34 +410,6 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "lt": operator_module.lt,
     "le": operator_module.le,
 }
-
-
-# Lesions: our runs and graph, or the whole volume labelled, then a mask for each region.
-
-
-def lesions_of(suv: NDArray[np.float32]) -> list[float]:
-    grid = replace(phantom.PET_GRID, shape=suv.shape)
-    limits = {"threshold": THRESHOLD, "minimum_volume_ml": SMALLEST_ML, "max_components": 1000}
-    found = segmentation.fixed_threshold(suv, spacing=grid.spacing, **limits)
-    return [lesion.suvpeak for lesion in lesions.measure(suv, found, grid=grid)]
-
-
-def lesions_by_masks(suv: NDArray[np.float32]) -> list[float]:
-    spacing = phantom.PET_GRID.spacing
-    labels, number = ndimage.label(suv >= THRESHOLD, structure=TOGETHER)
-    ball = sphere(spacing)
-    peaks = ndimage.convolve(suv, ball / ball.sum(), mode="constant")
-    smallest = SMALLEST_ML * 1000 / math.prod(spacing)
-    masks = [m for n in range(1, number + 1) if (m := labels == n).sum() >= smallest]
-    measured = sorted(((suv[m].max(), suv[m].mean(), peaks[m].max()) for m in masks), reverse=True)
-    return [float(peak) for _, _, peak in measured]
-
-
-def sphere(spacing: tuple[float, float, float]) -> NDArray[np.float32]:
-    reach = [int(peaks.RADIUS_MM // step) for step in spacing]
-    axes = np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")
-    distance = sum((axis * step) ** 2 for axis, step in zip(axes, spacing, strict=True))
-    return (distance <= peaks.RADIUS_MM**2).astype(np.float32)
 
 
 # Files: the slices of a phantom, looked into by the process that is locked in.
