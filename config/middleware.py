@@ -1,7 +1,7 @@
-"""What no address reads: bodies that are compressed, or announced longer than it takes.
+"""What no address reads: bodies that are compressed, announced longer than it takes, or too slow.
 
-Looked at before any body is read. The forms of pages, the token of a form and the frameworks
-would read one to its end first, and keep its files on the disk meanwhile.
+The first two are looked at before any body is read. The forms of pages, the token of a form and
+the frameworks would read one to its end first, and keep its files on the disk meanwhile.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 
 from config.api import FOR_PROGRAMS
-from trials.services.errors import Refused
+from trials.services.errors import Refused, TooSlow
 
 LONGEST_NUMBER = 18
 
@@ -27,6 +28,22 @@ class Bodies:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         refusal = _refusal(request)
         return _answer(request, refusal) if refusal else self.get_response(request)
+
+
+class FormTokens(CsrfViewMiddleware):
+    """Django's check of a form's token; a form that comes too slowly is refused as a page.
+
+    The check reads the body of every form, before its view is called: what is raised here
+    reaches none that makes a page of it.
+    """
+
+    def process_view(
+        self, request: HttpRequest, callback: Callable, callback_args: tuple, callback_kwargs: dict
+    ) -> HttpResponse | None:
+        try:
+            return super().process_view(request, callback, callback_args, callback_kwargs)
+        except TooSlow as refusal:
+            return _answer(request, refusal)
 
 
 def _refusal(request: HttpRequest) -> Refused | None:

@@ -157,6 +157,28 @@ def test_a_body_that_stops_is_answered_with_408(connect, head):
     assert client.answer().startswith(b"HTTP/1.1 408 ")
 
 
+FORMS = {
+    "urlencoded": b"application/x-www-form-urlencoded",
+    "with files": b"multipart/form-data; boundary=edge",
+}
+BEGUN = b'--edge\r\nContent-Disposition: form-data; name="username"\r\n\r\nada'
+
+
+@pytest.mark.parametrize("kind", FORMS.values(), ids=FORMS.keys())
+def test_a_form_that_drips_is_answered_with_a_page_that_says_so(connect, kind):
+    client = connect()
+    client.send(
+        b"POST /login/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Cookie: csrftoken=%b\r\nContent-Type: %b\r\nContent-Length: 900\r\n\r\n%b"
+        % (b"x" * 32, kind, BEGUN)
+    )
+    client.drip()
+    answer = client.answer()
+    assert answer.startswith(b"HTTP/1.1 408 "), answer
+    assert b"text/html" in answer
+    assert b"The request came too slowly" in answer
+
+
 def test_a_head_that_drips_is_answered_with_408(connect):
     client = connect()
     client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")

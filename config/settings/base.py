@@ -56,7 +56,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "config.middleware.FormTokens",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Every page asks who you are unless its view says that it need not.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -117,6 +117,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 CSRF_FAILURE_VIEW = "config.views.csrf_failure"
+# It looks for Django's own class by name; ours is made of it.
+SILENCED_SYSTEM_CHECKS = ["security.W003"]
 
 # Five wrong passwords lock the account from that address for a quarter of an hour.
 AXES_FAILURE_LIMIT = 5
