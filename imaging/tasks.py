@@ -45,9 +45,11 @@ def sweep_partial_uploads() -> None:
 
 @shared_task(ignore_result=True, expires=3600)
 def sweep_left_behind() -> None:
+    from imaging.services import clearing
     from imaging.storage import spool
 
     spool.sweep()
+    clearing.sweep_prepared()
 
 
 @shared_task(ignore_result=True, expires=600)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from django.db import connection
 
 from imaging import storage
 from imaging.models import ReceivedFile, Transmittal
 from imaging.storage import prepared
+from imaging.storage.spool import LEFT_BEHIND_SECONDS
 from trials.models import Job, User
 from trials.services import jobs
 from trials.services.fault_points import reach
@@ -52,6 +55,16 @@ def remove(digests: set[str]) -> None:
     held = ReceivedFile.objects.filter(sha256__in=digests, state__in=WAITING)
     for digest in digests - set(held.values_list("sha256", flat=True)):
         storage.quarantine.remove(digest)
+
+
+def sweep_prepared() -> int:
+    """Remove what was made ready and lies there for a day though nobody waits for it; how many.
+
+    It went with its originals unless the disk refused, or a backup brought it again.
+    """
+    held = ReceivedFile.objects.filter(state__in=WAITING)
+    wanted = set(held.values_list("transmittal", flat=True))
+    return prepared.forget_others(wanted, before=time.time() - LEFT_BEHIND_SECONDS)
 
 
 def keep_others_off() -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
 
-from imaging.storage.places import closed_folder, name_of
+from imaging.storage.folder import Folder
+from imaging.storage.places import Entry, closed_folder, name_of
 
 
 def open_for(transmittal: int) -> None:
@@ -40,6 +42,24 @@ def kept(transmittal: int, sha256: str) -> bytes | None:
 def forget(transmittal: int) -> None:
     """Take them all away, and keep no more."""
     shutil.rmtree(_root() / str(transmittal), ignore_errors=True)
+
+
+def forget_others(wanted: Collection[int], *, before: float) -> int:
+    """Take away what is of no wanted transmittal and was begun before then (seconds since 1970)."""
+    names = {str(one) for one in wanted}
+    left = [path for path in _root().glob("*") if path.name not in names]
+    stale = [path for path in left if path.lstat().st_mtime < before]
+    for path in stale:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(stale)
+
+
+def entries() -> Iterator[Entry]:
+    """All that lies there, each named `<transmittal>/<SHA-256 of its original>`."""
+    return Folder(_root()).entries()
 
 
 def _root() -> Path:

@@ -4,9 +4,10 @@ The record says which digest is to lie in which store; each store is walked and 
 read once, wherever it lies. What is on its way while this runs is no finding: a young file may
 have its row in a moment, and what seems missing is asked for again at the end.
 
-Beside the stores lie large files of which a part has come, and the journal of what scanners sent
-and nobody entered yet. Of a part no row says how much has come, so that a lost one is asked for
-again by who sends it and is no finding.
+Beside the stores lie large files of which a part has come, what inspection made ready for release,
+and the journal of what scanners sent and nobody entered yet. Of a part no row says how much has
+come, so that a lost one is asked for again by who sends it and is no finding; nor is what was made
+ready and is lost or spoilt, for release makes it again from the original.
 
 A quick look takes names and sizes for it and reads nothing: that finds what is gone, too many
 or cut short, and no flipped bit.
@@ -27,6 +28,7 @@ from imaging import storage as images
 from imaging.models import Instance, PartialUpload, Picture, ReceivedFile, Series
 from imaging.services import journal, partial_uploads
 from imaging.services.clearing import WAITING
+from imaging.storage import prepared
 from imaging.storage.spool import LEFT_BEHIND_SECONDS, is_temporary
 from reporting import storage as reports
 from reporting.models import Export
@@ -96,6 +98,7 @@ def check(
     for side in _sides():
         yield from _check(side, say, is_quick)
     yield from _in_parts()
+    yield from _in_prepared()
     yield from _in_journal(is_quick)
 
 
@@ -112,16 +115,22 @@ def _sizes(rows: QuerySet) -> dict[str, int]:
 
 
 def _in_quarantine() -> dict[str, int]:
-    return _sizes(
-        ReceivedFile.objects.filter(state__in=WAITING).exclude(
-            transmittal__scheduled_scan__patient__destruction__isnull=False
-        )
-    )
+    return _sizes(_waiting())
 
 
 def _received_of_destroyed() -> dict[str, int]:
-    return _sizes(
-        ReceivedFile.objects.filter(transmittal__scheduled_scan__patient__destruction__isnull=False)
+    return _sizes(_of_destroyed())
+
+
+def _waiting() -> QuerySet[ReceivedFile]:
+    return ReceivedFile.objects.filter(state__in=WAITING).exclude(
+        transmittal__scheduled_scan__patient__destruction__isnull=False
+    )
+
+
+def _of_destroyed() -> QuerySet[ReceivedFile]:
+    return ReceivedFile.objects.filter(
+        transmittal__scheduled_scan__patient__destruction__isnull=False
     )
 
 
@@ -202,6 +211,22 @@ def _in_parts() -> Iterator[Finding]:
                 yield Finding("partial", Kind.EXTRA, path.name)
         elif found.st_size > announced[path.name]:
             yield Finding("partial", Kind.CHANGED, path.name)
+
+
+def _in_prepared() -> Iterator[Finding]:
+    """What was made ready of originals: it goes with them, by the clock if not before."""
+    wanted, destroyed = _made_of(_waiting()), _made_of(_of_destroyed())
+    for entry in prepared.entries():
+        if entry.name in destroyed - wanted:
+            yield Finding("prepared", Kind.KEPT, entry.name)
+        elif entry.name not in wanted and entry.written_at < _before(SWEPT_SECONDS):
+            yield Finding("prepared", Kind.EXTRA, entry.name)
+
+
+def _made_of(originals: QuerySet[ReceivedFile]) -> set[str]:
+    """How what is made ready of them is named."""
+    rows = originals.values_list("transmittal", "sha256").iterator()
+    return {f"{transmittal}/{sha256}" for transmittal, sha256 in rows}
 
 
 def _in_journal(is_quick: bool) -> Iterator[Finding]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
 from imaging import storage
-from imaging.models import Instance, PartialUpload, ReceivedFile, Transmittal
+from imaging.models import Destruction, Instance, PartialUpload, ReceivedFile, Transmittal
 from imaging.services import destruction, journal, partial_uploads
+from imaging.storage import prepared
 from imaging.storage.folder import Folder
+from imaging.tasks import sweep_left_behind
 from reporting.services.storage_check import Kind, check
 from tests import factories, records
 from trials.services import jobs, withdrawals
@@ -190,6 +194,66 @@ def test_a_part_of_a_large_file_has_its_row_and_is_no_longer_than_announced(uplo
     assert found() == []
     old(path)
     assert found() == [("partial", Kind.EXTRA, path.name)]
+
+
+@pytest.fixture
+def ready(record):
+    """A file that inspection made ready of an original that a person has to look at."""
+    row = ReceivedFile.objects.filter(transmittal__scheduled_scan__patient=record.patient).first()
+    with factories.framed():
+        row.state = ReceivedFile.State.QUARANTINED
+        row.sha256, row.size = storage.quarantine.write([b"an original"])
+        row.save()
+    prepared.open_for(row.transmittal_id)
+    prepared.keep(row.transmittal_id, row.sha256, b"made of it")
+    folder = storage.quarantine.folder.parent / "prepared" / str(row.transmittal_id)
+    return row, old(folder / row.sha256)
+
+
+def settle(row):
+    """Nobody waits for the original any more, and it was cleared."""
+    with factories.framed():
+        row.state = ReceivedFile.State.REJECTED
+        row.save()
+    storage.quarantine.remove(row.sha256)
+
+
+@pytest.mark.requirement("R69")
+def test_what_was_made_ready_is_found_once_nobody_waits_for_its_original(ready):
+    row, path = ready
+    assert found() == []
+    settle(row)
+    assert found() == [("prepared", Kind.EXTRA, f"{row.transmittal_id}/{row.sha256}")]
+    os.utime(path)
+    assert found() == []
+
+
+@pytest.mark.requirement("R69")
+def test_what_was_made_ready_and_nobody_waits_for_goes_after_a_day_by_the_clock(ready):
+    row, path = ready
+    old(path.parent)
+    stray = old(Path(shutil.copytree(path.parent, path.parent.with_name("stray"))))
+    sweep_left_behind()
+    assert (path.exists(), stray.exists()) == (True, False)
+    settle(row)
+    os.utime(path.parent)
+    sweep_left_behind()
+    assert path.exists()
+    old(path.parent)
+    sweep_left_behind()
+    assert not path.parent.exists()
+
+
+@pytest.mark.requirement("R69")
+def test_what_was_made_ready_of_a_destroyed_patient_s_original_is_found_at_once(ready):
+    row, path = ready
+    settle(row)
+    os.utime(path)
+    with factories.framed():
+        Destruction.objects.create(patient=row.transmittal.scheduled_scan.patient, files=1)
+    assert [one for one in found() if one[0] == "prepared"] == [
+        ("prepared", Kind.KEPT, f"{row.transmittal_id}/{row.sha256}")
+    ]
 
 
 @pytest.fixture
