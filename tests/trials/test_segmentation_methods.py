@@ -10,7 +10,7 @@ from django.urls import reverse
 from tests import factories
 from trials.models import PlannedScan
 from trials.roles import Role
-from trials.segmentation_methods import words
+from trials.segmentation_methods import click, words
 from trials.services import jobs, protocols
 from trials.services.errors import Invalid
 
@@ -38,6 +38,31 @@ def test_a_threshold_from_a_reference_region_is_loaded_and_said(client):
 
 
 @pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ("{method: part_of_maximum, part: 0.5}", "SUV ≥ 50 % of the highest near the click"),
+        (
+            "{method: gradient, box_mm: 25}",
+            "up to where the SUV falls off most steeply, within 25 mm",
+        ),
+        ("{method: threshold, suv: 3}", "SUV ≥ 3 g/mL"),
+    ],
+)
+def test_what_a_click_takes_in_is_loaded_and_said(client, stated, said):
+    made = loaded(f"{{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, click: {stated}}}")
+    client.force_login(factories.make_user(Role.MONITOR, trial=made.trial))
+    page = client.get(reverse("trial", args=[made.trial.identifier])).content.decode()
+    assert f"From a click: {said}</div>" in page
+
+
+def test_a_click_takes_in_41_percent_of_the_maximum_where_nothing_is_stated():
+    plan = PlannedScan.objects.filter(
+        version=loaded("{method: fixed_threshold, suv: 4, minimum_volume_ml: 1}").version
+    ).first()
+    assert click(plan.segmentation) == {"method": "part_of_maximum", "part": 0.41}
+
+
+@pytest.mark.parametrize(
     "segmentation",
     [
         "{method: fixed_threshold, minimum_volume_ml: 1}",
@@ -48,6 +73,12 @@ def test_a_threshold_from_a_reference_region_is_loaded_and_said(client):
         "{method: reference_threshold, region: brain, times_mean: 1, times_sd: 0, "
         "minimum_volume_ml: 1}",
         "{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, peak: hottest}",
+        "{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, click: {method: part_of_maximum}}",
+        "{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, click: "
+        "{method: part_of_maximum, part: 41}}",
+        "{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, click: "
+        "{method: gradient, box_mm: 30, part: 0.5}}",
+        "{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, click: {method: threshold}}",
     ],
 )
 def test_a_method_that_says_half_is_refused(segmentation):

@@ -246,6 +246,11 @@ class PlannedScan(ScopedModel):
         return segmentation_methods.words(self.segmentation)
 
     @property
+    def click_words(self) -> str:
+        """What a reader's click takes in, as a reader says it."""
+        return segmentation_methods.click_words(segmentation_methods.click(self.segmentation))
+
+    @property
     def tolerances(self) -> Tolerances:
         """How far image headers and record may be apart."""
         return self.limits.tolerances
