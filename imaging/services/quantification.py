@@ -63,7 +63,8 @@ class Measured:
     lesions: tuple[lesions.LesionMeasurement, ...]
     liver: reference_regions.RegionStatistics | None
     flags: tuple[str, ...]
-    picture: tuple[str, int] | None
+    # The projection as PNG; None where the volume lies askew.
+    picture: bytes | None
     # None where it is taken from a region that nobody placed yet: there are no lesions then.
     threshold: thresholds.Threshold | None
     # Of the scanner on the day; shown and judged, never applied.
@@ -117,7 +118,6 @@ def run(claim: jobs.Claim) -> None:
         ),
     ):
         if Series.objects.select_for_update().get(pk=series.pk).code in Series.GONE:
-            _discard(measured)
             return
         if volumes.input_digest(series) != digest:
             # Images came meanwhile; the job that they bring measures all of them.
@@ -145,14 +145,6 @@ def _is_overtaken(series: Series, version: int, placed: list[ReferenceRegion]) -
         return True
     # A region that a reader placed meanwhile would be lost.
     return _placed_rows(series) != placed
-
-
-def _discard(measured: Measured | Exception) -> None:
-    """The picture of a series whose images are gone goes with them: no row will name it."""
-    if isinstance(measured, Measured) and measured.picture:
-        sha256, _ = measured.picture
-        if not Picture.objects.filter(sha256=sha256).exists():
-            storage.archive.remove(sha256)
 
 
 def _require_conformance(series: Series) -> None:
@@ -301,13 +293,12 @@ def _uptake(series: Series, headers: Sequence[PetHeader]) -> float | None:
     return conformance.uptake_minutes(seen, reconciliation.recorded_injection(scan))
 
 
-def _picture(values: np.ndarray, grid: geometry.Grid, found) -> tuple[str, int] | None:
-    """The projection in the archive; a volume that lies askew is measured without one."""
+def _picture(values: np.ndarray, grid: geometry.Grid, found) -> bytes | None:
+    """The projection; a volume that lies askew is measured without one."""
     try:
-        png = pictures.mip_png(values, grid=grid, lesions=found, upper_suv=PICTURE_UPPER_SUV)
+        return pictures.mip_png(values, grid=grid, lesions=found, upper_suv=PICTURE_UPPER_SUV)
     except pictures.PictureError:
         return None
-    return storage.archive.write([png])
 
 
 def _liver(values: np.ndarray, grid: geometry.Grid) -> reference_regions.RegionStatistics | None:
@@ -391,7 +382,9 @@ def _record(quantification: Quantification, measured: Measured) -> None:
             by=row.placed_by,
         )
     if measured.picture:
-        sha256, size = measured.picture
+        # Not before it is certain that this run stands: no row would name the picture, and
+        # taking it away again might take it from a run that draws the same.
+        sha256, size = storage.archive.write([measured.picture])
         Picture.objects.create(
             quantification=quantification, kind=Picture.Kind.MIP, sha256=sha256, size=size
         )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import PurePath
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from config.demo import cohort
-from imaging.models import Quantification, Series, Transmittal
+from imaging import storage
+from imaging.models import Instance, Picture, Quantification, Series, Transmittal
 from imaging.selectors import derivations
 from imaging.services import quantification, receiving, regions
 from tests import factories
-from trials.models import Job, Query, ScheduledScan, Trial, User
+from trials.models import Injection, Job, Query, ScheduledScan, Trial, User
 from trials.roles import Role
 from trials.services import audit, injections, jobs
 from trials.services.errors import Refused
@@ -21,6 +24,7 @@ from trials.services.errors import Refused
 pytestmark = pytest.mark.django_db
 
 CASE, PLAN = cohort.CASES[0], cohort.PLANS[0]
+SYRINGE, STARTED = cohort.given(PLAN, now=factories.NOON + timedelta(hours=2))
 # The upper end of the phantom: enough for two of its four spheres.
 SENT, ANNOUNCED = 66, 176
 
@@ -44,22 +48,19 @@ def sending() -> Sent:
     """A PET series of which the lower slices were not sent, after every job has run."""
     site = factories.make_site(factories.make_trial())
     by = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
-    syringe, started = cohort.given(PLAN, now=factories.NOON + timedelta(hours=2))
-    scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by, planned_at=started)
-    person = CASE.person
-    injections.record(
-        scan,
-        **vars(syringe),
-        route="intravenous",
-        weight_kg=person.weight_kg,
-        height_cm=person.height_cm,
-        by=by,
-    )
-    examination = cohort.examination(PLAN, syringe, started, zone="UTC", uid_source="test")
+    scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by, planned_at=STARTED)
+    injections.record(scan, **given(), by=by)
+    examination = cohort.examination(PLAN, SYRINGE, STARTED, zone="UTC", uid_source="test")
     pet = [data for name, data in cohort.images(CASE, PLAN, examination) if name.startswith("PT")]
     assert len(pet) == ANNOUNCED
     send(scan, pet[-SENT:], by)
     return Sent(Series.objects.get(imaging_study__scheduled_scan=scan), pet[:-SENT], by)
+
+
+def given(**changes) -> dict:
+    person = CASE.person
+    measures = {"weight_kg": person.weight_kg, "height_cm": person.height_cm}
+    return vars(SYRINGE) | {"route": "intravenous"} | measures | changes
 
 
 def send(scan, slices: list[bytes], by) -> None:
@@ -204,6 +205,51 @@ def test_a_region_placed_while_the_series_is_measured_is_on_the_next_run(measure
     assert current.run == 2
     kept = current.reference_regions.get(kind="blood_pool")
     assert (kept.suvmean, kept.placed_by) == (placed[0].suvmean, reader)
+
+
+def correct(sent: Sent, weight_kg: float) -> None:
+    """Correct the weight to one that the images don't state, as the source has it."""
+    injections.correct(
+        Injection.objects.get(),
+        **given(weight_kg=weight_kg),
+        reason="misread",
+        by=sent.by,
+        is_difference_confirmed=True,
+    )
+
+
+def withheld(sent: Sent) -> None:
+    with factories.framed():
+        Series.objects.update(code=Series.DESTROYED)
+
+
+def test_a_run_that_is_overtaken_leaves_no_picture(sending, monkeypatch):
+    draw, overtaken = quantification.pictures.mip_png, []
+    scan = sending.series.imaging_study.scheduled_scan
+    waiting = []
+
+    def draws(*given, **more):
+        if not waiting:
+            return draw(*given, **more)
+        overtake = waiting.pop()
+        # Darker each time, so that it is the picture of no other run.
+        overtaken.append(draw(*given, **more | {"upper_suv": 20.0 + len(overtaken)}))
+        overtake()
+        return overtaken[-1]
+
+    monkeypatch.setattr(quantification.pictures, "mip_png", draws)
+    for overtake in (
+        lambda: send(scan, sending.left[-1:], sending.by),
+        lambda: correct(sending, CASE.person.weight_kg + 2),
+        lambda: withheld(sending),
+    ):
+        waiting.append(overtake)
+        again(sending.series)
+    assert len(overtaken) == 3
+    named = {*Instance.objects.values_list("sha256", flat=True)}
+    named |= {*Picture.objects.values_list("sha256", flat=True)}
+    assert {PurePath(entry.name).name for entry in storage.archive.entries()} == named
+    assert named.isdisjoint(hashlib.sha256(one).hexdigest() for one in overtaken)
 
 
 def test_a_region_is_not_placed_on_a_run_that_another_has_replaced(measured, monkeypatch):
