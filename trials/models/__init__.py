@@ -10,6 +10,7 @@ from trials.models.conduct import (
     SiteApproval,
 )
 from trials.models.enrolment import Enrolment, ScreenFailure, SourceVerification, Withdrawal
+from trials.models.finding import Finding
 from trials.models.patient import (
     Consent,
     CriterionResult,
@@ -51,6 +52,7 @@ __all__ = [
     "EligibilityCriterion",
     "Enrolment",
     "Evidence",
+    "Finding",
     "HeaderStatement",
     "Injection",
     "Job",

@@ -112,6 +112,7 @@ class Signature(ScopedModel):
         ELIGIBILITY = "eligibility", "I have reviewed the evidence and confirm this verdict"
         DELEGATION = "delegation", "I delegate this duty and answer for it"
         DEVIATION = "deviation", "I know of this deviation and answer for it"
+        READ = "read", "I have read these images and confirm these findings"
 
     trial_path = "trial_id"
     site_path = "site_id"
