@@ -12,10 +12,12 @@ from imaging.models.proof import DeidentificationProof
 from imaging.models.quantification import (
     Lesion,
     LesionRatio,
+    MeasuredRegion,
     Picture,
     Quantification,
     ReferenceRegion,
 )
+from imaging.models.read import GrownLesion, LesionRead, Read
 from imaging.models.review import CountingDecision, SuvDecision
 
 __all__ = [
@@ -26,14 +28,18 @@ __all__ = [
     "Destruction",
     "DicomContact",
     "DicomNode",
+    "GrownLesion",
     "ImagingStudy",
     "Instance",
     "Lesion",
     "LesionRatio",
+    "LesionRead",
+    "MeasuredRegion",
     "PartialUpload",
     "Picture",
     "PrivacyIncident",
     "Quantification",
+    "Read",
     "ReceivedFile",
     "ReferenceRegion",
     "Series",

@@ -58,16 +58,9 @@ class Quantification(ScopedModel):
         return f"run {self.run} on {self.series}"
 
 
-class Lesion(ScopedModel):
-    """A connected region above the threshold, measured. A person says what it is."""
+class MeasuredRegion(ScopedModel):
+    """What is measured on a region of voxels, wherever it came from."""
 
-    trial_path = "quantification__series__imaging_study__scheduled_scan__patient__trial_id"
-    site_path = "quantification__series__imaging_study__scheduled_scan__patient__site_id"
-
-    quantification = models.ForeignKey(
-        Quantification, on_delete=models.PROTECT, related_name="lesions"
-    )
-    number = models.PositiveIntegerField()
     suvmax = models.FloatField()
     suvmean = models.FloatField()
     suvpeak = models.FloatField()
@@ -79,6 +72,21 @@ class Lesion(ScopedModel):
     suvmax_voxel = models.JSONField()
     centroid_mm = models.JSONField()
     has_partial_volume = models.BooleanField()
+
+    class Meta:
+        abstract = True
+
+
+class Lesion(MeasuredRegion):
+    """A connected region above the threshold, measured. A person says what it is."""
+
+    trial_path = "quantification__series__imaging_study__scheduled_scan__patient__trial_id"
+    site_path = "quantification__series__imaging_study__scheduled_scan__patient__site_id"
+
+    quantification = models.ForeignKey(
+        Quantification, on_delete=models.PROTECT, related_name="lesions"
+    )
+    number = models.PositiveIntegerField()
 
     class Meta:
         ordering = ["quantification", "number"]

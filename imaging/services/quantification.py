@@ -173,7 +173,7 @@ def _measure(
     parameters = _parameters(series)
     liver, placed = _liver(values, grid), _placed(rows, values, grid)
     threshold, doubts = _threshold(parameters, liver, placed)
-    found = _lesions(values, grid, threshold, parameters) if threshold else ()
+    found = _lesions(values, grid, threshold.suv, parameters) if threshold else ()
     jobs.report(claim, "Reference regions and pictures")
     picture = _picture(values, grid, found)
     scan = series.imaging_study.scheduled_scan
@@ -220,6 +220,14 @@ def volume_of(quantification: Quantification) -> tuple[np.ndarray, geometry.Grid
     series = _load(quantification.series_id)
     headers = volumes.headers_of(series)
     return volumes.suv_volume(series, headers, scale=scale_of(series, headers))
+
+
+def regions_of(
+    quantification: Quantification, values: np.ndarray, grid: geometry.Grid
+) -> tuple[lesions.LesionMeasurement, ...]:
+    """The regions of a run with their voxels, found again in its volume; none without threshold."""
+    parameters = quantification.parameters
+    return _lesions(values, grid, parameters["suv"], parameters) if "suv" in parameters else ()
 
 
 def _placed_rows(series: Series) -> list[ReferenceRegion]:
@@ -269,18 +277,22 @@ def _threshold(
 
 
 def _lesions(
-    values: np.ndarray, grid: geometry.Grid, threshold: thresholds.Threshold, parameters: dict
+    values: np.ndarray, grid: geometry.Grid, threshold: float, parameters: dict
 ) -> tuple[lesions.LesionMeasurement, ...]:
     components = segmentation.fixed_threshold(
         values,
-        threshold=threshold.suv,
+        threshold=threshold,
         spacing=grid.spacing,
         heights=grid.heights if grid.planes else None,
         minimum_volume_ml=parameters["minimum_volume_ml"],
         max_components=MAXIMUM_COMPONENTS,
     )
-    peak = PeakDefinition(parameters.get("peak", PeakDefinition.IBSI_GLOBAL))
-    return lesions.measure(values, components, grid=grid, peak=peak)
+    return lesions.measure(values, components, grid=grid, peak=peak_of(parameters))
+
+
+def peak_of(parameters: dict) -> PeakDefinition:
+    """What the protocol calls SUVpeak."""
+    return PeakDefinition(parameters.get("peak", PeakDefinition.IBSI_GLOBAL))
 
 
 def _parameters(series: Series) -> dict:
@@ -349,20 +361,7 @@ def _as_applied(threshold: thresholds.Threshold | None) -> dict:
 
 def _record(quantification: Quantification, measured: Measured) -> None:
     Lesion.objects.bulk_create(
-        Lesion(
-            quantification=quantification,
-            number=one.number,
-            suvmax=one.suvmax,
-            suvmean=one.suvmean,
-            suvpeak=one.suvpeak,
-            suvpeak_definition=one.suvpeak_definition,
-            volume_ml=one.volume_ml,
-            total_uptake=one.total_uptake,
-            voxel_count=one.voxel_count,
-            suvmax_voxel=list(one.suvmax_voxel),
-            centroid_mm=list(one.centroid_mm),
-            has_partial_volume=one.partial_volume,
-        )
+        Lesion(quantification=quantification, number=one.number, **measured_columns(one))
         for one in measured.lesions
     )
     if measured.liver is not None:
@@ -391,6 +390,22 @@ def _record(quantification: Quantification, measured: Measured) -> None:
     series = quantification.series
     series.state, series.code, series.message = Series.State.QUANTIFIED, "", ""
     series.save(update_fields=["state", "code", "message"])
+
+
+def measured_columns(one: lesions.LesionMeasurement) -> dict:
+    """A measurement as the columns of a measured region."""
+    return {
+        "suvmax": one.suvmax,
+        "suvmean": one.suvmean,
+        "suvpeak": one.suvpeak,
+        "suvpeak_definition": one.suvpeak_definition,
+        "volume_ml": one.volume_ml,
+        "total_uptake": one.total_uptake,
+        "voxel_count": one.voxel_count,
+        "suvmax_voxel": list(one.suvmax_voxel),
+        "centroid_mm": list(one.centroid_mm),
+        "has_partial_volume": one.partial_volume,
+    }
 
 
 def add_region(

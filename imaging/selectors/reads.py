@@ -1,0 +1,59 @@
+"""Reads as their own reader sees them. No reader sees another's, neither on a page nor here."""
+
+from __future__ import annotations
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+
+from imaging.models import LesionRead, Quantification, Read, Series
+from trials.models import User
+
+
+def own(user: User) -> QuerySet[Read]:
+    """The reads of one reader."""
+    return Read.objects.filter(reader=user).select_related(
+        "quantification__series__imaging_study__scheduled_scan__patient"
+    )
+
+
+def newest(run: Quantification, reader: User) -> Read | None:
+    """The reader's draft on a run, else the read of it that stands."""
+    return (
+        own(reader)
+        .filter(quantification=run, superseded_by=None)
+        .exclude(state=Read.State.OVERTAKEN)
+        .order_by("-pk")
+        .first()
+    )
+
+
+def standing(read: Read) -> Read | None:
+    """The signed read of this series, by the same reader, that this one would supersede."""
+    return Read.objects.filter(
+        quantification__series=read.quantification.series_id,
+        reader=read.reader_id,
+        state=Read.State.SIGNED,
+        superseded_by=None,
+    ).first()
+
+
+def rows_of(read: Read) -> list[LesionRead]:
+    """The regions of a read with what is measured on them; one query."""
+    return list(read.lesion_reads.select_related("lesion", "grown"))
+
+
+def with_own_read(series: QuerySet[Series], reader: User) -> QuerySet[Series]:
+    """Series with the state of the reader's own newest read, and how many regions it decided."""
+    mine = (
+        Read.objects.filter(quantification__series=OuterRef("pk"), reader=reader)
+        .exclude(state=Read.State.OVERTAKEN)
+        .annotate(
+            regions=Count("lesion_reads"),
+            decided=Count("lesion_reads", filter=~Q(lesion_reads__decision="undecided")),
+        )
+        .order_by("-pk")
+    )
+    return series.annotate(
+        own_state=Subquery(mine.values("state")[:1]),
+        own_regions=Subquery(mine.values("regions")[:1]),
+        own_decided=Subquery(mine.values("decided")[:1]),
+    )

@@ -1,0 +1,379 @@
+"""A reader's read: opened on a run, decided region by region, signed, handed to the trial.
+
+Each reader sees and changes reads of their own alone; a signed one is never changed. The one
+mistake to fear is a signature over something that the reader did not see: what is signed is the
+current run, with every one of its regions decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from imaging import clicks, lesions, reading_terms
+from imaging.lesions import LesionMeasurement
+from imaging.models import (
+    GrownLesion,
+    LesionRead,
+    Quantification,
+    Read,
+    ReferenceRegion,
+    Series,
+)
+from imaging.seeded import Grown
+from imaging.segmentation import SegmentationError
+from imaging.selectors import reads as selecting
+from imaging.services import open_volumes
+from imaging.services import quantification as measuring
+from trials import permissions, segmentation_methods
+from trials.models import Finding, ScheduledScan, Signature, User
+from trials.services import audit, findings, signatures
+from trials.services.errors import Invalid, Refused
+from trials.services.findings import Result
+
+Decision = LesionRead.Decision
+Positivity = LesionRead.Positivity
+# What a decision says beside itself.
+SAID = ("decision", "organ", "reason", "region", "positivity")
+
+
+def open_read(series: Series, *, by: User, reason: str = "") -> Read:
+    """The reader's draft on the current run, begun if there is none.
+
+    What was decided in a draft on an earlier run is taken over for regions that are still the
+    same. To read again what one signed needs a reason.
+    """
+    permissions.require(by, "read.edit", series)
+    scan = series.imaging_study.scheduled_scan
+    with _action("read.opened", scan, by=by, reason=reason or "first read"):
+        Series.objects.select_for_update().get(pk=series.pk)
+        run = _current(series)
+        mine = Read.objects.filter(quantification__series=series, reader=by)
+        drafts = mine.filter(state=Read.State.DRAFT)
+        if draft := drafts.filter(quantification=run).first():
+            return draft
+        if mine.filter(state=Read.State.SIGNED, quantification=run, superseded_by=None).exists():
+            audit.require_reason(reason)
+        earlier = drafts.order_by("-pk").first()
+        drafts.update(state=Read.State.OVERTAKEN)
+        return _begun(run, by, earlier)
+
+
+def decide(
+    row: LesionRead,
+    *,
+    by: User,
+    decision: str,
+    organ: str = "",
+    reason: str = "",
+    region: str = "",
+    positivity: str = Positivity.NOT_STATED,
+) -> LesionRead:
+    """Say what a region is: a lesion with its place, or not one, with the organ and why."""
+    _require_own(row.read, by)
+    said = _said(decision, organ=organ, reason=reason, region=region, positivity=positivity)
+    with _action("region.decided", _scan(row.read), by=by, reason=said["reason"] or "reading"):
+        _require_draft(row.read)
+        row = LesionRead.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        for name, value in said.items():
+            setattr(row, name, value)
+        row.decided_at = None if decision == Decision.UNDECIDED else timezone.now()
+        row.save(update_fields=[*SAID, "decided_at"])
+    return row
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A region grown from a click and what is measured on it; nothing is kept of it."""
+
+    grown: Grown
+    measured: LesionMeasurement
+    parameters: Mapping[str, Any]
+
+
+def preview(run: Quantification, voxel: tuple[int, int, int]) -> Preview:
+    """What a click on a voxel (plane, row, column) of a run takes in."""
+    opened = open_volumes.of_run(run)
+    parameters = segmentation_methods.click(run.parameters)
+    try:
+        grown = clicks.grown(opened.suv, voxel, grid=opened.grid, method=parameters)
+    except SegmentationError as error:
+        raise Refused(error.code, str(error), status=422) from error
+    peak = measuring.peak_of(run.parameters)
+    (measured,) = lesions.measure(opened.suv, grown.components, grid=opened.grid, peak=peak)
+    return Preview(grown, measured, parameters)
+
+
+def grow(
+    read: Read, *, by: User, voxel: tuple[int, int, int], instead_of: int | None = None
+) -> LesionRead:
+    """Keep the region that a click takes in: as one more, or in place of an outline."""
+    _require_own(read, by)
+    found = preview(read.quantification, voxel)
+    place = open_volumes.of_run(read.quantification).grid.voxel_to_patient(voxel)
+    with _action("region.grown", _scan(read), by=by, reason="reading"):
+        _require_draft(read)
+        row = _row_for(read, instead_of)
+        row.grown = GrownLesion.objects.create(
+            read=read,
+            clicked_voxel=list(voxel),
+            clicked_mm=[float(one) for one in place],
+            parameters=dict(found.parameters),
+            threshold=found.grown.threshold,
+            holds_hotter=found.grown.holds_hotter,
+            **measuring.measured_columns(found.measured),
+        )
+        row.save()
+    return row
+
+
+def obstacles(read: Read) -> list[str]:
+    """What stands in the way of a signature, a sentence each."""
+    rows = list(read.lesion_reads.all())
+    open_ones = [str(row.number) for row in rows if row.decision == Decision.UNDECIDED]
+    sentences = []
+    if not read.quantification.is_current:
+        sentences.append("The series was measured again: go on with the new measurement.")
+    if open_ones:
+        sentences.append(f"Not decided yet: {', '.join(open_ones)}.")
+    stated = any(row.positivity != Positivity.NOT_STATED for row in rows)
+    if stated and not accepted_references(read.quantification):
+        sentences.append(
+            "Visual positivity is stated against a reference region, and no reader has accepted "
+            "one: accept or place it."
+        )
+    return sentences
+
+
+def accepted_references(run: Quantification) -> list[ReferenceRegion]:
+    """The reference regions of a run that a reader stands for."""
+    return list(run.reference_regions.exclude(status=ReferenceRegion.Status.PROPOSED))
+
+
+def sign(read: Read, *, by: User, password: str) -> Signature:
+    """Sign a read whose regions are all decided, and hand its findings to the trial."""
+    _require_own(read, by)
+    permissions.require(by, "read.sign", read)
+    scan = _scan(read)
+    with _action("read.signed", scan, by=by, reason=Signature.Meaning.READ.label):
+        # No run may take its place, and nothing may be decided, until this transaction ends.
+        Series.objects.select_for_update().get(pk=read.quantification.series_id)
+        read = _require_draft(read)
+        if found := obstacles(read):
+            raise Refused("read-not-complete", " ".join(found))
+        earlier = selecting.standing(read)
+        read.signed_at = timezone.now()
+        signature = signatures.sign(
+            read,
+            by=by,
+            password=password,
+            meaning=Signature.Meaning.READ,
+            content=content_of(read),
+        )
+        if earlier:
+            Read.objects.filter(pk=earlier.pk).update(superseded_by=read)
+            findings.supersede(earlier)
+        read.state = Read.State.SIGNED
+        read.save(update_fields=["state", "signed_at"])
+        _hand_over(read, scan)
+    return signature
+
+
+def is_as_signed(read: Read) -> bool:
+    """Whether what is stored of a signed read is what was signed."""
+    signature = signatures.of(read)
+    return signature is not None and signature.content_sha256 == signatures.digest(content_of(read))
+
+
+def content_of(read: Read) -> dict[str, Any]:
+    """What is signed with a read."""
+    run = read.quantification
+    return {
+        "reading": run.series.reading_identifier,
+        "run": run.run,
+        "input_sha256": run.input_sha256,
+        "software_version": run.software_version,
+        "parameters": run.parameters,
+        "reference_regions": [
+            {
+                "kind": one.kind,
+                "status": one.status,
+                "centre_mm": one.centre_mm,
+                "radius_mm": one.radius_mm,
+                "suvmean": one.suvmean,
+                "suv_sd": one.suv_sd,
+            }
+            for one in accepted_references(run)
+        ],
+        "regions": [_signed(row) for row in selecting.rows_of(read)],
+    }
+
+
+def _signed(row: LesionRead) -> dict[str, Any]:
+    measured = row.measured
+    return {
+        "number": row.number,
+        **{name: getattr(row, name) for name in SAID},
+        "grown": row.grown.parameters | {"voxel": row.grown.clicked_voxel} if row.grown else None,
+        "suvmax": measured.suvmax,
+        "suvmean": measured.suvmean,
+        "suvpeak": measured.suvpeak,
+        "suvpeak_definition": measured.suvpeak_definition,
+        "volume_ml": measured.volume_ml,
+        "total_uptake": measured.total_uptake,
+        "suvmax_voxel": measured.suvmax_voxel,
+    }
+
+
+def _hand_over(read: Read, scan: ScheduledScan) -> list[Finding]:
+    """The findings of a signed read, of the scan and of each lesion."""
+    run = read.quantification
+    found = [row for row in selecting.rows_of(read) if row.decision == Decision.ACCEPTED]
+    return findings.record(
+        scan,
+        [*_of_scan(read, found), *(one for row in found for one in _of_lesion(row))],
+        source=read,
+        by=read.reader,
+        at=read.signed_at,
+        run=run.run,
+        software_version=run.software_version,
+    )
+
+
+def _of_scan(read: Read, found: Sequence[LesionRead]) -> list[Result]:
+    totals = lesions.totals([row.measured for row in found])
+    peaks = {row.measured.suvpeak_definition for row in found}
+    numbers = {
+        "LESNUM": totals.count,
+        "VOLUME": totals.volume_ml,
+        "UPTAKE": totals.total_uptake,
+        "SUVMAX": totals.suvmax,
+        "SUVPEAK": totals.hottest_suvpeak,
+        "DMAX": totals.dmax_mm,
+    }
+    results = [
+        Result(test, read, number=number) for test, number in numbers.items() if number is not None
+    ]
+    # A scan's highest SUVpeak is of the definition that all of its lesions share.
+    results = [
+        replace(one, method=", ".join(sorted(peaks))) if one.test == "SUVPEAK" else one
+        for one in results
+    ]
+    return [*results, Result("VISPOS", read, text=visual_positivity(found))]
+
+
+def _of_lesion(row: LesionRead) -> list[Result]:
+    measured = row.measured
+    of = {"of": row, "lesion": row.number, "location": row.region}
+    return [
+        Result("SUVMAX", number=measured.suvmax, **of),
+        Result("SUVMEAN", number=measured.suvmean, **of),
+        Result("SUVPEAK", number=measured.suvpeak, method=measured.suvpeak_definition, **of),
+        Result("VOLUME", number=measured.volume_ml, **of),
+        Result("UPTAKE", number=measured.total_uptake, **of),
+        Result("VISPOS", text=row.positivity, **of),
+    ]
+
+
+def visual_positivity(found: Sequence[LesionRead]) -> str:
+    """Of a scan, from its lesions: one above the reference makes it positive.
+
+    Without a lesion it is negative; where none is above and one is not stated, it is not stated.
+    """
+    stated = {row.positivity for row in found}
+    if Positivity.POSITIVE in stated:
+        return Positivity.POSITIVE
+    return Positivity.NOT_STATED if Positivity.NOT_STATED in stated else Positivity.NEGATIVE
+
+
+def _said(decision: str, **said: str) -> dict[str, str]:
+    """A decision and what belongs to it; what belongs to the other decision is left out."""
+    _require_one_of("decision", decision, Decision.values)
+    kept = {"accepted": ("region", "positivity"), "excluded": ("organ", "reason")}.get(decision, ())
+    blank = dict.fromkeys(SAID, "") | {"positivity": Positivity.NOT_STATED}
+    found = blank | {"decision": decision} | {name: said[name].strip() for name in kept}
+    if decision == Decision.EXCLUDED:
+        _require_one_of("organ", found["organ"], dict(reading_terms.ORGANS))
+        audit.require_reason(found["reason"])
+    if found["region"]:
+        _require_one_of("region", found["region"], dict(reading_terms.REGIONS))
+    _require_one_of("positivity", found["positivity"], Positivity.values)
+    return found
+
+
+def _require_one_of(field: str, value: str, known) -> None:
+    if value not in known:
+        raise Invalid(field, f"Choose one of: {', '.join(known)}.")
+
+
+def _begun(run: Quantification, by: User, earlier: Read | None) -> Read:
+    """A draft with a row for each region of the run."""
+    read = Read.objects.create(quantification=run, reader=by)
+    said = {_identity(row.lesion): row for row in selecting.rows_of(earlier)} if earlier else {}
+    LesionRead.objects.bulk_create(
+        _row(read, lesion, said.get(_identity(lesion))) for lesion in run.lesions.all()
+    )
+    return read
+
+
+def _row(read: Read, lesion, earlier: LesionRead | None) -> LesionRead:
+    names = (*SAID, "decided_at") if earlier else ()
+    taken = {name: getattr(earlier, name) for name in names}
+    return LesionRead(read=read, lesion=lesion, number=lesion.number, **taken)
+
+
+def _identity(lesion) -> tuple | None:
+    """What tells that a region of another run is the same voxels."""
+    return lesion and (tuple(lesion.suvmax_voxel), lesion.voxel_count)
+
+
+def _row_for(read: Read, number: int | None) -> LesionRead:
+    """The row of a region that is grown anew, or one after the last."""
+    rows = read.lesion_reads.select_for_update(of=("self",))
+    if number is not None:
+        if row := rows.filter(number=number).first():
+            return row
+        raise Invalid("instead_of", f"This read has no region {number}.")
+    last = read.lesion_reads.order_by("-number").first()
+    return LesionRead(read=read, number=last.number + 1 if last else 1)
+
+
+def _current(series: Series) -> Quantification:
+    run = series.quantifications.filter(~Q(suvmax=None), is_current=True).first()
+    if run is None:
+        raise Refused("no-current-suv", "This series has no current SUV to read.")
+    return run
+
+
+def _require_own(read: Read, by: User) -> None:
+    permissions.require(by, "read.edit", read)
+    if read.reader_id != by.pk:
+        raise Refused("not-your-read", "A read is changed and signed by its own reader alone.")
+
+
+def _require_draft(read: Read) -> Read:
+    """The read as it is now, held; raises if it was signed or overtaken. Inside an action."""
+    held = Read.objects.select_for_update(of=("self",)).get(pk=read.pk)
+    if held.state == Read.State.SIGNED:
+        raise Refused("read-signed", "This read is signed. To change it, read the series again.")
+    if held.state == Read.State.OVERTAKEN or not held.quantification.is_current:
+        raise Refused(
+            "measured-again",
+            "This series was measured again: go on with the new measurement. What you decided is "
+            "taken over where a region is still the same.",
+        )
+    return held
+
+
+def _scan(read: Read) -> ScheduledScan:
+    return read.quantification.series.imaging_study.scheduled_scan
+
+
+def _action(name: str, scan: ScheduledScan, *, by: User, reason: str):
+    return audit.action(
+        name, actor=by, reason=reason, trial=scan.patient.trial_id, patient=scan.patient_id
+    )

@@ -1,0 +1,257 @@
+"""A read: opened, decided, grown, signed; seen by its reader alone; its findings with the trial.
+
+The series has one hot block of 4 x 4 x 4 voxels of 4 x 4 x 3 mm, 3.072 mL. Its SUV by hand:
+20 000 * 2.5 Bq/mL * 70 000 g / (370 MBq * 2^(-3600 / 6586.2)) = 13.817 g/mL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from imaging import reading_terms
+from imaging.models import LesionRead, Quantification, Read
+from imaging.selectors import reads as selecting
+from imaging.services import quantification, reads, regions
+from tests import factories, records
+from tests.factories import PASSWORD, framed
+from trials.models import AuditEvent, Finding, User
+from trials.roles import Role
+from trials.services import jobs
+from trials.services.errors import Forbidden, Invalid, Refused
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+
+SUV = 20_000 * 2.5 * 70_000 / (370e6 * 2 ** (-3600 / 6586.2))
+VOLUME = 64 * 4 * 4 * 3 / 1000
+# In the block, and beside it.
+INSIDE, BESIDE = (5, 11, 11), (5, 9, 11)
+
+
+@dataclass
+class Scene:
+    run: Quantification
+    first: User
+    second: User
+
+    @property
+    def series(self):
+        return self.run.series
+
+
+@pytest.fixture
+def scene(pet_site, everyone, scan) -> Scene:
+    run = records.make_measured(scan, by=everyone)
+    first, second = (
+        factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site) for _ in range(2)
+    )
+    return Scene(run, first, second)
+
+
+def only(read: Read) -> LesionRead:
+    (row,) = selecting.rows_of(read)
+    return row
+
+
+def accepted(scene: Scene, by: User, **said) -> Read:
+    read = reads.open_read(scene.series, by=by)
+    reads.decide(only(read), by=by, decision="accepted", **said)
+    return read
+
+
+def place_blood_pool(scene: Scene, by: User):
+    return regions.place(
+        scene.run, kind="blood_pool", centre_mm=(12.0, 12.0, 6.0), radius_mm=5.0, by=by
+    )
+
+
+def measure_again(run: Quantification) -> Quantification:
+    with framed():
+        job = jobs.enqueue("imaging.quantify", actor=jobs.system_user(), series=run.series_id)
+    quantification.run(jobs.claim(job.pk))
+    return run.series.quantifications.get(is_current=True)
+
+
+def refusal(act) -> str:
+    with pytest.raises(Refused) as refused:
+        act()
+    return refused.value.code
+
+
+def test_a_read_begins_with_every_region_undecided_and_is_opened_once(scene):
+    read = reads.open_read(scene.series, by=scene.first)
+    assert only(read).decision == "undecided"
+    assert only(read).measured.suvmax == pytest.approx(SUV, rel=1e-5)
+    assert reads.open_read(scene.series, by=scene.first) == read
+    assert reads.obstacles(read) == ["Not decided yet: 1."]
+
+
+def test_signing_hands_the_findings_of_scan_and_lesion_to_the_trial(scene):
+    place_blood_pool(scene, scene.first)
+    read = accepted(scene, scene.first, region="liver", positivity="positive")
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    found = Finding.objects.filter(lesion_number=None)
+    numbers = {one.test: one.number for one in found if one.number is not None}
+    assert numbers == pytest.approx(
+        {
+            "LESNUM": 1,
+            "VOLUME": VOLUME,
+            "UPTAKE": SUV * VOLUME,
+            "SUVMAX": SUV,
+            "SUVPEAK": numbers["SUVPEAK"],
+        },
+        rel=1e-5,
+    )
+    assert found.get(test="VISPOS").text == "positive"
+    lesion = Finding.objects.get(lesion_number=1, test="SUVMAX")
+    assert lesion.number == pytest.approx(SUV, rel=1e-5)
+    assert (lesion.unit, lesion.location, lesion.run) == ("g/mL", "liver", 1)
+    assert lesion.evaluator == scene.first
+    assert lesion.found_at == Read.objects.get(pk=read.pk).signed_at
+    assert Finding.objects.get(lesion_number=1, test="SUVPEAK").method == "ibsi_global"
+
+
+def test_a_region_left_out_is_recorded_with_organ_and_reason_and_is_no_finding(scene):
+    read = reads.open_read(scene.series, by=scene.first)
+    row = only(read)
+    with pytest.raises(Invalid) as refused:
+        reads.decide(row, by=scene.first, decision="excluded", organ="spleen", reason=" ")
+    assert refused.value.field == "reason"
+    reads.decide(
+        row, by=scene.first, decision="excluded", organ="spleen", reason="physiological", region="x"
+    )
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    assert only(read).region == ""
+    results = {
+        one.test: one.number if one.text == "" else one.text for one in Finding.objects.all()
+    }
+    assert results == {"LESNUM": 0, "VOLUME": 0, "UPTAKE": 0, "VISPOS": "negative"}
+    event = AuditEvent.objects.filter(table="imaging_lesionread", operation="U").get()
+    assert (event.action, event.reason) == ("region.decided", "physiological")
+    assert event.after["organ"] == "spleen"
+
+
+def test_positivity_waits_for_a_reference_region_that_a_reader_accepted(scene):
+    read = accepted(scene, scene.first, positivity="negative")
+    assert "no reader has accepted" in reads.obstacles(read)[0]
+    assert (
+        refusal(lambda: reads.sign(read, by=scene.first, password=PASSWORD)) == "read-not-complete"
+    )
+    place_blood_pool(scene, scene.first)
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    assert Finding.objects.get(lesion_number=None, test="VISPOS").text == "negative"
+
+
+def test_a_signed_read_is_not_changed_and_a_wrong_password_signs_nothing(scene):
+    read = accepted(scene, scene.first)
+    with pytest.raises(Invalid):
+        reads.sign(read, by=scene.first, password="guessed")
+    assert Read.objects.get().state == "draft"
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    row = only(read)
+    decide = lambda: reads.decide(row, by=scene.first, decision="undecided")  # noqa: E731
+    assert refusal(decide) == "read-signed"
+    assert refusal(lambda: reads.grow(read, by=scene.first, voxel=INSIDE)) == "read-signed"
+    assert refusal(lambda: reads.sign(read, by=scene.first, password=PASSWORD)) == "read-signed"
+    assert reads.is_as_signed(Read.objects.get())
+    with framed():
+        LesionRead.objects.update(region="liver")
+    assert not reads.is_as_signed(Read.objects.get())
+
+
+def test_two_readers_read_apart_and_neither_touches_the_others(scene):
+    one, other = accepted(scene, scene.first), reads.open_read(scene.series, by=scene.second)
+    assert only(other).decision == "undecided"
+    assert list(selecting.own(scene.second)) == [other]
+    assert refusal(lambda: reads.decide(only(one), by=scene.second, decision="undecided")) == (
+        "not-your-read"
+    )
+    sign = lambda: reads.sign(one, by=scene.second, password=PASSWORD)  # noqa: E731
+    assert refusal(sign) == "not-your-read"
+    reads.sign(one, by=scene.first, password=PASSWORD)
+    reads.decide(
+        only(other), by=scene.second, decision="excluded", organ="other", reason="artefact"
+    )
+    reads.sign(other, by=scene.second, password=PASSWORD)
+    counts = Finding.objects.filter(test="LESNUM", superseded_at=None)
+    assert {row.evaluator: row.number for row in counts} == {scene.first: 1, scene.second: 0}
+
+
+def test_who_is_no_reader_reads_nothing(scene, everyone, pet_site):
+    monitor = factories.make_user(Role.MONITOR, trial=pet_site.trial, site=pet_site)
+    with pytest.raises(Forbidden):
+        reads.open_read(scene.series, by=monitor)
+
+
+def test_reading_again_needs_a_reason_and_supersedes_with_its_findings(scene):
+    old = accepted(scene, scene.first)
+    reads.sign(old, by=scene.first, password=PASSWORD)
+    with pytest.raises(Invalid):
+        reads.open_read(scene.series, by=scene.first)
+    again = reads.open_read(scene.series, by=scene.first, reason="the spleen")
+    assert only(again).decision == "undecided"
+    reads.decide(
+        only(again), by=scene.first, decision="excluded", organ="spleen", reason="physiological"
+    )
+    assert Read.objects.get(pk=old.pk).superseded_by is None
+    reads.sign(again, by=scene.first, password=PASSWORD)
+    assert Read.objects.get(pk=old.pk).superseded_by == again
+    stands = Finding.objects.get(test="LESNUM", superseded_at=None)
+    assert (stands.source_pk, stands.number) == (again.pk, 0)
+    assert Finding.objects.get(test="LESNUM", superseded_at__isnull=False).source_pk == old.pk
+
+
+def test_a_new_measurement_overtakes_a_draft_and_same_regions_keep_what_was_decided(scene):
+    old = accepted(scene, scene.first, region="stomach")
+    run = measure_again(scene.run)
+    sign = lambda: reads.sign(old, by=scene.first, password=PASSWORD)  # noqa: E731
+    assert refusal(sign) == "measured-again"
+    read = reads.open_read(scene.series, by=scene.first)
+    assert read.quantification == run
+    assert (only(read).decision, only(read).region) == ("accepted", "stomach")
+    assert Read.objects.get(pk=old.pk).state == "overtaken"
+
+
+@pytest.mark.parametrize("voxel", [INSIDE, BESIDE])
+def test_a_click_grows_the_block_from_its_hottest_voxel(scene, voxel):
+    found = reads.preview(scene.run, voxel)
+    assert found.measured.volume_ml == pytest.approx(VOLUME)
+    assert found.grown.threshold == pytest.approx(0.41 * SUV, rel=1e-5)
+    assert not LesionRead.objects.exists()
+
+
+def test_a_click_outside_the_image_is_refused_by_name(scene):
+    below = (records.PLANES, 0, 0)
+    assert refusal(lambda: reads.preview(scene.run, below)) == "seed-outside"
+
+
+def test_a_grown_region_is_one_more_or_stands_in_place_of_an_outline(scene):
+    read = reads.open_read(scene.series, by=scene.first)
+    first, more = (
+        reads.grow(read, by=scene.first, voxel=INSIDE, instead_of=number) for number in (1, None)
+    )
+    assert (first.number, first.lesion.number, more.number, more.lesion) == (1, 1, 2, None)
+    assert first.measured == first.grown
+    assert first.grown.clicked_mm == [44.0, 44.0, 15.0]
+    assert first.grown.parameters == {"method": "part_of_maximum", "part": 0.41}
+    assert reads.obstacles(read) == ["Not decided yet: 1, 2."]
+    with pytest.raises(Invalid):
+        reads.grow(read, by=scene.first, voxel=INSIDE, instead_of=9)
+
+
+def test_a_scan_is_positive_by_one_lesion_and_negative_only_if_all_are_said():
+    def seen(*words: str) -> str:
+        return reads.visual_positivity([LesionRead(positivity=word) for word in words])
+
+    assert seen("negative", "positive", "not_stated") == "positive"
+    assert seen("negative", "not_stated") == "not_stated"
+    assert seen("negative", "negative") == seen() == "negative"
+
+
+def test_the_organs_of_a_tracer_come_first_and_none_is_left_out():
+    for tracer in ("68Ga-Pentixafor", "18F-FDG", "another"):
+        offered = [code for code, _ in reading_terms.organs_for(tracer)]
+        assert sorted(offered) == sorted(code for code, _ in reading_terms.ORGANS)
+        usual = reading_terms.usual_organs(tracer)
+        assert tuple(offered[: len(usual)]) == usual
