@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from imaging import selectors
 from imaging.models import PrivacyIncident, ReferenceRegion, Series, Transmittal
 from imaging.selectors import waiting
 from reporting.models import Export
@@ -35,10 +36,8 @@ def _in_state(model, state: str) -> Callable[[User, str], QuerySet]:
 
 
 def _unread(user: User, permission: str) -> QuerySet:
-    """Measured PET series in whose current run no reader has placed a region."""
-    measured = Series.objects.visible_to(user, permission).filter(
-        modality="PT", state=Series.State.QUANTIFIED
-    )
+    """Series to read in whose current run no reader has placed a region."""
+    measured = selectors.to_read(Series.objects.visible_to(user, permission))
     placed = ReferenceRegion.objects.filter(
         quantification__is_current=True, status=ReferenceRegion.Status.PLACED
     )

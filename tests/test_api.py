@@ -744,7 +744,7 @@ def names(record) -> list[str]:
 
 def test_a_reading_is_a_number_and_its_measurement(reader, record):
     reading = reader.get(f"{API}/readings/{record.series.reading_identifier}/").json()
-    assert set(reading) == {"reading_identifier", "quantification"}
+    assert set(reading) == {"reading_identifier", "counts", "quantification"}
     assert [lesion["number"] for lesion in reading["quantification"]["lesions"]] == [1]
 
 

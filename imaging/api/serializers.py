@@ -401,11 +401,14 @@ class Series(Rows):
 class Reading(Rows):
     """A series as its blinded reader knows it."""
 
+    counts = serializers.BooleanField(
+        help_text="Whether it is the one of its scan that is read; any other was measured alone."
+    )
     quantification = serializers.SerializerMethodField()
 
     class Meta:
         model = models.Series
-        fields = ["reading_identifier", "quantification"]
+        fields = ["reading_identifier", "counts", "quantification"]
 
     @extend_schema_field(Quantification(allow_null=True))
     def get_quantification(self, row: models.Series) -> dict | None:

@@ -382,7 +382,8 @@ class Readings(Endpoint):
     def get(self, request: Request) -> Response:
         """What a reader may read, in the order of identifiers that say nothing else."""
         rows = permissions.listed(selectors.measured_series(), request.user, "reading.view")
-        return self.page(rows.filter(**PET).order_by("reading_identifier"), serializers.Reading)
+        rows = selectors.to_read(rows).order_by("reading_identifier")
+        return self.page(rows, serializers.Reading)
 
 
 class Reading(Endpoint):

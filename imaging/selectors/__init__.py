@@ -62,6 +62,11 @@ def current_quantification(series: Series) -> Quantification | None:
     return series.quantifications.filter(is_current=True).first()
 
 
+def to_read(series: QuerySet[Series]) -> QuerySet[Series]:
+    """Those that readers read: measured, and the one of its scan that counts."""
+    return series.filter(modality="PT", state=Series.State.QUANTIFIED, counts=True)
+
+
 def series_of(transmittal: Transmittal) -> QuerySet[Series]:
     """The series it brought images of, also where an earlier transmittal brought the first."""
     return Series.objects.filter(instances__received_file__transmittal=transmittal).distinct()

@@ -358,11 +358,8 @@ def site_node_retire(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def reading_list(request: HttpRequest) -> HttpResponse:
     """What a reader may read, by reading identifiers alone."""
-    rows = permissions.listed(Series.objects, request.user, "reading.view").filter(
-        modality="PT", state=Series.State.QUANTIFIED
-    )
-    rows = rows.order_by("reading_identifier")
-    page = Paginator(rows, 25).get_page(request.GET.get("page"))
+    rows = selectors.to_read(permissions.listed(Series.objects, request.user, "reading.view"))
+    page = Paginator(rows.order_by("reading_identifier"), 25).get_page(request.GET.get("page"))
     return render(request, "imaging/reading_list.html", {"page": page})
 
 

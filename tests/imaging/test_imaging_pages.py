@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from imaging.models import ReceivedFile, ReferenceRegion, Transmittal
+from imaging.models import ReceivedFile, ReferenceRegion, Series, Transmittal
 from imaging.selectors import waiting
 from tests import factories, records
 from tests.factories import framed
@@ -107,6 +107,25 @@ def test_a_reading_names_neither_patient_nor_scan_day(client, site, record):
         assert record.patient.identifier not in text
         assert f"/patients/{record.patient.pk}/" not in text
         assert f"{factories.NOON:%Y-%m-%d}" not in text
+
+
+def test_a_reader_is_offered_the_series_that_counts_alone_and_another_says_so(client, site, record):
+    counting = record.run.series
+    other = records.make_measured(record.scan, by=records.everyone(site.trial))
+    with factories.framed():
+        Series.objects.filter(pk=other.series_id).update(counts=False)
+        Series.objects.filter(pk=counting.pk).update(counts=True)
+    as_role(client, Role.READER, site)
+    listed = client.get("/reading/").content.decode()
+    assert counting.reading_identifier in listed
+    assert other.series.reading_identifier not in listed
+    api = client.get("/api/v1/readings/").json()["results"]
+    assert [one["reading_identifier"] for one in api] == [counting.reading_identifier]
+    for series, is_told in ((counting, False), (other.series, True)):
+        page = client.get(f"/reading/{series.reading_identifier}/").content.decode()
+        assert ("Not to be read" in page) is is_told
+        api = client.get(f"/api/v1/readings/{series.reading_identifier}/").json()
+        assert api["counts"] is not is_told
 
 
 def test_a_reader_places_a_region_and_a_place_outside_is_refused_at_its_field(client, site, record):
