@@ -76,9 +76,7 @@ class Child:
         while self._is_known() and time.monotonic() < until:
             time.sleep(0.0005)
         for pipe in (self.stdin, self.stdout):
-            # What was not sent yet has nobody to read it any more.
-            with suppress(OSError):
-                pipe.close()
+            pipe.close()
         os.close(self.descriptor)
 
     def _ended(self, milliseconds: int | None) -> bool:
@@ -130,10 +128,12 @@ class Template:
         control = self._control
         theirs_in, ours_in = os.pipe()
         ours_out, theirs_out = os.pipe()
-        stdin, stdout = os.fdopen(ours_in, "wb"), os.fdopen(ours_out, "rb")
+        stdin, stdout = os.fdopen(ours_in, "wb", 0), os.fdopen(ours_out, "rb", 0)
         try:
             for pipe in (stdin, stdout):
                 _widen(pipe)
+                # Who serves may have been taken over: nobody waits for it without end.
+                os.set_blocking(pipe.fileno(), False)
             socket.send_fds(control, [b"fork"], [theirs_in, theirs_out])
             number, descriptors, _, _ = socket.recv_fds(control, 20, 1)
             if not descriptors:

@@ -12,12 +12,13 @@ children that stay from job to job see `imaging.services.parsing`.
 from __future__ import annotations
 
 import json
+import os
+import select
 import struct
 import time
 from dataclasses import dataclass, field
-from threading import Event, Timer
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from imaging import acceptance, confinement
 from imaging.deidentification import DeidentificationPolicy
@@ -168,38 +169,21 @@ class Parser:
     def _exchange(
         self, request: dict[str, Any] | None, data: bytes, *, seconds: float
     ) -> tuple[dict[str, Any], bytes]:
-        """Send a request, if any, and read the answer; no later than `seconds` from now.
-
-        The kill ends whatever read or write waits for the child, so neither needs a limit.
-        """
-        child, too_late = self._child, Event()
-
-        def end() -> None:
-            too_late.set()
-            child.kill()
-
-        deadline = Timer(seconds, end)
-        deadline.start()
+        """Send a request, if any, and read the answer; no later than `seconds` from now."""
+        child, until = self._child, time.monotonic() + seconds
         try:
             if request is not None:
-                _write(child, request, data)
-            return _read(child)
+                _write(child, request, data, until)
+            return _read(child, until)
+        except TimeoutError as error:
+            self.end()
+            raise ParserTimeoutError(_TIMEOUT) from error
         except (OSError, ValueError, RecursionError, struct.error) as error:
-            # First of all: once the child has ended, its descriptor may be another's.
-            deadline.cancel()
-            deadline.join()
             failure: Exception = ParserDiedError(_DIED)
-            if too_late.is_set():
-                failure = ParserTimeoutError(_TIMEOUT)
-            elif child.is_orphan():
+            if child.is_orphan():
                 failure = ParserUnavailableError("The parsing process ended with its template.")
             self.end()
             raise failure from error
-        finally:
-            deadline.cancel()
-            deadline.join()
-            if too_late.is_set():
-                self.end()
 
     def start(self) -> None:
         """Have a process that serves, unless one does; the first file starts it otherwise."""
@@ -235,22 +219,44 @@ _TIMEOUT = (
 )
 
 
-def _write(child: Child, request: dict[str, Any], data: bytes) -> None:
+def _write(child: Child, request: dict[str, Any], data: bytes, until: float) -> None:
     encoded = json.dumps(request).encode()
-    for part in (_FRAME.pack(len(encoded), len(data)), encoded, data):
-        child.stdin.write(part)
-    child.stdin.flush()
+    for part in (_FRAME.pack(len(encoded), len(data)) + encoded, data):
+        rest = memoryview(part)
+        while rest:
+            _wait(child.stdin, select.POLLOUT, until)
+            rest = rest[os.write(child.stdin.fileno(), rest) :]
 
 
-def _read(child: Child) -> tuple[dict[str, Any], bytes]:
-    header, body = _FRAME.unpack(child.stdout.read(_FRAME.size))
+def _read(child: Child, until: float) -> tuple[dict[str, Any], bytes]:
+    header, body = _FRAME.unpack(_received(child, _FRAME.size, until))
     if header > MAXIMUM_HEADER_BYTES or body > MAXIMUM_BODY_BYTES:
         raise ValueError("the answer is longer than any we know")
-    encoded, written = child.stdout.read(header), child.stdout.read(body)
+    encoded, written = (_received(child, size, until) for size in (header, body))
     answer = json.loads(encoded)
-    if len(written) != body or not isinstance(answer, dict):
-        raise ValueError("the answer is not whole")
+    if not isinstance(answer, dict):
+        raise ValueError("the answer is none")
     return answer, written
+
+
+def _received(child: Child, size: int, until: float) -> bytes:
+    pieces = []
+    while size:
+        _wait(child.stdout, select.POLLIN, until)
+        piece = os.read(child.stdout.fileno(), size)
+        if not piece:
+            raise ValueError("the answer is not whole")
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _wait(pipe: BinaryIO, event: int, until: float) -> None:
+    """Until the pipe takes or gives something, or the other end of it is gone."""
+    waiting = select.poll()
+    waiting.register(pipe, event)
+    if not waiting.poll(max(0, until - time.monotonic()) * 1000):
+        raise TimeoutError
 
 
 def _told(policy: DeidentificationPolicy) -> dict[str, Any]:
@@ -261,7 +267,8 @@ def _deidentified(answer: Any, written: bytes) -> DeidentifiedFile:
     """What was written anew, held to its form: the child that gave it is not trusted."""
     try:
         header, report = answer["header"], answer["report"]
-        evidence = Evidence.from_json(answer["evidence"])
+        # What is proved of the header is proved of the one that is kept.
+        evidence = Evidence.from_json(answer["evidence"] | {"after": header})
         place = _place(answer["pixels"], written, header)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ParserDiedError(_DIED) from error
