@@ -32,6 +32,8 @@ SHEAR_MM = 0.1
 DUPLICATE_MM = 0.01
 # A real whole-body GE series steps 3.19 to 3.29 mm with 3.27 mm nominal: flagged, not refused.
 EVEN = 0.01
+# Grids whose voxels lie no farther apart have the same voxels.
+SAME_MM = 0.1
 UNEVEN = 0.05
 GAP = 1.5
 LARGEST_STEP_MM = 100.0
@@ -107,6 +109,21 @@ class Grid:
     def voxel_volume_ml(self) -> float:
         """Volume of a voxel in mL."""
         return float(np.prod(self.spacing)) / 1000.0
+
+    def is_same(self, other: Grid) -> bool:
+        """Whether each voxel lies where that of the other grid does, within `SAME_MM`.
+
+        >>> grid = Grid(shape=(2, 2, 2), spacing=(3, 2, 2), origin=(0, 0, 5))
+        >>> grid.is_same(replace(grid, origin=(0, 0, 5.2)))
+        False
+        """
+        if self.shape != other.shape:
+            return False
+        corners = np.indices((2, 2, 2)).reshape(3, -1).T * (np.asarray(self.shape) - 1)
+        apart = self.voxel_to_patient(corners) - other.voxel_to_patient(corners)
+        # Between the corners uneven planes may still lie apart.
+        aside = self.along - other.along
+        return bool(np.abs(apart).max() <= SAME_MM and np.abs(aside).max() <= SAME_MM)
 
     @property
     def steps(self) -> Floats:

@@ -41,7 +41,8 @@ class LesionMeasurement:
     of its voxels: along the planes, the rows and the columns of the image. `partial_volume` warns
     that the diameter of a sphere of the same volume is under twice the resolution: all values but
     the volume are then too low. `peak_leaves_image` says that the sphere of the peak was cut
-    by the border. `voxels` are indices into the raveled volume.
+    by the border. `label` is that of its region among the components, and `voxels` are indices
+    into the raveled volume.
     """
 
     number: int
@@ -57,6 +58,7 @@ class LesionMeasurement:
     extent_mm: tuple[float, float, float]
     partial_volume: bool
     peak_leaves_image: bool
+    label: int
     voxels: Indices = field(repr=False, compare=False)
 
 
@@ -147,10 +149,11 @@ def totals(lesions: Sequence[LesionMeasurement]) -> Totals:
 class _Regions:
     """Voxels one region after the other, the hottest region first: all are measured at once.
 
-    `flat`, `values` and `places` (plane, row, column) are of voxels, `counts` and `starts` say
-    which of them are a region's.
+    `labels` are those of the regions among the components; `flat`, `values` and `places` (plane,
+    row, column) are of voxels, `counts` and `starts` say which of them are a region's.
     """
 
+    labels: Indices
     flat: Indices
     values: Floats
     places: Indices
@@ -178,12 +181,14 @@ def _regions(suv: Volume, components: Components) -> _Regions:
     maxima = np.full(components.count, -np.inf, suv.dtype)
     np.maximum.at(maxima, components.labels, values)
     # Ties go to the one met first, so that a second run numbers alike.
+    hottest_first = np.argsort(-maxima, kind="stable")
     rank = np.empty(components.count, np.min_scalar_type(components.count))
-    rank[np.argsort(-maxima, kind="stable")] = np.arange(components.count)
+    rank[hottest_first] = np.arange(components.count)
     ranks = rank[components.labels]
     by_rank = np.argsort(ranks, kind="stable")
     flat, counts = components.flat[by_rank], np.bincount(ranks)
     return _Regions(
+        labels=hottest_first,
         flat=flat,
         values=values[by_rank].astype(np.float64),
         places=np.stack(np.unravel_index(flat, suv.shape)),
@@ -229,6 +234,7 @@ def _columns(
     centroids = np.add.reduceat(regions.places, regions.starts, axis=1) / regions.counts
     volumes = _volumes_ml(regions, grid)
     return {
+        "label": regions.labels.tolist(),
         "suvmax": regions.values[hottest].tolist(),
         "suvmax_voxel": map(tuple, regions.places[:, hottest].T.tolist()),
         "suvmean": means.tolist(),

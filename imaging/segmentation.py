@@ -13,6 +13,7 @@ threshold inside normal tissue makes the graph large; then the whole is labelled
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +45,12 @@ class SegmentationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Connected regions: `flat` are ascending indices into the raveled volume, `labels` the
-    region of each, 0 to `count` - 1 in the order of their first voxels."""
+    """Regions of a volume: `flat` are indices into the raveled volume, `labels` the region of
+    each, 0 to `count` - 1.
+
+    Connected regions come with ascending indices and labels in the order of their first voxels.
+    Regions that were given may overlap: a voxel then stands once for each that holds it.
+    """
 
     flat: Indices
     labels: Indices
@@ -104,6 +109,22 @@ def fixed_threshold(
             "not what they seem.",
         )
     return found
+
+
+def given(regions: Sequence[Indices]) -> Components:
+    """Regions as somebody else drew them, each as it is: apart, in parts, or overlapping.
+
+    Parameters
+    ----------
+    regions : sequence of ndarray, shape (V,), int64
+        Ascending indices into the raveled volume, of each region at least one.
+
+    >>> given([np.array([2, 3]), np.array([3])]).labels
+    array([0, 0, 1])
+    """
+    sizes = [one.size for one in regions]
+    flat = np.concatenate([np.empty(0, np.int64), *regions])
+    return Components(flat, np.repeat(np.arange(len(regions)), sizes), len(regions))
 
 
 def connected(flat: Indices, shape: tuple[int, int, int]) -> Indices:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 FIXED_THRESHOLD = "fixed_threshold"
+# The lesions are the regions of structure sets and segmentations that come with the images.
+IMPORTED = "imported"
 
 # How a region grows from a reader's click.
 PART_OF_MAXIMUM = "part_of_maximum"
@@ -23,7 +25,11 @@ def words(method: Mapping[str, Any]) -> str:
     >>> words({"method": "reference_threshold", "region": "blood_pool", "times_mean": 1.5,
     ...        "times_sd": 2.0})
     'SUV ≥ 1.5 × mean + 2 × SD of the blood pool'
+    >>> words({"method": "imported"})
+    'regions drawn in another program'
     """
+    if method["method"] == IMPORTED:
+        return "regions drawn in another program"
     if method["method"] == FIXED_THRESHOLD:
         return f"SUV ≥ {method['suv']:g} g/mL"
     terms = [f"{method['times_mean']:g} × mean"] * bool(method["times_mean"])

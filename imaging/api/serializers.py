@@ -228,6 +228,15 @@ class Lesion(Rows):
     centroid_mm = serializers.ListField(
         child=serializers.FloatField(), help_text="In the patient's frame (LPS), mm."
     )
+    drawing = serializers.IntegerField(
+        source="drawing.series_id",
+        allow_null=True,
+        default=None,
+        help_text="The series of the structure set or segmentation that it was drawn in.",
+    )
+    region_number = serializers.IntegerField(
+        allow_null=True, help_text="Its ROI Number or Segment Number there."
+    )
     ratios = Ratio(many=True)
 
     class Meta:
@@ -245,6 +254,9 @@ class Lesion(Rows):
             "suvmax_voxel",
             "centroid_mm",
             "has_partial_volume",
+            "drawing",
+            "region_number",
+            "region_label",
             "ratios",
         ]
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from imaging.models.dicom import Series
+from imaging.models.dicom import Instance, Series
 from trials.models import ScopedModel
 
 
@@ -78,7 +78,10 @@ class MeasuredRegion(ScopedModel):
 
 
 class Lesion(MeasuredRegion):
-    """A connected region above the threshold, measured. A person says what it is."""
+    """A region, measured: a connected one above the threshold, or one drawn elsewhere.
+
+    A person says what it is.
+    """
 
     trial_path = "quantification__series__imaging_study__scheduled_scan__patient__trial_id"
     site_path = "quantification__series__imaging_study__scheduled_scan__patient__site_id"
@@ -87,11 +90,26 @@ class Lesion(MeasuredRegion):
         Quantification, on_delete=models.PROTECT, related_name="lesions"
     )
     number = models.PositiveIntegerField()
+    # Of a region drawn elsewhere, the structure set or segmentation that it is of, and its ROI
+    # Number (3006,0022) or Segment Number (0062,0004) there; of one above a threshold, none.
+    drawing = models.ForeignKey(
+        Instance, on_delete=models.PROTECT, null=True, blank=True, related_name="lesions"
+    )
+    region_number = models.IntegerField(null=True, blank=True)
+    region_label = models.TextField(blank=True)
 
     class Meta:
         ordering = ["quantification", "number"]
         constraints = [
-            models.UniqueConstraint(name="lesion_once", fields=["quantification", "number"])
+            models.UniqueConstraint(name="lesion_once", fields=["quantification", "number"]),
+            models.UniqueConstraint(
+                name="drawn_region_once", fields=["quantification", "drawing", "region_number"]
+            ),
+            models.CheckConstraint(
+                name="lesion_drawn_or_not",
+                condition=Q(drawing=None, region_number=None, region_label="")
+                | Q(drawing__isnull=False, region_number__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

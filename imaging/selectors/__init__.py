@@ -31,6 +31,13 @@ FLAGS = {
     "region, and none is placed: no lesion is outlined until a reader places it.",
     "threshold-from-proposed-region": "The threshold of lesions rests on a region that was "
     "proposed and that no reader accepted. Placed by a reader, the series is measured again.",
+    "no-imported-regions": "The protocol takes lesions from regions drawn in another program, and "
+    "none lies on this series yet. Send the structure set or segmentation: the series is then "
+    "measured again.",
+    "regions-on-other-images": "Regions of this scan were drawn on other images, such as the CT, "
+    "and are not measured here: they are not resampled. Have them drawn on this series.",
+    "regions-overlap": "Regions drawn in another program overlap: sums over lesions count the "
+    "voxels that they share more than once.",
     "no-picture": "The volume lies askew in the patient: no projection could be drawn.",
 }
 
@@ -38,7 +45,9 @@ FLAGS = {
 def lesions_of(quantification: Quantification):
     """Lesions with their ratios and the regions these refer to; two queries."""
     ratios = LesionRatio.objects.select_related("region")
-    return quantification.lesions.prefetch_related(Prefetch("ratios", ratios))
+    return quantification.lesions.select_related("drawing__series").prefetch_related(
+        Prefetch("ratios", ratios)
+    )
 
 
 def flags_of(quantification: Quantification) -> list[str]:
@@ -156,7 +165,7 @@ def _jobs(transmittals, series) -> QuerySet[Job]:
 def measured_series():
     """Series with their current measurement in `current`; a fixed number of queries."""
     ratios = LesionRatio.objects.select_related("region")
-    lesions = Lesion.objects.prefetch_related(Prefetch("ratios", ratios))
+    lesions = Lesion.objects.select_related("drawing").prefetch_related(Prefetch("ratios", ratios))
     runs = Quantification.objects.filter(is_current=True).prefetch_related(
         Prefetch("lesions", lesions), "reference_regions", "pictures"
     )

@@ -76,7 +76,7 @@ def derivation_of(lesion: Lesion, quantity: str, *, with_origin: bool) -> Node:
         source,
         (
             *_voxels(lesion, quantity),
-            _segmentation(run),
+            _segmentation(lesion, with_origin),
             _scale(run, with_origin),
             _origin(run, with_origin),
         ),
@@ -131,14 +131,45 @@ def _pixel(lesion: Lesion):
     yield Node("Image file", pixel.sha256, source="SHA-256 of the de-identified instance")
 
 
-def _segmentation(run: Quantification) -> Node:
-    parameters = run.parameters
+def _segmentation(lesion: Lesion, with_origin: bool) -> Node:
+    parameters = lesion.quantification.parameters
+    if lesion.drawing:
+        return Node(
+            "Segmentation",
+            segmentation_methods.words(parameters),
+            source="protocol version of the trial",
+            inputs=(_drawn(lesion, lesion.drawing, with_origin),),
+        )
     return Node(
         "Segmentation",
         f"{segmentation_methods.words(parameters)}, 26-connected, at least "
         f"{parameters['minimum_volume_ml']:g} mL",
         source="protocol version of the trial",
         inputs=tuple(_threshold(parameters)),
+    )
+
+
+# How regions become voxels, by the modality of their series.
+_RULES = {
+    "RTSTRUCT": "A voxel belongs where its centre is inside an odd number of the region's contours "
+    "in its plane.",
+    "SEG": "The voxels of the segment's frames, each put where it says that it lies.",
+}
+
+
+def _drawn(lesion: Lesion, drawing: Instance, with_origin: bool) -> Node:
+    """The contours or the segment that somebody drew, and the file that holds them."""
+    series = drawing.series
+    address = reverse("series", args=[series.pk]) if with_origin else ""
+    return Node(
+        "Region",
+        f"{lesion.region_number}, {lesion.region_label or 'no label'}",
+        source=f"of {series}",
+        inputs=(
+            Node("Voxels", source=_RULES[series.modality]),
+            Node("File", drawing.sha256, source="SHA-256 of the de-identified instance"),
+        ),
+        address=address,
     )
 
 

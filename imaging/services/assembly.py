@@ -41,7 +41,7 @@ def build(claim: jobs.Claim) -> None:
         series = _kept(series)
         for one in series:
             _assemble(one, headers[one.pk])
-        placed = drawings.place(transmittal.scheduled_scan, changed=series)
+        placed = drawings.place(transmittal.scheduled_scan, changed=series, by=claim.actor)
         _finish(transmittal, series, claim)
         for other in _waiting(transmittal, placed):
             ledger.move(other, other.state, message=_about_regions(series_of(other)))

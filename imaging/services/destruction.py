@@ -137,9 +137,8 @@ def expunge(claim: jobs.Claim) -> None:
             _set_back(transmittal.scheduled_scan)
             reconciliation.reconcile(transmittal.scheduled_scan)
             # Regions that were drawn on them lie on nothing now.
-            drawings.place(
-                transmittal.scheduled_scan, changed=list(Series.objects.filter(pk__in=keys))
-            )
+            gone = list(Series.objects.filter(pk__in=keys))
+            drawings.place(transmittal.scheduled_scan, changed=gone, by=claim.actor)
 
 
 def _set_back(scan: ScheduledScan) -> None:

@@ -1,7 +1,8 @@
 """Regions drawn on images: placed on the series they were drawn on, or the reason why not.
 
 They may come before its images, or before the last of them: so whenever images of a
-scan are assembled, its regions are looked at again.
+scan are assembled, its regions are looked at again. Where the protocol takes lesions from regions
+drawn elsewhere, the PET series of the scan are measured again whenever one comes or goes.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from imaging.models import Instance, Series
 from imaging.segments import Segment
 from imaging.selectors import drawings
 from imaging.selectors.drawings import Canvas
-from trials.models import ScheduledScan
-from trials.services import queries
+from trials.models import ScheduledScan, User
+from trials.segmentation_methods import IMPORTED
+from trials.services import jobs, queries
 
 State = Series.State
 PLACED = "The regions lie on images of this scan now."
 
 
-def place(scan: ScheduledScan, *, changed: Sequence[Series]) -> list[Series]:
+def place(scan: ScheduledScan, *, changed: Sequence[Series], by: User) -> list[Series]:
     """Place what regions of a scan wait for images, or were drawn on what changed.
 
-    Inside the action that assembled the images. The series of regions that were looked at.
+    Inside the action that assembled the images, or took them away; what of the changed series is
+    to be measured that action orders itself. The series of regions that were looked at.
     """
     rows = (
         Series.objects.select_for_update(of=("self",))
@@ -37,9 +40,22 @@ def place(scan: ScheduledScan, *, changed: Sequence[Series]) -> list[Series]:
         for one in rows
         if one.state != State.ASSEMBLED or one in changed or one.drawn_on in changed
     ]
+    is_moved = any(one.drawn_on_id for one in [*due, *changed])
     for one in due:
         _place(one, scan)
+    if is_moved or any(one.drawn_on_id for one in due):
+        _measure_again(scan, changed, by)
     return due
+
+
+def _measure_again(scan: ScheduledScan, changed: Sequence[Series], by: User) -> None:
+    """Order runs on the PET series that are assembled; the others are measured once they are."""
+    if scan.planned_scan.segmentation.get("method") != IMPORTED:
+        return
+    pet = Series.objects.filter(imaging_study__scheduled_scan=scan, modality="PT")
+    pet = pet.exclude(assembly={}).exclude(state=State.RELEASED).exclude(code__in=Series.GONE)
+    for one in pet.exclude(pk__in=[series.pk for series in changed]).order_by("pk"):
+        jobs.enqueue("imaging.quantify", actor=by, on=scan, series=one.pk)
 
 
 def _place(series: Series, scan: ScheduledScan) -> None:

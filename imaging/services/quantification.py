@@ -36,9 +36,10 @@ from imaging.models import (
 )
 from imaging.peaks import PeakDefinition
 from imaging.selectors import series_of, volumes
-from imaging.services import reconciliation, reviews
+from imaging.services import drawn_lesions, reconciliation, reviews
 from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
+from trials.segmentation_methods import IMPORTED
 from trials.services import audit, jobs, queries
 from trials.services.fault_points import reach
 from trials.version import VERSION
@@ -65,8 +66,10 @@ class Measured:
     flags: tuple[str, ...]
     # The projection as PNG; None where the volume lies askew.
     picture: bytes | None
-    # None where it is taken from a region that nobody placed yet: there are no lesions then.
+    # None where it is taken from a region that nobody placed yet, and there are no lesions then;
+    # or where they are drawn.
     threshold: thresholds.Threshold | None
+    drawn: drawn_lesions.Drawn
     # Of the scanner on the day; shown and judged, never applied.
     cross_calibration: dict | None
     # What readers placed on the run before, and what it comes to on this one.
@@ -99,11 +102,11 @@ def run(claim: jobs.Claim) -> None:
     headers = volumes.headers_of(series)
     scan = series.imaging_study.scheduled_scan
     version = reconciliation.record_version(scan)
-    placed = _placed_rows(series)
+    placed, drawn = _placed_rows(series), drawn_lesions.considered(series)
     jobs.report(claim, "Computing SUV")
     try:
         _require_conformance(series)
-        measured: Measured | Exception = _measure(claim, series, headers, placed)
+        measured: Measured | Exception = _measure(claim, series, headers, placed, drawn)
     except REFUSALS as refusal:
         measured = refusal
     reach("quantify.measured")
@@ -122,7 +125,7 @@ def run(claim: jobs.Claim) -> None:
         if volumes.input_digest(series) != digest:
             # Images came meanwhile; the job that they bring measures all of them.
             return
-        if _is_overtaken(series, version, placed):
+        if _is_overtaken(series, version, placed, drawn):
             jobs.enqueue("imaging.quantify", actor=claim.actor, on=scan, series=series.pk)
             return
         quantification = _new_run(series, measured, digest, version)
@@ -136,15 +139,20 @@ def run(claim: jobs.Claim) -> None:
     reach("quantify.committed")
 
 
-def _is_overtaken(series: Series, version: int, placed: list[ReferenceRegion]) -> bool:
+def _is_overtaken(
+    series: Series, version: int, placed: list[ReferenceRegion], drawn: list[Series]
+) -> bool:
     """Whether record or regions changed while it was measured: another run is to be ordered."""
     scan = series.imaging_study.scheduled_scan
     if reconciliation.record_version(scan) != version:
         # The clock looks for runs that a correction outran, and a first one is none.
         reconciliation.reconcile(scan)
         return True
-    # A region that a reader placed meanwhile would be lost.
-    return _placed_rows(series) != placed
+    # A region that a reader placed meanwhile would be lost, and one that came or went.
+    if _placed_rows(series) != placed:
+        return True
+    now = drawn_lesions.considered(series)
+    return drawn_lesions.as_recorded(now) != drawn_lesions.as_recorded(drawn)
 
 
 def _require_conformance(series: Series) -> None:
@@ -166,14 +174,21 @@ def _measure(
     series: Series,
     headers: Sequence[PetHeader],
     rows: Sequence[ReferenceRegion],
+    drawings: Sequence[Series],
 ) -> Measured:
     scale = scale_of(series, headers)
     values, grid = volumes.suv_volume(series, headers, scale=scale)
     jobs.report(claim, "Measuring lesions")
     parameters = _parameters(series)
     liver, placed = _liver(values, grid), _placed(rows, values, grid)
-    threshold, doubts = _threshold(parameters, liver, placed)
-    found = _lesions(values, grid, threshold.suv, parameters) if threshold else ()
+    if parameters["method"] == IMPORTED:
+        peak = peak_of(parameters)
+        drawn = drawn_lesions.measured(series, values, grid, drawings, peak=peak)
+        found, threshold, doubts = drawn.lesions, None, drawn.flags
+    else:
+        drawn = drawn_lesions.Drawn()
+        threshold, doubts = _threshold(parameters, liver, placed)
+        found = _lesions(values, grid, threshold.suv, parameters) if threshold else ()
     jobs.report(claim, "Reference regions and pictures")
     picture = _picture(values, grid, found)
     scan = series.imaging_study.scheduled_scan
@@ -195,6 +210,7 @@ def _measure(
         flags=flags,
         picture=picture,
         threshold=threshold,
+        drawn=drawn,
         cross_calibration=calibration,
         placed=placed,
     )
@@ -227,6 +243,9 @@ def regions_of(
 ) -> tuple[lesions.LesionMeasurement, ...]:
     """The regions of a run with their voxels, found again in its volume; none without threshold."""
     parameters = quantification.parameters
+    if parameters["method"] == IMPORTED:
+        peak = peak_of(parameters)
+        return drawn_lesions.measured_again(quantification, values, grid, peak=peak)
     return _lesions(values, grid, parameters["suv"], parameters) if "suv" in parameters else ()
 
 
@@ -336,7 +355,7 @@ def _new_run(
         return Quantification.objects.create(
             status=Status.FLAGGED if measured.flags else Status.COMPUTED,
             flags=list(measured.flags),
-            parameters=_parameters(series) | _as_applied(measured.threshold),
+            parameters=_parameters(series) | _as_applied(measured),
             suvbw_factor=measured.scale.factor,
             suvmax=measured.suvmax,
             uptake_minutes=measured.uptake_minutes,
@@ -355,13 +374,24 @@ def _new_run(
     )
 
 
-def _as_applied(threshold: thresholds.Threshold | None) -> dict:
-    return {"suv": threshold.suv, "why": threshold.why} if threshold else {}
+def _as_applied(measured: Measured) -> dict:
+    """What the method of the protocol came to on this series."""
+    applied: dict = {}
+    if measured.threshold:
+        applied |= {"suv": measured.threshold.suv, "why": measured.threshold.why}
+    if measured.drawn.drawings:
+        applied |= {"drawings": drawn_lesions.as_recorded(measured.drawn.drawings)}
+    return applied
 
 
 def _record(quantification: Quantification, measured: Measured) -> None:
     Lesion.objects.bulk_create(
-        Lesion(quantification=quantification, number=one.number, **measured_columns(one))
+        Lesion(
+            quantification=quantification,
+            number=one.number,
+            **measured_columns(one),
+            **measured.drawn.columns_of(one),
+        )
         for one in measured.lesions
     )
     if measured.liver is not None:

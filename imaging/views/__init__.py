@@ -180,7 +180,8 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
     if request.user.may_for("quantification.view", row.scope()):
         run = _run_asked_for(request, row)
         runs = row.quantifications.order_by("-run")
-        context |= {"may_see_numbers": True, "runs": runs, **_measured(run)}
+        context |= {"may_see_numbers": True, "may_see_drawings": True, "runs": runs}
+        context |= _measured(run)
     return render(request, "imaging/series.html", context)
 
 
@@ -485,6 +486,7 @@ def _measured(run: Quantification | None) -> dict:
     return {
         "run": run,
         "method": segmentation_methods.words(run.parameters),
+        "is_drawn": run.parameters["method"] == segmentation_methods.IMPORTED,
         "run_flags": selectors.flags_of(run),
         "suv_source": selectors.suv_source_of(run),
         "lesions": lesions,

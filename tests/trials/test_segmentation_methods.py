@@ -37,6 +37,13 @@ def test_a_threshold_from_a_reference_region_is_loaded_and_said(client):
     assert "SUV ≥ 1.5 × mean + 2 × SD of the liver, from 0.5 mL" in page
 
 
+def test_regions_drawn_elsewhere_are_loaded_and_said(client):
+    made = loaded("{method: imported, peak: ibsi_local}")
+    client.force_login(factories.make_user(Role.MONITOR, trial=made.trial))
+    page = client.get(reverse("trial", args=[made.trial.identifier])).content.decode()
+    assert "<td>regions drawn in another program<div" in page
+
+
 @pytest.mark.parametrize(
     ("stated", "said"),
     [
@@ -79,6 +86,9 @@ def test_a_click_takes_in_41_percent_of_the_maximum_where_nothing_is_stated():
         "{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, click: "
         "{method: gradient, box_mm: 30, part: 0.5}}",
         "{method: fixed_threshold, suv: 4, minimum_volume_ml: 1, click: {method: threshold}}",
+        "{method: fixed_threshold, suv: 4}",
+        "{method: imported, minimum_volume_ml: 1}",
+        "{method: imported, suv: 4}",
     ],
 )
 def test_a_method_that_says_half_is_refused(segmentation):
