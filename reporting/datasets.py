@@ -114,7 +114,9 @@ RECORD = (
 )
 SCAN = Column("scan", "Scheduled scan", INTEGER, KEY, origin="PR.PRLNKID")
 SERIES = Column("series", "Image series", INTEGER, KEY, origin="TR.TRLNKGRP")
-LESION = Column("lesion", "Region above the threshold", INTEGER, KEY, origin="TU.TUSPID")
+LESION = Column(
+    "lesion", "Region above the threshold, or drawn elsewhere", INTEGER, KEY, origin="TU.TUSPID"
+)
 REGION = Column("region", "Reference region", INTEGER, KEY, origin="TU.TUSPID")
 REGION_KIND = Column(
     "region_kind",
@@ -779,12 +781,14 @@ SERIES_SET = Dataset(
     ),
 )
 
+NOT_DRAWN = "found by a threshold"
+
 LESIONS = Dataset(
     name="lesions",
     label="Lesions",
     domain="TU, TR",
-    grain="one connected region above the threshold in the current run of a series; a "
-    "physician says which are lesions",
+    grain="one connected region above the threshold in the current run of a series, or one "
+    "region drawn elsewhere where the protocol says so; a physician says which are lesions",
     table="imaging_lesion",
     keys=("lesion",),
     columns=(
@@ -842,6 +846,29 @@ LESIONS = Dataset(
             FLAG,
             TECHNICAL,
             codes=YES_NO,
+        ),
+        Column(
+            "drawing",
+            "Series of the structure set or segmentation it was drawn in",
+            INTEGER,
+            KEY,
+            missing=NOT_DRAWN,
+        ),
+        Column(
+            "region_number",
+            "Number of the region there",
+            INTEGER,
+            TECHNICAL,
+            origin="DICOM (3006,0022) or (0062,0004)",
+            missing=NOT_DRAWN,
+        ),
+        Column(
+            "region_label",
+            "Label of the region there, in words of a vocabulary",
+            TEXT,
+            TECHNICAL,
+            origin="DICOM (3006,0026) or (0062,0005)",
+            missing="found by a threshold, or without a label",
         ),
         *RECORD,
     ),

@@ -358,6 +358,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                     f"{name}_derivation": _address(name)
                     for name in ("suvmax", "suvmean", "suvpeak", "volume_ml", "total_uptake")
                 },
+                "drawing": "drawing__series_id",
                 "suvmax_plane": computed(itemgetter(0), "suvmax_voxel"),
                 "suvmax_row": computed(itemgetter(1), "suvmax_voxel"),
                 "suvmax_column": computed(itemgetter(2), "suvmax_voxel"),
