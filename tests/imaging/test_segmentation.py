@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from imaging import geometry, suv, volume
+from imaging.headers import pet_header
 from imaging.segmentation import SegmentationError, connected, fixed_threshold
 
 MILLIMETRE = (10.0, 10.0, 10.0)
@@ -104,6 +107,34 @@ def test_threshold_in_the_noise_is_refused_with_a_sentence():
     with pytest.raises(SegmentationError, match="125 separate regions reach SUV 1") as caught:
         segment(volume, most=124)
     assert caught.value.code == "too-many-regions"
+
+
+@pytest.mark.reference
+def test_threshold_under_the_noise_is_refused_where_everything_has_run_together(reference_data):
+    """Of a real patient SUV 0.2 gives two dozen regions, the largest of 53 litres."""
+    folder = reference_data / "pet_series" / "ge_sts_001_raw" / "image"
+    slices = [pydicom.dcmread(path) for path in folder.iterdir()]
+    headers = [pet_header(one) for one in slices]
+    order = geometry.stack_from_headers(headers).order
+    values = volume.rescaled(
+        (headers[i] for i in order),
+        (slices[i].pixel_array for i in order),
+        factor=suv.suvbw_scale(headers).factor,
+    )
+    for threshold in (0.05, 0.2, 0.5):
+        with pytest.raises(SegmentationError, match="of the tissue reaches SUV") as caught:
+            segment(values, threshold=threshold, most=500)
+        assert caught.value.code == "threshold-in-tissue"
+    assert segment(values, threshold=4.0, most=500).count == 60
+
+
+def test_a_large_organ_at_the_threshold_is_no_noise():
+    body = np.full((20, 20, 20), 0.8, np.float32)
+    body[:, :9] = 5
+    assert segment(body, threshold=4.0).count == 1
+    body[:, :11] = 5
+    with pytest.raises(SegmentationError, match="55% of the tissue reaches SUV 4"):
+        segment(body, threshold=4.0)
 
 
 @pytest.mark.parametrize("threshold", [0.0, -1.0, float("nan"), float("inf")])
