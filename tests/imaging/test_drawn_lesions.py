@@ -23,7 +23,7 @@ from imaging.services import drawn_lesions, quantification
 from tests import factories
 from tests.imaging import drawings
 from tests.imaging.test_intake import a_slice, sent, worked
-from trials.models import Job
+from trials.models import Job, Patient
 from trials.roles import Role
 from trials.services import jobs
 
@@ -254,6 +254,36 @@ def test_what_highdicom_wrote_is_measured_segment_by_segment(scan, coordinator, 
     assert [found[n].voxel_count for n in (1, 2, 3)] == list(parts.sum(axis=(0, 1, 2)))
     for number, part in enumerate(np.moveaxis(parts, -1, 0), start=1):
         assert found[number].suvmean == pytest.approx(levels[part > 0].mean())
+
+
+@pytest.mark.reference
+def test_the_published_mass_of_a_sarcoma_is_measured_from_its_structure_set(
+    scan, coordinator, reference_data
+):
+    """STS_001: GTV_Mass has an SUVmax of 7.9107 in 5,095 voxels (MIRP's own test demands 7.9 to
+    8.0). Of the 267 slices those that it and GTV_Edema were drawn on."""
+    with factories.framed():
+        Patient.objects.filter(pk=scan.patient_id).update(sex_at_birth="M", birth="1941")
+    folder = reference_data / "pet_series" / "ge_sts_001_raw"
+    structures = (folder / "mask" / "1-1.dcm").read_bytes()
+    drawn_on = {
+        contour.ContourImageSequence[0].ReferencedSOPInstanceUID
+        for region in read([structures])[0].ROIContourSequence
+        for contour in region.ContourSequence
+    }
+    slices = [path.read_bytes() for path in (folder / "image").iterdir()]
+    slices = [
+        one for one, ds in zip(slices, read(slices), strict=True) if ds.SOPInstanceUID in drawn_on
+    ]
+    run = measured(scan, [*slices, structures], coordinator)
+    mass = run.lesions.get(region_label="GTV MASS")
+    assert (round(mass.suvmax, 4), mass.voxel_count) == (7.9107, 5095)
+    # Its planes are 3.19 to 3.29 mm apart, 3.27 mm by their thickness.
+    assert mass.volume_ml == pytest.approx(5095 * 4.6875**2 * 3.27 / 1000, rel=0.01)
+    assert set(run.lesions.values_list("region_number", flat=True)) == {1, 2}
+    told = str(derivations.derivation_of(mass, "suvmax", with_origin=True))
+    assert "1, GTV MASS" in told
+    assert mass.drawing.sha256 in told
 
 
 def written_by_highdicom(slices, parts: np.ndarray) -> bytes:
