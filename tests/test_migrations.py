@@ -117,7 +117,12 @@ values (4, 'imaging.inspect', '{"transmittal": 8}', 'done', 1, 1, 1, '', '', '20
        (5, 'imaging.destroy', '{"patient": 2}', 'parked', 3, 3, 1, '', '', '2025-07-02Z',
         '2025-07-02Z'),
        (6, 'reporting.freeze', '{"export": 8}', 'done', 1, 1, 1, '', '', '2025-07-02Z',
+        '2025-07-02Z'),
+       (7, 'reporting.freeze', '{"export": 11}', 'parked', 3, 3, 1, '', '', '2025-07-02Z',
         '2025-07-02Z');
+insert into reporting_export
+    (id, trial_id, state, reason, requested_by_id, requested_at, manifest, sha256, message)
+values (11, 7, 'failed', 'x', 1, '2025-07-02Z', '{}', '', '');
 """
 
 
@@ -126,6 +131,7 @@ def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site(server):
     written(server, "patient.registered", RECORDS)
     migrate(server, "imaging", "0006")
     migrate(server, "trials", "0011")
+    migrate(server, "reporting", "0002")
     written(server, "transmittal.received", SENT)
     migrate(server)
     with psycopg.connect(server.url(postgres.OWNER)) as connection:
@@ -136,4 +142,5 @@ def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site(server):
             "select id, trial_id, site_id from trials_job order by id"
         ).fetchall()
     assert found == [(5, "browser", "2025-07-02")]
-    assert placed == [(4, 7, 5), (5, 7, 5), (6, None, None)]
+    # The export of one is gone, and nobody guesses its trial; that of the other is of no site.
+    assert placed == [(4, 7, 5), (5, 7, 5), (6, None, None), (7, 7, None)]

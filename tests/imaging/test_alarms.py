@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
+from smtplib import SMTPRecipientsRefused
+from typing import ClassVar
 
 import pytest
 from django.core.mail.backends.locmem import EmailBackend
@@ -147,6 +149,46 @@ def test_a_mail_that_can_not_be_sent_is_told_by_the_next_look(scan, settings, ma
     assert not AlarmMail.objects.exists()
     settings.EMAIL_BACKEND = files
     assert alarms.send_due(now=NOW) == 1
+
+
+@pytest.fixture
+def server(settings, monkeypatch):
+    """Answers one mail after the other with what it is given; the rest it takes."""
+    settings.EMAIL_BACKEND = f"{__name__}.Answering"
+    monkeypatch.setattr(Answering, "asked", [], raising=False)
+    monkeypatch.setattr(Answering, "answers", [], raising=False)
+    return Answering
+
+
+class Answering(EmailBackend):
+    asked: ClassVar[list[str]]
+    answers: ClassVar[list[Exception]]
+
+    def send_messages(self, messages):
+        self.asked.append(messages[0].to[0])
+        if self.answers:
+            raise self.answers.pop()
+        return len(messages)
+
+
+def test_where_the_server_is_away_nobody_else_is_tried(scan, server):
+    people = [person(Role.DATA_MANAGER, scan.patient.site) for _ in range(3)]
+    held(scan)
+    server.answers.append(ConnectionRefusedError())
+    assert alarms.send_due(now=NOW) == 0
+    assert len(server.asked) == 1
+    assert server.asked[0] in {one.email for one in people}
+    assert not AlarmMail.objects.exists()
+
+
+def test_an_address_that_the_server_refuses_holds_up_nobody_else(scan, server):
+    people = [person(Role.DATA_MANAGER, scan.patient.site) for _ in range(3)]
+    held(scan)
+    server.answers.append(SMTPRecipientsRefused({}))
+    assert alarms.send_due(now=NOW) == 2
+    assert sorted(server.asked) == sorted(one.email for one in people)
+    told = set(AlarmMail.objects.values_list("user__email", flat=True))
+    assert told == set(server.asked[1:])
 
 
 def test_without_a_server_of_mail_nothing_is_sent_or_recorded(scan, settings, mail):
