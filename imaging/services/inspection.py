@@ -76,11 +76,11 @@ def inspect(claim: jobs.Claim) -> None:
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
     key = bytes(transmittal.site.trial.uid_key)
     progress = Progress(claim, "Inspecting", len(files))
-    policy = preparing.policy_for(transmittal) if transmittal.scheduled_scan else None
+    making = preparing.making_for(transmittal) if transmittal.scheduled_scan else None
     prepared.open_for(transmittal.pk)
 
     def inspected(parser: Parser, file: ReceivedFile) -> Inspection:
-        return preparing.inspected(parser, file, policy)
+        return preparing.inspected(parser, file, making)
 
     with closing(parsers().each(transmittal.pk, inspected, files)) as inspections:
         for number, (file, inspection) in enumerate(zip(files, inspections, strict=True), start=1):

@@ -75,8 +75,10 @@ class ParserPool:
         earlier closes the iterator.
         """
         under_way: deque[Future[R]] = deque()
+        has_begun = False
         try:
             for item in items:
+                has_begun = True
                 if len(under_way) >= self.size + AHEAD:
                     yield under_way.popleft().result()
                 under_way.append(self._threads.submit(self._serve, transmittal, work, item))
@@ -86,8 +88,9 @@ class ParserPool:
             for one in under_way:
                 one.cancel()
             wait(under_way)
-            for _ in range(self.size):
-                self._threads.submit(self._renew)
+            if has_begun:
+                for _ in range(self.size):
+                    self._threads.submit(self._renew)
 
     def pids(self) -> list[int]:
         """Numbers of the processes that serve or wait to serve."""

@@ -2,15 +2,17 @@
 
 Inspection has to try whether a file can be de-identified. Where the scan is known it does so
 under the patient's own policy, and keeps what came of it for release, which makes the proofs of
-it and archives it. Release takes it only as made under the same policy, by the same table and
-the same software; anything else it makes anew, from the original.
+it and moves it into the archive. Release takes it only as made under the same policy, by the same
+table and the same software; anything else it makes anew, from the original.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from zoneinfo import ZoneInfo
 
 from imaging import deidentification_table, storage
@@ -20,10 +22,41 @@ from imaging.pixels import Place
 from imaging.proofs import Evidence
 from imaging.services import receiving
 from imaging.services.parser import DeidentifiedFile, Inspection, Parser
-from imaging.storage import prepared
+from imaging.storage import Arrived, Content, prepared
 from trials.models import Enrolment, Patient
 from trials.services.errors import Refused
 from trials.version import VERSION
+
+
+@dataclass(frozen=True)
+class Making:
+    """Under which policy files are written anew, and how it, table and software are named."""
+
+    policy: DeidentificationPolicy
+    made_by: str
+
+    @classmethod
+    def under(cls, policy: DeidentificationPolicy) -> Making:
+        """Once for all files of a job: the rows of the table are many. The policy is secret."""
+        told = vars(policy) | {"uid_key": "", "table": deidentification_table.digest()}
+        text = json.dumps(told | {"software": VERSION}, sort_keys=True)
+        return cls(policy, keyed_digest(text, key=policy.uid_key))
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is told of a file written anew."""
+
+    sha256: str
+    size: int
+    header: dict
+    report: dict
+    evidence: Evidence
+    pixels: Place | None
+
+
+def making_for(transmittal: Transmittal) -> Making:
+    return Making.under(policy_for(transmittal))
 
 
 def policy_for(transmittal: Transmittal) -> DeidentificationPolicy:
@@ -51,58 +84,78 @@ def _enrolled_on(patient: Patient) -> str:
     return enrolment.enrolled_at.astimezone(ZoneInfo(patient.site.time_zone)).strftime("%Y%m%d")
 
 
-def inspected(
-    parser: Parser, file: ReceivedFile, policy: DeidentificationPolicy | None
-) -> Inspection:
-    """The verdict on a file; what was made of it under `policy`, if accepted, is kept."""
+def inspected(parser: Parser, file: ReceivedFile, making: Making | None) -> Inspection:
+    """The verdict on a file; what was made of it, if it is accepted, is kept."""
     data = storage.quarantine.read(file.sha256)
-    if policy is None:
+    if making is None:
         return parser.inspect(data)
-    inspection, made = parser.examine(data, policy)
+    inspection, made = parser.examine(data, making.policy)
     if made is not None:
         # Without room it is made again at release.
         with suppress(Refused):
             receiving.require_space(len(made.dicom))
-            prepared.keep(file.transmittal_id, file.sha256, _packed(made, policy))
+            told = _told(made, making)
+            prepared.keep(file.transmittal_id, file.sha256, content=made.dicom, told=told)
     return inspection
 
 
-def deidentified(
-    parser: Parser, file: ReceivedFile, policy: DeidentificationPolicy
-) -> DeidentifiedFile:
-    """What was kept, else what is made now; ParserError, and nothing, if anything fails."""
-    content = prepared.kept(file.transmittal_id, file.sha256)
-    made = _unpacked(content, policy) if content else None
-    return made or parser.deidentify(storage.quarantine.read(file.sha256), policy)
-
-
-def _made_by(policy: DeidentificationPolicy) -> str:
-    """Which policy, table and software; the policy itself is secret."""
-    told = vars(policy) | {"uid_key": "", "table": deidentification_table.digest()}
-    text = json.dumps(told | {"software": VERSION}, sort_keys=True)
-    return keyed_digest(text, key=policy.uid_key)
-
-
-def _packed(made: DeidentifiedFile, policy: DeidentificationPolicy) -> bytes:
-    told = {
-        "made_by": _made_by(policy),
-        "header": made.header,
-        "report": made.report,
-        "evidence": made.evidence.to_json(),
-        "pixels": made.pixels and asdict(made.pixels),
+def ready(
+    transmittal: Transmittal, files: list[ReceivedFile], making: Making
+) -> dict[int, tuple[Made, Content]]:
+    """What was kept of these files, by their key: as it would be made now, and still there."""
+    told = prepared.told(transmittal.pk)
+    found = {
+        file.pk: _kept(transmittal, file, told[file.sha256], making)
+        for file in files
+        if file.sha256 in told
     }
-    return json.dumps(told).encode() + b"\n" + made.dicom
+    return {key: kept for key, kept in found.items() if kept}
 
 
-def _unpacked(content: bytes, policy: DeidentificationPolicy) -> DeidentifiedFile | None:
-    end = content.index(b"\n")
-    told = json.loads(content[:end])
-    if told["made_by"] != _made_by(policy):
+def made_now(parser: Parser, file: ReceivedFile, making: Making) -> tuple[Made, Content]:
+    """What is made of the original now; ParserError, and nothing, if anything fails."""
+    made = parser.deidentify(storage.quarantine.read(file.sha256), making.policy)
+    digest, size = hashlib.sha256(made.dicom).hexdigest(), len(made.dicom)
+    return Made(digest, size, made.header, made.report, made.evidence, made.pixels), [made.dicom]
+
+
+def _told(made: DeidentifiedFile, making: Making) -> str:
+    """On one line, as `json` writes."""
+    evidence = made.evidence.to_json()
+    # It is the header once more.
+    del evidence["after"]
+    return json.dumps(
+        {
+            "made_by": making.made_by,
+            "sha256": hashlib.sha256(made.dicom).hexdigest(),
+            "size": len(made.dicom),
+            "header": made.header,
+            "report": made.report,
+            "evidence": evidence,
+            "pixels": made.pixels and asdict(made.pixels),
+        }
+    )
+
+
+def _kept(
+    transmittal: Transmittal, file: ReceivedFile, line: str, making: Making
+) -> tuple[Made, Content] | None:
+    try:
+        told: Mapping = json.loads(line)
+    except ValueError:
         return None
-    return DeidentifiedFile(
-        content[end + 1 :],
+    if told["made_by"] != making.made_by:
+        return None
+    path, sha256, size = prepared.path(transmittal.pk, file.sha256), told["sha256"], told["size"]
+    lies_at = path.stat().st_size if path.exists() else storage.archive.size(sha256)
+    if lies_at != size:
+        return None
+    made = Made(
+        sha256,
+        size,
         told["header"],
         told["report"],
-        Evidence.from_json(told["evidence"]),
+        Evidence.from_json(told["evidence"] | {"after": told["header"]}),
         told["pixels"] and Place(**told["pixels"]),
     )
+    return made, Arrived(path, sha256, size)

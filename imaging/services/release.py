@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
 from imaging import storage
-from imaging.deidentification import DeidentificationPolicy
 from imaging.models import (
     DeidentificationProof,
     ImagingStudy,
@@ -17,16 +15,12 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.pixels import Place
-from imaging.proofs import Evidence, Proof
+from imaging.proofs import Proof
 from imaging.services import clearing, ledger, preparing, proving
-from imaging.services.parser import (
-    DeidentifiedFile,
-    IdentifierFoundError,
-    Parser,
-    ParserError,
-)
+from imaging.services.parser import IdentifierFoundError, Parser, ParserError
 from imaging.services.parsing import parsers
+from imaging.services.preparing import Made, Making
+from imaging.storage import Content
 from trials.services import audit, jobs
 from trials.services.fault_points import reach
 
@@ -59,25 +53,15 @@ class Released:
     """A de-identified file, on its way into the archive or there, before the record knows it."""
 
     file: ReceivedFile
-    sha256: str
-    size: int
-    header: dict
-    report: dict
-    evidence: Evidence
-    pixels: Place | None
+    made: Made
 
-    @classmethod
-    def of(cls, file: ReceivedFile, result: DeidentifiedFile) -> Released:
-        digest = hashlib.sha256(result.dicom).hexdigest()
-        return cls(
-            file,
-            digest,
-            len(result.dicom),
-            result.header,
-            result.report,
-            result.evidence,
-            result.pixels,
-        )
+    @property
+    def sha256(self) -> str:
+        return self.made.sha256
+
+    @property
+    def header(self) -> dict:
+        return self.made.header
 
     @property
     def series(self) -> str:
@@ -90,17 +74,17 @@ def release(claim: jobs.Claim) -> None:
     if transmittal.state != State.INSPECTED:
         ledger.nothing_to_do(claim)
         return
-    policy = preparing.policy_for(transmittal)
+    making = preparing.making_for(transmittal)
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
     released: list[Released] = []
     try:
-        _deidentify(claim, transmittal, files, policy, released)
+        _deidentify(claim, transmittal, files, making, released)
         if _has_doubles(transmittal, released):
             raise _HeldError("image-twice", TWICE)
         if _has_two_modalities(released):
             raise _HeldError("two-modalities", TWO_MODALITIES)
         proofs = proving.prove(
-            proving.Written(item.series, item.sha256, item.evidence) for item in released
+            proving.Written(item.series, item.sha256, item.made.evidence) for item in released
         )
         reach("release.proofs-made")
         _keep(claim, transmittal, files, released, proofs)
@@ -154,22 +138,26 @@ def _deidentify(
     claim: jobs.Claim,
     transmittal: Transmittal,
     files: list[ReceivedFile],
-    policy: DeidentificationPolicy,
+    making: Making,
     released: list[Released],
 ) -> None:
     """Write each file into the archive, and what it is into `released`, which grows with it."""
     progress = ledger.Progress(claim, "De-identifying", len(files))
 
-    def deidentified(parser: Parser, file: ReceivedFile) -> DeidentifiedFile:
-        return preparing.deidentified(parser, file, policy)
+    ready = preparing.ready(transmittal, files, making)
 
-    def contents(some: list[ReceivedFile]) -> Iterator[list[bytes]]:
-        for file, result in zip(some, results, strict=False):
-            released.append(Released.of(file, result))
+    def made(parser: Parser, file: ReceivedFile) -> tuple[Made, Content]:
+        return preparing.made_now(parser, file, making)
+
+    def contents(some: list[ReceivedFile]) -> Iterator[Content]:
+        for file in some:
+            result, content = ready[file.pk] if file.pk in ready else next(results)
+            released.append(Released(file, result))
             reach("release.file-deidentified")
-            yield [result.dicom]
+            yield content
 
-    with closing(parsers().each(transmittal.pk, deidentified, files)) as results:
+    rest = [file for file in files if file.pk not in ready]
+    with closing(parsers().each(transmittal.pk, made, rest)) as results:
         for start in range(0, len(files), BATCH):
             storage.archive.write_all(contents(files[start : start + BATCH]))
             reach("release.batch-written")
@@ -255,12 +243,12 @@ def _record(
                 received_file=item.file,
                 sop_instance_uid=item.header["sop_instance_uid"],
                 sha256=item.sha256,
-                size=item.size,
+                size=item.made.size,
                 transfer_syntax=item.header["transfer_syntax_uid"],
-                pixel_offset=item.pixels and item.pixels.offset,
-                pixel_length=item.pixels and item.pixels.length,
+                pixel_offset=item.made.pixels and item.made.pixels.offset,
+                pixel_length=item.made.pixels and item.made.pixels.length,
                 header=item.header,
-                deidentification=item.report,
+                deidentification=item.made.report,
             )
             for item in released
         ],

@@ -23,6 +23,8 @@ from django.conf import settings
 from imaging.storage.cache import Cache
 from imaging.storage.folder import Folder, make_lasting
 from imaging.storage.places import (
+    Arrived,
+    Content,
     Entry,
     MisconfiguredError,
     Place,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from imaging.storage.bucket import Bucket
 
 __all__ = [
+    "Arrived",
+    "Content",
     "Entry",
     "StorageError",
     "Store",
@@ -70,7 +74,7 @@ class Store:
         """Keep the bytes; they are stored for good when this returns. Gives digest and size."""
         return self.place.write(chunks)
 
-    def write_all(self, files: Iterable[Iterable[bytes]]) -> list[tuple[str, int]]:
+    def write_all(self, files: Iterable[Content]) -> list[tuple[str, int]]:
         """Keep several files; all are stored for good when this returns."""
         return self.place.write_all(files)
 

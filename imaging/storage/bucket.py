@@ -34,6 +34,8 @@ from storages.backends.s3 import S3Storage
 from imaging.storage.cache import Cache
 from imaging.storage.places import (
     INCOMING,
+    Arrived,
+    Content,
     Entry,
     MisconfiguredError,
     StorageError,
@@ -77,17 +79,24 @@ class Bucket:
     cache: Cache
 
     def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
-        with (
-            incoming(self.cache.folder, chunks) as (temporary, sha256, size),
-            temporary.open("rb") as file,
-            self._told(),
-        ):
-            self._s3.save(name_of(sha256), File(file))
-        self._confirm(sha256)
-        return sha256, size
+        with incoming(self.cache.folder, chunks) as arrived:
+            return self._sent(arrived)
 
-    def write_all(self, files: Iterable[Iterable[bytes]]) -> list[tuple[str, int]]:
-        return [self.write(chunks) for chunks in files]
+    def write_all(self, files: Iterable[Content]) -> list[tuple[str, int]]:
+        return [self._kept(one) if isinstance(one, Arrived) else self.write(one) for one in files]
+
+    def _kept(self, arrived: Arrived) -> tuple[str, int]:
+        if not arrived.path.exists() and self.size(arrived.sha256) == arrived.size:
+            return arrived.sha256, arrived.size
+        kept = self._sent(arrived)
+        arrived.path.unlink()
+        return kept
+
+    def _sent(self, arrived: Arrived) -> tuple[str, int]:
+        with arrived.path.open("rb") as file, self._told():
+            self._s3.save(name_of(arrived.sha256), File(file))
+        self._confirm(arrived.sha256)
+        return arrived.sha256, arrived.size
 
     def _confirm(self, sha256: str) -> None:
         """Read it back: what does not come back as it was sent was not stored."""

@@ -53,15 +53,15 @@ class Cache:
 
     def add(self, chunks: Iterable[bytes]) -> str:
         """Keep a copy of the bytes; gives the digest that they have."""
-        with incoming(self.folder, chunks) as (temporary, sha256, size):
-            path = self.path(sha256)
+        with incoming(self.folder, chunks) as arrived:
+            path = self.path(arrived.sha256)
             closed_folder(path.parent)
-            temporary.replace(path)
-        self._come += size
+            arrived.path.replace(path)
+        self._come += arrived.size
         if self._come >= self.most_bytes * SHARE:
             self._come = 0
             self.sweep()
-        return sha256
+        return arrived.sha256
 
     def discard(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)

@@ -6,13 +6,22 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from imaging.storage.places import Entry, incoming, name_of, verified
+from imaging.storage.places import (
+    Arrived,
+    Content,
+    Entry,
+    closed_folder,
+    incoming,
+    name_of,
+    verified,
+)
 
 SYNCS_AT_ONCE = 8
+PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -25,20 +34,33 @@ class Folder:
         (kept,) = self.write_all([chunks])
         return kept
 
-    def write_all(self, files: Iterable[Iterable[bytes]]) -> list[tuple[str, int]]:
+    def write_all(self, files: Iterable[Content]) -> list[tuple[str, int]]:
         """None is in its place before the bytes of all are lasting: what lay there stays whole."""
         with ExitStack() as waiting:
-            kept = [waiting.enter_context(incoming(self.root, chunks)) for chunks in files]
-            _together(make_lasting, [temporary for temporary, _, _ in kept])
-            places = {self._place(temporary, sha256) for temporary, sha256, _ in kept}
+            kept = [self._near(one, waiting) for one in files]
+            _together(make_lasting, [self._found(one) for one in kept])
+            places = {self._placed(one) for one in kept}
             _together(make_lasting, [self.root, *sorted(places)])
-        return [(sha256, size) for _, sha256, size in kept]
+        return [(one.sha256, one.size) for one in kept]
 
-    def _place(self, temporary: Path, sha256: str) -> Path:
+    def _near(self, content: Content, waiting: ExitStack) -> Arrived:
+        """A file that a rename moves into its place."""
+        if not isinstance(content, Arrived):
+            return waiting.enter_context(incoming(self.root, content))
+        device = closed_folder(self.root).stat().st_dev
+        if not content.path.exists() or content.path.stat().st_dev == device:
+            return content
+        return waiting.enter_context(incoming(self.root, _pieces(content.path)))
+
+    def _found(self, arrived: Arrived) -> Path:
+        return arrived.path if arrived.path.exists() else self.path(arrived.sha256)
+
+    def _placed(self, arrived: Arrived) -> Path:
         """Put a file where its digest says; the folder it lies in now."""
-        path = self.path(sha256)
+        path = self.path(arrived.sha256)
         path.parent.mkdir(exist_ok=True, mode=0o700)
-        temporary.replace(path)
+        with suppress(FileNotFoundError):
+            arrived.path.replace(path)
         return path.parent
 
     def read(self, sha256: str) -> bytes:
@@ -75,6 +97,12 @@ class Folder:
     def digest(self, name: str) -> str:
         with (self.root / name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 def make_lasting(path: Path) -> None:

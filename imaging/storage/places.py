@@ -46,14 +46,30 @@ class Entry:
     is_file: bool = True
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """A whole file of this machine that is to be moved into a place, and need not be lasting."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+# What is to be kept: a file to be moved, or bytes to be written.
+Content = Arrived | Iterable[bytes]
+
+
 class Place(Protocol):
     """Files by SHA-256. Written once, the same for good, and removed by destruction alone."""
 
     def write(self, chunks: Iterable[bytes]) -> tuple[str, int]:
         """Keep the bytes, whole or not at all; they lie there for good when this returns."""
 
-    def write_all(self, files: Iterable[Iterable[bytes]]) -> list[tuple[str, int]]:
-        """The same of several files, which may wait for the disk together."""
+    def write_all(self, files: Iterable[Content]) -> list[tuple[str, int]]:
+        """The same of several files, which may wait for the disk together.
+
+        One that was moved before, by a try that came to nothing, is found where it is.
+        """
 
     def read(self, sha256: str) -> bytes:
         """The bytes, if they still have this digest; FileNotFoundError if they are gone."""
@@ -97,8 +113,8 @@ def closed_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def incoming(folder: Path, chunks: Iterable[bytes]) -> Iterator[tuple[Path, str, int]]:
-    """The bytes in a file of their own, with digest and size; what is not moved goes again.
+def incoming(folder: Path, chunks: Iterable[bytes]) -> Iterator[Arrived]:
+    """The bytes in a file of their own; what is not moved goes again.
 
     Nobody waits for the disk here: who needs the file to outlive a loss of power does.
     """
@@ -110,6 +126,6 @@ def incoming(folder: Path, chunks: Iterable[bytes]) -> Iterator[tuple[Path, str,
                 digest.update(chunk)
                 size += len(chunk)
                 file.write(chunk)
-        yield Path(name), digest.hexdigest(), size
+        yield Arrived(Path(name), digest.hexdigest(), size)
     finally:
         Path(name).unlink(missing_ok=True)

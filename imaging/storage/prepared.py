@@ -1,15 +1,18 @@
 """Where files wait that inspection wrote anew and release has not archived yet.
 
 Beside the originals and as identified as they are: on this machine alone, closed to others, and
-taken away with them. Nobody waits for the disk here; what is not whole is made again.
+taken away with them. Each lies under the digest of its original, ready to be moved into the
+archive, and what is told of it in a line of a file for all. Nobody waits for the disk here: what
+is not whole, or was written before the machine was last started, is made again.
 """
 
 from __future__ import annotations
 
-import hashlib
+import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -17,31 +20,56 @@ from django.conf import settings
 from imaging.storage.folder import Folder
 from imaging.storage.places import Entry, closed_folder, name_of
 
+TOLD = "told"
+_STARTED = Path("/proc/sys/kernel/random/boot_id")
+
 
 def open_for(transmittal: int) -> None:
     """From now on until `forget` files of this transmittal are kept."""
     closed_folder(closed_folder(_root()) / str(transmittal))
 
 
-def keep(transmittal: int, sha256: str, content: bytes) -> None:
-    """Keep what was made of an original, if there is room and the transmittal is still open."""
+def keep(transmittal: int, sha256: str, *, content: bytes, told: str) -> None:
+    """Keep what was made of an original, if there is room and the transmittal is still open.
+
+    `told` is one line.
+    """
     with suppress(OSError):
-        _path(transmittal, sha256).write_bytes(hashlib.sha256(content).digest() + content)
+        path(transmittal, sha256).write_bytes(content)
+        # Behind the content, and whole: a line is appended in one piece.
+        line = f"{sha256} {started()} {told}\n".encode()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(_folder(transmittal) / TOLD, flags, 0o600)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
 
 
-def kept(transmittal: int, sha256: str) -> bytes | None:
-    """What was made of an original; None where it is not there, or not whole."""
+def told(transmittal: int) -> dict[str, str]:
+    """What is told of what was made, by the digest of the original; the last line of each."""
     try:
-        written = _path(transmittal, sha256).read_bytes()
+        text = (_folder(transmittal) / TOLD).read_text("utf-8", errors="replace")
     except OSError:
-        return None
-    digest, content = written[:32], written[32:]
-    return content if hashlib.sha256(content).digest() == digest else None
+        return {}
+    lines = [line.split(" ", 2) for line in text.split("\n")]
+    return {line[0]: line[2] for line in lines if len(line) == 3 and line[1] == started()}
+
+
+def path(transmittal: int, sha256: str) -> Path:
+    """Where what was made of an original lies, as long as it does."""
+    return _folder(transmittal) / Path(name_of(sha256)).name
 
 
 def forget(transmittal: int) -> None:
     """Take them all away, and keep no more."""
-    shutil.rmtree(_root() / str(transmittal), ignore_errors=True)
+    shutil.rmtree(_folder(transmittal), ignore_errors=True)
+
+
+@lru_cache(1)
+def started() -> str:
+    """Which start of the machine this is: what was not lasting is whole as long as it goes on."""
+    return _STARTED.read_text().strip()
 
 
 def forget_others(wanted: Collection[int], *, before: float) -> int:
@@ -58,7 +86,7 @@ def forget_others(wanted: Collection[int], *, before: float) -> int:
 
 
 def entries() -> Iterator[Entry]:
-    """All that lies there, each named `<transmittal>/<SHA-256 of its original>`."""
+    """All that lies there: `<transmittal>/<SHA-256 of its original>`, and what is told of them."""
     return Folder(_root()).entries()
 
 
@@ -66,5 +94,5 @@ def _root() -> Path:
     return Path(settings.STORAGE) / "prepared"
 
 
-def _path(transmittal: int, sha256: str) -> Path:
-    return _root() / str(transmittal) / Path(name_of(sha256)).name
+def _folder(transmittal: int) -> Path:
+    return _root() / str(transmittal)

@@ -224,9 +224,9 @@ def _in_prepared() -> Iterator[Finding]:
 
 
 def _made_of(originals: QuerySet[ReceivedFile]) -> set[str]:
-    """How what is made ready of them is named."""
+    """How what is made ready of them is named, and what is told of it."""
     rows = originals.values_list("transmittal", "sha256").iterator()
-    return {f"{transmittal}/{sha256}" for transmittal, sha256 in rows}
+    return {f"{one}/{name}" for one, sha256 in rows for name in (sha256, prepared.TOLD)}
 
 
 def _in_journal(is_quick: bool) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from imaging.parser_child import encoded
 from imaging.selectors import volumes
 from imaging.services import destruction, inspection, preparing, proving, receiving
 from imaging.services.parser import Parser
+from imaging.storage import prepared
 from tests import factories
 from trials.models import Job, Patient, Query, Trial
 from trials.roles import Role
@@ -113,16 +114,19 @@ def in_archive(transmittal) -> list[tuple[str, dict]]:
     return [(row.sha256, row.deidentification) for row in rows]
 
 
+def made_ready(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name != prepared.TOLD]
+
+
 def test_what_inspection_made_ready_is_released_and_leaves_nothing(scan, coordinator, dataset):
     slices = [a_slice(dataset, n) for n in (1, 2)]
     transmittal, ready = inspected(scan, slices, coordinator)
-    made = [one.read_bytes() for one in ready.iterdir()]
+    made = [one.read_bytes() for one in made_ready(ready)]
     assert (transmittal.state, len(made)) == (State.INSPECTED, 2)
     assert not Instance.objects.exists()
     worked(transmittal)
     found = [storage.archive.read(sha256) for sha256, _ in in_archive(transmittal)]
-    # What was kept ends with the very bytes that are in the archive.
-    assert sorted(found) == sorted(one[-len(found[0]) :] for one in made)
+    assert sorted(found) == sorted(made)
     assert not ready.exists()
 
 
@@ -132,11 +136,48 @@ def test_what_is_lost_or_spoilt_is_made_again_from_the_original(scan, coordinato
     transmittal, ready = inspected(scan, [data], coordinator)
     with Parser() as parser:
         expected = parser.deidentify(data, preparing.policy_for(transmittal))
-    for path in ready.iterdir():
+    for path in made_ready(ready):
         spoil(path)
     worked(transmittal)
     digest = hashlib.sha256(expected.dicom).hexdigest()
     assert in_archive(transmittal) == [(digest, expected.report)]
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("no JSON\n")])
+def test_what_nothing_is_told_of_is_made_again(scan, coordinator, dataset, spoil):
+    transmittal, ready = inspected(scan, [a_slice(dataset, 1)], coordinator)
+    spoil(ready / prepared.TOLD)
+    worked(transmittal)
+    assert len(in_archive(transmittal)) == 1
+
+
+def test_what_was_written_before_the_machine_stopped_is_made_again(
+    scan, coordinator, dataset, monkeypatch
+):
+    data = a_slice(dataset, 1)
+    transmittal, ready = inspected(scan, [data], coordinator)
+    with Parser() as parser:
+        expected = parser.deidentify(data, preparing.policy_for(transmittal))
+    # As long as it was, and empty, as a loss of power leaves files that nobody waited for.
+    (path,) = made_ready(ready)
+    path.write_bytes(bytes(path.stat().st_size))
+    monkeypatch.setattr(prepared, "started", lambda: "another start")
+    worked(transmittal)
+    digest = hashlib.sha256(expected.dicom).hexdigest()
+    assert in_archive(transmittal) == [(digest, expected.report)]
+
+
+def test_what_a_killed_release_has_moved_is_not_made_again(scan, coordinator, dataset):
+    transmittal, ready = inspected(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+    (moved, _) = made_ready(ready)
+    digest = hashlib.sha256(moved.read_bytes()).hexdigest()
+    target = storage.archive.folder / digest[:2] / digest
+    target.parent.mkdir(parents=True)
+    moved.rename(target)
+    making = preparing.making_for(transmittal)
+    assert len(preparing.ready(transmittal, list(transmittal.files.all()), making)) == 2
+    worked(transmittal)
+    assert digest in dict(in_archive(transmittal))
 
 
 def test_what_was_made_under_another_policy_is_made_again(scan, coordinator, dataset):
@@ -153,7 +194,7 @@ def test_what_waits_for_a_person_is_not_made_ready(scan, coordinator, dataset):
     burned = a_slice(dataset, 1, BurnedInAnnotation="YES")
     transmittal, ready = inspected(scan, [burned, a_slice(dataset, 2)], coordinator)
     assert transmittal.state == State.QUARANTINED
-    assert len(list(ready.iterdir())) == 1
+    assert len(made_ready(ready)) == 1
     inspection.decide(
         transmittal,
         release=False,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import RequestFactory
 
-from imaging.storage import StorageError, Store, spool
+from imaging.storage import Arrived, StorageError, Store, spool
 
 
 @pytest.fixture
@@ -83,3 +84,29 @@ def test_what_a_killed_server_left_is_swept_and_nothing_else(settings, tmp_path)
         os.utime(path, (0, 0))
     assert spool.sweep() == 2
     assert [path.exists() for path in (left, torn, recent, whole)] == [False, False, True, True]
+
+
+def test_a_file_that_lies_there_is_moved_and_found_by_a_second_try(store, tmp_path):
+    path = tmp_path / "made ready"
+    path.write_bytes(b"PET")
+    arrived = Arrived(path, hashlib.sha256(b"PET").hexdigest(), 3)
+    assert store.write_all([arrived, [b"CT"]])[0] == (arrived.sha256, 3)
+    assert (store.read(arrived.sha256), path.exists()) == (b"PET", False)
+    assert store.write_all([arrived]) == [(arrived.sha256, 3)]
+
+
+def test_a_file_that_is_gone_is_not_taken_for_stored(store, tmp_path):
+    gone = Arrived(tmp_path / "gone", "0" * 64, 3)
+    with pytest.raises(FileNotFoundError):
+        store.write_all([gone])
+
+
+def test_a_file_of_another_disk_is_copied(store):
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as other:
+        other.write(b"PET")
+        other.flush()
+        if Path(other.name).stat().st_dev == store.folder.parent.stat().st_dev:
+            pytest.skip("one disk")
+        digest = hashlib.sha256(b"PET").hexdigest()
+        store.write_all([Arrived(Path(other.name), digest, 3)])
+        assert store.read(digest) == b"PET"

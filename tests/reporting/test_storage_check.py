@@ -205,7 +205,7 @@ def ready(record):
         row.sha256, row.size = storage.quarantine.write([b"an original"])
         row.save()
     prepared.open_for(row.transmittal_id)
-    prepared.keep(row.transmittal_id, row.sha256, b"made of it")
+    prepared.keep(row.transmittal_id, row.sha256, content=b"made of it", told="{}")
     folder = storage.quarantine.folder.parent / "prepared" / str(row.transmittal_id)
     return row, old(folder / row.sha256)
 
@@ -252,7 +252,8 @@ def test_what_was_made_ready_of_a_destroyed_patient_s_original_is_found_at_once(
     with factories.framed():
         Destruction.objects.create(patient=row.transmittal.scheduled_scan.patient, files=1)
     assert [one for one in found() if one[0] == "prepared"] == [
-        ("prepared", Kind.KEPT, f"{row.transmittal_id}/{row.sha256}")
+        ("prepared", Kind.KEPT, f"{row.transmittal_id}/{name}")
+        for name in (row.sha256, prepared.TOLD)
     ]
 
 
