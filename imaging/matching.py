@@ -187,7 +187,7 @@ def match(
         splits=_manifold(is_shared, ours, theirs),
         merges=_manifold(is_shared.T, theirs, ours),
         regions=_of_regions(sites),
-        patient=_together(site.outcome for site in sites),
+        patient=together(site.outcome for site in sites),
         rule=rule,
         shift=shift,
     )
@@ -257,8 +257,8 @@ def _compared(
         overlap=np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0),
         dice=np.divide(2 * shared, total, out=np.zeros_like(shared), where=total > 0),
         distance_mm=np.linalg.norm(centres[:, None, :] - others[None, :, :], axis=2),
-        covers_first=_is_inside(their_grid, motion.inverse(centres)),
-        covers_second=_is_inside(grid, others),
+        covers_first=is_inside(their_grid, motion.inverse(centres)),
+        covers_second=is_inside(grid, others),
     )
 
 
@@ -296,7 +296,7 @@ def _centres(grid: Grid, lesions: tuple[PlacedLesion, ...]) -> Floats:
     ).reshape(-1, 3)
 
 
-def _is_inside(grid: Grid, points: Floats) -> NDArray[np.bool_]:
+def is_inside(grid: Grid, points: Floats) -> NDArray[np.bool_]:
     """Whether points in mm, (n, 3), lie in the image."""
     places = grid.patient_to_voxel(points)
     return np.all((places >= -0.5) & (places <= np.asarray(grid.shape) - 0.5), axis=1)
@@ -428,15 +428,15 @@ def _of_regions(sites: Iterable[Site]) -> Mapping[str, Outcome]:
     for site in sites:
         if site.region:
             outcomes.setdefault(site.region, []).append(site.outcome)
-    return MappingProxyType({region: _together(outcomes[region]) for region in sorted(outcomes)})
+    return MappingProxyType({region: together(outcomes[region]) for region in sorted(outcomes)})
 
 
-def _together(outcomes: Iterable[Outcome]) -> Outcome:
+def together(outcomes: Iterable[Outcome]) -> Outcome:
     """What sites say of what holds them all: each scan is positive if one of its sites is.
 
     A site that one scan does not cover says nothing, unless there is no other.
 
-    >>> _together(["first-only", "second-only"]), _together([]), _together(["not-covered"])
+    >>> together(["first-only", "second-only"]), together([]), together(["not-covered"])
     ('both', 'neither', 'not-covered')
     """
     found = set(outcomes)
@@ -448,4 +448,4 @@ def _together(outcomes: Iterable[Outcome]) -> Outcome:
         return "both"
     if is_first or is_second:
         return "first-only" if is_first else "second-only"
-    return "not-covered" if found else "neither"
+    return "not-covered" if found == {"not-covered"} else "neither"

@@ -7,6 +7,7 @@ that a derivation finds its voxel and a reader can place a region.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
@@ -14,6 +15,7 @@ from itertools import count
 import numpy as np
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from pydicom.dataset import Dataset
 
 from imaging import storage
 from imaging.headers import pet_header
@@ -82,6 +84,10 @@ from trials.services import (
 
 _uids = count(1)
 PLANES, ROWS, COLUMNS = 12, 24, 24
+# The first plane, row and column of a hot block, and its edge in voxels.
+Block = tuple[int, int, int]
+BLOCK: Block = (4, 10, 10)
+EDGE = 4
 
 
 @dataclass(frozen=True)
@@ -396,9 +402,11 @@ def _injection(scan: ScheduledScan, *, by: User) -> Injection:
     )
 
 
-def make_measured(scan: ScheduledScan, *, by: User) -> Quantification:
-    """A series of small slices with one hot block, released, assembled and measured."""
-    series = _released(scan, by=by)
+def make_measured(
+    scan: ScheduledScan, *, by: User, blocks: Sequence[Block] = (BLOCK,), frame: str = ""
+) -> Quantification:
+    """A series of small slices with hot blocks, released, assembled and measured."""
+    series = _released(scan, by=by, blocks=blocks, frame=frame)
     with factories.framed():
         job = jobs.enqueue("imaging.assemble", actor=by, transmittal=series.transmittal_id)
     assembly.build(jobs.claim(job.pk))
@@ -407,7 +415,9 @@ def make_measured(scan: ScheduledScan, *, by: User) -> Quantification:
     return series.quantifications.get()
 
 
-def _released(scan: ScheduledScan, *, by: User) -> Series:
+def _released(
+    scan: ScheduledScan, *, by: User, blocks: Sequence[Block] = (BLOCK,), frame: str = ""
+) -> Series:
     study_uid = f"1.2.{next(_uids)}"
     with factories.framed():
         transmittal = Transmittal.objects.create(
@@ -425,12 +435,11 @@ def _released(scan: ScheduledScan, *, by: User) -> Series:
             modality="PT",
         )
         for plane in range(PLANES):
-            _instance(series, plane)
+            _instance(series, _slice(series, plane, blocks, frame), plane)
     return series
 
 
-def _instance(series: Series, plane: int) -> None:
-    ds = _slice(series, plane)
+def _instance(series: Series, ds: Dataset, plane: int) -> None:
     data = io.BytesIO()
     ds.save_as(data, enforce_file_format=True)
     sha256, size = storage.archive.write([data.getvalue()])
@@ -452,8 +461,9 @@ def _instance(series: Series, plane: int) -> None:
     )
 
 
-def _slice(series: Series, plane: int):
+def _slice(series: Series, plane: int, blocks: Sequence[Block], frame: str) -> Dataset:
     ds = pet_dataset()
+    ds.FrameOfReferenceUID = frame or ds.FrameOfReferenceUID
     ds.StudyInstanceUID = series.imaging_study.study_instance_uid
     ds.SeriesInstanceUID = series.series_instance_uid
     ds.SOPInstanceUID = f"{ds.SeriesInstanceUID}.{plane + 1}"
@@ -461,7 +471,8 @@ def _slice(series: Series, plane: int):
     ds.ImagePositionPatient = [0, 0, 3 * plane]
     ds.Rows, ds.Columns = ROWS, COLUMNS
     pixels = np.full((ROWS, COLUMNS), 1000, dtype=np.int16)
-    if 4 <= plane < 8:
-        pixels[10:14, 10:14] = 20_000
+    for planes, rows, columns in blocks:
+        if planes <= plane < planes + EDGE:
+            pixels[rows : rows + EDGE, columns : columns + EDGE] = 20_000
     ds.PixelData = pixels.tobytes()
     return ds

@@ -1,6 +1,7 @@
 """Image series from receipt to measurement."""
 
 from imaging.models.alarm import AlarmMail
+from imaging.models.comparison import LesionComparison, LesionPair
 from imaging.models.conformance import ConformanceFinding
 from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
@@ -32,6 +33,8 @@ __all__ = [
     "ImagingStudy",
     "Instance",
     "Lesion",
+    "LesionComparison",
+    "LesionPair",
     "LesionRatio",
     "LesionRead",
     "MeasuredRegion",
