@@ -97,6 +97,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Data",
         (
             Entry("Exports", "file-export", "exports", "export.view", ("export",)),
+            Entry("Accounts", "user", "accounts", "account.view", ("account",)),
             Entry("Jobs", "list-check", "jobs", "jobs.view", ("job",)),
         ),
     ),

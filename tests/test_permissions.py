@@ -281,6 +281,11 @@ TABLE: dict[tuple[str, str], Need] = {
     ("deviation_close", "POST"): OnRow("deviation.close"),
     ("audit", "GET"): OnList("audit.view"),
     ("jobs", "GET"): OnList("jobs.view"),
+    ("accounts", "GET"): OnList("account.view"),
+    ("account_end", "GET"): OnRow("account.end"),
+    ("account_end", "POST"): OnRow("account.end"),
+    ("api_accounts", "GET"): OnList("account.view"),
+    ("api_account_end", "POST"): OnRow("account.end"),
     # Pages of images
     ("upload", "GET"): OnRow("images.upload"),
     ("transmittals", "GET"): OnList("images.view"),
@@ -522,6 +527,7 @@ ROWS: dict[str, Of] = {
     "dicomweb_scan": lambda r: r.prepared,
     "approval_end": lambda r: r.site.approvals.first(),
     "delegation_end": lambda r: r.site.delegations.first(),
+    "account_end": lambda r: factories.make_user(Role.COORDINATOR, trial=r.trial, site=r.site),
     "job_again": lambda r: Job.objects.filter(state="parked", site=r.site).first(),
     **dict.fromkeys(["visit_correct", "visit_undo"], lambda r: r.visit),
     "scan_reschedule": lambda r: r.prepared,
@@ -737,6 +743,8 @@ BODIES: dict[str, Of] = {
         ["site_token_new", "api_site_tokens"], lambda _: {"name": "PACS X", "expires_on": TODAY}
     ),
     **dict.fromkeys(["site_token_revoke", "api_site_token_revoke"], lambda _: WORDS),
+    "account_end": lambda _: WORDS | {"is_confirmed": "on"},
+    "api_account_end": lambda _: WORDS,
     **dict.fromkeys(
         ["site_node_change", "api_node_change", "site_node_retire", "api_node_retire"],
         lambda _: WORDS,

@@ -89,6 +89,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "audit.view": frozenset({_I, _M, _D, _A}),
     "export.view": frozenset({_D, _S, _A}),
     "export.create": frozenset({_D, _S}),
+    "account.view": frozenset({_D, _A, _O}),
+    "account.end": frozenset({_D, _O}),
     "jobs.view": frozenset({_D, _O}),
     "jobs.order": frozenset({_D, _O}),
 }

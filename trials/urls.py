@@ -3,6 +3,7 @@
 from django.urls import path
 
 from trials.views import (
+    accounts,
     amendments,
     board,
     definitions,
@@ -141,6 +142,8 @@ urlpatterns = [
         name="deviation_acknowledge",
     ),
     path("deviations/<int:pk>/close/", deviations.deviation_close, name="deviation_close"),
+    path("accounts/", accounts.accounts, name="accounts"),
+    path("accounts/<int:pk>/end/", accounts.account_end, name="account_end"),
     path("audit/", record.audit, name="audit"),
     path("jobs/", record.jobs, name="jobs"),
     path("jobs/<int:pk>/order-again/", record.job_again, name="job_again"),

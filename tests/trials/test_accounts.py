@@ -282,6 +282,82 @@ def test_an_account_is_deactivated_once_and_with_a_reason():
         call("deactivate_user", "nobody", "--reason", "left")
 
 
+@pytest.fixture
+def administrator(client, site):
+    user = factories.make_user(Role.ADMINISTRATOR, trial=site.trial)
+    client.force_login(user)
+    return user
+
+
+def end(client, user, **words):
+    return client.post(f"/accounts/{user.pk}/end/", {"reason": "left the site"} | words)
+
+
+def test_an_administrator_ends_an_account_having_seen_what_ends(client, site, administrator):
+    user = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
+    accounts.issue_token(user, label="script")
+    sending_tokens.issue(site, name="PACS 9", expires_on=site.today(), by=user)
+    elsewhere = Client()
+    elsewhere.force_login(user)
+    page = client.get(f"/accounts/{user.pk}/end/")
+    seen = page.context["opened"]
+    assert (seen.sessions, seen.tokens, seen.has_calendar) == (1, 1, False)
+    assert [one.role for one in seen.roles] == [Role.DATA_MANAGER]
+    assert "PACS 9" in page.content.decode()
+    assert end(client, user).status_code == 422
+    answer = end(client, user, is_confirmed="on")
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/")
+    listed = client.get("/accounts/")
+    assert "The token of PACS 9" in listed.content.decode()
+    assert user not in listed.context["page"].object_list
+    assert list(client.get("/accounts/?state=ended").context["page"].object_list) == [user]
+    assert elsewhere.get("/sites/").status_code == 302
+    on_trail = AuditEvent.objects.filter(reason="left the site").values_list(
+        "action", "trial", "actor_name"
+    )
+    assert set(on_trail) >= {
+        ("membership.ended", site.trial_id, str(administrator)),
+        ("user.deactivated", None, str(administrator)),
+    }
+    assert user.memberships.get().ends_on == timezone.now().date()
+
+
+def test_nobody_ends_their_own_account_nor_one_of_another_trial_too(client, site, administrator):
+    other = factories.make_user(Role.READER, trial=site.trial)
+    grant(other, factories.make_site(factories.make_trial()), role=Role.READER)
+    stranger = factories.make_user(Role.READER, trial=factories.make_trial())
+    for user, told in ((administrator, "own account"), (other, "a role elsewhere")):
+        answer = end(client, user, is_confirmed="on")
+        assert answer.status_code == 409
+        assert told in answer.content.decode()
+    assert end(client, stranger, is_confirmed="on").status_code == 404
+    assert not User.objects.filter(is_active=False).exists()
+
+
+def test_who_looks_after_one_site_ends_accounts_of_that_site_alone(client, site):
+    manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial, site=site)
+    here = factories.make_user(Role.READER, trial=site.trial, site=site)
+    everywhere = factories.make_user(Role.READER, trial=site.trial)
+    client.force_login(manager)
+    assert end(client, everywhere, is_confirmed="on").status_code == 404
+    assert end(client, here, is_confirmed="on").status_code == 302
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_accounts_over_the_api_take_as_many_queries_for_three_as_for_one(
+    client, site, administrator, django_assert_num_queries, number
+):
+    made = [factories.make_user(Role.READER, trial=site.trial) for _ in range(number)]
+    with django_assert_num_queries(6):
+        rows = client.get("/api/v1/accounts/?is_active=true").json()["results"]
+    roles = {one["username"]: [held["role"] for held in one["roles"]] for one in rows}
+    assert all(roles[one.username] == ["reader"] for one in made)
+    answer = client.post(
+        f"/api/v1/accounts/{made[0].pk}/end/", {"reason": "left"}, "application/json"
+    ).json()
+    assert (answer["account"]["is_active"], answer["still_sending"]) == (False, [])
+
+
 def test_the_address_for_alarms_is_set_by_command(typed):
     typed(f"{PASSWORD}\n")
     call("add_user", "ada", "--full-name", "Ada Lovelace", "--email", "ada@example.org")

@@ -53,6 +53,37 @@ class Me(Rows):
         fields = ["id", "username", "full_name", "roles"]
 
 
+class Account(Rows):
+    """The account of a person, with the roles that the user may see."""
+
+    full_name = serializers.CharField(source="get_full_name")
+    roles = Held(many=True, source="seen")
+
+    class Meta:
+        model = models.User
+        fields = ["id", "username", "full_name", "is_active", "last_login", "roles"]
+
+
+class Machine(Rows):
+    """A machine that goes on sending with a token that the account made."""
+
+    trial = serializers.CharField(source="site.trial.identifier")
+    site = serializers.CharField(source="site.code")
+
+    class Meta:
+        model = models.SendingToken
+        fields = ["id", "name", "trial", "site"]
+
+
+class EndedAccount(serializers.Serializer):
+    account = Account()
+    still_sending = Machine(many=True)
+
+
+class AccountFilter(serializers.Serializer):
+    is_active = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
 class Site(Rows):
     class Meta:
         model = models.Site

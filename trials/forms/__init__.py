@@ -1,6 +1,7 @@
 """Forms of the trial's pages, by what they are about."""
 
 from trials.forms.base import (
+    AccountEndForm,
     ActForm,
     ConsentForm,
     CorrectionForm,
@@ -54,6 +55,7 @@ from trials.forms.scan_day import (
 )
 
 __all__ = [
+    "AccountEndForm",
     "ActForm",
     "ActivationForm",
     "ApprovalEndForm",

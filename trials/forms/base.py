@@ -229,6 +229,14 @@ class ReasonForm(ActForm):
     reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
 
 
+class AccountEndForm(ReasonForm):
+    is_confirmed = forms.BooleanField(
+        label="This is the person, and they may do nothing from now on",
+        help_text="An ended account is not opened again: who comes back gets a new one.",
+        error_messages={"required": "Say that this is the person."},
+    )
+
+
 class FactForm(ActForm):
     """The value of one variable, its unit, when it was observed and where that stands."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from trials import roles
-from trials.models.scope import ScopedModel
+from trials.models.scope import ScopedModel, ScopedQuerySet
 from trials.models.today import Today
 
 
@@ -53,18 +54,23 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
 
-class MembershipQuerySet(models.QuerySet):
+class MembershipQuerySet(ScopedQuerySet):
     def current(self) -> MembershipQuerySet:
         """Roles held today: at a site by its calendar, in a whole trial by UTC's."""
+        return self.not_over().filter(starts_on__lte=F("today"))
+
+    def not_over(self) -> MembershipQuerySet:
+        """Roles held today or from a later day on."""
         today = Today(Coalesce("site__time_zone", Value("UTC")))
         open_ended = Q(ends_on__isnull=True) | Q(ends_on__gte=F("today"))
-        return self.alias(today=today).filter(
-            open_ended, starts_on__lte=F("today"), user__is_active=True
-        )
+        return self.alias(today=today).filter(open_ended, user__is_active=True)
 
 
-class Membership(models.Model):
+class Membership(ScopedModel):
     """A role a user holds in a trial, at one site or (site empty) at all, for a time."""
+
+    trial_path = "trial_id"
+    site_path = "site_id"
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     trial = models.ForeignKey("trials.Trial", on_delete=models.PROTECT, related_name="memberships")
@@ -87,6 +93,10 @@ class Membership(models.Model):
                 nulls_distinct=False,
             ),
         ]
+
+    def today(self) -> date:
+        """The day where the role is held: by the calendar of its site, for all sites by UTC's."""
+        return self.site.today() if self.site else timezone.now().date()
 
     def __str__(self) -> str:
         return f"{self.user} as {self.role} in {self.trial}"

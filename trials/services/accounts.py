@@ -6,15 +6,15 @@ import hashlib
 import secrets
 from datetime import date, timedelta
 
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import EmailField
 from django.utils import timezone
 
 from trials.models import ApiToken, CalendarFeed, Membership, SendingToken, Site, Trial, User
 from trials.roles import Role
+from trials.selectors.accounts import machines_of, sessions_of
 from trials.services import audit
 from trials.services.errors import Invalid, Refused
 
@@ -69,15 +69,34 @@ def end_grant(membership: Membership, *, ends_on: date, reason: str, by: User) -
         membership.save(update_fields=["ends_on"])
 
 
+def end(user: User, *, reason: str, by: User) -> list[SendingToken]:
+    """End the account of somebody whose every role lies where `by` may end accounts."""
+    if user == by:
+        raise Refused("own-account", "Nobody ends their own account: ask another administrator.")
+    roles = user.memberships.not_over()
+    within = roles.visible_to(by, "account.end").values("pk")
+    if roles.exclude(pk__in=within).exists():
+        raise Refused(
+            "works-elsewhere",
+            f"{user} holds a role elsewhere too, at another site or in another trial. Ask whoever "
+            "keeps the server to end the account, or those who look after each of these trials.",
+        )
+    return deactivate(user, reason=reason, by=by)
+
+
+@transaction.atomic
 def deactivate(user: User, *, reason: str, by: User) -> list[SendingToken]:
     """Let an account do nothing from now on; its name stays on what it did and signed.
 
-    Its sessions, tokens and calendar end with it. Returned are the tokens of machines that it
-    made and that still send: they belong to sites, and whoever made one has seen it.
+    Its roles, sessions, tokens and calendar end with it. Returned are the tokens of machines
+    that it made and that still send: they belong to sites, and whoever made one has seen it.
     """
     audit.require_reason(reason)
     if user.is_system:
         raise Refused("is-system", f"{user.username} is a part of the system, not a person.")
+    # Each on the trail of its own trial.
+    for held in user.memberships.not_over().select_related("user", "trial", "site"):
+        end_grant(held, ends_on=max(held.today(), held.starts_on), reason=reason, by=by)
     with audit.action("user.deactivated", actor=by, reason=reason):
         locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if not locked.is_active:
@@ -86,16 +105,9 @@ def deactivate(user: User, *, reason: str, by: User) -> list[SendingToken]:
         locked.save(update_fields=["is_active"])
         for held in (ApiToken.objects, CalendarFeed.objects):
             held.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
-        _end_sessions(user)
-    made = SendingToken.objects.filter(issued_by=user, revoked_at=None)
-    return [one for one in made.select_related("site__trial") if one.is_in_force]
-
-
-def _end_sessions(user: User) -> None:
-    """A session names its user within its own data alone."""
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
-        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+        for session in sessions_of(user):
             session.delete()
+    return machines_of(user)
 
 
 def change_password(user: User, password: str) -> None:

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 
 from trials.api import serializers
-from trials.api.base import Endpoint, asked, operation
+from trials.api.base import Endpoint, asked, filtered, operation
+from trials.selectors import accounts as selectors
 from trials.services import accounts
 from trials.services.errors import Refused
 
@@ -58,3 +59,33 @@ class Myself(Endpoint):
     def get(self, request: Request) -> Response:
         """The user, with the roles held today."""
         return self.show(request.user, serializers.Me)
+
+
+class Accounts(Endpoint):
+    @operation(
+        "listAccounts",
+        tag="accounts",
+        answers=serializers.Account(many=True),
+        filters=serializers.AccountFilter,
+    )
+    def get(self, request: Request) -> Response:
+        """Who holds a role where the user looks after accounts, and who did."""
+        rows, wanted = selectors.listed(request.user), filtered(request, serializers.AccountFilter)
+        if wanted["is_active"] is not None:
+            rows = rows.filter(**wanted)
+        return self.page(rows, serializers.Account)
+
+
+class EndAccount(Endpoint):
+    @operation(
+        "endAccount", tag="accounts", asks=serializers.Reason, answers=serializers.EndedAccount
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """End an account with its roles, sessions, tokens and calendar.
+
+        Machines go on sending with tokens that it made: these are named, to be made anew.
+        """
+        account = selectors.fetched(request.user, "account.end", pk=pk)
+        left = accounts.end(account, **asked(request, serializers.Reason), by=request.user)
+        body = {"account": selectors.listed(request.user).get(pk=pk), "still_sending": left}
+        return self.show(body, serializers.EndedAccount)
