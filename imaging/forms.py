@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django import forms
 
-from imaging.models import PrivacyIncident, ReferenceRegion
+from imaging import reading_terms
+from imaging.models import LesionRead, PrivacyIncident, ReferenceRegion
 from trials.forms import ActForm
 from trials.models import ScheduledScan
 
@@ -101,6 +102,62 @@ class RegionForm(forms.Form):
     def centre_mm(self) -> tuple[float, float, float]:
         found = self.cleaned_data
         return found["x_mm"], found["y_mm"], found["z_mm"]
+
+
+class RegionDecisionForm(ActForm):
+    """What a reader says of one region. What belongs to the other decision is left out."""
+
+    decision = forms.ChoiceField(choices=LesionRead.Decision.choices[1:], widget=forms.RadioSelect)
+    region = forms.ChoiceField(
+        label="Where it lies",
+        choices=[("", "Not stated"), *reading_terms.REGIONS],
+        required=False,
+    )
+    positivity = forms.ChoiceField(
+        label="Looks, beside the reference region",
+        choices=LesionRead.Positivity.choices,
+        required=False,
+    )
+    organ = forms.ChoiceField(label="Whose uptake it is", required=False)
+    reason = forms.CharField(
+        label="Why it is no lesion", max_length=200, required=False, initial="physiological uptake"
+    )
+
+    def __init__(self, *args, tracer: str, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        usual = reading_terms.usual_organs(tracer)
+        organs = reading_terms.organs_for(tracer)
+        groups = [
+            (f"Usual for {tracer}", [one for one in organs if one[0] in usual]),
+            ("Other", [one for one in organs if one[0] not in usual]),
+        ]
+        # Asked of one decision and not of the other: the service says which.
+        for name in ("region", "positivity", "organ", "reason"):
+            self.fields[name].is_conditional = True
+        self.fields["organ"].choices = [
+            ("", "Choose the organ"),
+            *(one for one in groups if one[1]),
+        ]
+
+    def clean(self) -> dict:
+        found = super().clean()
+        found["positivity"] = found.get("positivity") or LesionRead.Positivity.NOT_STATED
+        return found
+
+
+class OpenReadForm(ActForm):
+    """Why a series is read again that was signed; nothing is asked the first time."""
+
+    reason = forms.CharField(
+        label="Why it is read again",
+        max_length=200,
+        help_text="A few words; they go into the trail.",
+    )
+
+    def __init__(self, *args, is_again: bool, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_again:
+            del self.fields["reason"]
 
 
 class OnePerLine(forms.CharField):

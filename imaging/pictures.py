@@ -109,7 +109,7 @@ def mip_png(
         raise PictureError(f"the upper SUV must be positive, got {upper_suv}")
     page = layout(grid)
     image = Image.new("RGB", page.size, PAPER)
-    oriented = _oriented(suv, grid)
+    oriented = oriented_volume(suv, grid)
     for view in page.views:
         _draw_projection(image, view, oriented.max(axis=2 - view.along), upper_suv)
         _draw_lesions(image, view, grid, lesions)
@@ -160,7 +160,7 @@ def lesion_markers(grid: Grid, lesions: Sequence[LesionMeasurement]) -> tuple[Ma
 # ------------------------------------------------------------------- from voxels to the patient
 
 
-def _axes(grid: Grid) -> tuple[tuple[int, int, int], NDArray[np.bool_]]:
+def patient_axes(grid: Grid) -> tuple[tuple[int, int, int], NDArray[np.bool_]]:
     """For superior, posterior, left: the voxel axis nearest to it, and whether it runs back."""
     steps = grid.steps / np.asarray(grid.spacing)
     s, p, x = (int(np.abs(steps[axis]).argmax()) for axis in (2, 1, 0))
@@ -172,20 +172,20 @@ def _axes(grid: Grid) -> tuple[tuple[int, int, int], NDArray[np.bool_]]:
 
 def _extent_mm(grid: Grid) -> tuple[float, float, float]:
     """Size to the left, posterior and superior in mm."""
-    (s, p, x), _ = _axes(grid)
+    (s, p, x), _ = patient_axes(grid)
     size = [n * step for n, step in zip(grid.shape, grid.spacing, strict=True)]
     return size[x], size[p], size[s]
 
 
-def _oriented(suv: Volume, grid: Grid) -> Volume:
+def oriented_volume(suv: Volume, grid: Grid) -> Volume:
     """The volume with axes superior, posterior, left, all ascending."""
-    axes, back = _axes(grid)
+    axes, back = patient_axes(grid)
     return np.flip(suv.transpose(axes), tuple(np.flatnonzero(back)))
 
 
 def _cells(view: View, grid: Grid, voxels: Indices) -> NDArray[np.bool_]:
     """Mask (rows, columns) of the projection that the voxels cover, head up."""
-    axes, back = _axes(grid)
+    axes, back = patient_axes(grid)
     places = np.stack(np.unravel_index(voxels, grid.shape))[list(axes)]
     shape = np.asarray(grid.shape)[list(axes)]
     places = np.where(back[:, None], shape[:, None] - 1 - places, places)
@@ -209,8 +209,8 @@ def _place(view: View, mask: NDArray[np.bool_]) -> Box:
 # --------------------------------------------------------------------------------------- drawing
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    # Comes with Pillow, so that the picture is the same on every machine.
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Comes with Pillow, so that a picture is the same on every machine."""
     return ImageFont.load_default(size)
 
 
@@ -224,9 +224,9 @@ def _draw_projection(image: Image.Image, view: View, projection: Volume, upper_s
     draw = ImageDraw.Draw(image)
     right, bottom = view.left + view.width, TOP + view.height
     draw.rectangle((view.left - 1, TOP - 1, right, bottom), outline=FRAME)
-    draw.text((view.left, TOP - 14), view.title, INK, _font(18), anchor="ls")
+    draw.text((view.left, TOP - 14), view.title, INK, font(18), anchor="ls")
     for x, side, anchor in zip((view.left + 10, right - 10), view.sides, ("lt", "rt"), strict=True):
-        draw.text((x, TOP + 10), side, MUTED, _font(18), anchor=anchor)
+        draw.text((x, TOP + 10), side, MUTED, font(18), anchor=anchor)
 
 
 def _draw_lesions(
@@ -252,11 +252,10 @@ def _draw_outline(lines: Image.Image, mask: NDArray[np.bool_]) -> None:
     size = (max(1, round(padded.shape[1] * right)), max(1, round(padded.shape[0] * down)))
     left = round((columns[0] - OUTLINE_MARGIN) * right)
     top = round((rows[0] - OUTLINE_MARGIN) * down)
-    ring = _ring(padded, size)
-    lines.paste(255, (left, top, left + size[0], top + size[1]), ring)
+    lines.paste(255, (left, top, left + size[0], top + size[1]), ring(padded, size))
 
 
-def _ring(mask: NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
+def ring(mask: NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
     """Coverage (0 to 255) of a smooth line just outside a mask."""
     large = (size[0] * OVERSAMPLING, size[1] * OVERSAMPLING)
     filled = Image.fromarray(mask.astype(np.uint8) * 255).resize(large, Image.Resampling.BICUBIC)
@@ -276,13 +275,15 @@ def _draw_number(
     taken: list[tuple[float, float, float, float]],
 ) -> None:
     """The number beside its lesion, where no other number is."""
-    draw, font = ImageDraw.Draw(image), _font(16)
-    places = [draw.textbbox(at, number, font, anchor="mm") for at in _beside(box, len(number))]
+    draw, of_numbers = ImageDraw.Draw(image), font(16)
+    places = [
+        draw.textbbox(at, number, of_numbers, anchor="mm") for at in _beside(box, len(number))
+    ]
     free = [place for place in places if _fits(place, view) and not _overlaps(place, taken)]
     chosen = (free or places)[0]
     taken.append(chosen)
     middle = ((chosen[0] + chosen[2]) / 2, (chosen[1] + chosen[3]) / 2)
-    draw.text(middle, number, LESION, font, anchor="mm", stroke_width=2, stroke_fill=PAPER)
+    draw.text(middle, number, LESION, of_numbers, anchor="mm", stroke_width=2, stroke_fill=PAPER)
 
 
 def _beside(box: Box, digits: int) -> Iterator[tuple[float, float]]:
@@ -326,9 +327,9 @@ def _draw_length(image: Image.Image, page: Layout) -> None:
     draw.line((x, y, end, y), INK, 2)
     for tick in (x, end):
         draw.line((tick, y - 5, tick, y + 5), INK, 2)
-    draw.text((end + 12, y), f"{length} mm", INK, _font(15), anchor="lm")
+    draw.text((end + 12, y), f"{length} mm", INK, font(15), anchor="lm")
     note = "Maximum intensity projection. Lesions are numbered by falling SUVmax."
-    draw.text((view.left, y + 34), note, MUTED, _font(14), anchor="lm")
+    draw.text((view.left, y + 34), note, MUTED, font(14), anchor="lm")
 
 
 def _draw_range(image: Image.Image, page: Layout, upper_suv: float) -> None:
@@ -338,18 +339,18 @@ def _draw_range(image: Image.Image, page: Layout, upper_suv: float) -> None:
     ramp = np.linspace(0, 255, BAR_HEIGHT).round().astype(np.uint8)
     image.paste(Image.fromarray(np.repeat(ramp[:, None], BAR_WIDTH, axis=1)), (left, TOP))
     draw.rectangle((left - 1, TOP - 1, left + BAR_WIDTH, TOP + BAR_HEIGHT), outline=FRAME)
-    draw.text((left, TOP - 14), "SUVbw, g/mL", INK, _font(15), anchor="ls")
-    for value in _ticks(upper_suv):
+    draw.text((left, TOP - 14), "SUVbw, g/mL", INK, font(15), anchor="ls")
+    for value in ticks(upper_suv):
         y = TOP + round(BAR_HEIGHT * (1 - value / upper_suv))
         draw.line((left + BAR_WIDTH, y, left + BAR_WIDTH + 5, y), MUTED)
         above = "+" if value == upper_suv else ""
-        draw.text((left + BAR_WIDTH + 10, y), f"{value:g}{above}", INK, _font(14), anchor="lm")
+        draw.text((left + BAR_WIDTH + 10, y), f"{value:g}{above}", INK, font(14), anchor="lm")
 
 
-def _ticks(upper: float) -> list[float]:
+def ticks(upper: float) -> list[float]:
     """Round values from 0 that end at the upper one.
 
-    >>> _ticks(10)
+    >>> ticks(10)
     [0.0, 2.0, 4.0, 6.0, 8.0, 10]
     """
     power = 10.0 ** math.floor(math.log10(upper))

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from imaging import views
-from imaging.views import incidents
+from imaging.views import incidents, reading
 
 urlpatterns = [
     path("scans/<int:pk>/upload/", views.upload, name="upload"),
@@ -31,8 +31,26 @@ urlpatterns = [
     path("sites/<int:pk>/dicom/nodes/new/", views.site_node_new, name="site_node_new"),
     path("nodes/<int:pk>/change/", views.site_node_change, name="site_node_change"),
     path("nodes/<int:pk>/retire/", views.site_node_retire, name="site_node_retire"),
-    path("reading/", views.reading_list, name="reading_list"),
-    path("reading/<str:reading_identifier>/", views.reading, name="reading"),
+    path("reading/", reading.listed, name="reading_list"),
+    path("reading/<str:reading_identifier>/", reading.reading, name="reading"),
+    path("reading/<str:reading_identifier>/open/", reading.opened, name="reading_open"),
+    path(
+        "reading/<str:reading_identifier>/regions/<int:number>/",
+        reading.region,
+        name="reading_region",
+    ),
+    path(
+        "reading/<str:reading_identifier>/slice/<str:plane>/<int:index>.png",
+        reading.picture_of_slice,
+        name="reading_slice",
+    ),
+    path("reading/<str:reading_identifier>/grow/", reading.grow, name="reading_grow"),
+    path("reading/<str:reading_identifier>/sign/", reading.sign, name="reading_sign"),
     path("pictures/<int:pk>.png", views.picture, name="picture"),
     path("derivations/lesion/<int:pk>/<str:quantity>/", views.derivation, name="derivation"),
+    path(
+        "derivations/grown/<int:pk>/<str:quantity>/",
+        views.derivation_grown,
+        name="derivation_grown",
+    ),
 ]

@@ -21,6 +21,7 @@ from imaging import storage
 from imaging.headers import pet_header
 from imaging.models import (
     DicomNode,
+    GrownLesion,
     ImagingStudy,
     Instance,
     PrivacyIncident,
@@ -35,6 +36,7 @@ from imaging.services import (
     nodes,
     partial_uploads,
     quantification,
+    reads,
     receiving,
 )
 from reporting.manifest import Manifest
@@ -103,6 +105,8 @@ class Record:
     injection: Injection
     transmittal: Transmittal
     run: Quantification
+    # In a signed read of its own.
+    grown: GrownLesion
     query: Query
     answered: Query
     deviation: Deviation
@@ -168,6 +172,7 @@ def make_record(site: Site, *, by: User) -> Record:
         injection=injection,
         transmittal=run.series.transmittal,
         run=run,
+        grown=_grown(run, by=by),
         query=queries.open_query(patient, text="Which formula?", by=by),
         answered=queries.answer(
             queries.open_query(patient, text="Which scale?", by=by), text="Kitchen", by=by
@@ -192,6 +197,15 @@ def make_record(site: Site, *, by: User) -> Record:
             site, name=f"PACS {next(_uids)}", expires_on=site.today(), by=by
         )[1],
     )
+
+
+def _grown(run: Quantification, *, by: User) -> GrownLesion:
+    """A region grown in place of the outline of the hot block, in a signed read."""
+    read = reads.open_read(run.series, by=by)
+    row = reads.grow(read, by=by, voxel=(5, 11, 11), instead_of=1)
+    reads.decide(row, by=by, decision="accepted", region="liver")
+    reads.sign(read, by=by, password=factories.PASSWORD)
+    return row.grown
 
 
 def _batch(site: Site, *, by: User) -> Batch:

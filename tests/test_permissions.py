@@ -315,8 +315,17 @@ TABLE: dict[tuple[str, str], Need] = {
     ("reading_list", "GET"): OnList("reading.view"),
     ("reading", "GET"): OnRow("reading.view"),
     ("reading", "POST"): OnRow("region.place"),
+    ("reading_open", "GET"): OnRow("read.edit"),
+    ("reading_open", "POST"): OnRow("read.edit"),
+    ("reading_region", "POST"): OnRow("read.edit"),
+    ("reading_slice", "GET"): OnRow("reading.view"),
+    ("reading_grow", "GET"): OnRow("reading.view"),
+    ("reading_grow", "POST"): OnRow("read.edit"),
+    ("reading_sign", "GET"): OnRow("read.sign"),
+    ("reading_sign", "POST"): OnRow("read.sign"),
     ("picture", "GET"): OnRow("quantification.view"),
     ("derivation", "GET"): OnRow("quantification.view"),
+    ("derivation_grown", "GET"): OnRow("finding.view"),
     # Pages of exports
     ("exports", "GET"): OnList("export.view"),
     ("export_new", "GET"): OnList("export.create"),
@@ -587,6 +596,7 @@ ROWS: dict[str, Of] = {
     "conformance_try": lambda r: r.site,
     "picture": lambda r: r.run.pictures.get(),
     "derivation": lambda r: r.run.lesions.get(),
+    "derivation_grown": lambda r: r.grown,
     "export": lambda r: r.export,
     "export_download": lambda r: r.export,
 }
@@ -803,6 +813,9 @@ BODIES: dict[str, Of] = {
     ),
     "reading": lambda _: {"kind": "liver", "x_mm": 20, "y_mm": 20, "z_mm": 15, "radius_mm": 6},
     "api_regions": lambda _: {"kind": "liver", "centre_mm": [20, 20, 15], "radius_mm": 6},
+    "reading_region": lambda _: {"decision": "accepted"},
+    "reading_grow": lambda _: {"voxel": "5,11,11"},
+    "reading_sign": lambda _: {"password": factories.PASSWORD},
     "export_new": lambda r: {"trial": r.trial.pk, "reason": "interim analysis"},
     "api_exports": lambda r: {"trial": r.trial.identifier, "reason": "interim analysis"},
 }
@@ -812,6 +825,7 @@ QUERIES: dict[str, Of] = {
     "deviation_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "evidence_new": lambda _: {"variable": "height"},
     "api_partial_upload": lambda _: {"offset": 0},
+    "reading_grow": lambda _: {"plane": "axial", "slice": 5, "x": 340, "y": 340},
 }
 # What comes of an address here, where it is neither shown nor done: who is logged in is sent
 # on by the log-in, and the words sent are no password and no token.
@@ -853,6 +867,11 @@ OTHERWISE = {
             # It is the only PET series of its scan.
             ("series_count", "POST"),
             ("api_series_count", "POST"),
+            # A read is of its reader, and nobody here began one.
+            ("reading_region", "POST"),
+            ("reading_grow", "POST"),
+            ("reading_sign", "GET"),
+            ("reading_sign", "POST"),
         ],
         409,
     ),
@@ -886,6 +905,8 @@ def address(name: str, record: Record) -> str:
         "rest": "v1/nowhere/",
         "secret": "made-up",
         "number": 1,
+        "plane": "axial",
+        "index": 5,
         "version": record.site.version_in_force.pk,
         "conflict": "phase",
         "cohort": "MAIN",

@@ -15,10 +15,11 @@ register = template.Library()
 # The tone of a badge; the word beside it says the same, so that colour is never alone.
 TONES = {
     "good": "quantified enrolled eligible satisfied met computed released accepted placed "
-    "closed frozen done assembled active agrees reference",
+    "closed frozen done assembled active agrees reference signed",
     "busy": "minor receiving received inspected running queued requested scheduled injected "
-    "images_received screening answered acknowledged proposed",
-    "warn": "major review quarantined flagged not_evaluable cannot_tell open drafted provisional",
+    "images_received screening answered acknowledged proposed draft",
+    "warn": "major review quarantined flagged not_evaluable cannot_tell open drafted provisional "
+    "undecided",
     "bad": "rejected refused ineligible excludes not_met failed parked screen_failed withdrawn "
     "contradicts blocking",
 }

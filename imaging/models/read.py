@@ -83,6 +83,10 @@ class GrownLesion(MeasuredRegion):
     class Meta:
         ordering = ["read", "pk"]
 
+    @property
+    def quantification(self) -> Quantification:
+        return self.read.quantification
+
     def __str__(self) -> str:
         return f"grown region {self.pk} of {self.read}"
 

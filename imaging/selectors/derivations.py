@@ -9,7 +9,16 @@ from typing import Any
 from django.http import Http404
 from django.urls import reverse
 
-from imaging.models import Instance, Lesion, Quantification
+from imaging import reference_regions
+from imaging.models import (
+    GrownLesion,
+    Instance,
+    Lesion,
+    LesionRead,
+    MeasuredRegion,
+    Quantification,
+    ReferenceRegion,
+)
 from imaging.selectors import volumes
 from trials import segmentation_methods
 from trials.models import Injection
@@ -56,7 +65,7 @@ class Node:
         }
 
 
-def derivation_of(lesion: Lesion, quantity: str, *, with_origin: bool) -> Node:
+def derivation_of(lesion: MeasuredRegion, quantity: str, *, with_origin: bool) -> Node:
     """How one number of a lesion came about, back to the voxel, the syringe and the file.
 
     Without origin it leaves out transmittal and syringe: their times would tell a blinded
@@ -70,25 +79,34 @@ def derivation_of(lesion: Lesion, quantity: str, *, with_origin: bool) -> Node:
         return Node(label, source=definition, inputs=tuple(_ratios(lesion, with_origin)))
     source = f"{definition} {lesion.suvpeak_definition}" if quantity == "suvpeak" else definition
     return Node(
-        f"{label} of lesion {lesion.number}",
+        f"{label} of {_name(lesion)}",
         getattr(lesion, quantity),
         unit,
         source,
         (
             *_voxels(lesion, quantity),
-            _segmentation(lesion, with_origin),
+            _grown(lesion)
+            if isinstance(lesion, GrownLesion)
+            else _segmentation(lesion, with_origin),
             _scale(run, with_origin),
             _origin(run, with_origin),
         ),
     )
 
 
-def _ratios(lesion: Lesion, with_origin: bool):
-    for ratio in lesion.ratios.select_related("region"):
-        region = ratio.region
+def _name(lesion: MeasuredRegion) -> str:
+    """A region that a reader grew may have been grown again since: it has no number then."""
+    if isinstance(lesion, Lesion):
+        return f"lesion {lesion.number}"
+    said = LesionRead.objects.filter(grown=lesion).first()
+    return f"region {said.number}, grown by the reader" if said else "a region that was grown again"
+
+
+def _ratios(lesion: MeasuredRegion, with_origin: bool):
+    for region, tbr in _tbr(lesion):
         yield Node(
             f"TBR to {region.get_kind_display().lower()}",
-            ratio.tbr,
+            tbr,
             "",
             region.get_status_display(),
             (
@@ -104,7 +122,16 @@ def _ratios(lesion: Lesion, with_origin: bool):
         )
 
 
-def _voxels(lesion: Lesion, quantity: str):
+def _tbr(lesion: MeasuredRegion) -> Iterator[tuple[ReferenceRegion, float]]:
+    """The ratios of a region of the run as they are stored; of one that was grown, from now."""
+    if isinstance(lesion, Lesion):
+        yield from ((one.region, one.tbr) for one in lesion.ratios.select_related("region"))
+        return
+    for region in lesion.quantification.reference_regions.all():
+        yield region, reference_regions.tbr(lesion.suvmax, region.suvmean)
+
+
+def _voxels(lesion: MeasuredRegion, quantity: str):
     yield Node("Voxels in the lesion", lesion.voxel_count)
     if quantity != "suvmax":
         return
@@ -117,7 +144,7 @@ def _voxels(lesion: Lesion, quantity: str):
     )
 
 
-def _pixel(lesion: Lesion):
+def _pixel(lesion: MeasuredRegion):
     """The one stored number the maximum was read from, read again from the archive."""
     run = lesion.quantification
     if volumes.input_digest(run.series) != run.input_sha256:
@@ -170,6 +197,19 @@ def _drawn(lesion: Lesion, drawing: Instance, with_origin: bool) -> Node:
             Node("File", drawing.sha256, source="SHA-256 of the de-identified instance"),
         ),
         address=address,
+    )
+
+
+def _grown(lesion: GrownLesion) -> Node:
+    plane, row, column = lesion.clicked_voxel
+    return Node(
+        "Segmentation",
+        f"grown from a click: {segmentation_methods.click_words(lesion.parameters)}, 26-connected",
+        source="protocol version of the trial",
+        inputs=(
+            Node("Clicked", f"plane {plane}, row {row}, column {column}"),
+            Node("Lowest SUV that belongs", lesion.threshold, "g/mL"),
+        ),
     )
 
 

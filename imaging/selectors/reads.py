@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
-from imaging.models import LesionRead, Quantification, Read, Series
+from imaging.models import GrownLesion, LesionRead, Quantification, Read, Series
+from trials import permissions
 from trials.models import User
 
 
@@ -39,6 +40,17 @@ def standing(read: Read) -> Read | None:
 def rows_of(read: Read) -> list[LesionRead]:
     """The regions of a read with what is measured on them; one query."""
     return list(read.lesion_reads.select_related("lesion", "grown"))
+
+
+def grown_seen_by(user: User, pk: int) -> GrownLesion:
+    """A grown region: one's own, or of a signed read to whom findings are shown."""
+    rows = GrownLesion.objects.select_related("read__quantification__series__transmittal")
+    if mine := rows.filter(pk=pk, read__reader=user).first():
+        permissions.require(user, "quantification.view", mine)
+        return mine
+    return permissions.fetched(
+        rows.filter(read__state=Read.State.SIGNED), user, "finding.view", pk=pk
+    )
 
 
 def with_own_read(series: QuerySet[Series], reader: User) -> QuerySet[Series]:

@@ -10,34 +10,34 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import (
     require_GET,
-    require_http_methods,
     require_POST,
     require_safe,
 )
 from django_htmx.http import HttpResponseClientRefresh
 
 from imaging import selectors
-from imaging.forms import AssignForm, DecisionForm, NodeChangeForm, NodeForm, RegionForm
+from imaging.forms import AssignForm, DecisionForm, NodeChangeForm, NodeForm
 from imaging.models import (
     ConformanceFinding,
     DicomNode,
     Lesion,
+    MeasuredRegion,
     Picture,
     Quantification,
     Series,
     Transmittal,
 )
-from imaging.selectors import candidates, derivations, pictures, waiting
+from imaging.selectors import candidates, derivations, pictures, reads, waiting
 from imaging.services import (
     assignment,
     inspection,
     nodes,
     reconciliation,
-    regions,
     reviews,
     trying,
 )
-from trials import permissions, segmentation_methods
+from imaging.views.measured import measured
+from trials import permissions
 from trials.forms import ActForm, ReasonForm
 from trials.models import ProtocolVersion, ScheduledScan, Site
 from trials.services.errors import Invalid, Refused
@@ -180,8 +180,7 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
     if request.user.may_for("quantification.view", row.scope()):
         run = _run_asked_for(request, row)
         runs = row.quantifications.order_by("-run")
-        context |= {"may_see_numbers": True, "may_see_drawings": True, "runs": runs}
-        context |= _measured(run)
+        context |= {"may_see_numbers": True, "runs": runs, **measured(run)}
     return render(request, "imaging/series.html", context)
 
 
@@ -356,28 +355,6 @@ def site_node_retire(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-@require_safe
-def reading_list(request: HttpRequest) -> HttpResponse:
-    """What a reader may read, by reading identifiers alone."""
-    rows = selectors.to_read(permissions.listed(Series.objects, request.user, "reading.view"))
-    page = Paginator(rows.order_by("reading_identifier"), 25).get_page(request.GET.get("page"))
-    return render(request, "imaging/reading_list.html", {"page": page})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def reading(request: HttpRequest, reading_identifier: str) -> HttpResponse:
-    """A blinded read: picture, lesions, reference regions; nothing that names a patient."""
-    row = permissions.fetched(
-        Series.objects, request.user, "reading.view", reading_identifier=reading_identifier
-    )
-    form = RegionForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and _place(request, row, form):
-        return redirect("reading", reading_identifier=reading_identifier)
-    status = 422 if form.errors else 200
-    context = {"series": row, "form": form, **_measured(selectors.current_quantification(row))}
-    return render(request, "imaging/reading.html", context, status=status)
-
-
 @require_GET
 def picture(request: HttpRequest, pk: int) -> HttpResponse:
     row = permissions.fetched(Picture.objects, request.user, "quantification.view", pk=pk)
@@ -395,6 +372,16 @@ def derivation(request: HttpRequest, pk: int, quantity: str) -> HttpResponse:
         "quantification.view",
         pk=pk,
     )
+    return _derivation(request, lesion, quantity)
+
+
+@require_safe
+def derivation_grown(request: HttpRequest, pk: int, quantity: str) -> HttpResponse:
+    """How one number of a region came about that a reader grew."""
+    return _derivation(request, reads.grown_seen_by(request.user, pk), quantity)
+
+
+def _derivation(request: HttpRequest, lesion: MeasuredRegion, quantity: str) -> HttpResponse:
     with_origin = request.user.may_for("images.view", lesion.scope())
     node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
     context = {"node": node, "lesion": lesion, "series": lesion.quantification.series}
@@ -477,37 +464,3 @@ def _ledger(request: HttpRequest, row: Transmittal) -> dict:
 
 def _measuring(row: Transmittal) -> bool:
     return selectors.series_of(row).filter(modality="PT", state=Series.State.ASSEMBLED).exists()
-
-
-def _measured(run: Quantification | None) -> dict:
-    if run is None:
-        return {"run": None}
-    lesions = selectors.lesions_of(run)
-    return {
-        "run": run,
-        "method": segmentation_methods.words(run.parameters),
-        "is_drawn": run.parameters["method"] == segmentation_methods.IMPORTED,
-        "run_flags": selectors.flags_of(run),
-        "suv_source": selectors.suv_source_of(run),
-        "lesions": lesions,
-        "regions": run.reference_regions.select_related("placed_by"),
-        "picture": run.pictures.filter(kind=Picture.Kind.MIP).first(),
-        "refused": run.status in (Quantification.Status.REFUSED, Quantification.Status.REVIEW),
-    }
-
-
-def _place(request: HttpRequest, row: Series, form: RegionForm) -> bool:
-    run = get_object_or_404(Quantification, series=row, is_current=True)
-    try:
-        regions.place(
-            run,
-            kind=form.cleaned_data["kind"],
-            centre_mm=form.centre_mm(),
-            radius_mm=form.cleaned_data["radius_mm"],
-            by=request.user,
-        )
-    except Invalid as refusal:
-        field = "x_mm" if refusal.field == "centre_mm" else refusal.field
-        form.add_error(field, refusal.message)
-        return False
-    return True

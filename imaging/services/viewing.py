@@ -1,0 +1,93 @@
+"""What a reader looks at: the slices of a run with the regions of the reader's own read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imaging import clicks, slices
+from imaging.models import LesionRead, Quantification, Read
+from imaging.pictures import LESION, PictureError
+from imaging.selectors import reads as selecting
+from imaging.services import open_volumes, reads
+from imaging.services.open_volumes import OpenVolume
+from imaging.slices import Outline, Plane
+from trials.services.errors import Refused
+
+Decision = LesionRead.Decision
+# How a decision is drawn; the sign beside the number says the same as the colour.
+DRAWN = {
+    Decision.ACCEPTED: ("{}", LESION),
+    Decision.UNDECIDED: ("{}?", slices.OPEN),
+    Decision.EXCLUDED: ("({})", slices.LEFT_OUT),
+}
+
+
+def counts(run: Quantification) -> dict[str, int]:
+    """How many slices each plane has; refused where the volume lies askew in the patient."""
+    grid = open_volumes.of_run(run).grid
+    try:
+        return {str(plane): slices.count(grid, plane) for plane in Plane}
+    except PictureError as error:
+        raise Refused("no-picture", f"No slices can be shown: {error}.") from error
+
+
+def through(run: Quantification, voxel: tuple[int, int, int]) -> dict[str, int]:
+    """The slice of each plane that goes through a voxel (plane, row, column)."""
+    grid = open_volumes.of_run(run).grid
+    return {str(plane): slices.index_of(grid, plane, voxel) for plane in Plane}
+
+
+def slice_of(
+    run: Quantification,
+    read: Read | None,
+    *,
+    plane: Plane,
+    index: int,
+    low: float,
+    high: float,
+    click: tuple[int, int, int] | None = None,
+) -> bytes:
+    """A slice as PNG: the regions as the read decided them, and what a click would take in."""
+    opened = open_volumes.of_run(run)
+    outlines = [*_outlines(opened, read)]
+    if click is not None:
+        outlines.append(Outline("new", reads.preview(run, click).grown.flat, slices.GROWN))
+    try:
+        return slices.slice_png(
+            opened.suv,
+            grid=opened.grid,
+            plane=plane,
+            index=index,
+            window=slices.window_of(low, high),
+            outlines=outlines,
+        )
+    except slices.SliceError as error:
+        raise Refused(error.code, str(error), status=422) from error
+
+
+def voxel_at(
+    run: Quantification, *, plane: Plane, index: int, x: float, y: float
+) -> tuple[int, int, int]:
+    """The voxel at a pixel of the picture of a slice."""
+    try:
+        return slices.voxel_at(open_volumes.of_run(run).grid, plane, index, x=x, y=y)
+    except slices.SliceError as error:
+        raise Refused(error.code, str(error), status=422) from error
+
+
+def _outlines(opened: OpenVolume, read: Read | None) -> Iterator[Outline]:
+    voxels = {one.number: one.voxels for one in opened.regions}
+    if read is None:
+        yield from (Outline(f"{number}?", flat, slices.OPEN) for number, flat in voxels.items())
+        return
+    for row in selecting.rows_of(read):
+        label, colour = DRAWN[row.decision]
+        flat = _grown(opened, row) if row.grown else voxels.get(row.lesion.number)
+        if flat is not None:
+            yield Outline(label.format(row.number), flat, colour)
+
+
+def _grown(opened: OpenVolume, row: LesionRead):
+    """The voxels that a kept click took in; grown again, for they are not stored."""
+    place = tuple(row.grown.clicked_voxel)
+    return clicks.grown(opened.suv, place, grid=opened.grid, method=row.grown.parameters).flat

@@ -1,0 +1,208 @@
+// The slices of a reading: moved by slider, keys and wheel, grown on by a click. Without this
+// script the links and forms of the page do the same, one request for each step.
+
+const viewer = document.getElementById("viewer");
+const stage = document.getElementById("stage");
+const image = document.getElementById("slice");
+const slide = document.getElementById("slide");
+const grown = document.getElementById("grown");
+const words = document.getElementById("grown-words");
+const keep = document.getElementById("keep");
+const form = document.getElementById("decision");
+const planes = [...viewer.querySelectorAll("a[data-plane]")];
+const windows = [...viewer.querySelectorAll("a[data-high]")];
+const address = viewer.dataset.address;
+const number = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+const shown = {
+  plane: viewer.dataset.plane,
+  slice: Number(viewer.dataset.slice),
+  high: viewer.dataset.high,
+  voxel: "",
+};
+let isLoading = false;
+let isStale = false;
+
+const planeOf = (name) => planes.find((link) => link.dataset.plane === name);
+const countOf = (name) => Number(planeOf(name).dataset.count);
+
+function draw() {
+  const count = countOf(shown.plane);
+  shown.slice = Math.min(Math.max(shown.slice, 0), count - 1);
+  slide.max = count - 1;
+  slide.value = shown.slice;
+  const place = `${shown.slice + 1} of ${count}`;
+  slide.setAttribute("aria-valuetext", place);
+  document.getElementById("slide-number").textContent = place;
+  const label = planeOf(shown.plane).textContent;
+  image.alt = `${label} slice ${place}, SUV 0 to ${shown.high} g/mL, regions outlined and numbered`;
+  for (const link of planes) mark(link, link.dataset.plane === shown.plane);
+  for (const link of windows) mark(link, link.dataset.high === shown.high);
+  for (const field of document.querySelectorAll('input[name="plane"]')) field.value = shown.plane;
+  for (const field of document.querySelectorAll('input[name="high"]')) field.value = shown.high;
+  load();
+}
+
+function mark(link, isCurrent) {
+  if (isCurrent) link.setAttribute("aria-current", "true");
+  else link.removeAttribute("aria-current");
+}
+
+// One picture at a time: what was passed over while one came is not asked for.
+function load() {
+  if (isLoading) {
+    isStale = true;
+    return;
+  }
+  const asked = new URLSearchParams({ low: 0, high: shown.high });
+  if (shown.voxel) asked.set("voxel", shown.voxel);
+  const source = `${address}slice/${shown.plane}/${shown.slice}.png?${asked}`;
+  if (image.getAttribute("src") === source) return;
+  isLoading = true;
+  image.src = source;
+}
+
+function loaded() {
+  isLoading = false;
+  if (!isStale) return;
+  isStale = false;
+  load();
+}
+
+function move(steps) {
+  shown.slice += steps;
+  draw();
+}
+
+function drop() {
+  shown.voxel = "";
+  grown.hidden = true;
+  draw();
+}
+
+async function grow(event) {
+  const x = ((event.offsetX * image.naturalWidth) / image.clientWidth).toFixed(1);
+  const y = ((event.offsetY * image.naturalHeight) / image.clientHeight).toFixed(1);
+  const asked = new URLSearchParams({ plane: shown.plane, slice: shown.slice, x, y });
+  let found;
+  try {
+    const answer = await fetch(`${address}grow/?${asked}`, { headers: { Accept: "application/json" } });
+    found = await answer.json();
+  } catch {
+    found = { message: "The server did not answer. Click again." };
+  }
+  grown.hidden = false;
+  keep.hidden = !found.voxel;
+  shown.voxel = found.voxel || "";
+  keep.elements.voxel.value = shown.voxel;
+  words.textContent = found.message || told(found);
+  draw();
+}
+
+function told(found) {
+  const parts = [
+    `SUVmax ${number.format(found.suvmax)}`,
+    `SUVmean ${number.format(found.suvmean)}`,
+    `SUVpeak ${number.format(found.suvpeak)} g/mL`,
+    `${number.format(found.volume_ml)} mL`,
+    `from SUV ${number.format(found.threshold)} g/mL up`,
+  ];
+  const doubts = [
+    found.holds_hotter && "It holds a hotter voxel than the one near the click: another lesion or an organ may be in it.",
+    found.partial_volume && "Smaller than twice the resolution of the scanner: the numbers are too low.",
+  ];
+  return [`Grown: ${parts.join(", ")}.`, ...doubts.filter(Boolean)].join(" ");
+}
+
+// ------------------------------------------------------------------------------- the decision
+
+const choice = (value) => form && form.querySelector(`input[name="decision"][value="${value}"]`);
+
+function fit() {
+  const said = form.querySelector('input[name="decision"]:checked')?.value;
+  for (const [name, of] of [["region", "accepted"], ["positivity", "accepted"], ["organ", "excluded"], ["reason", "excluded"]]) {
+    form.elements[name].closest(".field").hidden = said !== of;
+  }
+}
+
+function decide(value, field) {
+  if (!form) return;
+  choice(value).checked = true;
+  fit();
+  form.elements[field].focus();
+}
+
+function go(step) {
+  const links = [...document.querySelectorAll("a.lesion-number")];
+  const at = links.findIndex((link) => link.hasAttribute("aria-current"));
+  links[at + step]?.click();
+}
+
+const KEYS = {
+  ArrowUp: () => move(1),
+  ArrowRight: () => move(1),
+  ArrowDown: () => move(-1),
+  ArrowLeft: () => move(-1),
+  PageUp: () => move(10),
+  PageDown: () => move(-10),
+  Home: () => move(-shown.slice),
+  End: () => move(countOf(shown.plane)),
+  Escape: drop,
+  a: () => decide("accepted", "region"),
+  x: () => decide("excluded", "organ"),
+  n: () => go(1),
+  p: () => go(-1),
+};
+
+stage.addEventListener("keydown", (event) => {
+  const act = KEYS[event.key];
+  if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  act();
+});
+stage.addEventListener(
+  "wheel",
+  (event) => {
+    event.preventDefault();
+    move(event.deltaY < 0 ? 1 : -1);
+  },
+  { passive: false },
+);
+slide.addEventListener("input", () => {
+  shown.slice = Number(slide.value);
+  draw();
+});
+image.addEventListener("load", loaded);
+image.addEventListener("error", loaded);
+if (viewer.dataset.mayGrow === "yes") image.addEventListener("click", grow);
+document.getElementById("drop").addEventListener("click", drop);
+for (const link of planes) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    shown.plane = link.dataset.plane;
+    shown.slice = Number(link.dataset.through);
+    draw();
+  });
+}
+for (const link of windows) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    shown.high = link.dataset.high;
+    draw();
+  });
+}
+if (form) {
+  form.addEventListener("change", fit);
+  // Enter in a list records too, as it does in a line of text.
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("select")) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+  fit();
+}
+// Who goes on from region to region has the keys at hand.
+if (new URLSearchParams(location.search).has("region") && !document.querySelector(".is-invalid")) {
+  stage.focus({ preventScroll: true });
+}

@@ -1,0 +1,434 @@
+"""The reader's pages: series to read, slices and regions of one, the signature.
+
+Blinded: nothing here names a patient, a site, a day or another reader's work.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from imaging import reference_regions, selectors
+from imaging.forms import OpenReadForm, RegionDecisionForm, RegionForm
+from imaging.models import (
+    GrownLesion,
+    LesionRead,
+    MeasuredRegion,
+    Quantification,
+    Read,
+    ReferenceRegion,
+    Series,
+)
+from imaging.selectors import reads as selecting
+from imaging.services import reads, regions, viewing
+from imaging.slices import Plane
+from imaging.views.measured import measured
+from trials import permissions, segmentation_methods
+from trials.forms import SignForm
+from trials.models import Signature
+from trials.services.errors import Invalid, Refused
+from trials.views.acts import (
+    ActPage,
+    act_page,
+    form_methods,
+    form_page,
+    fresh_submission,
+    perform,
+    sent,
+)
+
+# The SUV drawn black.
+WINDOWS = (5, 10, 20)
+AGAIN = (
+    "What you signed stands until you sign the new read, which then takes its place. Every region "
+    "is undecided again."
+)
+SERIES = Series.objects.select_related(
+    "imaging_study__scheduled_scan__planned_scan__tracer",
+    "imaging_study__scheduled_scan__patient__site",
+)
+
+
+@require_safe
+def listed(request: HttpRequest) -> HttpResponse:
+    """What a reader may read, by reading identifiers alone, and how far the own read is."""
+    rows = selectors.to_read(permissions.listed(Series.objects, request.user, "reading.view"))
+    rows = selecting.with_own_read(rows, request.user).order_by("reading_identifier")
+    page = Paginator(rows, 25).get_page(request.GET.get("page"))
+    return render(request, "imaging/reading_list.html", {"page": page})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def reading(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    """A blinded read: slices, regions and what the reader says of each, reference regions."""
+    row = _series(request, reading_identifier)
+    form = RegionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and _place(request, row, form):
+        return redirect("reading", reading_identifier=reading_identifier)
+    return _page(request, row, form=form)
+
+
+@form_methods
+def opened(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    """Begin the own read; again after a signed one, with a reason."""
+    row = _series(request, reading_identifier, "read.edit")
+    address = reverse("reading", args=[reading_identifier])
+    run = selectors.current_quantification(row)
+    mine = selecting.newest(run, request.user) if run else None
+    is_again = mine is not None and mine.state == Read.State.SIGNED
+    form = OpenReadForm(sent(request), is_again=is_again)
+
+    def act(found: dict) -> str:
+        reads.open_read(row, by=request.user, **found)
+        return address
+
+    done = perform(request, form, act)
+    page = ActPage(
+        "Read it again" if is_again else "Begin the read",
+        "Begin",
+        address,
+        reading_identifier,
+        address,
+        intro=AGAIN if is_again else "",
+    )
+    return done or act_page(request, form, page)
+
+
+@require_POST
+def region(request: HttpRequest, reading_identifier: str, number: int) -> HttpResponse:
+    """Decide about one region of the own read, and go to the next one that is open."""
+    row = _series(request, reading_identifier, "read.edit")
+    read = _own(request, row)
+    said = get_object_or_404(LesionRead, read=read, number=number)
+    form = _decision_form(row, request.POST)
+
+    def act(found: dict) -> str:
+        reads.decide(said, by=request.user, **found)
+        return _after(read, number, request.POST)
+
+    return perform(request, form, act) or _page(request, row, decision=form, at=number)
+
+
+@require_safe
+def picture_of_slice(
+    request: HttpRequest, reading_identifier: str, plane: str, index: int
+) -> HttpResponse:
+    """One slice in an SUV window, with the outlines of the own read."""
+    row = _series(request, reading_identifier)
+    run = _run(row)
+    asked = request.GET
+    png = viewing.slice_of(
+        run,
+        selecting.newest(run, request.user),
+        plane=_plane(plane),
+        index=index,
+        low=_number(asked, "low", 0.0),
+        high=_number(asked, "high", 10.0),
+        click=_voxel(asked["voxel"]) if "voxel" in asked else None,
+    )
+    response = HttpResponse(png, content_type="image/png")
+    # Its outlines change with each decision.
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    """What a click takes in, as JSON; sent as a form, it is kept in the own read."""
+    if request.method == "POST":
+        return _keep(request, reading_identifier)
+    row = _series(request, reading_identifier)
+    run = _run(row)
+    asked = request.GET
+    try:
+        voxel = viewing.voxel_at(
+            run,
+            plane=_plane(asked.get("plane", "")),
+            index=int(_number(asked, "slice", -1)),
+            x=_number(asked, "x", -1.0),
+            y=_number(asked, "y", -1.0),
+        )
+        found = reads.preview(run, voxel)
+    except Refused as refusal:
+        return JsonResponse({"code": refusal.code, "message": refusal.message}, status=422)
+    one = found.measured
+    return JsonResponse(
+        {
+            "voxel": ",".join(map(str, voxel)),
+            "suvmax": one.suvmax,
+            "suvmean": one.suvmean,
+            "suvpeak": one.suvpeak,
+            "volume_ml": one.volume_ml,
+            "total_uptake": one.total_uptake,
+            "threshold": found.grown.threshold,
+            "holds_hotter": found.grown.holds_hotter,
+            "partial_volume": one.partial_volume,
+        }
+    )
+
+
+@form_methods
+def sign(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    """Sign the own read: what it says, what the signature means, the password."""
+    row = _series(request, reading_identifier, "read.sign")
+    read = _own(request, row)
+    form = SignForm(sent(request))
+    address = reverse("reading", args=[reading_identifier])
+
+    def act(found: dict) -> str:
+        reads.sign(read, by=request.user, password=found["password"])
+        return address
+
+    done = perform(request, form, act)
+    context = {
+        "form": form,
+        "series": row,
+        "read": read,
+        "rows": selecting.rows_of(read),
+        "references": reads.accepted_references(read.quantification),
+        "obstacles": reads.obstacles(read),
+        "meaning": Signature.Meaning.READ.label,
+    }
+    return done or form_page(request, "imaging/reading_sign.html", context)
+
+
+def _keep(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    row = _series(request, reading_identifier, "read.edit")
+    number = request.POST.get("instead_of", "")
+    kept = reads.grow(
+        _own(request, row),
+        by=request.user,
+        voxel=_voxel(request.POST.get("voxel", "")),
+        instead_of=int(number) if number.isdecimal() and len(number) < 9 else None,
+    )
+    return redirect(_address(reading_identifier, kept.number, request.POST))
+
+
+def _page(
+    request: HttpRequest,
+    row: Series,
+    *,
+    form: RegionForm | None = None,
+    decision: RegionDecisionForm | None = None,
+    at: int | None = None,
+) -> HttpResponse:
+    """The page of a reading, with whatever form is to be corrected."""
+    run = selectors.current_quantification(row)
+    context = {"series": row, "form": form or RegionForm(), **measured(run)}
+    if run is not None and not context["refused"]:
+        context |= _read_of(request, row, run, context["regions"], decision, at)
+    wrong = any(one is not None and one.errors for one in (form, decision))
+    status = (decision.refused_with if decision is not None else None) or 422 if wrong else 200
+    return render(request, "imaging/reading.html", context, status=status)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One region of the table: what is measured, the ratios, and what the reader says of it."""
+
+    number: int
+    measured: MeasuredRegion
+    ratios: list[float]
+    said: LesionRead | None
+    address: str
+    # Where the derivations of its numbers begin.
+    derivation: str
+
+
+def _read_of(
+    request: HttpRequest,
+    row: Series,
+    run: Quantification,
+    regions_of: list[ReferenceRegion],
+    decision: RegionDecisionForm | None,
+    at: int | None,
+) -> dict:
+    """The own read on a run: its regions, the one that is looked at, the slices, the progress."""
+    read = selecting.newest(run, request.user)
+    said = selecting.rows_of(read) if read else []
+    rows = _rows(row, run, regions_of, said, request.GET)
+    current = _looked_at(rows, at or _integer(request.GET.get("region", "")))
+    decided = sum(one.decision != LesionRead.Decision.UNDECIDED for one in said)
+    is_draft = read is not None and read.state == Read.State.DRAFT
+    shows = is_draft and current is not None and current.said is not None
+    if shows and decision is None:
+        decision = _decision_form(row, None, initial=_initial(current.said))
+    return {
+        "read": read,
+        "is_draft": is_draft,
+        "rows": rows,
+        # SUVmax to uptake, and a ratio to each reference region.
+        "columns": 5 + len(regions_of),
+        "current": current,
+        "decision": decision if shows else None,
+        "decided": decided,
+        "count": len(said),
+        "obstacles": reads.obstacles(read) if is_draft else [],
+        "submission": fresh_submission(),
+        "click": segmentation_methods.click_words(segmentation_methods.click(run.parameters)),
+        **_viewer(request, run, current),
+    }
+
+
+def _rows(
+    row: Series,
+    run: Quantification,
+    regions_of: list[ReferenceRegion],
+    said: list[LesionRead],
+    asked: QueryDict,
+) -> list[Row]:
+    """The regions of the own read; before it begins, those of the run."""
+    found = [(one.number, one.measured, one) for one in said] or [
+        (one.number, one, None) for one in run.lesions.all()
+    ]
+    return [
+        Row(
+            number,
+            one,
+            [reference_regions.tbr(one.suvmax, region.suvmean) for region in regions_of],
+            words,
+            _address(row.reading_identifier, number, asked),
+            _derivations(one),
+        )
+        for number, one, words in found
+    ]
+
+
+def _derivations(one: MeasuredRegion) -> str:
+    name = "derivation_grown" if isinstance(one, GrownLesion) else "derivation"
+    return reverse(name, args=[one.pk, "suvmax"]).removesuffix("suvmax/")
+
+
+def _looked_at(rows: list[Row], number: int | None) -> Row | None:
+    """The region that was asked for, else the first that is not decided, else the first."""
+    asked = [one for one in rows if one.number == number]
+    waiting = [one for one in rows if one.said and one.said.decision == "undecided"]
+    return next(iter([*asked, *waiting, *rows]), None)
+
+
+def _viewer(request: HttpRequest, run: Quantification, current: Row | None) -> dict:
+    """Which slice is shown, in which window, and how many there are."""
+    try:
+        counts = viewing.counts(run)
+        through = {one: count // 2 for one, count in counts.items()}
+        if current:
+            through = viewing.through(run, tuple(current.measured.suvmax_voxel))
+    except Refused as refusal:
+        return {"no_slices": refusal.message}
+    plane = request.GET.get("plane", Plane.AXIAL)
+    plane = plane if plane in counts else Plane.AXIAL
+    index = _integer(request.GET.get("slice", ""))
+    index = through[plane] if index is None else min(index, counts[plane] - 1)
+    high = _integer(request.GET.get("high", ""))
+    return {
+        "planes": [
+            {"name": name, "label": name.capitalize(), "count": count, "through": through[name]}
+            for name, count in counts.items()
+        ],
+        "plane": plane,
+        "slice": index,
+        "last": counts[plane] - 1,
+        "windows": WINDOWS,
+        "high": high if high in WINDOWS else WINDOWS[1],
+    }
+
+
+def _after(read: Read, number: int, asked: QueryDict) -> str:
+    """Where to go from a decision: the next region that is open, else the same."""
+    waiting = list(
+        read.lesion_reads.filter(decision=LesionRead.Decision.UNDECIDED).values_list(
+            "number", flat=True
+        )
+    )
+    later = [one for one in waiting if one > number]
+    identifier = read.quantification.series.reading_identifier
+    return _address(identifier, next(iter([*later, *waiting, number])), asked)
+
+
+def _address(identifier: str, number: int, asked: QueryDict) -> str:
+    """The page with a region looked at, in the plane and the window as they are."""
+    kept = {name: asked[name] for name in ("plane", "high") if asked.get(name)}
+    return f"{reverse('reading', args=[identifier])}?{urlencode({'region': number} | kept)}"
+
+
+def _initial(said: LesionRead) -> dict:
+    found = {name: getattr(said, name) for name in reads.SAID}
+    if said.decision == LesionRead.Decision.UNDECIDED:
+        del found["decision"]
+    if not found["reason"]:
+        del found["reason"]
+    return found
+
+
+def _decision_form(row: Series, given: QueryDict | None, **more) -> RegionDecisionForm:
+    tracer = row.imaging_study.scheduled_scan.planned_scan.tracer
+    return RegionDecisionForm(given, tracer=tracer.name, **more)
+
+
+def _series(request: HttpRequest, identifier: str, permission: str = "reading.view") -> Series:
+    return permissions.fetched(SERIES, request.user, permission, reading_identifier=identifier)
+
+
+def _run(row: Series) -> Quantification:
+    return get_object_or_404(row.quantifications, is_current=True)
+
+
+def _own(request: HttpRequest, row: Series) -> Read:
+    """The own draft, else the own signed read; refused where none was begun."""
+    rows = selecting.own(request.user).filter(quantification__series=row)
+    read = rows.filter(superseded_by=None).exclude(state=Read.State.OVERTAKEN).last()
+    if read is None:
+        raise Refused("read-not-begun", "Begin the read first.")
+    return read
+
+
+def _plane(name: str) -> Plane:
+    try:
+        return Plane(name)
+    except ValueError:
+        raise Http404 from None
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else None
+
+
+def _number(asked: QueryDict, name: str, usual: float) -> float:
+    try:
+        number = float(asked.get(name, usual))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise Invalid(name, f"{name} is a number.")
+    return number
+
+
+def _voxel(text: str) -> tuple[int, int, int]:
+    parts = [_integer(one) for one in text.split(",")]
+    if len(parts) != 3 or None in parts:
+        raise Invalid("voxel", "Give plane, row and column as three whole numbers.")
+    return parts[0], parts[1], parts[2]
+
+
+def _place(request: HttpRequest, row: Series, form: RegionForm) -> bool:
+    run = get_object_or_404(Quantification, series=row, is_current=True)
+    try:
+        regions.place(
+            run,
+            kind=form.cleaned_data["kind"],
+            centre_mm=form.centre_mm(),
+            radius_mm=form.cleaned_data["radius_mm"],
+            by=request.user,
+        )
+    except Invalid as refusal:
+        field = "x_mm" if refusal.field == "centre_mm" else refusal.field
+        form.add_error(field, refusal.message)
+        return False
+    return True

@@ -1,0 +1,169 @@
+"""The reader's page: slices that show what was decided, clicks, decisions and the signature.
+
+The series is that of tests/records.py: 12 planes of 24 x 24 voxels of 4 x 4 x 3 mm with one block
+of 4 x 4 x 4 voxels, rows and columns 10 to 13, planes 4 to 7; the planes go up, to the head.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaging.models import LesionRead, Read
+from imaging.services import reads
+from tests import factories, records
+from tests.factories import PASSWORD
+from trials.models import Finding
+from trials.roles import Role
+
+# Of the page with a draft, for any number of regions.
+QUERIES = 10
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+
+
+@pytest.fixture
+def run(pet_site, everyone, scan):
+    return records.make_measured(scan, by=everyone)
+
+
+@pytest.fixture
+def reader(pet_site):
+    return factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+
+
+@pytest.fixture
+def desk(client, run, reader):
+    client.force_login(reader)
+    return f"/reading/{run.series.reading_identifier}/"
+
+
+def picture(client, address: str) -> np.ndarray:
+    answer = client.get(address)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/png")
+    return np.asarray(Image.open(io.BytesIO(answer.content)))
+
+
+def has(image: np.ndarray, colour: tuple[int, int, int]) -> bool:
+    return bool((image == colour).all(axis=-1).any())
+
+
+def test_a_read_goes_from_its_beginning_to_the_signature_by_forms_alone(client, desk, run, reader):
+    assert "Begin the read" in client.get(desk).content.decode()
+    assert client.post(f"{desk}open/").status_code == 302
+    text = client.get(desk).content.decode()
+    assert "0 of 1 decided" in text
+    assert "Not decided yet: 1." in text
+    wrong = client.post(f"{desk}regions/1/", {"decision": "excluded", "organ": "", "reason": "x y"})
+    assert (wrong.status_code, wrong.context["decision"].errors.keys()) == (422, {"organ"})
+    said = {"decision": "excluded", "organ": "kidneys", "reason": "physiological uptake"}
+    assert client.post(f"{desk}regions/1/", said)["Location"] == f"{desk}?region=1"
+    assert "1 of 1 decided" in client.get(desk).content.decode()
+    assert client.post(f"{desk}sign/", {"password": "guessed"}).status_code == 422
+    assert client.post(f"{desk}sign/", {"password": PASSWORD})["Location"] == desk
+    assert "You signed this read" in client.get(desk).content.decode()
+    assert Finding.objects.get(test="LESNUM").evaluator == reader
+    assert "Why it is read again" in client.get(f"{desk}open/").content.decode()
+    assert client.post(f"{desk}open/", {"reason": "the other kidney"}).status_code == 302
+    assert Read.objects.filter(state="draft").count() == 1
+
+
+def test_a_slice_outlines_a_region_in_the_colour_of_its_decision(client, desk, run, reader):
+    address = f"{desk}slice/axial/5.png?high=20"
+    not_decided, lesion = (191, 87, 0), (190, 24, 54)
+    assert has(picture(client, address), not_decided)
+    read = reads.open_read(run.series, by=reader)
+    reads.decide(read.lesion_reads.get(), by=reader, decision="accepted")
+    assert has(picture(client, address), lesion)
+    assert not has(picture(client, f"{desk}slice/axial/0.png?high=20"), lesion)
+    reads.decide(
+        read.lesion_reads.get(), by=reader, decision="excluded", organ="other", reason="artefact"
+    )
+    image = picture(client, address)
+    assert not has(image, lesion)
+    assert not has(image, not_decided)
+
+
+def test_the_window_makes_the_block_black_or_grey(client, desk):
+    """SUV 13.817: black up to 10, (1 - 13.817 / 20) * 255 = 79 up to 20."""
+    middle = (288, 288)
+    assert picture(client, f"{desk}slice/axial/5.png?high=10")[middle].tolist() == [0, 0, 0]
+    assert picture(client, f"{desk}slice/axial/5.png?high=20")[middle].tolist() == [79, 79, 79]
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("slice/axial/12.png", 422),
+        ("slice/oblique/1.png", 404),
+        ("slice/axial/5.png?high=0", 422),
+        ("slice/axial/5.png?high=nan", 422),
+        ("slice/axial/5.png?voxel=1,2", 422),
+        ("slice/axial/5.png?voxel=99,2,2", 422),
+    ],
+)
+def test_what_is_no_slice_is_refused(client, desk, address, status):
+    assert client.get(desk + address).status_code == status
+
+
+def test_a_click_tells_what_it_would_take_in_and_is_kept_by_a_form(client, desk, run, reader):
+    """Column 11 of 24 covers 264 to 288 of 576 pixels; the block is 3.072 mL."""
+    reads.open_read(run.series, by=reader)
+    asked = {"plane": "axial", "slice": 5, "x": 270, "y": 270}
+    found = client.get(f"{desk}grow/", asked).json()
+    assert found["voxel"] == "5,11,11"
+    assert found["volume_ml"] == pytest.approx(3.072)
+    assert not LesionRead.objects.filter(grown__isnull=False).exists()
+    beside = client.get(f"{desk}grow/", asked | {"x": 9999})
+    assert (beside.status_code, beside.json()["code"]) == (422, "beside-the-slice")
+    kept = {"voxel": found["voxel"], "instead_of": "", "plane": "axial", "high": "20"}
+    answer = client.post(f"{desk}grow/", kept)
+    assert answer["Location"] == f"{desk}?region=2&plane=axial&high=20"
+    text = client.get(answer["Location"]).content.decode()
+    assert "grown from your click" in text
+    row = LesionRead.objects.get(number=2)
+    derivation = client.get(f"/derivations/grown/{row.grown_id}/suvmax/").content.decode()
+    assert "SUV ≥ 41 % of the highest near the click" in derivation
+
+
+def test_a_coronal_slice_has_the_head_at_the_top(client, desk):
+    """Planes 4 to 7 of 12 from the feet: rows 4 to 7 of 12 from the top."""
+    asked = {"plane": "coronal", "slice": 11, "x": 270}
+    height = round(12 * 3 / (24 * 4) * 576)
+    top, bottom = (
+        client.get(f"{desk}grow/", asked | {"y": y}).json()["voxel"] for y in (1, height - 1)
+    )
+    assert (top, bottom) == ("11,11,11", "0,11,11")
+
+
+def test_one_reader_sees_nothing_of_anothers_read(client, desk, run, reader, pet_site):
+    other = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+    read = reads.open_read(run.series, by=reader)
+    row = reads.grow(read, by=reader, voxel=(5, 11, 11), instead_of=1)
+    reads.decide(row, by=reader, decision="accepted", region="spleen")
+    reads.sign(read, by=reader, password=PASSWORD)
+    mine = client.get(f"{desk}slice/axial/5.png").content
+    client.force_login(other)
+    text = client.get(desk).content.decode()
+    assert "Begin the read" in text
+    assert str(reader) not in text
+    assert client.get(f"{desk}slice/axial/5.png").content != mine
+    assert "Not begun" in client.get("/reading/").content.decode()
+    assert client.get(f"/derivations/grown/{row.grown_id}/suvmax/").status_code == 403
+    assert client.post(f"{desk}regions/1/", {"decision": "accepted"}).status_code == 409
+
+
+def test_a_page_costs_the_same_for_one_region_and_three(
+    client, desk, run, reader, django_assert_num_queries
+):
+    read = reads.open_read(run.series, by=reader)
+    client.get(desk)
+    with django_assert_num_queries(QUERIES):
+        client.get(desk)
+    for _ in range(2):
+        reads.grow(read, by=reader, voxel=(5, 11, 11))
+    with django_assert_num_queries(QUERIES):
+        client.get(desk)
