@@ -29,8 +29,9 @@ DENSE = 0.015
 # From this SUV on a voxel is of the patient: in a whole-body GE series 18 % of the image, and
 # from half or twice of it 19 and 17 %.
 TISSUE = 0.1
-# A threshold that more of the tissue reaches tells no lesion from it.
+# A threshold that more of the tissue reaches, and more than a litre, tells no lesion from it.
 MOST_OF_TISSUE = 0.5
+LITRE = 1000.0
 
 # Voxels held against the threshold at a time: a quarter of a megabyte of answers (measured).
 _PART = 1 << 18
@@ -114,13 +115,13 @@ def fixed_threshold(
             f"{max_components}: the threshold lies in noise or normal tissue, or the SUV are "
             "not what they seem.",
         )
-    _require_above_tissue(suv, flat.size, threshold)
+    _require_above_tissue(suv, threshold, reaching=flat.size, voxel_ml=math.prod(spacing) / 1000)
     return found
 
 
-def _require_above_tissue(suv: Volume, reaching: int, threshold: float) -> None:
+def _require_above_tissue(suv: Volume, threshold: float, *, reaching: int, voxel_ml: float) -> None:
     """Below the noise everything is one region: few, and still no lesion."""
-    if reaching <= DENSE * suv.size:
+    if reaching * voxel_ml <= LITRE:
         return
     share = reaching / max(1, int(np.count_nonzero(suv >= np.float32(TISSUE))))
     if share > MOST_OF_TISSUE:
