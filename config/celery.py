@@ -16,6 +16,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "trials.tasks.sweep", "schedule": 10.0},
     "complete": {"task": "imaging.tasks.complete_quiet", "schedule": 10.0},
     "recompute": {"task": "imaging.tasks.recompute_due", "schedule": 10.0},
+    "objects": {"task": "imaging.tasks.write_objects_due", "schedule": 60.0},
     "destroy": {"task": "imaging.tasks.destroy_due", "schedule": 60.0},
     "left behind": {"task": "imaging.tasks.sweep_left_behind", "schedule": 3600.0},
     "alarms": {"task": "imaging.tasks.mail_alarms", "schedule": 600.0},

@@ -11,6 +11,7 @@ handled_by("imaging.release", "imaging.services.release.release")
 handled_by("imaging.clear", "imaging.services.clearing.clear")
 handled_by("imaging.assemble", "imaging.services.assembly.build")
 handled_by("imaging.quantify", "imaging.services.quantification.run")
+handled_by("imaging.write_objects", "imaging.services.object_writing.write")
 handled_by("imaging.expunge", "imaging.services.destruction.expunge")
 handled_by("imaging.destroy", "imaging.services.destruction.destroy")
 
@@ -20,6 +21,13 @@ def recompute_due() -> None:
     from imaging.services import recompute
 
     recompute.order_due()
+
+
+@shared_task(ignore_result=True, expires=60)
+def write_objects_due() -> None:
+    from imaging.services import objects
+
+    objects.order_due()
 
 
 @shared_task(ignore_result=True, expires=60)

@@ -47,6 +47,7 @@ urlpatterns = [
     path("reading/<str:reading_identifier>/grow/", reading.grow, name="reading_grow"),
     path("reading/<str:reading_identifier>/sign/", reading.sign, name="reading_sign"),
     path("pictures/<int:pk>.png", views.picture, name="picture"),
+    path("objects/<int:pk>.dcm", views.dicom_object, name="dicom_object"),
     path("derivations/lesion/<int:pk>/<str:quantity>/", views.derivation, name="derivation"),
     path(
         "derivations/grown/<int:pk>/<str:quantity>/",

@@ -153,6 +153,13 @@ def dcmtk() -> None:
     _required(found, "DCMTK", "no storescu: apt-get install dcmtk")
 
 
+@pytest.fixture(scope="session")
+def dicom3tools() -> str:
+    """David Clunie's checker of DICOM objects against their definitions."""
+    sentence = "no dciodvfy: apt-get install dicom3tools"
+    return _required(shutil.which("dciodvfy"), "DICOM3TOOLS", sentence)
+
+
 def _required(found, name: str, sentence: str):
     """`found`, or a skip; a failure where the run says that it must be there."""
     if found:

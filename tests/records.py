@@ -21,6 +21,7 @@ from imaging import storage
 from imaging.headers import pet_header
 from imaging.models import (
     DicomNode,
+    DicomObject,
     GrownLesion,
     ImagingStudy,
     Instance,
@@ -34,6 +35,8 @@ from imaging.services import (
     assembly,
     incidents,
     nodes,
+    object_writing,
+    objects,
     partial_uploads,
     quantification,
     reads,
@@ -429,6 +432,13 @@ def make_measured(
     return series.quantifications.get()
 
 
+def segmentation_of(run: Quantification) -> DicomObject:
+    """That of a run, after the job that writes it and the report."""
+    writing = Job.objects.get(kind=objects.KIND, arguments__quantification=run.pk)
+    object_writing.write(jobs.claim(writing.pk))
+    return run.dicom_objects.get(kind="SEG")
+
+
 def _released(
     scan: ScheduledScan, *, by: User, blocks: Sequence[Block] = (BLOCK,), frame: str = ""
 ) -> Series:
@@ -478,6 +488,7 @@ def _instance(series: Series, ds: Dataset, plane: int) -> None:
 def _slice(series: Series, plane: int, blocks: Sequence[Block], frame: str) -> Dataset:
     ds = pet_dataset()
     ds.FrameOfReferenceUID = frame or ds.FrameOfReferenceUID
+    ds.PatientName = ds.PatientID = series.imaging_study.scheduled_scan.patient.identifier
     ds.StudyInstanceUID = series.imaging_study.study_instance_uid
     ds.SeriesInstanceUID = series.series_instance_uid
     ds.SOPInstanceUID = f"{ds.SeriesInstanceUID}.{plane + 1}"

@@ -54,6 +54,7 @@ BROWSER = {
     "release.before-commit": 1,
     "clear.before-unlink": 1,
     "quantify.before-commit": 1,
+    "write_objects.files-written": 1,
 }
 ARCHIVE = {
     "partial-upload.piece-written": 2,
@@ -65,6 +66,7 @@ ARCHIVE = {
     "clear.after-unlink": 1,
     "assemble.before-commit": 1,
     "quantify.committed": 1,
+    "write_objects.committed": 1,
 }
 DESTRUCTION = {"destroy.file-removed": 3, "destroy.archive-emptied": 1}
 SCANNER = {
@@ -90,6 +92,7 @@ BEFORE_COMMIT = {
     "assemble.before-commit",
     "quantify.measured",
     "quantify.before-commit",
+    "write_objects.files-written",
 }
 
 

@@ -326,6 +326,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("picture", "GET"): OnRow("quantification.view"),
     ("derivation", "GET"): OnRow("quantification.view"),
     ("derivation_grown", "GET"): OnRow("finding.view"),
+    ("dicom_object", "GET"): OnRow("objects.view"),
     # Pages of exports
     ("exports", "GET"): OnList("export.view"),
     ("export_new", "GET"): OnList("export.create"),
@@ -597,6 +598,7 @@ ROWS: dict[str, Of] = {
     "picture": lambda r: r.run.pictures.get(),
     "derivation": lambda r: r.run.lesions.get(),
     "derivation_grown": lambda r: r.grown,
+    "dicom_object": lambda r: records.segmentation_of(r.run),
     "export": lambda r: r.export,
     "export_download": lambda r: r.export,
 }

@@ -69,6 +69,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "incident.view": frozenset({_C, _I, _M, _D, _A}),
     "incident.report": frozenset({_C, _I, _T, _M, _D}),
     "incident.handle": frozenset({_D}),
+    # Segmentations and reports name the patient's identifier beside the numbers.
+    "objects.view": frozenset({_C, _I, _M, _D, _A}),
     "quantification.view": frozenset({_C, _I, _M, _R, _D, _S, _A}),
     "reading.view": frozenset({_R}),
     "region.place": frozenset({_R}),

@@ -95,7 +95,7 @@ class Search(DicomWeb):
     ) -> HttpResponse:
         answer = wanted(request, [DICOM_JSON, PLAIN_JSON])
         if at:
-            dicomweb.images_of(request.user, **at)
+            dicomweb.held(request.user, **at)
         query = [(name, value) for name, values in request.query_params.lists() for value in values]
         given = [(KEYWORDS[name], uid) for name, uid in at.items()]
         try:
@@ -216,9 +216,9 @@ class Study(Retrieve):
         A series or an image is sent where it is asked for by its own address.
         """
         answer = wanted(request, [DICOM_PARTS])
-        images = dicomweb.images_of(request.user, study=study)
+        found = dicomweb.held(request.user, study=study)
         with_faces = request.query_params.get(FACES.name) == INCLUDE
-        sha256s, left_out = dicomweb.in_bulk(images, with_faces=with_faces)
+        sha256s, left_out = dicomweb.in_bulk(found, with_faces=with_faces)
         response = _in_parts(released.files(sha256s), answer)
         if left_out:
             response["Warning"] = (
@@ -366,7 +366,7 @@ def _look(request: Request, media_type: str, box: tuple[int, int] | None) -> rel
 
 
 def _sha256s(request: Request, at: dict[str, str]) -> list[str]:
-    return list(dicomweb.images_of(request.user, **at).values_list("sha256", flat=True))
+    return dicomweb.held(request.user, **at).digests
 
 
 def _in_parts(contents: Iterable[bytes], kind: MediaType) -> StreamingHttpResponse:

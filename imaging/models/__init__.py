@@ -3,6 +3,7 @@
 from imaging.models.alarm import AlarmMail
 from imaging.models.comparison import LesionComparison, LesionPair
 from imaging.models.conformance import ConformanceFinding
+from imaging.models.derived import DicomObject
 from imaging.models.destruction import Destruction
 from imaging.models.dicom import ImagingStudy, Instance, Series
 from imaging.models.incident import PrivacyIncident
@@ -29,6 +30,7 @@ __all__ = [
     "Destruction",
     "DicomContact",
     "DicomNode",
+    "DicomObject",
     "GrownLesion",
     "ImagingStudy",
     "Instance",

@@ -5,7 +5,7 @@ Results come from the record alone; files are read where an image itself is aske
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,22 +15,28 @@ from django.db.models.functions import Coalesce
 from django.http import Http404
 
 from imaging.dicom_search import Json, Search, attributes, clock, day
-from imaging.models import ImagingStudy, Instance, Series
+from imaging.models import DicomObject, ImagingStudy, Instance, Series
 from trials import permissions
 from trials.models import User
 from trials.services.errors import Forbidden, Refused
 
 PERMISSION = "images.view"
 PATIENT = "scheduled_scan__patient"
-_EXACT = {
+# What was written of a measurement says its numbers, which not everybody sees who sees images.
+OBJECTS = "objects.view"
+_SOURCE = "quantification__series__"
+_STUDY = {
     "StudyInstanceUID": "imaging_study__study_instance_uid",
-    "SeriesInstanceUID": "series_instance_uid",
-}
-_PATTERNS = {
     "PatientID": f"imaging_study__{PATIENT}__identifier__regex",
     # In a released image the name is the identifier; names match in any case of their letters.
     "PatientName": f"imaging_study__{PATIENT}__identifier__iregex",
-    "Modality": "modality__regex",
+}
+_EXACT = ("StudyInstanceUID", "SeriesInstanceUID")
+_PATTERNS = ("PatientID", "PatientName", "Modality")
+_OF_SERIES = _STUDY | {"SeriesInstanceUID": "series_instance_uid", "Modality": "modality__regex"}
+_OF_OBJECT = {keyword: f"{_SOURCE}{path}" for keyword, path in _STUDY.items()} | {
+    "SeriesInstanceUID": "series_instance_uid",
+    "Modality": "kind__regex",
 }
 # In the header of a series' first image. Empty in records of an earlier release.
 _DESCRIBED = {
@@ -50,6 +56,11 @@ _INSTANCE = {
     "Modality": "series__modality",
     "AvailableTransferSyntaxUID": "header__transfer_syntax_uid",
 }
+_OBJECT = _INSTANCE | {
+    "SeriesInstanceUID": "series_instance_uid",
+    "StudyInstanceUID": f"{_SOURCE}imaging_study__study_instance_uid",
+    "Modality": "kind",
+}
 
 
 @dataclass(frozen=True)
@@ -60,61 +71,138 @@ class Found:
     total: int
 
 
+@dataclass(frozen=True)
+class Held:
+    """What is at an address: released images, and objects written of their measurements."""
+
+    images: QuerySet[Instance]
+    objects: QuerySet[DicomObject]
+
+    @property
+    def digests(self) -> list[str]:
+        return [
+            *self.images.values_list("sha256", flat=True),
+            *self.objects.values_list("sha256", flat=True),
+        ]
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A series as it is listed, of images or of one object: with the header of its first."""
+
+    study: ImagingStudy
+    modality: str
+    series_instance_uid: str
+    head: Json
+    images: int
+
+    @classmethod
+    def of(cls, row: Series | DicomObject) -> _Listed:
+        if isinstance(row, DicomObject):
+            study = row.quantification.series.imaging_study
+            return cls(study, row.kind, row.series_instance_uid, row.header, 1)
+        return cls(row.imaging_study, row.modality, row.series_instance_uid, row.head, row.images)
+
+
 def studies(user: User, search: Search, *, root: str) -> Found:
-    """Studies of which a series matches; three queries for any number."""
+    """Studies of which a series matches; four queries for any number."""
     matching = _series(user, search).filter(imaging_study=OuterRef("pk"))
-    rows = ImagingStudy.objects.filter(Exists(matching)).order_by("-pk")
-    page, total = _page(rows.select_related(f"{PATIENT}__trial", f"{PATIENT}__site"), search)
-    held = _with_heads(_released(user).filter(imaging_study__in=page))
-    return Found([_study(row, _of(row, held), root) for row in page], total)
+    written = _objects(user, search).filter(**{f"{_SOURCE}imaging_study": OuterRef("pk")})
+    rows = ImagingStudy.objects.filter(Exists(matching) | Exists(written)).order_by("-pk")
+    rows = rows.select_related(f"{PATIENT}__trial", f"{PATIENT}__site")
+    page, total = _page(search, rows)
+    held = [
+        *_with_heads(_released(user).filter(imaging_study__in=page)),
+        *_with_sources(_written(user).filter(**{f"{_SOURCE}imaging_study__in": page})),
+    ]
+    listed = [_Listed.of(one) for one in held]
+    return Found([_study(row, _of(row, listed), root) for row in page], total)
 
 
 def series(user: User, search: Search, *, root: str) -> Found:
-    """Series that match; two queries for any number."""
-    rows = _with_heads(_series(user, search)).order_by("pk")
-    page, total = _page(rows, search)
-    return Found([_one_series(row, root) for row in page], total)
+    """Series that match; four queries for any number."""
+    page, total = _page(
+        search,
+        _with_heads(_series(user, search)).order_by("pk"),
+        _with_sources(_objects(user, search)).order_by("pk"),
+    )
+    return Found([_one_series(_Listed.of(row), root) for row in page], total)
 
 
 def instances(user: User, search: Search, *, root: str) -> Found:
-    """Instances that match; two queries for any number."""
+    """Instances that match; four queries for any number."""
     rows = Instance.objects.filter(series__in=_series(user, search))
     if uids := search.exact.get("SOPInstanceUID"):
         rows = rows.filter(sop_instance_uid__in=uids)
-    page, total = _page(rows.order_by("series", "pk").values(*_INSTANCE.values()), search)
+    page, total = _page(
+        search,
+        rows.order_by("series", "pk").values(*_INSTANCE.values()),
+        _objects(user, search).order_by("pk").values(*_OBJECT.values()),
+    )
     return Found([_one_instance(row, root) for row in page], total)
 
 
-def images_of(
-    user: User, *, study: str, series: str = "", instance: str = ""
-) -> QuerySet[Instance]:
-    """The released images at an address, in the order in which they were released.
+def held(user: User, *, study: str, series: str = "", instance: str = "") -> Held:
+    """What is at an address, images in the order in which they were released.
 
-    404 where nothing is within the scope of `user`, Forbidden in scope without the right.
+    404 where nothing is within the scope of `user`, Forbidden in scope without the right. What
+    was written of the images is left out for who may see images alone.
     """
-    at = {"series__imaging_study__study_instance_uid": study}
+    images = _kept(_at(Instance, study, series, instance), user, "series", PERMISSION)
+    objects = _at(DicomObject, study, series, instance)
+    if images is not None:
+        seen = _kept_of(objects, user, "quantification__series", OBJECTS)
+        return Held(images.select_related("series").order_by("series", "pk"), seen.order_by("pk"))
+    written = _kept(objects, user, "quantification__series", OBJECTS)
+    if written is None:
+        raise Http404
+    return Held(Instance.objects.none(), written.order_by("pk"))
+
+
+def images_of(user: User, **at: str) -> QuerySet[Instance]:
+    """The released images at an address, as `held`; what was written of them is none."""
+    found = held(user, **at)
+    if found.images.query.is_empty():
+        raise Refused(
+            "no-picture", "Regions and reports have no picture: look at the images they are of."
+        )
+    return found.images
+
+
+def _at(
+    model: type[Instance] | type[DicomObject], study: str, series: str, instance: str
+) -> QuerySet:
+    paths = _INSTANCE if model is Instance else _OBJECT
+    at = {paths["StudyInstanceUID"]: study}
     if series:
-        at["series__series_instance_uid"] = series
+        at[paths["SeriesInstanceUID"]] = series
     if instance:
         at["sop_instance_uid"] = instance
-    rows = Instance.objects.filter(**at)
+    return model.objects.filter(**at)
+
+
+def _kept(rows: QuerySet, user: User, path: str, right: str) -> QuerySet | None:
+    """The rows that a user may have; None where none is in scope."""
     if not rows.visible_to(user).exists():
-        raise Http404
-    granted = rows.visible_to(user, PERMISSION)
-    kept = granted.exclude(series__in=_destroyed())
+        return None
+    kept = _kept_of(rows, user, path, right)
     if not kept.exists():
-        if not granted.exists():
-            raise Forbidden(PERMISSION)
+        if not rows.visible_to(user, right).exists():
+            raise Forbidden(right)
         raise Refused("not-kept", "These images were destroyed.", status=410)
-    return kept.select_related("series").order_by("series", "pk")
+    return kept
 
 
-def in_bulk(images: QuerySet[Instance], *, with_faces: bool) -> tuple[list[str], int]:
-    """Digests of the images that are sent without being named one by one, and how many are not.
+def _kept_of(rows: QuerySet, user: User, path: str, right: str) -> QuerySet:
+    return rows.visible_to(user, right).exclude(**{f"{path}__in": _destroyed()})
+
+
+def in_bulk(held: Held, *, with_faces: bool) -> tuple[list[str], int]:
+    """Digests of what is sent without being named one by one, and how many images are not.
 
     Those from which a face can be rendered are left out unless they are asked for.
     """
-    found = list(images.values_list("sha256", "series__modality"))
+    found = list(held.images.values_list("sha256", "series__modality"))
     left_out = () if with_faces else Series.RECOGNIZABLE
     kept = [sha256 for sha256, modality in found if modality not in left_out]
     if not kept:
@@ -123,7 +211,8 @@ def in_bulk(images: QuerySet[Instance], *, with_faces: bool) -> tuple[list[str],
             "This study has CT images alone, from which a face can be rendered. They are sent with "
             "recognizable=include, or by the address of their series.",
         )
-    return kept, len(found) - len(kept)
+    written = held.objects.values_list("sha256", flat=True)
+    return [*kept, *written], len(found) - len(kept)
 
 
 def middle(images: QuerySet[Instance]) -> Instance:
@@ -145,32 +234,57 @@ def _released(user: User) -> QuerySet[Series]:
     )
 
 
+def _written(user: User) -> QuerySet[DicomObject]:
+    """What was written of the measurements of released series."""
+    rows = DicomObject.objects.visible_to(user, OBJECTS)
+    return rows.filter(quantification__series__in=_released(user))
+
+
 def _series(user: User, search: Search) -> QuerySet[Series]:
-    """The series that a search matches."""
-    rows = _released(user)
-    if search.matches_nothing:
-        return rows.none()
-    for keyword, path in _EXACT.items():
-        if keyword in search.exact:
-            rows = rows.filter(**{f"{path}__in": search.exact[keyword]})
-    for keyword, path in _PATTERNS.items():
-        if keyword in search.patterns:
-            rows = rows.filter(**{path: _whole(search.patterns[keyword])})
-    return _by_day(_by_words(rows.filter(_by_others(search)), search), search)
-
-
-def _by_others(search: Search) -> Q:
-    """What is asked of the images of a series, or of the other series of its study."""
-    found = Q()
+    """The series of images that a search matches."""
+    rows = _matching(_released(user), search, _OF_SERIES)
     if uids := search.exact.get("SOPInstanceUID"):
         images = Instance.objects.filter(series=OuterRef("pk"), sop_instance_uid__in=uids)
-        found &= Q(Exists(images))
-    if pattern := search.patterns.get("ModalitiesInStudy"):
-        others = Series.objects.filter(
-            imaging_study=OuterRef("imaging_study"), modality__regex=_whole(pattern)
-        )
-        found &= Q(Exists(others))
-    return found
+        rows = rows.filter(Exists(images))
+    rows = _by_modalities(rows, search, "imaging_study")
+    return _by_day(_by_words(rows, search), search)
+
+
+def _objects(user: User, search: Search) -> QuerySet[DicomObject]:
+    """The objects that a search matches; their study is that of the images."""
+    rows = _matching(_written(user), search, _OF_OBJECT)
+    if uids := search.exact.get("SOPInstanceUID"):
+        rows = rows.filter(sop_instance_uid__in=uids)
+    rows = _by_modalities(rows, search, f"{_SOURCE}imaging_study")
+    for keyword, path in _DESCRIBED.items():
+        if keyword in search.patterns:
+            rows = rows.alias(**{keyword: KT(path)}).filter(
+                **{f"{keyword}__regex": _whole(search.patterns[keyword])}
+            )
+    return _on_days(rows.annotate(study_day=Coalesce(*_DAYS)), search)
+
+
+def _matching(rows: QuerySet, search: Search, paths: Mapping[str, str]) -> QuerySet:
+    if search.matches_nothing:
+        return rows.none()
+    for keyword in _EXACT:
+        if keyword in search.exact:
+            rows = rows.filter(**{f"{paths[keyword]}__in": search.exact[keyword]})
+    for keyword in _PATTERNS:
+        if keyword in search.patterns:
+            rows = rows.filter(**{paths[keyword]: _whole(search.patterns[keyword])})
+    return rows
+
+
+def _by_modalities(rows: QuerySet, search: Search, study: str) -> QuerySet:
+    """Of a study in which something has a modality."""
+    if not (pattern := search.patterns.get("ModalitiesInStudy")):
+        return rows
+    images = Series.objects.filter(imaging_study=OuterRef(study), modality__regex=_whole(pattern))
+    written = DicomObject.objects.filter(
+        quantification__series__imaging_study=OuterRef(study), kind__regex=_whole(pattern)
+    )
+    return rows.filter(Exists(images) | Exists(written))
 
 
 def _by_words(rows: QuerySet[Series], search: Search) -> QuerySet[Series]:
@@ -183,12 +297,20 @@ def _by_words(rows: QuerySet[Series], search: Search) -> QuerySet[Series]:
     return rows
 
 
+# In records of an earlier release the day of the series stands for that of the study.
+_DAYS = (KT("header__study_date"), KT("header__series_date"))
+
+
 def _by_day(rows: QuerySet[Series], search: Search) -> QuerySet[Series]:
     if search.study_date is None:
         return rows
-    # In records of an earlier release the day of the series stands for that of the study.
-    on = _first_image().annotate(on=Coalesce(KT("header__study_date"), KT("header__series_date")))
-    rows = rows.annotate(study_day=Subquery(on.values("on")[:1]))
+    on = _first_image().annotate(on=Coalesce(*_DAYS))
+    return _on_days(rows.annotate(study_day=Subquery(on.values("on")[:1])), search)
+
+
+def _on_days(rows: QuerySet, search: Search) -> QuerySet:
+    if search.study_date is None:
+        return rows
     if search.study_date.first:
         rows = rows.filter(study_day__gte=search.study_date.first.isoformat())
     if search.study_date.last:
@@ -204,8 +326,16 @@ def _first_image() -> QuerySet[Instance]:
     return Instance.objects.filter(series=OuterRef("pk")).order_by("pk")
 
 
-def _page(rows: QuerySet, search: Search) -> tuple[list, int]:
-    return list(rows[search.offset : search.offset + search.limit]), rows.count()
+def _page(search: Search, *several: QuerySet) -> tuple[list, int]:
+    """What is wanted of rows that follow each other, and how many there are in all."""
+    found: list = []
+    before = 0
+    for rows in several:
+        count = rows.count()
+        first = max(search.offset - before, 0)
+        found += rows[first : first + search.limit - len(found)]
+        before += count
+    return found, before
 
 
 def _with_heads(rows: QuerySet[Series]) -> QuerySet[Series]:
@@ -216,11 +346,17 @@ def _with_heads(rows: QuerySet[Series]) -> QuerySet[Series]:
     ).annotate(images=Count("instances"), head=Subquery(first[:1]))
 
 
-def _of(study: ImagingStudy, held: QuerySet[Series]) -> list[Series]:
-    return [one for one in held if one.imaging_study_id == study.pk]
+def _with_sources(rows: QuerySet[DicomObject]) -> QuerySet[DicomObject]:
+    """Each with the study that it is of."""
+    study = f"{_SOURCE}imaging_study__{PATIENT}"
+    return rows.select_related(f"{study}__trial", f"{study}__site")
 
 
-def _study(study: ImagingStudy, held: Sequence[Series], root: str) -> Json:
+def _of(study: ImagingStudy, held: Sequence[_Listed]) -> list[_Listed]:
+    return [one for one in held if one.study.pk == study.pk]
+
+
+def _study(study: ImagingStudy, held: Sequence[_Listed], root: str) -> Json:
     return attributes(
         _of_study(study, held[0].head)
         | {
@@ -253,8 +389,8 @@ def _of_study(study: ImagingStudy, head: Json) -> dict[str, Any]:
     }
 
 
-def _one_series(row: Series, root: str) -> Json:
-    study, head = row.imaging_study, row.head
+def _one_series(row: _Listed, root: str) -> Json:
+    study, head = row.study, row.head
     path = f"{root}/studies/{study.study_instance_uid}/series/{row.series_instance_uid}"
     return attributes(
         _of_study(study, head)
@@ -274,7 +410,8 @@ def _one_series(row: Series, root: str) -> Json:
 
 
 def _one_instance(row: dict[str, Any], root: str) -> Json:
-    found = {keyword: row[path] for keyword, path in _INSTANCE.items()}
+    paths = _INSTANCE if _INSTANCE["Modality"] in row else _OBJECT
+    found = {keyword: row[path] for keyword, path in paths.items()}
     path = (
         f"{root}/studies/{found['StudyInstanceUID']}/series/{found['SeriesInstanceUID']}"
         f"/instances/{found['SOPInstanceUID']}"

@@ -15,7 +15,7 @@ from pydicom.multival import MultiValue
 from imaging import pixels, rendering, storage
 from imaging.dicom_search import Json
 from imaging.headers import SliceHeader
-from imaging.models import Instance, Series
+from imaging.models import Destruction, DicomObject, Instance, Series
 from imaging.rendering import Window
 from imaging.selectors.volumes import header_of, place_of
 from trials.services.errors import Refused
@@ -35,6 +35,15 @@ def files(sha256s: Iterable[str]) -> Iterator[bytes]:
     """The files, one at a time."""
     for sha256 in sha256s:
         yield storage.archive.read(sha256)
+
+
+def object_of(row: DicomObject) -> bytes:
+    """The file of what was written of a run, if it is kept."""
+    series = row.quantification.series
+    patient = series.imaging_study.scheduled_scan.patient
+    if series.code in Series.GONE or Destruction.objects.filter(patient=patient).exists():
+        raise Refused("not-kept", "It was destroyed with the images it was of.", status=410)
+    return storage.archive.read(row.sha256)
 
 
 def metadata(sha256s: Iterable[str]) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from imaging import storage
 from imaging.models import (
     ConformanceFinding,
     Destruction,
+    DicomObject,
     Instance,
     Picture,
     Quantification,
@@ -169,9 +170,10 @@ def _withhold(series: QuerySet[Series], code: str, message: str) -> set[int]:
 
 
 def _archived(series: set[int]) -> set[str]:
-    """Digests of images and pictures that only these series name."""
+    """Digests of images, and of what was made of them, that only these series name."""
     images = _own(Instance.objects, "series__in", series)
-    return images | _own(Picture.objects, "quantification__series__in", series)
+    pictures = _own(Picture.objects, "quantification__series__in", series)
+    return images | pictures | _own(DicomObject.objects, "quantification__series__in", series)
 
 
 def _remove_from_archive(digests: set[str]) -> None:

@@ -36,7 +36,7 @@ from imaging.models import (
 )
 from imaging.peaks import PeakDefinition
 from imaging.selectors import series_of, volumes
-from imaging.services import drawn_lesions, reconciliation, reviews
+from imaging.services import drawn_lesions, objects, reconciliation, reviews
 from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
 from trials.segmentation_methods import IMPORTED
@@ -132,6 +132,7 @@ def run(claim: jobs.Claim) -> None:
         queries.settle_others(series, rule=quantification.code, text=PAST)
         if isinstance(measured, Measured):
             _record(quantification, measured)
+            objects.order(quantification, by=claim.actor)
         else:
             _refuse(series, quantification)
         _finish(series, scan)

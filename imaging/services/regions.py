@@ -7,6 +7,7 @@ import math
 from imaging import reference_regions
 from imaging.models import Quantification, ReferenceRegion, Series
 from imaging.selectors import volumes
+from imaging.services import objects
 from imaging.services import quantification as measuring
 from trials import permissions
 from trials.models import User
@@ -65,6 +66,8 @@ def place(
         if quantification.parameters.get("region") == kind:
             # The threshold rests on it.
             jobs.enqueue("imaging.quantify", actor=by, on=scan, series=series.pk)
+        else:
+            objects.order(quantification, by=by)
         return region
 
 

@@ -20,6 +20,7 @@ from imaging.forms import AssignForm, DecisionForm, NodeChangeForm, NodeForm
 from imaging.models import (
     ConformanceFinding,
     DicomNode,
+    DicomObject,
     Lesion,
     MeasuredRegion,
     Picture,
@@ -27,7 +28,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.selectors import candidates, derivations, pictures, reads, waiting
+from imaging.selectors import candidates, derivations, pictures, reads, released, waiting
 from imaging.services import (
     assignment,
     inspection,
@@ -180,7 +181,9 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
     if request.user.may_for("quantification.view", row.scope()):
         run = _run_asked_for(request, row)
         runs = row.quantifications.order_by("-run")
-        context |= {"may_see_numbers": True, "runs": runs, **measured(run)}
+        context |= {"may_see_numbers": True, "may_see_drawings": True, "runs": runs}
+        context |= measured(run)
+        context["objects"] = selectors.objects_of(run)
     return render(request, "imaging/series.html", context)
 
 
@@ -360,6 +363,22 @@ def picture(request: HttpRequest, pk: int) -> HttpResponse:
     row = permissions.fetched(Picture.objects, request.user, "quantification.view", pk=pk)
     response = HttpResponse(pictures.content_of(row), content_type="image/png")
     response["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
+
+
+@require_safe
+def dicom_object(request: HttpRequest, pk: int) -> HttpResponse:
+    """Segmentation or report of a run, as a file."""
+    row = permissions.fetched(
+        DicomObject.objects.select_related("quantification__series__imaging_study"),
+        request.user,
+        "objects.view",
+        pk=pk,
+    )
+    response = HttpResponse(released.object_of(row), content_type="application/dicom")
+    series = row.quantification.series.reading_identifier
+    name = f"{series}-run-{row.quantification.run}-{row.kind}.dcm"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 

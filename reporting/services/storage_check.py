@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from django.db.models import Q, QuerySet
 
 from imaging import storage as images
-from imaging.models import Instance, PartialUpload, Picture, ReceivedFile, Series
+from imaging.models import DicomObject, Instance, PartialUpload, Picture, ReceivedFile, Series
 from imaging.services import journal, partial_uploads
 from imaging.services.clearing import WAITING
 from imaging.storage import prepared
@@ -139,7 +139,7 @@ def _in_archive() -> dict[str, int]:
 
 
 def _archived(*, are_destroyed: bool) -> dict[str, int]:
-    """Images and pictures that were destroyed, on a wish or as another's, or all others."""
+    """Images, and what was made of them: destroyed, on a wish or as another's, or all others."""
     destroyed = Series.objects.filter(
         Q(imaging_study__scheduled_scan__patient__destruction__isnull=False)
         | Q(code__in=Series.GONE)
@@ -147,7 +147,8 @@ def _archived(*, are_destroyed: bool) -> dict[str, int]:
     series = destroyed if are_destroyed else Series.objects.exclude(pk__in=destroyed)
     instances = Instance.objects.filter(series__in=series)
     pictures = Picture.objects.filter(quantification__series__in=series)
-    return _sizes(instances) | _sizes(pictures)
+    objects = DicomObject.objects.filter(quantification__series__in=series)
+    return _sizes(instances) | _sizes(pictures) | _sizes(objects)
 
 
 def _in_exports() -> dict[str, int]:

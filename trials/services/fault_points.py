@@ -39,6 +39,8 @@ POINTS = (
     "quantify.measured",
     "quantify.before-commit",
     "quantify.committed",
+    "write_objects.files-written",
+    "write_objects.committed",
     "destroy.file-removed",
     "destroy.archive-emptied",
 )
