@@ -1,8 +1,10 @@
 """Whether images may be of this patient and this visit: what they say against what is recorded.
 
 Names and birth dates are never part of it. Of a header six facts are taken: sex, age, weight,
-study date, radionuclide and tracer. Each agrees with the record, differs, or can't be compared
-because one side does not say; nothing that is missing counts as agreement.
+study date, radionuclide and tracer; and, for images that are declared as de-identified before they
+were sent, whether they say so themselves and whether they name somebody all the same. Each of the
+six agrees with the record, differs, or can't be compared because one side does not say; nothing
+that is missing counts as agreement.
 
 The mistake to fear is another patient's image that passes because a header was sparse: how much
 was compared is part of the answer.
@@ -32,9 +34,21 @@ HALF_LIFE_FRACTION = 0.02
 BEFORE = timedelta(hours=1)
 HALF_LIVES = 2
 # Of a header, what is kept with the ledger; see `facts_of`.
-KEPT = ("modality", "patient_sex", "age_years", "weight_kg", "study_date", "nuclide", "tracer")
+KEPT = (
+    "modality",
+    "patient_sex",
+    "age_years",
+    "weight_kg",
+    "study_date",
+    "nuclide",
+    "tracer",
+    "identity_removed",
+    "is_named",
+)
 _YEARS_OF = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 _FDG = re.compile(r"fdg|fluoro-?2?-?deoxy", re.IGNORECASE)
+# Words in the place of a name that name nobody.
+_NO_NAMES = re.compile(r"anon|de-?ident|dro|dummy|phantom|patient|removed|subject|test", re.I)
 _PENTIXAFOR = re.compile(r"pentixa", re.IGNORECASE)
 
 
@@ -88,6 +102,8 @@ def facts_of(ds: Dataset) -> dict[str, str]:
         "study_date": studied.isoformat() if studied else "",
         "nuclide": _nuclide(ds),
         "tracer": _tracer(" ".join(_radiopharmaceuticals(ds))),
+        "identity_removed": _text(ds, "PatientIdentityRemoved")[:3].upper(),
+        "is_named": "yes" if _is_named(ds) else "",
     }
 
 
@@ -119,6 +135,33 @@ def not_checkable(reason: str) -> list[Check]:
         Check(f"{name}-differs", label, Finding.NOT_CHECKABLE, reason)
         for name, label in labels.items()
     ]
+
+
+def removal(facts: Sequence[Mapping[str, str]]) -> Check:
+    """Whether images that are declared as de-identified before they were sent say so themselves.
+
+    Patient Identity Removed (0012,0062) of every file. One that says NO contradicts who sent it,
+    and so does one with a birth date or a person's name, whatever it says; one that says nothing
+    leaves it to the declaration.
+    """
+    code, label = "identity-not-removed", "Identity removed"
+    of = f"of {len(facts)} images"
+    denied = sum(1 for one in facts if one.get("identity_removed") == "NO")
+    named = sum(1 for one in facts if one.get("is_named"))
+    silent = sum(1 for one in facts if one.get("identity_removed") not in {"YES", "NO"})
+    told = [
+        f"{count} {of} {what}"
+        for count, what in (
+            (denied, "say NO in Patient Identity Removed (0012,0062)"),
+            (named, "give a birth date or what looks like a person's name"),
+            (silent, "do not say themselves, in Patient Identity Removed (0012,0062), that it was"),
+        )
+        if count
+    ]
+    if not told:
+        return Check(code, label, Finding.AGREES)
+    finding = Finding.DIFFERS if denied or named else Finding.NOT_CHECKABLE
+    return Check(code, label, finding, f"{'; '.join(told)}.")
 
 
 def tracer_of(name: str) -> str:
@@ -268,6 +311,20 @@ def _day(ds: Dataset, keyword: str) -> date | None:
         return datetime.strptime(text[:8], "%Y%m%d").date()  # noqa: DTZ007  a day has no zone
     except ValueError:
         return None
+
+
+def _is_named(ds: Dataset) -> bool:
+    """Whether it gives a birth date, or a name of two words or more that is no code.
+
+    Zeros and 1900 are what tools write in the place of a birth date, the ID in that of a name.
+    """
+    born = _day(ds, "PatientBirthDate")
+    if born and born.year > 1900:
+        return True
+    name = _text(ds, "PatientName")
+    words = [one for one in re.split(r"[\^=\s,]+", name) if one]
+    is_code = any(letter.isdigit() for letter in name) or bool(_NO_NAMES.search(name))
+    return len(words) > 1 and not is_code and name != _text(ds, "PatientID")
 
 
 def _age(ds: Dataset, studied: date | None) -> float | None:

@@ -26,16 +26,23 @@ WHAT_TO_DO = (
 CODES = frozenset(
     f"{name}-differs" for name in ("sex", "age", "weight", "date", "nuclide", "tracer")
 )
+NOT_REMOVED = (
+    "They were declared as de-identified before they were sent, so that nothing of the patient was "
+    "checked. Send them again without that declaration, and they are held against the record; or "
+    "have a data manager look into it and say why they may pass as they are."
+)
 
 
 def checked(transmittal: Transmittal, files: Sequence[ReceivedFile]) -> list[Check]:
     """What the images say, held against their scan's record; kept with the transmittal."""
-    found = identity.checks([file.facts for file in files], visit_of(transmittal.scheduled_scan))
+    facts = [file.facts for file in files]
+    found = identity.checks(facts, visit_of(transmittal.scheduled_scan))
     if transmittal.is_deidentified_at_source:
         open_ones = identity.not_checkable(AT_SOURCE)
         found = open_ones + [
             one for one in found if one.code in {"nuclide-differs", "tracer-differs"}
         ]
+        found.append(identity.removal(facts))
     transmittal.identity = [
         {"label": one.label, "finding": str(one.finding), "sentence": one.sentence} for one in found
     ]
@@ -48,7 +55,8 @@ def doubt(checks: Sequence[Check]) -> tuple[str, str] | None:
     off = [one for one in checks if one.finding == Finding.DIFFERS]
     if not off:
         return None
-    return off[0].code, " ".join([*(one.sentence for one in off), WHAT_TO_DO])
+    advice = WHAT_TO_DO if off[0].code in CODES else NOT_REMOVED
+    return off[0].code, " ".join([*(one.sentence for one in off), advice])
 
 
 def differences(transmittal: Transmittal, scans: Sequence[ScheduledScan]) -> dict[int, list[str]]:

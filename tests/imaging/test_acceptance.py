@@ -46,6 +46,8 @@ def test_ordinary_slice_is_accepted_with_what_identifies_it(image):
         "study_date": "2026-03-01",
         "nuclide": "F-18",
         "tracer": "FDG",
+        "identity_removed": "",
+        "is_named": "yes",
     }
 
 

@@ -20,6 +20,8 @@ from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
 State = Transmittal.State
+# As images look whose identity was taken out by who sent them.
+REMOVED = {"PatientIdentityRemoved": "YES", "PatientName": "MRN-0815", "PatientBirthDate": ""}
 
 
 @pytest.fixture(autouse=True)
@@ -195,14 +197,54 @@ def test_declared_as_taken_out_at_the_source_it_is_recorded_as_not_checkable(
     scan, coordinator, dataset
 ):
     row = receiving.open_transmittal(scan, by=coordinator, is_deidentified_at_source=True)
-    content = a_slice(dataset, 1, PatientSex="M", PatientAge="012Y")
+    content = a_slice(dataset, 1, PatientSex="M", PatientAge="012Y", **REMOVED)
     receiving.receive(row, files=[SimpleUploadedFile("x", content)], by=coordinator)
     receiving.complete(row, by=coordinator)
     row = worked(row)
     assert row.state == State.ASSEMBLED
     found = {one["label"]: one["finding"] for one in row.identity}
     assert found["Sex"] == found["Age"] == found["Study date"] == "not checkable"
-    assert found["Radionuclide"] == "agrees"
+    assert found["Radionuclide"] == found["Identity removed"] == "agrees"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"PatientIdentityRemoved": "NO"}, "1 of 2 images say NO"),
+        ({"PatientName": "Canary^Anna"}, "1 of 2 images give a birth date or what looks like"),
+    ],
+)
+def test_declared_as_taken_out_and_still_there_it_waits_for_a_person(
+    scan, coordinator, manager, dataset, client, said, told
+):
+    row = receiving.open_transmittal(scan, by=coordinator, is_deidentified_at_source=True)
+    slices = [a_slice(dataset, 1, **REMOVED), a_slice(dataset, 2, **REMOVED | said)]
+    files = [SimpleUploadedFile("x", one) for one in slices]
+    receiving.receive(row, files=files, by=coordinator)
+    receiving.complete(row, by=coordinator)
+    row = worked(row)
+    assert (row.state, row.code) == (State.QUARANTINED, "identity-not-removed")
+    assert told in row.message
+    assert "Canary" not in row.message
+    client.force_login(coordinator)
+    assert told in client.get(f"/transmittals/{row.pk}/").content.decode()
+    inspection.decide(row, release=True, reason="The name is invented.", by=manager)
+    assert worked(row).state == State.ASSEMBLED
+
+
+def test_declared_as_taken_out_the_page_says_how_many_images_do_not_say_so(
+    scan, coordinator, dataset, client
+):
+    row = receiving.open_transmittal(scan, by=coordinator, is_deidentified_at_source=True)
+    silent = REMOVED | {"PatientIdentityRemoved": ""}
+    slices = [a_slice(dataset, 1, **REMOVED), a_slice(dataset, 2, **silent)]
+    files = [SimpleUploadedFile("x", one) for one in slices]
+    receiving.receive(row, files=files, by=coordinator)
+    receiving.complete(row, by=coordinator)
+    assert worked(row).state == State.ASSEMBLED
+    client.force_login(coordinator)
+    page = client.get(f"/transmittals/{row.pk}/").content.decode()
+    assert "1 of 2 images do not say themselves" in page
 
 
 def test_released_images_of_another_person_are_removed_with_their_measurements(
