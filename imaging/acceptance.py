@@ -34,6 +34,7 @@ from pydicom.uid import (
 from imaging import contours, identity, segments
 from imaging.elements import DEEPEST, MOST_ELEMENTS, MOST_OF_REGIONS, Excess
 from imaging.image_types import is_picture
+from imaging.meanings import Elements
 
 ACCEPTED, QUARANTINED, REJECTED = "accepted", "quarantined", "rejected"
 
@@ -209,15 +210,16 @@ NOT_DEIDENTIFIABLE = rejected(
 
 def facts_of(ds: Dataset) -> Facts:
     """What the rules look at, read from `ds`."""
-    whole: dict[str, Any] = {name: _whole(ds, keyword) for name, keyword in _WHOLE.items()}
-    text: dict[str, Any] = {name: _text(ds, keyword) for name, keyword in _TEXT.items()}
+    elements, meta = Elements(ds), ds.file_meta
+    whole: dict[str, Any] = {n: elements.read(keyword, _whole) for n, keyword in _WHOLE.items()}
+    text: dict[str, Any] = {n: elements.read(keyword, _text) for n, keyword in _TEXT.items()}
     pixels = ds.get("PixelData")
     return Facts(
-        file_sop_instance_uid=_text(ds.file_meta, "MediaStorageSOPInstanceUID"),
-        file_sop_class_uid=_text(ds.file_meta, "MediaStorageSOPClassUID"),
-        image_type=tuple(part.upper() for part in _text(ds, "ImageType").split("\\")),
+        file_sop_instance_uid=_text(meta, "MediaStorageSOPInstanceUID"),
+        file_sop_class_uid=_text(meta, "MediaStorageSOPClassUID"),
+        image_type=tuple(p.upper() for p in elements.read("ImageType", _text).split("\\")),
         is_converted="ConversionType" in ds,
-        has_native_pixels=ds.file_meta.TransferSyntaxUID in NATIVE,
+        has_native_pixels=meta.TransferSyntaxUID in NATIVE,
         pixel_bytes=len(pixels) if isinstance(pixels, bytes) else None,
         **whole,
         **text,

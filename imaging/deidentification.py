@@ -22,14 +22,15 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from pydicom.config import IGNORE
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
-from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.tag import BaseTag, Tag
+from pydicom.datadict import dictionary_VR, keyword_dict, keyword_for_tag
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
 from imaging.contours import texts_of
@@ -44,8 +45,11 @@ from imaging.deidentification_table import (
     PrivateRow,
     Row,
 )
+from imaging.elements import PIXEL_DATA
+from imaging.encoding import CHARACTER_SET, data_set, raw, raw_of, raw_sequence, text_of
 from imaging.headers import nuclide_from_text
 from imaging.identifiers import (
+    LONGEST_REMEMBERED,
     Identifiers,
     identifiers_of,
     is_named_in,
@@ -53,6 +57,8 @@ from imaging.identifiers import (
     parts_of,
     words_of,
 )
+from imaging.meanings import MEMORY, NO_MEMORY, Elements, Memory
+from imaging.pixels import decoded
 
 
 @dataclass(frozen=True)
@@ -78,22 +84,48 @@ class DeidentificationPolicy:
 class Deidentified:
     """A de-identified image and what became of each attribute: names of tags, no values.
 
-    `known` is what of the original names somebody, to look for in what is written.
+    `elements` are as they are to be written. `known` is what of the original names somebody, to
+    look for in what is written.
     """
 
-    dataset: Dataset
+    elements: Kept
     report: dict[str, Any]
     known: Identifiers
 
+    @property
+    def dataset(self) -> Dataset:
+        """A data set of its own, ready to be written."""
+        return data_set(self.elements)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class _Context:
-    """What a rule may need besides the value."""
+    """What a rule may need besides the value.
+
+    One is equal to none but itself, which is told at once; see `_context_of`.
+    """
 
     policy: DeidentificationPolicy
     known: Identifiers
+    memory: Memory = MEMORY
 
 
+def _context_of(policy: DeidentificationPolicy, known: Identifiers) -> _Context:
+    """The same for all images that name the same; no rule looks at their UIDs."""
+    if sum(map(len, known.values)) > LONGEST_REMEMBERED:
+        return _Context(policy, known, NO_MEMORY)
+    return _remembered_context(policy, known.values, known.words)
+
+
+@lru_cache(16)
+def _remembered_context(
+    policy: DeidentificationPolicy, values: frozenset[str], words: frozenset[str]
+) -> _Context:
+    return _Context(policy, Identifiers(values, words, frozenset()))
+
+
+# By the numbers of their tags.
+Kept = dict[int, RawDataElement]
 # A rule turns the parts of a value, as text, into those to be written; none: it is removed.
 Parts = list[str]
 Rule = Callable[[Parts, _Context], Parts]
@@ -112,6 +144,11 @@ class _Report:
             "replaced": sorted(self.replaced),
             "removed": sorted(self.removed - self.kept - self.replaced),
         }
+
+    def add(self, decision: _Decision) -> None:
+        self.kept |= decision.kept
+        self.replaced |= decision.replaced
+        self.removed |= decision.removed
 
 
 def keyed_digest(value: str, *, key: bytes) -> str:
@@ -180,15 +217,13 @@ def deidentify(ds: Dataset, policy: DeidentificationPolicy) -> Deidentified:
     Deidentified
         Native Explicit VR Little Endian, with new file meta information.
     """
-    report = _Report()
-    context = _Context(policy, identifiers_of(ds))
-    result = _kept(ds, IMAGE, context, report, path="")
+    known = identifiers_of(ds)
+    context = _context_of(policy, known)
+    result, report = _kept(Elements(ds, context.memory), IMAGE, context, path="")
     _keep_private(ds, result, context, report)
     _keep_pixels(ds, result, report)
     _mark(result, context, report)
-    result.file_meta = FileMetaDataset()
-    result.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return Deidentified(result, report.to_json(), context.known)
+    return Deidentified(result, report.to_json(), known)
 
 
 # What is kept.
@@ -361,14 +396,24 @@ _RULES: Mapping[Action, Rule] = MappingProxyType(
         Action.POINTER: _pointer,
     }
 )
-Level = Mapping[str, "Rule | Mapping[str, Any]"]
+
+
+class Level(dict[str, "Rule | Level"]):
+    """The rows of one level by keyword, each with its rule; a level holds those of its items.
+
+    Not changed once it is made; one is equal to none but itself, which is told at once.
+    """
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__  # type: ignore[assignment]  # of a dict, which has none
+
+
 Blocks = Mapping[tuple[int, str], Mapping[int, tuple[str, Rule]]]
 
 
 def level_of(rows: Iterable[Row], within: str = "") -> Level:
-    """The rows of one level by keyword, each with its rule; a mapping holds those of its items."""
     rows = tuple(rows)
-    return MappingProxyType(
+    return Level(
         {
             row.keyword: level_of(rows, row.path)
             if row.action is Action.ITEMS
@@ -417,97 +462,109 @@ _BINARY: Mapping[str, Callable[[str], int | float]] = MappingProxyType(
 # How it is kept.
 
 
-def _kept(ds: Dataset, level: Level, context: _Context, report: _Report, path: str) -> Dataset:
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What becomes of one element: what is written, if anything, and the places it is said of."""
+
+    written: RawDataElement | None = None
+    kept: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+
+
+_GONE = _Decision()
+
+
+def _kept(elements: Elements, level: Level, context: _Context, path: str) -> tuple[Kept, _Report]:
     """What the keep-list leaves of one level."""
-    result = Dataset()
-    for tag in _tags(ds):
-        report.removed.add(path + _name(tag))
+    result: Kept = {}
+    report = _Report(removed={path + _name(tag) for tag in elements})
     for keyword, rule in level.items():
-        if keyword not in ds:
-            continue
-        if rule is _places:
-            _keep_places(ds, result, keyword, context, report, path)
-        elif callable(rule):
-            _keep(ds, result, keyword, rule, context, report, path)
-        else:
-            items = _items(ds[keyword].value)
-            inside = f"{path}{keyword}."
-            result.add(
-                _element(
-                    keyword, "SQ", [_kept(item, rule, context, report, inside) for item in items]
-                )
-            )
-            report.kept.add(path + keyword)
-    if path:
-        for keyword in _EMPTIED[path[:-1]]:
-            setattr(result, keyword, "")
-            report.replaced.add(path + keyword)
-    return result
+        tag = keyword_dict[keyword]
+        if tag in elements:
+            decision = elements.tell(tag, _decided, rule, context, path + keyword)
+            if decision.written:
+                result[tag] = decision.written
+            report.add(decision)
+    for keyword in _EMPTIED[path[:-1]] if path else ():
+        result[keyword_dict[keyword]] = raw_of(_empty(keyword))
+        report.replaced.add(path + keyword)
+    return result, report
 
 
-def _keep_places(
-    ds: Dataset, result: Dataset, keyword: str, context: _Context, report: _Report, path: str
-) -> None:
-    """Thousands of coordinates as one text: an object of each would take most of a minute."""
-    after = _places(texts_of(ds, keyword), context)
-    if after:
-        # A long text is not taken apart when it is set, nor when it is written.
-        element = DataElement(Tag(keyword), "LT", "\\".join(after))
-        element.VR = dictionary_VR(element.tag)
-        result.add(element)
-        report.kept.add(path + keyword)
-
-
-def _keep(
-    ds: Dataset,
-    result: Dataset,
-    keyword: str,
-    rule: Rule,
-    context: _Context,
-    report: _Report,
-    path: str,
-) -> None:
+def _decided(ds: Dataset, tag: int, rule: Rule | Level, context: _Context, place: str) -> _Decision:
+    """What becomes of one element that has a row: as bytes, for it may be that of many images."""
+    if isinstance(rule, Level):
+        return _items_decided(ds, tag, rule, context, place)
+    if rule is _places:
+        return _places_decided(ds, tag, context, place)
     # pydicom converts at first access, and raises these for text that is no number.
     try:
-        element = ds[keyword]
+        element = ds[tag]
     except (ValueError, TypeError, OverflowError, NotImplementedError):
-        return
+        return _GONE
     before = parts_of(element.value)
     after = rule(before, context)
     if before and not any(after):
-        return
-    result.add(_element(keyword, _representation(element), after))
-    (report.kept if after == before else report.replaced).add(path + keyword)
+        return _GONE
+    written, places = raw_of(_element(tag, _representation(element), after)), frozenset({place})
+    return (
+        _Decision(written, kept=places) if after == before else _Decision(written, replaced=places)
+    )
 
 
-def _keep_private(ds: Dataset, result: Dataset, context: _Context, report: _Report) -> None:
+def _items_decided(ds: Dataset, tag: int, level: Level, context: _Context, place: str) -> _Decision:
+    items = (Elements(item, context.memory) for item in _items(ds[tag].value))
+    results = [_kept(item, level, context, f"{place}.") for item in items]
+    reports = [report for _, report in results]
+    return _Decision(
+        raw_sequence(tag, [kept for kept, _ in results]),
+        kept=frozenset({place}.union(*(one.kept for one in reports))),
+        replaced=frozenset[str]().union(*(one.replaced for one in reports)),
+        removed=frozenset[str]().union(*(one.removed for one in reports)),
+    )
+
+
+def _places_decided(ds: Dataset, tag: int, context: _Context, place: str) -> _Decision:
+    """Thousands of coordinates as one text: an object of each would take most of a minute."""
+    after = _places(texts_of(ds, keyword_for_tag(tag)), context)
+    if not after:
+        return _GONE
+    # A long text is not taken apart when it is set, nor when it is written.
+    element = DataElement(tag, "LT", "\\".join(after))
+    element.VR = dictionary_VR(tag)
+    return _Decision(raw_of(element), kept=frozenset({place}))
+
+
+def _keep_private(ds: Dataset, result: Kept, context: _Context, report: _Report) -> None:
     """The private elements a measurement needs, in whichever block their creator reserved."""
+    found = Dataset()
+    creators = [
+        tag for tag in map(int, ds.keys()) if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF
+    ]
     for (group, creator), elements in PRIVATE.items():
-        block = _block(ds, group, creator)
+        block = _block(ds, [tag for tag in creators if tag >> 16 == group], creator)
         if block is None:
             continue
         for number, (representation, rule) in elements.items():
             tag = Tag(group, block << 8 | number)
             after = rule(parts_of(ds[tag].value), context) if tag in ds else []
             if any(after):
-                target = result.private_block(group, creator, create=True)
+                target = found.private_block(group, creator, create=True)
                 target.add_new(number, representation, after if len(after) > 1 else after[0])
                 report.replaced.add(_name(tag))
                 report.kept.add(_name(Tag(group, block)))
+    result.update({int(element.tag): raw_of(element) for element in found})
 
 
-def _block(ds: Dataset, group: int, creator: str) -> int | None:
-    for tag in _tags(ds):
-        if (
-            tag.group == group
-            and 0x10 <= tag.element <= 0xFF
-            and parts_of(ds[tag].value) == [creator]
-        ):
-            return int(tag.element)
+def _block(ds: Dataset, creators: list[int], creator: str) -> int | None:
+    for tag in creators:
+        if parts_of(ds[tag].value) == [creator]:
+            return tag & 0xFF
     return None
 
 
-def _keep_pixels(ds: Dataset, result: Dataset, report: _Report) -> None:
+def _keep_pixels(ds: Dataset, result: Kept, report: _Report) -> None:
     """Stored values as they were, native, and without foreign bits above the high bit."""
     if "PixelData" not in ds:
         return
@@ -517,49 +574,64 @@ def _keep_pixels(ds: Dataset, result: Dataset, report: _Report) -> None:
         pixels = ds.PixelData
     else:
         # pydicom clears the bits above the high bit, where overlays may hide.
-        stored = ds.pixel_array
-        pixels = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
-    result.add(DataElement(Tag("PixelData"), "OW", pixels + b"\0" * (len(pixels) % 2)))
+        pixels = decoded(ds).tobytes()
+    result[PIXEL_DATA] = raw(PIXEL_DATA, "OW", pixels + b"\0" * (len(pixels) % 2))
     report.kept.add("PixelData")
 
 
-def _mark(result: Dataset, context: _Context, report: _Report) -> None:
+def _mark(result: Kept, context: _Context, report: _Report) -> None:
     """Say whose image it now is, and what was done to it."""
-    policy = context.policy
+    marks = _marks(
+        context.policy,
+        sponsor=_ours(context.policy.sponsor, context),
+        time_point=_ours(context.policy.time_point, context),
+        modality=text_of(result, "Modality"),
+        studied=text_of(result, "StudyDate"),
+    )
+    for tag, element in marks.items():
+        result[tag] = element
+        report.replaced.add(_name(tag))
+
+
+@lru_cache(16)
+def _marks(
+    policy: DeidentificationPolicy, *, sponsor: str, time_point: str, modality: str, studied: str
+) -> Mapping[int, RawDataElement]:
     written = {
-        "SpecificCharacterSet": "ISO_IR 192",
+        "SpecificCharacterSet": CHARACTER_SET,
         "PatientName": policy.subject,
         "PatientID": policy.subject,
-        "ClinicalTrialSponsorName": _ours(policy.sponsor, context) or "Not recorded",
+        "ClinicalTrialSponsorName": sponsor or "Not recorded",
         "ClinicalTrialProtocolID": policy.trial,
         "ClinicalTrialSiteID": policy.site,
         "ClinicalTrialSubjectID": policy.subject,
-        "ClinicalTrialTimePointID": _ours(policy.time_point, context),
+        "ClinicalTrialTimePointID": time_point,
         "PatientIdentityRemoved": "YES",
         "DeidentificationMethod": TABLE,
         "DeidentificationMethodCodeSequence": [_method(*one.value) for one in METHODS],
         "LongitudinalTemporalInformationModified": "MODIFIED",
         # Heads are not defaced, so a face can be rendered from them.
         "RecognizableVisualFeatures": "YES",
-        **_days_after_enrolment(result, policy),
+        **_days_after_enrolment(studied, policy),
         **dict.fromkeys(_EMPTIED[""], ""),
-        **_OF_MODALITY.get(result.get("Modality", ""), {}),
+        **_OF_MODALITY.get(modality, {}),
     }
+    marks = Dataset()
     for keyword, value in written.items():
-        setattr(result, keyword, value)
-        report.replaced.add(keyword)
+        setattr(marks, keyword, value)
+    return MappingProxyType({int(element.tag): raw_of(element) for element in marks})
 
 
-def _days_after_enrolment(result: Dataset, policy: DeidentificationPolicy) -> dict[str, Any]:
+def _days_after_enrolment(studied: str, policy: DeidentificationPolicy) -> dict[str, Any]:
     """Days from the enrolment to the study, which stay what they were while both dates move.
 
     PS3.3 C.7.2.3, Clinical Trial Study Module.
     """
-    studied = parts_of(result.get("StudyDate"))
     enrolled = shifted_date(policy.enrolled_on, policy.date_shift_days)
-    if not (enrolled and any(studied)):
+    if not (enrolled and studied):
         return {}
-    days = date.fromisoformat(studied[0]) - date.fromisoformat(enrolled)
+    first = next(filter(None, studied.split("\\")))
+    days = date.fromisoformat(first) - date.fromisoformat(enrolled)
     return {
         "LongitudinalTemporalOffsetFromEvent": float(days.days),
         "LongitudinalTemporalEventType": "ENROLLMENT",
@@ -577,14 +649,15 @@ def _method(value: str, meaning: str) -> Dataset:
     return code
 
 
-def _element(keyword: str, representation: str, value: Any) -> DataElement:
-    tag = tag_for_keyword(keyword)
-    if tag is None:
-        raise KeyError(keyword)
+def _element(tag: int, representation: str, value: list[Any]) -> DataElement:
     if representation in _BINARY:
         value = [_BINARY[representation](part) for part in value]
     # Real files have values a little longer than the standard allows; they are kept whole.
     return DataElement(tag, representation, value, validation_mode=IGNORE)
+
+
+def _empty(keyword: str) -> DataElement:
+    return DataElement(keyword_dict[keyword], dictionary_VR(keyword_dict[keyword]), "")
 
 
 def _representation(element: DataElement) -> str:
@@ -593,17 +666,14 @@ def _representation(element: DataElement) -> str:
     return element.VR if element.VR in allowed else allowed[0]
 
 
-def _tags(ds: Dataset) -> list[BaseTag]:
-    # To iterate over the data set itself would convert every value, hostile ones too.
-    return list(ds.keys())
-
-
 def _items(value: Any) -> list[Dataset]:
     return [item for item in value if isinstance(item, Dataset)] if value else []
 
 
-def _name(tag: BaseTag) -> str:
+@lru_cache(4096)
+def _name(tag: int) -> str:
     """Keyword of a tag, or its number; a private block by its place, as it has no fixed one."""
-    if tag.is_private and tag.element > 0xFF:
-        return f"({tag.group:04x},xx{tag.element & 0xFF:02x})"
-    return keyword_for_tag(tag) or f"({tag.group:04x},{tag.element:04x})"
+    group, element = tag >> 16, tag & 0xFFFF
+    if group % 2 and element > 0xFF:
+        return f"({group:04x},xx{element & 0xFF:02x})"
+    return keyword_for_tag(tag) or f"({group:04x},{element:04x})"

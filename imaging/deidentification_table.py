@@ -73,7 +73,8 @@ class Option(Enum):
         return self.value[1]
 
 
-@dataclass(frozen=True, slots=True)
+# Rows are told by being one: to compare what they say, hundreds of them, would cost more.
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """An attribute of the dictionary; `within` is the path of the sequence that holds it."""
 
@@ -104,7 +105,7 @@ class Row:
         return ps315.basic_profile(self.tag)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PrivateRow:
     """A private element, in whichever block its exact creator reserved."""
 

@@ -26,6 +26,7 @@ from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from imaging.meanings import Elements
 from trials.decay import HALF_LIFE
 
 Json = Any
@@ -357,6 +358,11 @@ def _meaning(
     return _attempt(read, lambda: convert_raw_data_element(raw, encoding=list(charset)))
 
 
+def _meaning_of_items(ds: Dataset, tag: int, read: Callable[[Any], T]) -> tuple[T | None, bool]:
+    """As `_meaning`, of a sequence that was read item by item."""
+    return _attempt(read, lambda: ds[tag])
+
+
 def _attempt(read: Callable[[Any], T], element: Callable[[], DataElement]) -> tuple[T | None, bool]:
     # pydicom converts at first access, and raises these for text that is no number, for
     # bytes that do not divide into numbers, and for a sequence that is none.
@@ -460,6 +466,8 @@ class _Reader:
         raw = element if isinstance(element, RawDataElement) else None
         # What a private element is may depend on the others.
         is_private = bool(tag & 0x10000)
+        if raw is None and element.VR == "SQ":
+            return Elements(self.ds).tell(tag, _meaning_of_items, read)
         if raw is None or not raw.value or len(raw.value) > _LONGEST_KEPT or is_private:
             return _attempt(read, lambda: self.ds[element.tag])
         return _meaning(

@@ -13,13 +13,18 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.uid import UID_dictionary
+
+from imaging.meanings import LONGEST, Elements
 
 
 def listed(text: str) -> frozenset[str]:
@@ -62,6 +67,10 @@ _WORDED = PERSONS | listed(
 DEEPEST = 8
 # Shorter values are found by chance, and so are those of a few letters that repeat.
 SHORTEST, SHORTEST_IN_PIXELS, FEWEST_LETTERS = 6, 8, 4
+# Texts of a file that are remembered are no longer than that in all.
+LONGEST_REMEMBERED = 2**14
+# Bytes that are looked up at once, and how many hits by chance are looked into one by one.
+WORD, MANY = 4, 64
 # A "name" of the machine's maker, as phantoms have it, names nobody; nor does a description in
 # the words that every scanner writes of itself.
 VENDORS = listed(
@@ -95,8 +104,20 @@ class Identifiers:
 
 def identifiers_of(ds: Dataset) -> Identifiers:
     """Everything in `ds`, at every level, that may name its patient or those around it."""
-    values, persons, words, uids = set[str](), set[str](), set[str](), set[str]()
-    for keyword, texts in _texts(ds, DEEPEST):
+    said = tuple(_texts(ds, DEEPEST))
+    naming = tuple(one for one in said if one[0] in _SOUGHT)
+    is_short = sum(len(text) for _, texts in naming for text in texts) <= LONGEST_REMEMBERED
+    values, words = (_naming if is_short else _naming.__wrapped__)(naming)
+    texts = {text for keyword, texts in said if keyword not in _SOUGHT for text in texts}
+    return Identifiers(values, words, frozenset(texts - UID_dictionary.keys()))
+
+
+# The images of a series say the same of whom they are of.
+@lru_cache(16)
+def _naming(said: Said) -> tuple[frozenset[str], frozenset[str]]:
+    """The values that may name somebody, and the single words."""
+    values, persons, words = set[str](), set[str](), set[str]()
+    for keyword, texts in said:
         if keyword in _WORDED:
             words.update(*map(words_of, texts))
         if keyword in PERSONS:
@@ -106,17 +127,14 @@ def identifiers_of(ds: Dataset) -> Identifiers:
             values.update(text for text in texts if len(words_of(text) - _SCANS) > 1)
         elif keyword == BIRTH:
             values.update(form for text in texts for form in _forms_of_date(text))
-        elif keyword in NUMBERS or keyword in PLACES:
-            values.update(text for text in texts if not _is_of_scanners(text))
         else:
-            uids.update(text for text in texts if text not in UID_dictionary)
+            values.update(text for text in texts if not _is_of_scanners(text))
     persons = {name for name in persons if not is_a_vendor(name)}
     parts = {part for name in persons for part in re.split(r"[\^=]", name) if part}
     named = parts | {name.replace("^", " ").strip() for name in persons} | persons
-    return Identifiers(
-        values=frozenset(values | {name for name in named if not is_a_vendor(name)}),
-        words=frozenset(words - VENDORS),
-        uids=frozenset(uids),
+    return (
+        frozenset(values | {name for name in named if not is_a_vendor(name)}),
+        frozenset(words - VENDORS),
     )
 
 
@@ -142,50 +160,57 @@ def residue(
     """
     sought = {v for v in known.values | known.uids if len(v) >= SHORTEST} - ours
     # Regions name a thousand slices by their UIDs: these are looked up, not looked for.
-    if _digits_in(header) & sought:
+    if not sought.isdisjoint(_digits_in(header)):
         return True
     plain = header.lower()
-    if any(_stands(plain, form) for v in sought if not _UID.fullmatch(v) for form in _encoded(v)):
+    texts = (form for v in sought if not _UID.fullmatch(v) for form in _encoded(v))
+    if any(form in plain and _stands(plain, form) for form in texts):
         return True
     lettered = _lettered(header)
     if any(form in lettered for value in sought for form in _in_base64(value)):
         return True
-    forms = {
-        form
-        for value in sought
-        if len(value) >= SHORTEST_IN_PIXELS and len(set(value)) >= FEWEST_LETTERS
-        for form in _encoded(value)
-    }
+    forms = [form for value in sought if _is_told_in_pixels(value) for form in _encoded(value)]
     if not _may_hold(pixels, forms):
         return False
     below = pixels.lower()
     return any(form in below for form in forms)
 
 
-def _may_hold(data: bytes, forms: Iterable[bytes]) -> bool:
-    """Whether `data` holds the first eight bytes of a form; one walk over `data` for all forms.
+def _is_told_in_pixels(value: str) -> bool:
+    return len(value) >= SHORTEST_IN_PIXELS and len(set(value)) >= FEWEST_LETTERS
 
-    They are taken two and two. Where the data have a first pair of any form, at an even or an odd
-    place, the next pairs are looked at; what goes through that is for the exact search to say.
+
+def _may_hold(data: bytes, forms: Iterable[bytes]) -> bool:
+    """Whether `data` may hold a form: whether they hold its first eight bytes, large or small.
+
+    Wherever these begin, four of them, from one of the first four on, lie at a multiple of four
+    from the beginning of `data`: so each word of four there is looked up, half by half. Around one
+    that is of a form the eight are compared; where many are, the exact search is to say.
     """
-    if len(data) < SHORTEST_IN_PIXELS:
-        return False
-    pairs = np.zeros((SHORTEST_IN_PIXELS // 2, 2**16), bool)
-    for form in forms:
-        for place, known in enumerate(pairs):
-            one, other = form[2 * place : 2 * place + 2]
-            # Forms are in small letters, and data are searched for both.
-            for first in {one, *bytes([one]).upper()}:
-                for second in {other, *bytes([other]).upper()}:
-                    known[first | second << 8] = True
-    for start in (0, 1):
-        found = np.frombuffer(data, "<u2", (len(data) - start) // 2, start)
-        at = np.flatnonzero(pairs[0][found[: max(len(found) - len(pairs) + 1, 0)]])
-        for place, known in enumerate(pairs[1:], start=1):
-            at = at[known[found[at + place]]]
-        if at.size:
-            return True
-    return False
+    begins = frozenset(form[:SHORTEST_IN_PIXELS] for form in forms)
+    first, second = _halves(begins)
+    words = np.frombuffer(data, "<u2", len(data) // WORD * 2).reshape(-1, 2)
+    found = first[words[:, 0]]
+    at = np.flatnonzero(found)
+    at = at[(found[at] & second[words[at, 1]]).astype(bool)]
+    if at.size > MANY:
+        return True
+    places = (max(WORD * one - back, 0) for one in at.tolist() for back in range(WORD))
+    return any(data[one : one + SHORTEST_IN_PIXELS].lower() in begins for one in places)
+
+
+@lru_cache(16)
+def _halves(begins: frozenset[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """For each two bytes, a bit for each place where they are half a word of a beginning.
+
+    Forms are in small letters, and data are searched for both.
+    """
+    halves = np.zeros((2, 2**16), np.uint8)
+    for begin, place, half in product(begins, range(WORD), range(2)):
+        one, other = begin[place + 2 * half : place + 2 * half + 2]
+        for low, high in product({one, *bytes([one]).upper()}, {other, *bytes([other]).upper()}):
+            halves[half, low | high << 8] |= 1 << place
+    return halves[0], halves[1]
 
 
 def words_of(text: str) -> set[str]:
@@ -203,22 +228,34 @@ def _is_of_scanners(text: str) -> bool:
     return bool(words) and words <= _SCANS
 
 
-def _texts(ds: Dataset, depth: int) -> Iterator[tuple[str, list[str]]]:
-    """Keyword and texts of every element that may name somebody, or that is a UID."""
+# Of each element that may name somebody, or that is a UID, keyword and texts.
+Said = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _texts(ds: Dataset, depth: int) -> Iterator[tuple[str, tuple[str, ...]]]:
     # To iterate over the data set itself would convert every value, hostile ones too.
-    for tag in list(ds.keys()):
-        keyword = keyword_for_tag(tag)
-        if not keyword:
-            continue
-        kind = dictionary_VR(tag)
-        if kind == "SQ" and depth:
-            for item in ds[tag].value or ():
-                yield from _texts(item, depth - 1)
-        elif kind == "UI" or keyword in _SOUGHT:
-            yield keyword, parts_of(ds[tag].value)
+    elements = Elements(ds)
+    for tag in elements:
+        if _speaks(tag):
+            yield from elements.tell(tag, _said, depth)
+
+
+def _said(ds: Dataset, tag: int, depth: int) -> Said:
+    keyword = keyword_for_tag(tag)
+    if dictionary_VR(tag) != "SQ":
+        return ((keyword, tuple(parts_of(ds[tag].value))),)
+    items = ds[tag].value or () if depth else ()
+    return tuple(one for item in items for one in _texts(item, depth - 1))
 
 
 _SOUGHT = PERSONS | NUMBERS | PLACES | TEXTS | {BIRTH}
+
+
+@lru_cache(4096)
+def _speaks(tag: int) -> bool:
+    """Whether an element may name somebody, or is a UID, or has items that may."""
+    keyword = keyword_for_tag(tag)
+    return bool(keyword) and (keyword in _SOUGHT or dictionary_VR(tag) in {"SQ", "UI"})
 
 
 def parts_of(value: Any) -> list[str]:
@@ -244,23 +281,36 @@ def _forms_of_date(text: str) -> Iterator[str]:
     yield from (day.strftime(form) for form in ("%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d%b%Y"))
 
 
-def _encoded(value: str) -> set[bytes]:
+def _encoded(value: str) -> frozenset[bytes]:
+    return (_forms if len(value) <= LONGEST else _forms.__wrapped__)(value)
+
+
+@lru_cache(1024)
+def _forms(value: str) -> frozenset[bytes]:
     """A value as bytes in small letters, in every encoding a machine may have written it in."""
     small = value.lower()
-    return {
-        small.encode(),
-        small.encode("latin-1", "replace"),
-        small.encode("utf-16-le"),
-        small.encode("utf-16-be"),
-    }
+    return frozenset(
+        {
+            small.encode(),
+            small.encode("latin-1", "replace"),
+            small.encode("utf-16-le"),
+            small.encode("utf-16-be"),
+        }
+    )
 
 
-def _in_base64(value: str) -> Iterator[bytes]:
+def _in_base64(value: str) -> tuple[bytes, ...]:
+    return (_base64 if len(value) <= LONGEST else _base64.__wrapped__)(value)
+
+
+@lru_cache(1024)
+def _base64(value: str) -> tuple[bytes, ...]:
     """What of a value's base64 is the same wherever it begins within three bytes."""
-    for before, whole in ((0, 0), (1, 2), (2, 3)):
-        text = value.encode()
-        end = (before + len(text)) * 8 // 6
-        yield base64.b64encode(bytes(before) + text)[whole:end]
+    text = value.encode()
+    return tuple(
+        base64.b64encode(bytes(before) + text)[whole : (before + len(text)) * 8 // 6]
+        for before, whole in ((0, 0), (1, 2), (2, 3))
+    )
 
 
 _UID = re.compile(r"[0-9.]+")

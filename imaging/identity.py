@@ -23,6 +23,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from imaging.headers import nuclide_of
+from imaging.meanings import Elements
 from trials.decay import HALF_LIFE
 from trials.spans import Span, completed_years
 
@@ -93,17 +94,23 @@ def facts_of(ds: Dataset) -> dict[str, str]:
     The age is that on the study date, from Patient's Birth Date where it is whole, else as
     Patient's Age has it. Neither name nor birth date is among the facts.
     """
-    studied = _day(ds, "StudyDate") or _day(ds, "SeriesDate") or _day(ds, "AcquisitionDate")
-    weight = _number(ds, "PatientWeight")
-    age = _age(ds, studied)
+    elements = Elements(ds)
+    days = (
+        elements.read(keyword, _day) for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate")
+    )
+    studied = next(filter(None, days), None)
+    weight = elements.read("PatientWeight", _number)
+    born, name = elements.read("PatientBirthDate", _day), elements.read("PatientName", _text)
+    age = _age(born, elements.read("PatientAge", _text), studied)
+    nuclide, tracer = elements.read(_TRACERS, _injected)
     return {
         "age_years": "" if age is None else f"{age:.2f}",
         "weight_kg": "" if weight is None or weight <= 0 else f"{weight:g}",
         "study_date": studied.isoformat() if studied else "",
-        "nuclide": _nuclide(ds),
-        "tracer": _tracer(" ".join(_radiopharmaceuticals(ds))),
-        "identity_removed": _text(ds, "PatientIdentityRemoved")[:3].upper(),
-        "is_named": "yes" if _is_named(ds) else "",
+        "nuclide": nuclide,
+        "tracer": tracer,
+        "identity_removed": elements.read("PatientIdentityRemoved", _text)[:3].upper(),
+        "is_named": "yes" if _is_named(born, name, elements.read("PatientID", _text)) else "",
     }
 
 
@@ -288,6 +295,8 @@ def _of_tracer(said: list[str], visit: Visit) -> Check:
 
 # Headers: whatever they hold, nothing is raised.
 
+_TRACERS = "RadiopharmaceuticalInformationSequence"
+
 
 def _text(ds: Dataset, keyword: str) -> str:
     try:
@@ -313,39 +322,41 @@ def _day(ds: Dataset, keyword: str) -> date | None:
         return None
 
 
-def _is_named(ds: Dataset) -> bool:
+def _is_named(born: date | None, name: str, patient_id: str) -> bool:
     """Whether it gives a birth date, or a name of two words or more that is no code.
 
     Zeros and 1900 are what tools write in the place of a birth date, the ID in that of a name.
     """
-    born = _day(ds, "PatientBirthDate")
     if born and born.year > 1900:
         return True
-    name = _text(ds, "PatientName")
     words = [one for one in re.split(r"[\^=\s,]+", name) if one]
     is_code = any(letter.isdigit() for letter in name) or bool(_NO_NAMES.search(name))
-    return len(words) > 1 and not is_code and name != _text(ds, "PatientID")
+    return len(words) > 1 and not is_code and name != patient_id
 
 
-def _age(ds: Dataset, studied: date | None) -> float | None:
-    born = _day(ds, "PatientBirthDate")
+def _age(born: date | None, stated: str, studied: date | None) -> float | None:
     if born and studied and born <= studied:
         years = studied.year - born.year - ((studied.month, studied.day) < (born.month, born.day))
         return float(years)
-    stated = re.fullmatch(r"(\d{3})([YMWD])", _text(ds, "PatientAge"), re.ASCII)
-    return int(stated[1]) * _YEARS_OF[stated[2]] if stated else None
+    match = re.fullmatch(r"(\d{3})([YMWD])", stated, re.ASCII)
+    return int(match[1]) * _YEARS_OF[match[2]] if match else None
 
 
-def _radiopharmaceuticals(ds: Dataset) -> Iterator[str]:
-    for item in _items(ds, "RadiopharmaceuticalInformationSequence"):
-        yield _text(item, "Radiopharmaceutical")
-        for code in _items(item, "RadiopharmaceuticalCodeSequence"):
-            yield _text(code, "CodeMeaning")
+def _injected(ds: Dataset, keyword: str) -> tuple[str, str]:
+    """The nuclide and the tracer that the items of a sequence name, where it is one."""
+    items = _items(ds, keyword)
+    return _nuclide(items), _tracer(" ".join(name for item in items for name in _names(item)))
 
 
-def _nuclide(ds: Dataset) -> str:
+def _names(item: Dataset) -> Iterator[str]:
+    yield _text(item, "Radiopharmaceutical")
+    for code in _items(item, "RadiopharmaceuticalCodeSequence"):
+        yield _text(code, "CodeMeaning")
+
+
+def _nuclide(items: list[Dataset]) -> str:
     found = set()
-    for item in _items(ds, "RadiopharmaceuticalInformationSequence"):
+    for item in items:
         coded = {
             nuclide_of(_text(code, "CodeValue"), _text(code, "CodeMeaning"))
             for code in _items(item, "RadionuclideCodeSequence")

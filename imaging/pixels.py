@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from imaging.elements import (
@@ -29,6 +30,7 @@ from imaging.elements import (
     element,
 )
 from imaging.headers import SliceHeader
+from imaging.meanings import Elements
 
 NATIVE = frozenset({ExplicitVRLittleEndian, ImplicitVRLittleEndian})
 # Tag, VR, two bytes that are reserved, and length.
@@ -133,6 +135,58 @@ def _require_fitting(place: Place, data: bytes, header: SliceHeader) -> None:
             f"Pixel Data (7FE0,0010) of {place.length} bytes, {header.rows} x {header.columns} of "
             f"{header.bits_allocated} bits are {expected}"
         )
+
+
+def decoded(ds: Dataset) -> NDArray[np.integer]:
+    """Stored values of a data set, little endian, as pydicom decodes them.
+
+    A plane of native values that have no bit above their high bit is as it lies: there pydicom
+    would copy it twice, to clear nothing.
+    """
+    plain = as_they_lie(ds)
+    if plain is not None:
+        return plain
+    values = ds.pixel_array
+    return np.asarray(values.astype(values.dtype.newbyteorder("<"), copy=False))
+
+
+def as_they_lie(ds: Dataset) -> NDArray[np.integer] | None:
+    """Stored values of one whole plane that need no decoding; None where they do, or it is none."""
+    if ds.file_meta.TransferSyntaxUID not in NATIVE:
+        return None
+    elements = Elements(ds)
+    form = [elements.read(keyword, _whole) for keyword in _FORM]
+    rows, columns, allocated, stored, signed = form[:5]
+    is_grey = ds.get("PhotometricInterpretation") in {"MONOCHROME1", "MONOCHROME2"}
+    is_plane = is_grey and form[5:] in _PLANE and allocated in {8, 16, 32} and signed in {0, 1}
+    data, length = ds.get("PixelData"), rows * columns * allocated // 8
+    if not (is_plane and 0 < stored <= allocated and isinstance(data, bytes)):
+        return None
+    if not length or len(data) != length + length % 2:
+        return None
+    values = np.frombuffer(data, f"<{'ui'[signed]}{allocated // 8}", rows * columns)
+    low, high = (-(1 << stored - 1), 1 << stored - 1) if signed else (0, 1 << stored)
+    is_clean = stored == allocated or (values.min() >= low and values.max() < high)
+    return values.reshape(rows, columns) if is_clean else None
+
+
+_FORM = (
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+)
+# Samples, and frames where they are counted.
+_PLANE = ([1, 0], [1, 1])
+
+
+def _whole(ds: Dataset, keyword: str) -> int:
+    """A whole number; 0 where there is none."""
+    value = ds.get(keyword)
+    return int(value) if isinstance(value, int) and value > 0 else 0
 
 
 def _decoded(data: bytes) -> NDArray[np.integer]:

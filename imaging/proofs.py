@@ -22,15 +22,18 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import Tag
 from pydicom.uid import UID_dictionary
 
 from imaging import deidentification_table as table
 from imaging.contours import structure_set
 from imaging.headers import PetHeader, header_of
 from imaging.identifiers import listed, parts_of
+from imaging.meanings import Elements
+from imaging.pixels import decoded
 from imaging.segments import segmentation
 from imaging.suv import assess
 
@@ -116,7 +119,12 @@ class Evidence:
 
 
 def evidence_of(
-    original: Dataset, written: bytes, *, header: Mapping[str, Json], date_shift_days: int
+    original: Dataset,
+    written: bytes,
+    *,
+    header: Mapping[str, Json],
+    date_shift_days: int,
+    again: Dataset | None = None,
 ) -> Evidence:
     """What one file shows, the written one parsed again.
 
@@ -130,12 +138,15 @@ def evidence_of(
         What `pet_header` or `slice_header` read in it, as JSON values.
     date_shift_days : int
         The days by which every date is to have moved.
+    again : Dataset, optional
+        `written` as it was parsed again; without it that is done here.
     """
-    again = dcmread(io.BytesIO(written))
+    again = again or dcmread(io.BytesIO(written))
     places = list(places_of(again))
+    pixels_before, pixels_after = digests_of_values(original, again)
     return Evidence(
-        pixels_before=digest_of_values(original),
-        pixels_after=digest_of_values(again),
+        pixels_before=pixels_before,
+        pixels_after=pixels_after,
         before=_cut(_undescribed(header_of(original).to_json())),
         after=header,
         beyond=tuple(named(beyond(places) + _oddities(again, written))),
@@ -158,10 +169,18 @@ def _cut(value: Json) -> Json:
     return value[:_LONGEST_TEXT] if isinstance(value, str) else value
 
 
-def digest_of_values(ds: Dataset) -> str:
-    """SHA-256 of what is measured, or of where it is measured."""
+def digests_of_values(before: Dataset, after: Dataset) -> tuple[str, str]:
+    """SHA-256 of what is measured, or of where it is measured, before and after."""
     kinds = {"RTSTRUCT": digest_of_contours, "SEG": digest_of_segments}
-    return kinds.get(ds.get("Modality", ""), digest_of_pixels)(ds)
+    known = [kinds.get(ds.get("Modality", "")) for ds in (before, after)]
+    if any(known):
+        one, other = (kind or digest_of_pixels for kind in known)
+        return one(before), other(after)
+    values, again = decoded(before), decoded(after)
+    digest = digest_of(values)
+    if values.dtype == again.dtype and np.array_equal(values, again):
+        return digest, digest
+    return digest, digest_of(again)
 
 
 def digest_of_segments(ds: Dataset) -> str:
@@ -203,11 +222,13 @@ def _ordinal(uid: str, known: dict[str, int]) -> int:
 
 
 def digest_of_pixels(ds: Dataset) -> str:
-    """SHA-256 of the stored values as decoded, whatever their encoding was."""
-    values = ds.pixel_array
-    plain = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"), copy=False))
+    return digest_of(decoded(ds))
+
+
+def digest_of(values: NDArray[np.integer]) -> str:
+    """SHA-256 of stored values, whatever their encoding was."""
     found = hashlib.sha256(f"{values.shape} {values.dtype.kind}{values.itemsize} ".encode())
-    found.update(plain.tobytes())
+    found.update(np.ascontiguousarray(values).data)
     return found.hexdigest()
 
 
@@ -216,22 +237,31 @@ def digest_of_pixels(ds: Dataset) -> str:
 
 def places_of(ds: Dataset, within: str = "") -> Iterator[str]:
     """Every element by its place: "(0054,0016).(0018,1074)", "(7053,xx00) Some Creator"."""
-    for tag in list(ds.keys()):
-        place = within + _place(ds, tag)
-        yield place
+    elements = Elements(ds)
+    for tag in elements:
+        yield within + _place(ds, tag)
         # Of a written file each element says its VR, and need not be converted for it.
-        if ds.get_item(tag).VR == "SQ":
-            for item in ds[tag].value:
-                yield from places_of(item, f"{place}.")
+        if elements.element(tag).VR == "SQ":
+            yield from elements.tell(tag, _places_within, within)
 
 
-def _place(ds: Dataset, tag: BaseTag) -> str:
-    if not tag.is_private:
-        return f"({tag.group:04x},{tag.element:04x})"
-    if 0x10 <= tag.element <= 0xFF:
-        return _private(tag.group, _creator(ds, tag.group, tag.element))
-    creator = _creator(ds, tag.group, tag.element >> 8)
-    return _private(tag.group, creator, tag.element & 0xFF)
+def _places_within(ds: Dataset, tag: int, within: str) -> tuple[str, ...]:
+    inside = f"{within}{_place(ds, tag)}."
+    return tuple(place for item in ds[tag].value for place in places_of(item, inside))
+
+
+def _place(ds: Dataset, tag: int) -> str:
+    if not tag & 0x10000:
+        return _public(tag)
+    group, element = tag >> 16, tag & 0xFFFF
+    if 0x10 <= element <= 0xFF:
+        return _private(group, _creator(ds, group, element))
+    return _private(group, _creator(ds, group, element >> 8), element & 0xFF)
+
+
+@lru_cache(4096)
+def _public(tag: int) -> str:
+    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
 
 
 def _creator(ds: Dataset, group: int, block: int) -> str:
@@ -280,16 +310,24 @@ def _oddities(again: Dataset, written: bytes) -> list[str]:
     age = str(again.get("PatientAge", ""))
     if age.endswith("Y") and age > "089Y":
         found.append("(0010,1010)")
-    for row in table.ROWS:
-        if vocabulary := _VOCABULARIES.get(row.action):
-            words = {word for text in _texts_at(again, row.path) for word in text.split()}
-            found += [] if words <= set(vocabulary) else [row.tags]
+    for path, tags, vocabulary in _cleaned(table.ROWS):
+        words = {word for text in _texts_at(again, path) for word in text.split()}
+        found += [] if words <= vocabulary else [tags]
     return found + [
         place
-        for place, representation, parts in _values(again)
-        if representation == "UI"
-        and any(part not in UID_dictionary and not part.startswith("2.25.") for part in parts)
+        for place, _, parts in _values(again, _UIDS)
+        if any(part not in UID_dictionary and not part.startswith("2.25.") for part in parts)
     ]
+
+
+@lru_cache(4)
+def _cleaned(rows: tuple[table.Row, ...]) -> tuple[tuple[str, str, frozenset[str]], ...]:
+    """Path and tags of what may say only words of a vocabulary, and these."""
+    return tuple(
+        (row.path, row.tags, frozenset(_VOCABULARIES[row.action]))
+        for row in rows
+        if row.action in _VOCABULARIES
+    )
 
 
 _VOCABULARIES = MappingProxyType(
@@ -316,13 +354,12 @@ def unmoved(original: Dataset, again: Dataset, days: int) -> list[str]:
     """The places of dates that are not those of the original moved by `days`."""
     before = {
         place: {_moved(part, representation, days) for part in parts}
-        for place, representation, parts in _values(original, like=again)
+        for place, representation, parts in _values(original, _DATES, like=again)
     }
     return [
         place
-        for place, representation, parts in _values(again)
-        if representation in {"DA", "DT"}
-        and not {_moved(part, representation, 0) for part in parts} <= before.get(place, set())
+        for place, representation, parts in _values(again, _DATES)
+        if not {_moved(part, representation, 0) for part in parts} <= before.get(place, set())
     ]
 
 
@@ -336,36 +373,66 @@ def _moved(text: str, representation: str, days: int) -> tuple[date | None, str]
         return None, text
 
 
+_DATES, _UIDS = frozenset({"DA", "DT"}), frozenset({"UI"})
+# Place, VR and texts of dates or UIDs, the items of sequences numbered.
+Values = tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
 def _values(
-    ds: Dataset, *, like: Dataset | None = None, within: str = ""
-) -> Iterator[tuple[str, str, list[str]]]:
-    """Place, VR and texts of dates and UIDs, items numbered; of `ds` only what `like` has."""
-    model = ds if like is None else like
-    for tag in list(model.keys()):
-        representation = model.get_item(tag).VR
-        if representation not in {"DA", "DT", "UI", "SQ"}:
+    ds: Dataset, kinds: frozenset[str], *, like: Dataset | None = None, within: str = ""
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """The values of some VRs; of `ds` only what `like` has."""
+    mine = Elements(ds)
+    model = mine if like is None else Elements(like)
+    for tag in model:
+        representation = model.element(tag).VR
+        if representation != "SQ" and representation not in kinds:
             continue
-        mine = _same(ds, tag, like)
-        if mine is None:
+        same = _same(mine, tag, model)
+        if same is None:
             continue
-        place, value = within + _place(model, tag), ds[mine].value
-        if representation == "SQ":
-            for number, (item, one) in enumerate(zip(value, model[tag].value, strict=False)):
-                inside = f"{place}[{number}]."
-                yield from _values(item, like=one if like is not None else None, within=inside)
+        place = within + _place(model.ds, tag)
+        if representation != "SQ":
+            yield place, representation, mine.tell(same, _parts_at)
+        elif like is None:
+            yield from mine.tell(same, _values_within, kinds, place)
         else:
-            yield place, representation, parts_of(value)
+            yield from mine.tell_of_both(same, model, tag, _values_alike, kinds, place)
 
 
-def _same(ds: Dataset, tag: BaseTag, like: Dataset | None) -> BaseTag | None:
-    """The tag of an element in `ds`; a private block may have another number there."""
-    if like is None or not tag.is_private or tag.element <= 0xFF:
-        return tag if tag in ds else None
-    creator = _creator(like, tag.group, tag.element >> 8)
+def _parts_at(ds: Dataset, tag: int) -> tuple[str, ...]:
+    return tuple(parts_of(ds[tag].value))
+
+
+def _values_within(ds: Dataset, tag: int, kinds: frozenset[str], place: str) -> Values:
+    return tuple(
+        value
+        for number, item in enumerate(ds[tag].value)
+        for value in _values(item, kinds, within=f"{place}[{number}].")
+    )
+
+
+def _values_alike(
+    ds: Dataset, tag: int, like: Dataset, its_tag: int, kinds: frozenset[str], place: str
+) -> Values:
+    pairs = zip(ds[tag].value, like[its_tag].value, strict=False)
+    return tuple(
+        value
+        for number, (item, one) in enumerate(pairs)
+        for value in _values(item, kinds, like=one, within=f"{place}[{number}].")
+    )
+
+
+def _same(mine: Elements, tag: int, model: Elements) -> int | None:
+    """The tag of an element in `mine`; a private block may have another number there."""
+    if mine is model or not tag & 0x10000 or tag & 0xFFFF <= 0xFF:
+        return tag if tag in mine else None
+    group, element = tag >> 16, tag & 0xFFFF
+    creator = _creator(model.ds, group, element >> 8)
     for block in range(0x10, 0x100):
-        if _creator(ds, tag.group, block) == creator:
-            found = Tag(tag.group, block << 8 | tag.element & 0xFF)
-            return found if found in ds else None
+        if group << 16 | block in mine and _creator(mine.ds, group, block) == creator:
+            found = group << 16 | block << 8 | element & 0xFF
+            return found if found in mine else None
     return None
 
 
