@@ -17,7 +17,6 @@ Codes of PS3.16: CID 7466, 7464, 7474; UCUM as in its edition of today, where ol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from json import dumps
@@ -67,10 +66,12 @@ _PEAKS = {
 class LesionRow:
     """Numbers of a lesion: SUV in g/mL, volume in mL, total uptake in g.
 
-    `ratios` are those of SUVmax to the SUVmean of a kind of reference region.
+    `plane` is that of its hottest voxel; `ratios` are those of SUVmax to the SUVmean of a kind of
+    reference region.
     """
 
     number: int
+    plane: int
     suvmax: float
     suvmean: float
     suvpeak: float
@@ -82,10 +83,14 @@ class LesionRow:
 
 @dataclass(frozen=True, slots=True)
 class RegionRow:
-    """A sphere of background: centre (x, y, z) and radius in mm (LPS), SUV in g/mL."""
+    """A sphere of background: centre (x, y, z) and radius in mm (LPS), SUV in g/mL.
+
+    `plane` is the one nearest to its centre.
+    """
 
     kind: str
     label: str
+    plane: int
     centre_mm: tuple[float, float, float]
     radius_mm: float
     suvmean: float
@@ -106,9 +111,7 @@ class Rows:
         return sha256(dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def report(
-    source: Source, rows: Rows, segmentation: Dataset | None, *, planes: Sequence[int]
-) -> Dataset:
+def report(source: Source, rows: Rows, segmentation: Dataset | None) -> Dataset:
     """The numbers of a run as a structured report.
 
     Parameters
@@ -118,16 +121,15 @@ def report(
     rows : Rows
     segmentation : Dataset, optional
         That of the lesions, whose segments have their numbers; needed where there are lesions.
-    planes : sequence of int
-        Those whose images show what was measured: they are listed in the report, each of which
-        takes the library 20 ms.
-
     Raises
     ------
     ObjectError
         As `settle`.
     """
-    images = list(source.images(planes))
+    # The library takes 20 ms and more for each image that it lists: those that show the hottest
+    # voxels and the middle of the spheres. The series as a whole is named with each group.
+    planes = {one.plane for one in rows.lesions} | {one.plane for one in rows.regions}
+    images = list(source.images(sorted(planes)))
     groups = [_lesion(source, one, rows.method, segmentation) for one in rows.lesions]
     groups += [_region(source, one, number) for number, one in enumerate(rows.regions, start=1)]
     content = hd.sr.MeasurementReport(

@@ -46,7 +46,7 @@ def write(claim: jobs.Claim) -> None:
             return
     jobs.report(claim, "Outlining lesions")
     try:
-        rows, found = rows_of(row), found_of(row)
+        found = found_of(row)
     except Refused as refusal:
         if refusal.code != "measured-again":
             raise
@@ -54,7 +54,7 @@ def write(claim: jobs.Claim) -> None:
             return
     jobs.report(claim, "Writing DICOM objects")
     known = set(row.dicom_objects.values_list("sop_instance_uid", flat=True))
-    new = [ds for ds in made_of(found, rows) if ds.SOPInstanceUID not in known]
+    new = [ds for ds in made_of(found, rows_of(row, found.grid)) if ds.SOPInstanceUID not in known]
     made = [(ds, *storage.archive.write([written(ds)])) for ds in new]
     reach("write_objects.files-written")
     scan = row.series.imaging_study.scheduled_scan
@@ -94,12 +94,12 @@ def _is_overtaken(row: Quantification) -> bool:
     )
 
 
-def rows_of(row: Quantification) -> Rows:
+def rows_of(row: Quantification, grid: geometry.Grid) -> Rows:
     """What a run says in numbers."""
     regions = _regions(row)
     return Rows(
         lesions=tuple(_lesion(one, regions) for one in row.lesions.prefetch_related("ratios")),
-        regions=tuple(_region(one) for one in regions),
+        regions=tuple(_region(one, grid) for one in regions),
         method=_method(row),
     )
 
@@ -125,6 +125,7 @@ def _lesion(one: Lesion, regions: list[ReferenceRegion]) -> LesionRow:
     ratios = {ratio.region_id: ratio.tbr for ratio in one.ratios.all()}
     return LesionRow(
         number=one.number,
+        plane=one.suvmax_voxel[0],
         suvmax=one.suvmax,
         suvmean=one.suvmean,
         suvpeak=one.suvpeak,
@@ -135,12 +136,14 @@ def _lesion(one: Lesion, regions: list[ReferenceRegion]) -> LesionRow:
     )
 
 
-def _region(one: ReferenceRegion) -> RegionRow:
+def _region(one: ReferenceRegion, grid: geometry.Grid) -> RegionRow:
     x, y, z = one.centre_mm
+    at = float(grid.patient_to_voxel((x, y, z))[0])
     is_placed = one.status == one.Status.PLACED
     return RegionRow(
         kind=one.kind,
         label=f"{one.get_kind_display()}, {'placed by a reader' if is_placed else 'proposed'}",
+        plane=min(max(round(at), 0), grid.shape[0] - 1),
         centre_mm=(x, y, z),
         radius_mm=one.radius_mm,
         suvmean=one.suvmean,
@@ -191,22 +194,12 @@ def made_of(found: Found, rows: Rows) -> list[Dataset]:
     if not (rows.lesions or rows.regions):
         return []
     if not found.outlines:
-        return [lesion_report.report(found.source, rows, None, planes=_planes(found, rows))]
+        return [lesion_report.report(found.source, rows, None)]
     segmentation = lesion_segments.segmentation(
         found.source, found.outlines, shape=found.grid.shape
     )
-    report = lesion_report.report(found.source, rows, segmentation, planes=_planes(found, rows))
+    report = lesion_report.report(found.source, rows, segmentation)
     return [segmentation, report]
-
-
-def _planes(found: Found, rows: Rows) -> list[int]:
-    """The planes that show what was measured: of lesions all, of a sphere that of its centre."""
-    _, height, width = found.grid.shape
-    planes = {int(k) for one in found.outlines for k in np.unique(one.voxels // (height * width))}
-    for region in rows.regions:
-        at = float(found.grid.patient_to_voxel(region.centre_mm)[0])
-        planes.add(int(np.clip(round(at), 0, found.grid.shape[0] - 1)))
-    return sorted(planes)
 
 
 def _keep(row: Quantification, ds: Dataset, sha256: str, size: int) -> None:
