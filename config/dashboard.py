@@ -36,10 +36,10 @@ def _in_state(model, state: str) -> Callable[[User, str], QuerySet]:
 
 
 def _unread(user: User, permission: str) -> QuerySet:
-    """Series to read in whose current run no reader has placed a region."""
+    """Series to read in whose current run no reader has accepted or placed a region."""
     measured = selectors.to_read(Series.objects.visible_to(user, permission))
-    placed = ReferenceRegion.objects.filter(
-        quantification__is_current=True, status=ReferenceRegion.Status.PLACED
+    placed = ReferenceRegion.objects.filter(quantification__is_current=True).exclude(
+        status=ReferenceRegion.Status.PROPOSED
     )
     return measured.exclude(pk__in=placed.values("quantification__series"))
 
@@ -47,7 +47,7 @@ def _unread(user: User, permission: str) -> QuerySet:
 KINDS = (
     Kind(
         "Series to read",
-        "measured, no reference region placed yet",
+        "measured, no reference region accepted or placed yet",
         "eye",
         "reading.view",
         "reading_list",

@@ -50,11 +50,26 @@ _GLYCOLYSIS = Code("126033", "DCM", "Total Lesion Glycolysis")
 _UPTAKE = Code("TLU", OURS, "Total lesion uptake")
 _TO_BACKGROUND = Code("126039", "DCM", "Lesion to background SUV Ratio")
 _BY_MEAN = {
-    kind: Code(f"TBR-{kind.upper().replace('_', '-')}", OURS, f"SUVmax over SUVmean of {words}")
-    for kind, words in {"blood_pool": "blood pool", "liver": "liver"}.items()
+    kind: Code(
+        f"TBR-{kind.upper().replace('_', '-')}",
+        OURS,
+        f"SUVmax over SUVmean of {kind.replace('_', ' ')}",
+    )
+    for kind in ("blood_pool", "liver", "muscle", "spleen", "bone_marrow")
 }
 _REFERENCE_REGION = Code("C94970", "NCIt", "Reference Region")
-_SITES = {"liver": codes.SCT.Liver, "blood_pool": codes.SCT.Mediastinum}
+# Where a region lies, and on which side.
+_SITES = {
+    "liver": (codes.SCT.Liver, None),
+    "blood_pool": (codes.SCT.Mediastinum, None),
+    "spleen": (codes.SCT.Spleen, None),
+    "bone_marrow": (codes.SCT.BoneMarrow, None),
+    "muscle": (codes.SCT.SkeletalMuscle, None),
+    "kidney_left": (codes.SCT.Kidney, codes.SCT.Left),
+    "kidney_right": (codes.SCT.Kidney, codes.SCT.Right),
+    "adrenal_left": (codes.SCT.AdrenalGland, codes.SCT.Left),
+    "adrenal_right": (codes.SCT.AdrenalGland, codes.SCT.Right),
+}
 _PEAKS = {
     PeakDefinition.IBSI_GLOBAL: Code("0F91", "IBSI", "Global intensity peak"),
     PeakDefinition.IBSI_LOCAL: Code("VJGA", "IBSI", "Local intensity peak"),
@@ -226,6 +241,7 @@ def _region(
     source: Source, one: RegionRow, number: int
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     uid = source.uid("region", str(number), one.kind)
+    site, side = _SITES[one.kind]
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=uid, identifier=one.label[:64]),
         referenced_volume_surface=hd.sr.VolumeSurface(
@@ -235,7 +251,7 @@ def _region(
             source_series=hd.sr.SourceSeriesForSegmentation(source.headers[0].series_instance_uid),
         ),
         finding_type=_REFERENCE_REGION,
-        finding_sites=[hd.sr.FindingSite(_SITES[one.kind])],
+        finding_sites=[hd.sr.FindingSite(site, laterality=side)],
         measurements=[
             hd.sr.Measurement(_SUVBW, one.suvmean, _SUV_UNIT, derivation=_MEAN),
             hd.sr.Measurement(_SUVBW, one.suv_sd, _SUV_UNIT, derivation=_SD),

@@ -23,14 +23,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from imaging.cut_offs import exceeds, is_measured, is_positive, reaches, words
 from imaging.geometry import Grid
 from imaging.isometries import Isometry, carried
-from imaging.lesions import LesionMeasurement
 from imaging.reference_regions import RegionError, RegionStatistics, sphere
 from imaging.segmentation import Indices, Volume
 
@@ -46,6 +45,17 @@ class RatioError(ValueError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class Uptake(Protocol):
+    """What ratios need of a lesion, SUV in g/mL."""
+
+    @property
+    def suvmax(self) -> float: ...
+    @property
+    def suvpeak(self) -> float: ...
+    @property
+    def suvmean(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +90,7 @@ def ratio(name: str, numerator: float | None, denominator: float | None) -> Rati
     return Ratio(name, float(numerator), float(denominator))
 
 
-def target_to_background(
-    lesion: LesionMeasurement, *, background_mean: float
-) -> tuple[Ratio, Ratio, Ratio]:
+def target_to_background(lesion: Uptake, *, background_mean: float) -> tuple[Ratio, Ratio, Ratio]:
     """TBRmax, TBRpeak and TBRmean of a lesion over the mean SUV (g/mL) of a region.
 
     Raises

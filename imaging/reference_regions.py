@@ -1,4 +1,4 @@
-"""Normal tissue to compare lesions with: spheres, a proposal for the liver, ratios.
+"""Normal tissue to compare lesions with: spheres, and a proposal for the liver.
 
 A proposed place is a proposal: it is shown as one until a reader accepts it, and where
 nothing looks like a liver there is none. Guessing would put a number behind every ratio.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from imaging.geometry import Grid
+from imaging.peaks import PeakDefinition, sphere_means
 
 Floats = NDArray[np.float64]
 Volume = NDArray[np.float32]
@@ -37,11 +38,17 @@ class RegionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RegionStatistics:
-    """SUV in a sphere: number of voxels, mean, sample standard deviation, both in g/mL."""
+    """SUV in a sphere, in g/mL; `sd` is the sample standard deviation of its `n` voxels.
+
+    `suvpeak` is the highest mean over 1 cm3 around one of its voxels, by `suvpeak_definition`.
+    """
 
     n: int
     mean: float
     sd: float
+    suvmax: float
+    suvpeak: float
+    suvpeak_definition: PeakDefinition
     centre_mm: tuple[float, float, float]
     radius_mm: float
 
@@ -52,7 +59,12 @@ class RegionStatistics:
 
 
 def sphere(
-    suv: Volume, *, grid: Grid, centre_mm: tuple[float, float, float], radius_mm: float
+    suv: Volume,
+    *,
+    grid: Grid,
+    centre_mm: tuple[float, float, float],
+    radius_mm: float,
+    peak: PeakDefinition = PeakDefinition.IBSI_GLOBAL,
 ) -> RegionStatistics:
     """Statistics of the voxels whose centres lie in a sphere.
 
@@ -66,6 +78,8 @@ def sphere(
         In mm in the patient's system (LPS).
     radius_mm : float
         In mm.
+    peak : PeakDefinition
+        What is called SUVpeak.
 
     Raises
     ------
@@ -95,26 +109,26 @@ def sphere(
     mean = float(values.mean())
     if not mean > 0:
         raise RegionError(f"The mean SUV in the sphere is {mean:.3g}, not positive.")
+    flat = np.ravel_multi_index(tuple((np.argwhere(inside) + low).T), suv.shape)
     x, y, z = (float(c) for c in centre_mm)
     return RegionStatistics(
-        int(values.size), mean, float(values.std(ddof=1)), (x, y, z), float(radius_mm)
+        n=int(values.size),
+        mean=mean,
+        sd=float(values.std(ddof=1)),
+        suvmax=float(values.max()),
+        suvpeak=_peak(suv, flat, values, grid, peak),
+        suvpeak_definition=peak,
+        centre_mm=(x, y, z),
+        radius_mm=float(radius_mm),
     )
 
 
-def tbr(suvmax: float, mean: float) -> float:
-    """Tumour-to-background ratio: SUVmax of a lesion over the mean SUV of a region.
-
-    Raises
-    ------
-    RegionError
-        If the mean is not positive.
-
-    >>> tbr(9.0, 1.5)
-    6.0
-    """
-    if not mean > 0:
-        raise RegionError(f"the mean SUV of the region must be positive, got {mean}")
-    return suvmax / mean
+def _peak(
+    suv: Volume, flat: NDArray[np.int64], values: Floats, grid: Grid, peak: PeakDefinition
+) -> float:
+    around = flat[values == values.max()] if peak is PeakDefinition.IBSI_LOCAL else flat
+    means, _ = sphere_means(suv, around, grid=grid, weighted=peak is PeakDefinition.WEIGHTED)
+    return float(means.max())
 
 
 def propose_liver(suv: Volume, *, grid: Grid) -> tuple[float, float, float] | None:

@@ -46,6 +46,11 @@ urlpatterns = [
     ),
     path("reading/<str:reading_identifier>/grow/", reading.grow, name="reading_grow"),
     path("reading/<str:reading_identifier>/sign/", reading.sign, name="reading_sign"),
+    path(
+        "reading/<str:reading_identifier>/regions/<int:pk>/accept/",
+        reading.region_accept,
+        name="region_accept",
+    ),
     path("pictures/<int:pk>.png", views.picture, name="picture"),
     path("objects/<int:pk>.dcm", views.dicom_object, name="dicom_object"),
     path("derivations/lesion/<int:pk>/<str:quantity>/", views.derivation, name="derivation"),
@@ -53,5 +58,10 @@ urlpatterns = [
         "derivations/grown/<int:pk>/<str:quantity>/",
         views.derivation_grown,
         name="derivation_grown",
+    ),
+    path(
+        "derivations/region/<int:pk>/<str:quantity>/",
+        views.region_derivation,
+        name="region_derivation",
     ),
 ]

@@ -28,9 +28,11 @@ from imaging.models import (
     PrivacyIncident,
     Quantification,
     ReceivedFile,
+    ReferenceRegion,
     Series,
     Transmittal,
 )
+from imaging.reference_regions import sphere
 from imaging.services import (
     assembly,
     incidents,
@@ -115,7 +117,7 @@ class Record:
     deviation: Deviation
     acknowledged: Deviation
     # What still waits for its act: a patient to enrol, a plan to schedule, a syringe to fill,
-    # an upload to go on with, images to decide about.
+    # an upload to go on with, images to decide about, a region to accept.
     screened: Patient
     unscheduled: PlannedScan
     visit: VisitRecord
@@ -123,6 +125,7 @@ class Record:
     receiving: Transmittal
     held: Transmittal
     unassigned: Transmittal
+    region: ReferenceRegion
     incident: PrivacyIncident
     export: Export
     batch: Batch
@@ -189,6 +192,7 @@ def make_record(site: Site, *, by: User) -> Record:
         receiving=_receiving(ready, by=by),
         held=_held(scan, by=by),
         unassigned=_unassigned(site, by=by),
+        region=propose(run, "spleen"),
         incident=_incident(scan, by=by),
         export=_export(site.trial, by=by),
         batch=_batch(site, by=by),
@@ -209,6 +213,16 @@ def _grown(run: Quantification, *, by: User) -> GrownLesion:
     reads.decide(row, by=by, decision="accepted", region="liver")
     reads.sign(read, by=by, password=factories.PASSWORD)
     return row.grown
+
+
+def propose(run: Quantification, kind: str) -> ReferenceRegion:
+    """A region as a rule would propose it, in the even background of the slices."""
+    values, grid = quantification.volume_of(run)
+    found = sphere(values, grid=grid, centre_mm=(20.0, 20.0, 15.0), radius_mm=6.0)
+    with factories.framed():
+        return quantification.add_region(
+            run, found, kind=kind, status="proposed", placed_by=jobs.system_user()
+        )
 
 
 def _batch(site: Site, *, by: User) -> Batch:

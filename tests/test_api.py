@@ -778,10 +778,11 @@ def test_a_reader_places_a_region_and_each_lesion_gets_its_ratio(reader, record)
     body = {"kind": "blood_pool", "centre_mm": [20.0, 20.0, 15.0], "radius_mm": 6.0}
     region = reader.post(f"{path}regions/", body).json()
     (lesion,) = reader.get(path).json()["quantification"]["lesions"]
-    # Background 1000 and lesion 20 000, stored under one slope: the ratio of the two.
-    assert [(one["region"], one["tbr"]) for one in lesion["ratios"]] == [
-        (region["id"], pytest.approx(20.0, rel=1e-6))
-    ]
+    # Background 1000 and lesion 20 000 in all of its voxels, stored under one slope.
+    (ratio,) = lesion["ratios"]
+    assert (ratio["region"], ratio["status"]) == (region["id"], "placed")
+    assert (ratio["tbr"], ratio["tbr_mean"]) == pytest.approx((20.0, 20.0), rel=1e-6)
+    assert ratio["tbr_peak"] == pytest.approx(lesion["suvpeak"] / region["suvmean"])
 
 
 def test_a_region_outside_the_image_is_refused_at_its_field(reader, record):

@@ -126,13 +126,40 @@ values (11, 7, 'failed', 'x', 1, '2025-07-02Z', '{}', '', '');
 """
 
 
-def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site(server):
+# Of one run: a liver that was proposed, and one that a reader placed beside it.
+MEASURED = """
+insert into imaging_imagingstudy (id, scheduled_scan_id, study_instance_uid)
+values (1, 3, '2.25.1');
+insert into imaging_series
+    (id, imaging_study_id, transmittal_id, series_instance_uid, modality, reading_identifier,
+     state, code, message, assembly, counting, counts, created_at)
+values (1, 1, 8, '2.25.2', 'PT', 'R-1', 'quantified', '', '', '{}', '', true, '2025-07-02Z');
+insert into imaging_quantification
+    (id, series_id, run, is_current, status, code, message, flags, parameters, derivation,
+     input_sha256, software_version, computed_at)
+values (1, 1, 1, true, 'computed', '', '', '[]', '{}', '{}', '', '0.1', '2025-07-02Z');
+insert into imaging_lesion
+    (id, quantification_id, number, suvmax, suvmean, suvpeak, suvpeak_definition, volume_ml,
+     total_uptake, voxel_count, suvmax_voxel, centroid_mm, has_partial_volume)
+values (1, 1, 1, 9, 4, 6, 'ibsi_global', 1, 4, 10, '[0, 0, 0]', '[0, 0, 0]', false);
+insert into imaging_referenceregion
+    (id, quantification_id, kind, status, centre_mm, radius_mm, voxel_count, suvmean, suv_sd,
+     placed_by_id, placed_at)
+values (1, 1, 'liver', 'proposed', '[0, 0, 0]', 15, 99, 2, 0.1, 1, '2025-07-02Z'),
+       (2, 1, 'liver', 'placed', '[0, 0, 0]', 15, 99, 1.5, 0.1, 1, '2025-07-03Z');
+insert into imaging_lesionratio (id, lesion_id, region_id, tbr) values (1, 1, 1, 4.5), (2, 1, 2, 6);
+"""
+
+
+def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site_and_regions_rank(server):
     migrate(server, *EARLIER)
     written(server, "patient.registered", RECORDS)
     migrate(server, "imaging", "0006")
     migrate(server, "trials", "0011")
     migrate(server, "reporting", "0002")
     written(server, "transmittal.received", SENT)
+    migrate(server, "imaging", "0014")
+    written(server, "series.quantified", MEASURED)
     migrate(server)
     with psycopg.connect(server.url(postgres.OWNER)) as connection:
         found = connection.execute(
@@ -141,6 +168,14 @@ def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site(server):
         placed = connection.execute(
             "select id, trial_id, site_id from trials_job order by id"
         ).fetchall()
+        regions = connection.execute(
+            "select id, replaced_at::date::text from imaging_referenceregion order by id"
+        ).fetchall()
+        ratios = connection.execute(
+            "select tbr, tbr_peak, tbr_mean from imaging_lesionratio order by id"
+        ).fetchall()
     assert found == [(5, "browser", "2025-07-02")]
     # The export of one is gone, and nobody guesses its trial; that of the other is of no site.
     assert placed == [(4, 7, 5), (5, 7, 5), (6, None, None), (7, 7, None)]
+    assert regions == [(1, "2025-07-03"), (2, None)]
+    assert ratios == [(4.5, 3, 2), (6, 4, 4 / 1.5)]

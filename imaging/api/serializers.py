@@ -209,11 +209,14 @@ class Assign(serializers.Serializer):
 
 class Ratio(Rows):
     kind = serializers.CharField(source="region.kind")
+    status = serializers.CharField(source="region.status")
     tbr = serializers.FloatField(help_text="SUVmax of the lesion over SUVmean of the region.")
+    tbr_peak = serializers.FloatField(help_text="SUVpeak of the lesion over SUVmean of the region.")
+    tbr_mean = serializers.FloatField(help_text="SUVmean of the lesion over SUVmean of the region.")
 
     class Meta:
         model = models.LesionRatio
-        fields = ["region", "kind", "tbr"]
+        fields = ["region", "kind", "status", "tbr", "tbr_peak", "tbr_mean"]
 
 
 class Lesion(Rows):
@@ -268,6 +271,9 @@ class Region(Rows):
     radius_mm = serializers.FloatField(help_text="mm")
     suvmean = serializers.FloatField(help_text="g/mL")
     suv_sd = serializers.FloatField(help_text="g/mL")
+    cv = serializers.FloatField(help_text="Standard deviation over mean.")
+    suvmax = serializers.FloatField(allow_null=True, help_text="g/mL")
+    suvpeak = serializers.FloatField(allow_null=True, help_text="g/mL")
 
     class Meta:
         model = models.ReferenceRegion
@@ -280,11 +286,15 @@ class Region(Rows):
             "voxel_count",
             "suvmean",
             "suv_sd",
+            "cv",
+            "suvmax",
+            "suvpeak",
+            "suvpeak_definition",
         ]
 
 
 class PlaceRegion(serializers.Serializer):
-    kind = Line(max_length=20, help_text="blood_pool or liver.")
+    kind = Line(max_length=20, help_text=", ".join(models.ReferenceRegion.Kind.values))
     centre_mm = serializers.ListField(
         child=serializers.FloatField(), min_length=3, max_length=3, help_text="x, y, z in mm (LPS)."
     )

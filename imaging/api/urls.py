@@ -59,4 +59,14 @@ urlpatterns = [
         views.Regions.as_view(),
         name="api_regions",
     ),
+    path(
+        "readings/<slug:reading_identifier>/regions/<int:pk>/accept/",
+        views.AcceptRegion.as_view(),
+        name="api_region_accept",
+    ),
+    path(
+        "regions/<int:pk>/derivation/<slug:quantity>/",
+        views.RegionDerivation.as_view(),
+        name="api_region_derivation",
+    ),
 ]

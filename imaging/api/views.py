@@ -313,8 +313,9 @@ class Derivation(Endpoint):
     def get(self, request: Request, pk: int, quantity: str) -> Response:
         """How one number came about, back to the voxel, the file and the syringe.
 
-        `quantity` is suvmax, suvmean, suvpeak, volume_ml, total_uptake or tbr. Who may not
-        see the images' origin gets the derivation without transmittal and syringe.
+        `quantity` is suvmax, suvmean, suvpeak, volume_ml, total_uptake, tbr, tbr_peak or
+        tbr_mean. Who may not see the images' origin gets the derivation without transmittal and
+        syringe.
         """
         lesion = permissions.fetched(
             models.Lesion.objects.select_related("quantification__series__transmittal"),
@@ -324,6 +325,24 @@ class Derivation(Endpoint):
         )
         with_origin = request.user.may_for("images.view", lesion.scope())
         node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
+        return Response(node.to_json())
+
+
+class RegionDerivation(Endpoint):
+    @operation("getRegionDerivation", tag="images", answers=serializers.Node)
+    def get(self, request: Request, pk: int, quantity: str) -> Response:
+        """How one number of a reference region came about.
+
+        `quantity` is suvmean, suv_sd, cv, suvmax or suvpeak; origin as for a lesion.
+        """
+        region = permissions.fetched(
+            models.ReferenceRegion.objects.select_related("quantification__series__transmittal"),
+            request.user,
+            "quantification.view",
+            pk=pk,
+        )
+        with_origin = request.user.may_for("images.view", region.scope())
+        node = derivations.region_derivation(region, quantity, with_origin=with_origin)
         return Response(node.to_json())
 
 
@@ -404,11 +423,20 @@ class Regions(Endpoint):
         status=201,
     )
     def post(self, request: Request, reading_identifier: str) -> Response:
-        """Place a reference sphere; each lesion gets its ratio to it."""
+        """Place a reference sphere, in place of the one of its kind; lesions are compared."""
         row = reading_for(request, "region.place", reading_identifier)
         given = asked(request, serializers.PlaceRegion)
         region = regions.place(row.current[0], **given, by=request.user)
         return self.show(region, serializers.Region, status=201)
+
+
+class AcceptRegion(Endpoint):
+    @operation("acceptRegion", tag="reading", answers=serializers.Region)
+    def post(self, request: Request, reading_identifier: str, pk: int) -> Response:
+        """Stand for a proposed reference region as its reader."""
+        row = reading_for(request, "region.place", reading_identifier)
+        region = get_object_or_404(models.ReferenceRegion, quantification__series=row, pk=pk)
+        return self.show(regions.accept(region, by=request.user), serializers.Region)
 
 
 def incident_for(request: Request, permission: str, pk: int) -> models.PrivacyIncident:

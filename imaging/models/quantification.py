@@ -117,14 +117,28 @@ class Lesion(MeasuredRegion):
 
 
 class ReferenceRegion(ScopedModel):
-    """A sphere of background uptake: proposed by the system, or placed by a reader."""
+    """A sphere in normal tissue: proposed by the system, accepted or placed by a reader.
+
+    Of each kind one is in force; the others were replaced, and stay for what rested on them.
+    """
 
     class Kind(models.TextChoices):
         BLOOD_POOL = "blood_pool", "Mediastinal blood pool"
         LIVER = "liver", "Liver"
+        SPLEEN = "spleen", "Spleen"
+        BONE_MARROW = "bone_marrow", "Bone marrow"
+        MUSCLE = "muscle", "Muscle"
+        KIDNEY_LEFT = "kidney_left", "Left kidney"
+        KIDNEY_RIGHT = "kidney_right", "Right kidney"
+        ADRENAL_LEFT = "adrenal_left", "Left adrenal"
+        ADRENAL_RIGHT = "adrenal_right", "Right adrenal"
+
+    # What lesions are compared with; with another only where the protocol says so.
+    BACKGROUND = (Kind.BLOOD_POOL, Kind.LIVER, Kind.MUSCLE)
 
     class Status(models.TextChoices):
         PROPOSED = "proposed", "Proposed, not yet accepted by a reader"
+        ACCEPTED = "accepted", "Proposed, accepted by a reader"
         PLACED = "placed", "Placed by a reader"
 
     trial_path = "quantification__series__imaging_study__scheduled_scan__patient__trial_id"
@@ -140,25 +154,59 @@ class ReferenceRegion(ScopedModel):
     voxel_count = models.PositiveIntegerField()
     suvmean = models.FloatField()
     suv_sd = models.FloatField()
+    # Not measured by runs of an earlier release.
+    suvmax = models.FloatField(null=True, blank=True)
+    suvpeak = models.FloatField(null=True, blank=True)
+    suvpeak_definition = models.CharField(max_length=30, blank=True)
     placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     placed_at = models.DateTimeField(default=timezone.now)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    # When another of its kind came in its place.
+    replaced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["quantification", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="one_region_in_force",
+                fields=["quantification", "kind"],
+                condition=Q(replaced_at=None),
+            ),
+            models.CheckConstraint(
+                name="accepted_region_says_by_whom",
+                condition=Q(status="accepted", accepted_by__isnull=False, accepted_at__isnull=False)
+                | (~Q(status="accepted") & Q(accepted_by=None, accepted_at=None)),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.quantification}"
 
+    @property
+    def cv(self) -> float:
+        """Coefficient of variation: standard deviation over mean."""
+        return self.suv_sd / self.suvmean
+
+    @property
+    def is_proposed(self) -> bool:
+        return self.status == self.Status.PROPOSED
+
 
 class LesionRatio(ScopedModel):
-    """Tumour-to-background ratio: SUVmax of a lesion over SUVmean of a reference region."""
+    """Tumour-to-background ratios: a lesion's SUVmax, SUVpeak, SUVmean over a region's SUVmean."""
 
     trial_path = "lesion__quantification__series__imaging_study__scheduled_scan__patient__trial_id"
     site_path = "lesion__quantification__series__imaging_study__scheduled_scan__patient__site_id"
 
     lesion = models.ForeignKey(Lesion, on_delete=models.PROTECT, related_name="ratios")
     region = models.ForeignKey(ReferenceRegion, on_delete=models.PROTECT, related_name="ratios")
+    # Of SUVmax, of SUVpeak by the definition of the lesion, of SUVmean.
     tbr = models.FloatField()
+    tbr_peak = models.FloatField()
+    tbr_mean = models.FloatField()
 
     class Meta:
         ordering = ["lesion", "region"]

@@ -11,12 +11,13 @@ from imaging import geometry, suv_terms
 from imaging.models import (
     DicomObject,
     Lesion,
-    LesionRatio,
     Quantification,
     ReceivedFile,
+    ReferenceRegion,
     Series,
     Transmittal,
 )
+from imaging.selectors import regions
 from trials.models import Job
 
 FLAGS = {
@@ -31,7 +32,8 @@ FLAGS = {
     "reference-region-missing": "The protocol takes the threshold of lesions from a reference "
     "region, and none is placed: no lesion is outlined until a reader places it.",
     "threshold-from-proposed-region": "The threshold of lesions rests on a region that was "
-    "proposed and that no reader accepted. Placed by a reader, the series is measured again.",
+    "proposed and that no reader accepted. Once one does, or places another, the series is "
+    "measured again.",
     "no-imported-regions": "The protocol takes lesions from regions drawn in another program, and "
     "none lies on this series yet. Send the structure set or segmentation: the series is then "
     "measured again.",
@@ -44,10 +46,9 @@ FLAGS = {
 
 
 def lesions_of(quantification: Quantification):
-    """Lesions with their ratios and the regions these refer to; two queries."""
-    ratios = LesionRatio.objects.select_related("region")
+    """Lesions with their ratios to the regions in force; three queries."""
     return quantification.lesions.select_related("drawing__series").prefetch_related(
-        Prefetch("ratios", ratios)
+        Prefetch("ratios", regions.ratios_in_force())
     )
 
 
@@ -170,10 +171,12 @@ def _jobs(transmittals, series) -> QuerySet[Job]:
 
 def measured_series():
     """Series with their current measurement in `current`; a fixed number of queries."""
-    ratios = LesionRatio.objects.select_related("region")
-    lesions = Lesion.objects.select_related("drawing").prefetch_related(Prefetch("ratios", ratios))
+    lesions = Lesion.objects.select_related("drawing").prefetch_related(
+        Prefetch("ratios", regions.ratios_in_force())
+    )
+    in_force = ReferenceRegion.objects.filter(regions.IN_FORCE)
     runs = Quantification.objects.filter(is_current=True).prefetch_related(
-        Prefetch("lesions", lesions), "reference_regions", "pictures"
+        Prefetch("lesions", lesions), Prefetch("reference_regions", in_force), "pictures"
     )
     return Series.objects.select_related("imaging_study__scheduled_scan__patient").prefetch_related(
         Prefetch("quantifications", runs, to_attr="current"), "findings", "proofs"

@@ -9,7 +9,6 @@ from typing import Any
 from django.http import Http404
 from django.urls import reverse
 
-from imaging import reference_regions
 from imaging.models import (
     GrownLesion,
     Instance,
@@ -19,7 +18,7 @@ from imaging.models import (
     Quantification,
     ReferenceRegion,
 )
-from imaging.selectors import volumes
+from imaging.selectors import regions, volumes
 from trials import segmentation_methods
 from trials.models import Injection
 from trials.selectors import injection_versions
@@ -35,6 +34,17 @@ QUANTITIES = {
     "volume_ml": ("Volume", "mL", "Number of voxels times the volume of a voxel."),
     "total_uptake": ("Total uptake", "g", "SUVmean times volume."),
     "tbr": ("TBR", "", "SUVmax of the lesion over SUVmean of the reference region."),
+    "tbr_peak": ("TBR of the peak", "", "SUVpeak of the lesion over SUVmean of the region."),
+    "tbr_mean": ("TBR of the mean", "", "SUVmean of the lesion over SUVmean of the region."),
+}
+# What each ratio has above its fraction bar.
+NUMERATORS = {"tbr": "suvmax", "tbr_peak": "suvpeak", "tbr_mean": "suvmean"}
+OF_REGION = {
+    "suvmean": ("SUVmean", "g/mL", "Mean SUVbw of the sphere's voxels."),
+    "suv_sd": ("Standard deviation", "g/mL", "Of the SUVbw of the sphere's voxels, of a sample."),
+    "cv": ("Coefficient of variation", "", "Standard deviation over SUVmean."),
+    "suvmax": ("SUVmax", "g/mL", "Highest SUVbw of the sphere's voxels."),
+    "suvpeak": ("SUVpeak", "g/mL", "Highest mean over 1 cm³ around a voxel of the sphere."),
 }
 # What rescaled values are in, by Units (0054,1001).
 RESCALED_UNITS = {"BQML": "Bq/mL", "CNTS": "counts", "GML": "g/mL"}
@@ -75,8 +85,9 @@ def derivation_of(lesion: MeasuredRegion, quantity: str, *, with_origin: bool) -
         raise Http404
     label, unit, definition = QUANTITIES[quantity]
     run = lesion.quantification
-    if quantity == "tbr":
-        return Node(label, source=definition, inputs=tuple(_ratios(lesion, with_origin)))
+    if quantity in NUMERATORS:
+        inputs = tuple(_ratios(lesion, quantity, with_origin))
+        return Node(label, source=definition, inputs=inputs)
     source = f"{definition} {lesion.suvpeak_definition}" if quantity == "suvpeak" else definition
     return Node(
         f"{label} of {_name(lesion)}",
@@ -102,33 +113,68 @@ def _name(lesion: MeasuredRegion) -> str:
     return f"region {said.number}, grown by the reader" if said else "a region that was grown again"
 
 
-def _ratios(lesion: MeasuredRegion, with_origin: bool):
-    for region, tbr in _tbr(lesion):
+def region_derivation(region: ReferenceRegion, quantity: str, *, with_origin: bool) -> Node:
+    """How one number of a reference region came about; origin as in `derivation_of`."""
+    if quantity not in OF_REGION or getattr(region, quantity) is None:
+        raise Http404
+    run = region.quantification
+    return Node(
+        f"{OF_REGION[quantity][0]} of {region.get_kind_display().lower()}",
+        inputs=(*_sphere(region), _scale(run, with_origin), _origin(run, with_origin)),
+        **_of_region(region, quantity),
+    )
+
+
+def _of_region(region: ReferenceRegion, quantity: str) -> dict[str, Any]:
+    _, unit, definition = OF_REGION[quantity]
+    if quantity == "suvpeak":
+        definition = f"{definition} {region.suvpeak_definition}"
+    return {"value": getattr(region, quantity), "unit": unit, "source": definition}
+
+
+def _sphere(region: ReferenceRegion) -> Iterator[Node]:
+    state = region.get_status_display()
+    yield Node("Region", state, source="replaced by another since" if region.replaced_at else "")
+    yield Node("Voxels in the sphere", region.voxel_count)
+    yield Node("Centre", _millimetres(region.centre_mm), source="in the patient's frame (LPS)")
+    yield Node("Radius", region.radius_mm, "mm")
+    for quantity in ("suvmean", "suv_sd"):
+        yield Node(OF_REGION[quantity][0], **_of_region(region, quantity))
+
+
+def _ratios(lesion: MeasuredRegion, quantity: str, with_origin: bool) -> Iterator[Node]:
+    numerator = NUMERATORS[quantity]
+    for region, value in _values(lesion, quantity):
+        name = region.get_kind_display().lower()
         yield Node(
-            f"TBR to {region.get_kind_display().lower()}",
-            tbr,
+            f"{QUANTITIES[quantity][0]} to {name}",
+            value,
             "",
             region.get_status_display(),
             (
-                derivation_of(lesion, "suvmax", with_origin=with_origin),
+                derivation_of(lesion, numerator, with_origin=with_origin),
                 Node(
-                    f"SUVmean of {region.get_kind_display().lower()}",
+                    f"SUVmean of {name}",
                     region.suvmean,
                     "g/mL",
                     f"{region.voxel_count} voxels in a sphere of {region.radius_mm:g} mm radius "
                     f"at {_millimetres(region.centre_mm)}, SD {region.suv_sd:.3g} g/mL",
                 ),
             ),
+            formula=f"{getattr(lesion, numerator):.4g} g/mL / {region.suvmean:.4g} g/mL",
         )
 
 
-def _tbr(lesion: MeasuredRegion) -> Iterator[tuple[ReferenceRegion, float]]:
+def _values(lesion: MeasuredRegion, quantity: str) -> Iterator[tuple[ReferenceRegion, float]]:
     """The ratios of a region of the run as they are stored; of one that was grown, from now."""
     if isinstance(lesion, Lesion):
-        yield from ((one.region, one.tbr) for one in lesion.ratios.select_related("region"))
+        stored = regions.ratios_in_force().filter(lesion=lesion)
+        yield from ((one.region, getattr(one, quantity)) for one in stored)
         return
-    for region in lesion.quantification.reference_regions.all():
-        yield region, reference_regions.tbr(lesion.suvmax, region.suvmean)
+    place = list(NUMERATORS).index(quantity)
+    for region in regions.background(lesion.quantification):
+        if found := regions.ratios_to(region, lesion):
+            yield region, found[place].value
 
 
 def _voxels(lesion: MeasuredRegion, quantity: str):

@@ -19,7 +19,7 @@ from imaging.derived_objects import ObjectError, Source, written
 from imaging.lesion_report import LesionRow, RegionRow, Rows
 from imaging.lesion_segments import Origin, Outline
 from imaging.models import DicomObject, Lesion, Quantification, ReferenceRegion, Series
-from imaging.selectors import volumes
+from imaging.selectors import regions, volumes
 from imaging.services import quantification as measuring
 from imaging.services import reconciliation
 from trials import segmentation_methods
@@ -96,10 +96,10 @@ def _is_overtaken(row: Quantification) -> bool:
 
 def rows_of(row: Quantification, grid: geometry.Grid) -> Rows:
     """What a run says in numbers."""
-    regions = _regions(row)
+    in_force = _regions(row)
     return Rows(
-        lesions=tuple(_lesion(one, regions) for one in row.lesions.prefetch_related("ratios")),
-        regions=tuple(_region(one, grid) for one in regions),
+        lesions=tuple(_lesion(one, in_force) for one in row.lesions.prefetch_related("ratios")),
+        regions=tuple(_region(one, grid) for one in in_force),
         method=_method(row),
     )
 
@@ -111,17 +111,18 @@ def _method(row: Quantification) -> str:
     return f"{words}, at least {row.parameters['minimum_volume_ml']:g} mL, 26-connected"
 
 
+_STANDING = {
+    ReferenceRegion.Status.PROPOSED: "proposed",
+    ReferenceRegion.Status.ACCEPTED: "accepted by a reader",
+    ReferenceRegion.Status.PLACED: "placed by a reader",
+}
+
+
 def _regions(row: Quantification) -> list[ReferenceRegion]:
-    """Of each kind one: the last that a reader placed, else what was proposed."""
-    best: dict[str, ReferenceRegion] = {}
-    for one in row.reference_regions.order_by("pk"):
-        held = best.get(one.kind)
-        if held is None or one.status == one.Status.PLACED or held.status != one.Status.PLACED:
-            best[one.kind] = one
-    return [best[kind] for kind in sorted(best)]
+    return list(regions.in_force(row).order_by("kind"))
 
 
-def _lesion(one: Lesion, regions: list[ReferenceRegion]) -> LesionRow:
+def _lesion(one: Lesion, in_force: list[ReferenceRegion]) -> LesionRow:
     ratios = {ratio.region_id: ratio.tbr for ratio in one.ratios.all()}
     return LesionRow(
         number=one.number,
@@ -132,17 +133,18 @@ def _lesion(one: Lesion, regions: list[ReferenceRegion]) -> LesionRow:
         suvpeak_definition=one.suvpeak_definition,
         volume_ml=one.volume_ml,
         total_uptake=one.total_uptake,
-        ratios=tuple((region.kind, ratios[region.pk]) for region in regions if region.pk in ratios),
+        ratios=tuple(
+            (region.kind, ratios[region.pk]) for region in in_force if region.pk in ratios
+        ),
     )
 
 
 def _region(one: ReferenceRegion, grid: geometry.Grid) -> RegionRow:
     x, y, z = one.centre_mm
     at = float(grid.patient_to_voxel((x, y, z))[0])
-    is_placed = one.status == one.Status.PLACED
     return RegionRow(
         kind=one.kind,
-        label=f"{one.get_kind_display()}, {'placed by a reader' if is_placed else 'proposed'}",
+        label=f"{one.get_kind_display()}, {_STANDING[one.status]}",
         plane=min(max(round(at), 0), grid.shape[0] - 1),
         centre_mm=(x, y, z),
         radius_mm=one.radius_mm,

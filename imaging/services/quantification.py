@@ -6,8 +6,9 @@ parameters and the digest of what it was computed from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.db.models import Max
@@ -35,6 +36,7 @@ from imaging.models import (
     Transmittal,
 )
 from imaging.peaks import PeakDefinition
+from imaging.selectors import regions as selecting
 from imaging.selectors import series_of, volumes
 from imaging.services import drawn_lesions, objects, reconciliation, reviews
 from trials.conformance_rules import RULES
@@ -44,7 +46,6 @@ from trials.services import audit, jobs, queries
 from trials.services.fault_points import reach
 from trials.version import VERSION
 
-LIVER_RADIUS_MM = 15.0
 MAXIMUM_COMPONENTS = 500
 PICTURE_UPPER_SUV = 10.0
 # Whose weight, activity and time they are, among the adaptations of a scale.
@@ -62,7 +63,8 @@ class Measured:
     suvmax: float
     uptake_minutes: float | None
     lesions: tuple[lesions.LesionMeasurement, ...]
-    liver: reference_regions.RegionStatistics | None
+    # Where normal tissue may be, by kind; none of a kind that a reader stands for.
+    proposed: dict[str, reference_regions.RegionStatistics]
     flags: tuple[str, ...]
     # The projection as PNG; None where the volume lies askew.
     picture: bytes | None
@@ -72,7 +74,7 @@ class Measured:
     drawn: drawn_lesions.Drawn
     # Of the scanner on the day; shown and judged, never applied.
     cross_calibration: dict | None
-    # What readers placed on the run before, and what it comes to on this one.
+    # What readers accepted or placed on the run before, and what it comes to on this one.
     placed: list[tuple[ReferenceRegion, reference_regions.RegionStatistics]]
 
 
@@ -181,14 +183,15 @@ def _measure(
     values, grid = volumes.suv_volume(series, headers, scale=scale)
     jobs.report(claim, "Measuring lesions")
     parameters = _parameters(series)
-    liver, placed = _liver(values, grid), _placed(rows, values, grid)
+    peak = peak_of(parameters)
+    placed = _placed(rows, values, grid, peak)
+    proposed = _proposed(values, grid, peak, without={row.kind for row, _ in placed})
     if parameters["method"] == IMPORTED:
-        peak = peak_of(parameters)
         drawn = drawn_lesions.measured(series, values, grid, drawings, peak=peak)
         found, threshold, doubts = drawn.lesions, None, drawn.flags
     else:
         drawn = drawn_lesions.Drawn()
-        threshold, doubts = _threshold(parameters, liver, placed)
+        threshold, doubts = _threshold(parameters, proposed, placed)
         found = _lesions(values, grid, threshold.suv, parameters) if threshold else ()
     jobs.report(claim, "Reference regions and pictures")
     picture = _picture(values, grid, found)
@@ -207,7 +210,7 @@ def _measure(
         suvmax=float(values.max()),
         uptake_minutes=_uptake(series, headers),
         lesions=found,
-        liver=liver,
+        proposed=proposed,
         flags=flags,
         picture=picture,
         threshold=threshold,
@@ -251,23 +254,29 @@ def regions_of(
 
 
 def _placed_rows(series: Series) -> list[ReferenceRegion]:
-    """What readers placed on the last run that gave an SUV; runs that gave none came since."""
+    """What readers stand for on the last run that gave an SUV; runs that gave none came since."""
     last = series.quantifications.exclude(suvmax=None).order_by("-run").first()
     if last is None:
         return []
-    placed = last.reference_regions.filter(status=ReferenceRegion.Status.PLACED)
-    return list(placed.select_related("placed_by"))
+    return list(selecting.stood_for(last).select_related("placed_by", "accepted_by"))
 
 
 def _placed(
-    rows: Sequence[ReferenceRegion], values: np.ndarray, grid: geometry.Grid
+    rows: Sequence[ReferenceRegion],
+    values: np.ndarray,
+    grid: geometry.Grid,
+    peak: PeakDefinition,
 ) -> list[tuple[ReferenceRegion, reference_regions.RegionStatistics]]:
-    """The regions that readers placed before, measured on this run."""
+    """The regions that readers accepted or placed before, measured on this run."""
     found = []
     for row in rows:
         try:
             statistics = reference_regions.sphere(
-                values, grid=grid, centre_mm=tuple(row.centre_mm), radius_mm=row.radius_mm
+                values,
+                grid=grid,
+                centre_mm=tuple(row.centre_mm),
+                radius_mm=row.radius_mm,
+                peak=peak,
             )
         except reference_regions.RegionError:
             # More slices may have come: the sphere is then for the reader to place again.
@@ -278,17 +287,15 @@ def _placed(
 
 def _threshold(
     parameters: dict,
-    liver: reference_regions.RegionStatistics | None,
+    proposed: dict[str, reference_regions.RegionStatistics],
     placed: list[tuple[ReferenceRegion, reference_regions.RegionStatistics]],
 ) -> tuple[thresholds.Threshold | None, tuple[str, ...]]:
-    """Where lesions begin, and what to doubt of it. A region that a reader placed comes first."""
-    regions = {row.kind: statistics for row, statistics in placed}
-    kind = parameters.get("region")
-    is_proposed = kind == ReferenceRegion.Kind.LIVER and kind not in regions and liver is not None
-    if is_proposed:
-        regions[kind] = liver
+    """Where lesions begin, and what to doubt of it."""
+    is_proposed = parameters.get("region") in proposed
     try:
-        threshold = thresholds.of_protocol(parameters, regions)
+        threshold = thresholds.of_protocol(
+            parameters, proposed | {row.kind: statistics for row, statistics in placed}
+        )
     except segmentation.SegmentationError as error:
         if error.code != thresholds.NO_REGION:
             raise
@@ -333,11 +340,27 @@ def _picture(values: np.ndarray, grid: geometry.Grid, found) -> bytes | None:
         return None
 
 
-def _liver(values: np.ndarray, grid: geometry.Grid) -> reference_regions.RegionStatistics | None:
-    centre = reference_regions.propose_liver(values, grid=grid)
-    if centre is None:
-        return None
-    return reference_regions.sphere(values, grid=grid, centre_mm=centre, radius_mm=LIVER_RADIUS_MM)
+# How a place in normal tissue is found, and the radius of the sphere there in mm.
+PROPOSALS = {
+    ReferenceRegion.Kind.LIVER: (
+        reference_regions.propose_liver,
+        reference_regions.LIVER_RADIUS_MM,
+    ),
+}
+
+
+def _proposed(
+    values: np.ndarray, grid: geometry.Grid, peak: PeakDefinition, *, without: Collection[str]
+) -> dict[str, reference_regions.RegionStatistics]:
+    """Spheres where normal tissue seems to be; none where nothing is plausible."""
+    found = {}
+    for kind, (propose, radius) in PROPOSALS.items():
+        centre = None if kind in without else propose(values, grid=grid)
+        if centre is not None:
+            found[kind.value] = reference_regions.sphere(
+                values, grid=grid, centre_mm=centre, radius_mm=radius, peak=peak
+            )
+    return found
 
 
 def _new_run(
@@ -395,21 +418,24 @@ def _record(quantification: Quantification, measured: Measured) -> None:
         )
         for one in measured.lesions
     )
-    if measured.liver is not None:
+    for kind, statistics in measured.proposed.items():
         add_region(
             quantification,
-            kind=ReferenceRegion.Kind.LIVER,
+            statistics,
+            kind=kind,
             status=ReferenceRegion.Status.PROPOSED,
-            statistics=measured.liver,
-            by=jobs.system_user(),
+            placed_by=jobs.system_user(),
         )
     for row, statistics in measured.placed:
         add_region(
             quantification,
+            statistics,
             kind=row.kind,
             status=row.status,
-            statistics=statistics,
-            by=row.placed_by,
+            placed_by=row.placed_by,
+            placed_at=row.placed_at,
+            accepted_by=row.accepted_by,
+            accepted_at=row.accepted_at,
         )
     if measured.picture:
         # Not before it is certain that this run stands: no row would name the picture, and
@@ -441,31 +467,37 @@ def measured_columns(one: lesions.LesionMeasurement) -> dict:
 
 def add_region(
     quantification: Quantification,
-    *,
-    kind: str,
-    status: str,
     statistics: reference_regions.RegionStatistics,
-    by,
+    **stated: Any,
 ) -> ReferenceRegion:
-    """Store a reference region and the ratio of every lesion to it. Inside an action."""
+    """Store a reference region and the ratios of every lesion to it. Inside an action.
+
+    `stated` is its kind, its status, and who placed or accepted it.
+    """
     region = ReferenceRegion.objects.create(
         quantification=quantification,
-        kind=kind,
-        status=status,
         centre_mm=list(statistics.centre_mm),
         radius_mm=statistics.radius_mm,
         voxel_count=statistics.n,
         suvmean=statistics.mean,
         suv_sd=statistics.sd,
-        placed_by=by,
+        suvmax=statistics.suvmax,
+        suvpeak=statistics.suvpeak,
+        suvpeak_definition=statistics.suvpeak_definition,
+        **stated,
     )
-    LesionRatio.objects.bulk_create(
-        LesionRatio(
-            lesion=lesion, region=region, tbr=reference_regions.tbr(lesion.suvmax, region.suvmean)
-        )
-        for lesion in quantification.lesions.all()
-    )
+    if selecting.is_background(region):
+        found = (_ratio(lesion, region) for lesion in quantification.lesions.all())
+        LesionRatio.objects.bulk_create(one for one in found if one)
     return region
+
+
+def _ratio(lesion: Lesion, region: ReferenceRegion) -> LesionRatio | None:
+    found = selecting.ratios_to(region, lesion)
+    if found is None:
+        return None
+    of_max, of_peak, of_mean = (one.value for one in found)
+    return LesionRatio(lesion=lesion, region=region, tbr=of_max, tbr_peak=of_peak, tbr_mean=of_mean)
 
 
 def _refuse(series: Series, quantification: Quantification) -> None:

@@ -21,12 +21,12 @@ from imaging.models import (
     LesionRead,
     Quantification,
     Read,
-    ReferenceRegion,
     Series,
 )
 from imaging.seeded import Grown
 from imaging.segmentation import SegmentationError
 from imaging.selectors import reads as selecting
+from imaging.selectors import regions
 from imaging.services import open_volumes
 from imaging.services import quantification as measuring
 from trials import permissions, segmentation_methods
@@ -141,17 +141,12 @@ def obstacles(read: Read) -> list[str]:
     if open_ones:
         sentences.append(f"Not decided yet: {', '.join(open_ones)}.")
     stated = any(row.positivity != Positivity.NOT_STATED for row in rows)
-    if stated and not accepted_references(read.quantification):
+    if stated and not regions.stood_for(read.quantification).exists():
         sentences.append(
             "Visual positivity is stated against a reference region, and no reader has accepted "
             "one: accept or place it."
         )
     return sentences
-
-
-def accepted_references(run: Quantification) -> list[ReferenceRegion]:
-    """The reference regions of a run that a reader stands for."""
-    return list(run.reference_regions.exclude(status=ReferenceRegion.Status.PROPOSED))
 
 
 def sign(read: Read, *, by: User, password: str) -> Signature:
@@ -207,7 +202,8 @@ def content_of(read: Read) -> dict[str, Any]:
                 "suvmean": one.suvmean,
                 "suv_sd": one.suv_sd,
             }
-            for one in accepted_references(run)
+            # As they were: another reader may have replaced one since.
+            for one in regions.stood_for(run, at=read.signed_at)
         ],
         "regions": [_signed(row) for row in selecting.rows_of(read)],
     }

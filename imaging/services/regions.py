@@ -1,11 +1,15 @@
-"""Reference regions that a reader places."""
+"""Reference regions that a reader accepts or places."""
 
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
+
+from django.utils import timezone
 
 from imaging import reference_regions
 from imaging.models import Quantification, ReferenceRegion, Series
+from imaging.selectors import regions as selecting
 from imaging.selectors import volumes
 from imaging.services import objects
 from imaging.services import quantification as measuring
@@ -25,7 +29,7 @@ def place(
     radius_mm: float,
     by: User,
 ) -> ReferenceRegion:
-    """Put a sphere where the reader says, and give each lesion its ratio to it."""
+    """Put a sphere where the reader says, in place of one of its kind, and compare lesions."""
     permissions.require(by, "region.place", quantification)
     if kind not in ReferenceRegion.Kind.values:
         raise Invalid("kind", f"Choose one of {', '.join(ReferenceRegion.Kind.values)}.")
@@ -43,36 +47,68 @@ def place(
     values, grid = measuring.volume_of(quantification)
     try:
         statistics = reference_regions.sphere(
-            values, grid=grid, centre_mm=centre_mm, radius_mm=radius_mm
+            values,
+            grid=grid,
+            centre_mm=centre_mm,
+            radius_mm=radius_mm,
+            peak=measuring.peak_of(quantification.parameters),
         )
     except reference_regions.RegionError as error:
         raise Invalid("centre_mm", str(error)) from error
-    scan = quantification.series.imaging_study.scheduled_scan
-    with audit.action(
-        "region.placed",
-        actor=by,
-        reason="reference region",
-        trial=scan.patient.trial_id,
-        patient=scan.patient_id,
-    ):
+    with _action("region.placed", quantification, by=by):
         _require_current(quantification)
+        selecting.in_force(quantification).filter(kind=kind).update(replaced_at=timezone.now())
         region = measuring.add_region(
             quantification,
+            statistics,
             kind=kind,
             status=ReferenceRegion.Status.PLACED,
-            statistics=statistics,
-            by=by,
+            placed_by=by,
         )
-        if quantification.parameters.get("region") == kind:
-            # The threshold rests on it.
-            jobs.enqueue("imaging.quantify", actor=by, on=scan, series=series.pk)
-        else:
-            objects.order(quantification, by=by)
-        return region
+        _follow(region, by=by)
+    return region
+
+
+def accept(region: ReferenceRegion, *, by: User) -> ReferenceRegion:
+    """Stand for a proposed region as its reader: what rests on it is no longer in doubt."""
+    quantification = region.quantification
+    permissions.require(by, "region.place", quantification)
+    with _action("region.accepted", quantification, by=by):
+        _require_current(quantification)
+        region = ReferenceRegion.objects.get(pk=region.pk)
+        if not region.is_proposed or region.replaced_at:
+            raise Refused(
+                "region-not-proposed", "This region is not proposed any more: see what is in force."
+            )
+        region.status = ReferenceRegion.Status.ACCEPTED
+        region.accepted_by, region.accepted_at = by, timezone.now()
+        region.save(update_fields=["status", "accepted_by", "accepted_at"])
+        _follow(region, by=by)
+    return region
+
+
+def _follow(region: ReferenceRegion, *, by: User) -> None:
+    """Order a run where the threshold of lesions rests on the region, else the objects anew.
+
+    Inside an action.
+    """
+    quantification = region.quantification
+    if quantification.parameters.get("region") == region.kind:
+        scan = quantification.series.imaging_study.scheduled_scan
+        jobs.enqueue("imaging.quantify", actor=by, on=scan, series=quantification.series_id)
+    else:
+        objects.order(quantification, by=by)
+
+
+def _action(name: str, quantification: Quantification, *, by: User) -> AbstractContextManager:
+    patient = quantification.series.imaging_study.scheduled_scan.patient
+    return audit.action(
+        name, actor=by, reason="reference region", trial=patient.trial_id, patient=patient.pk
+    )
 
 
 def _require_current(quantification: Quantification) -> None:
-    """No run may take its place until this transaction ends: the region would hang on the old."""
+    """Nor another reader: no run may take its place, and no region, until the transaction ends."""
     Series.objects.select_for_update().get(pk=quantification.series_id)
     if not Quantification.objects.filter(pk=quantification.pk, is_current=True).exists():
         raise Refused(

@@ -25,6 +25,7 @@ from imaging.models import (
     MeasuredRegion,
     Picture,
     Quantification,
+    ReferenceRegion,
     Series,
     Transmittal,
 )
@@ -404,6 +405,21 @@ def _derivation(request: HttpRequest, lesion: MeasuredRegion, quantity: str) -> 
     with_origin = request.user.may_for("images.view", lesion.scope())
     node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
     context = {"node": node, "lesion": lesion, "series": lesion.quantification.series}
+    return render(request, "imaging/derivation.html", context)
+
+
+@require_safe
+def region_derivation(request: HttpRequest, pk: int, quantity: str) -> HttpResponse:
+    """How one number of a reference region came about."""
+    region = permissions.fetched(
+        ReferenceRegion.objects.select_related("quantification__series__transmittal"),
+        request.user,
+        "quantification.view",
+        pk=pk,
+    )
+    with_origin = request.user.may_for("images.view", region.scope())
+    node = derivations.region_derivation(region, quantity, with_origin=with_origin)
+    context = {"node": node, "series": region.quantification.series}
     return render(request, "imaging/derivation.html", context)
 
 

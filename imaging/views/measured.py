@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imaging import selectors
 from imaging.models import Picture, Quantification
+from imaging.selectors import regions
 from trials import segmentation_methods
 
 
@@ -11,14 +12,18 @@ def measured(run: Quantification | None) -> dict:
     """The numbers of a run for a page."""
     if run is None:
         return {"run": None}
+    in_force = list(regions.in_force(run))
+    lesions = list(selectors.lesions_of(run))
     return {
         "run": run,
         "method": segmentation_methods.words(run.parameters),
         "is_drawn": run.parameters["method"] == segmentation_methods.IMPORTED,
         "run_flags": selectors.flags_of(run),
         "suv_source": selectors.suv_source_of(run),
-        "lesions": selectors.lesions_of(run),
-        "regions": list(run.reference_regions.select_related("placed_by")),
+        "lesions": lesions,
+        "regions": in_force,
+        "has_proposed_region": any(one.is_proposed for one in in_force),
+        "compared": regions.compared(run, lesions, in_force),
         "picture": run.pictures.filter(kind=Picture.Kind.MIP).first(),
         "refused": run.status in (Quantification.Status.REFUSED, Quantification.Status.REVIEW),
     }

@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from imaging import reference_regions, selectors
+from imaging import selectors
 from imaging.forms import OpenReadForm, RegionDecisionForm, RegionForm
 from imaging.models import (
     GrownLesion,
@@ -26,7 +26,9 @@ from imaging.models import (
     ReferenceRegion,
     Series,
 )
+from imaging.ratios import Ratio
 from imaging.selectors import reads as selecting
+from imaging.selectors import regions as region_selectors
 from imaging.services import reads, regions, viewing
 from imaging.slices import Plane
 from imaging.views.measured import measured
@@ -73,6 +75,15 @@ def reading(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _place(request, row, form):
         return redirect("reading", reading_identifier=reading_identifier)
     return _page(request, row, form=form)
+
+
+@require_POST
+def region_accept(request: HttpRequest, reading_identifier: str, pk: int) -> HttpResponse:
+    """Stand for a proposed reference region."""
+    row = _series(request, reading_identifier, "region.place")
+    region = get_object_or_404(ReferenceRegion, quantification__series=row, pk=pk)
+    regions.accept(region, by=request.user)
+    return redirect("reading", reading_identifier=reading_identifier)
 
 
 @form_methods
@@ -192,7 +203,7 @@ def sign(request: HttpRequest, reading_identifier: str) -> HttpResponse:
         "series": row,
         "read": read,
         "rows": selecting.rows_of(read),
-        "references": reads.accepted_references(read.quantification),
+        "references": region_selectors.stood_for(read.quantification),
         "obstacles": reads.obstacles(read),
         "meaning": Signature.Meaning.READ.label,
     }
@@ -221,9 +232,9 @@ def _page(
 ) -> HttpResponse:
     """The page of a reading, with whatever form is to be corrected."""
     run = selectors.current_quantification(row)
-    context = {"series": row, "form": form or RegionForm(), **measured(run)}
+    context = {"series": row, "form": form or RegionForm(), "may_place": True, **measured(run)}
     if run is not None and not context["refused"]:
-        context |= _read_of(request, row, run, context["regions"], decision, at)
+        context |= _read_of(request, row, run, context["compared"], decision, at)
     wrong = any(one is not None and one.errors for one in (form, decision))
     status = (decision.refused_with if decision is not None else None) or 422 if wrong else 200
     return render(request, "imaging/reading.html", context, status=status)
@@ -235,7 +246,8 @@ class Row:
 
     number: int
     measured: MeasuredRegion
-    ratios: list[float]
+    # Of SUVmax, SUVpeak and SUVmean to each region; None where noise made the mean negative.
+    ratios: list[tuple[Ratio, Ratio, Ratio] | None]
     said: LesionRead | None
     address: str
     # Where the derivations of its numbers begin.
@@ -246,14 +258,14 @@ def _read_of(
     request: HttpRequest,
     row: Series,
     run: Quantification,
-    regions_of: list[ReferenceRegion],
+    compared: list[ReferenceRegion],
     decision: RegionDecisionForm | None,
     at: int | None,
 ) -> dict:
     """The own read on a run: its regions, the one that is looked at, the slices, the progress."""
     read = selecting.newest(run, request.user)
     said = selecting.rows_of(read) if read else []
-    rows = _rows(row, run, regions_of, said, request.GET)
+    rows = _rows(row, run, compared, said, request.GET)
     current = _looked_at(rows, at or _integer(request.GET.get("region", "")))
     decided = sum(one.decision != LesionRead.Decision.UNDECIDED for one in said)
     is_draft = read is not None and read.state == Read.State.DRAFT
@@ -265,7 +277,7 @@ def _read_of(
         "is_draft": is_draft,
         "rows": rows,
         # SUVmax to uptake, and a ratio to each reference region.
-        "columns": 5 + len(regions_of),
+        "columns": 5 + len(compared),
         "current": current,
         "decision": decision if shows else None,
         "decided": decided,
@@ -280,7 +292,7 @@ def _read_of(
 def _rows(
     row: Series,
     run: Quantification,
-    regions_of: list[ReferenceRegion],
+    compared: list[ReferenceRegion],
     said: list[LesionRead],
     asked: QueryDict,
 ) -> list[Row]:
@@ -292,7 +304,7 @@ def _rows(
         Row(
             number,
             one,
-            [reference_regions.tbr(one.suvmax, region.suvmean) for region in regions_of],
+            [region_selectors.ratios_to(region, one) for region in compared],
             words,
             _address(row.reading_identifier, number, asked),
             _derivations(one),

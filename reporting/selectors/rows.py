@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import itemgetter, truediv
 from types import MappingProxyType
 from typing import Any
 
@@ -212,11 +212,12 @@ def _lesions(trial: Trial):
 
 
 def _regions(trial: Trial):
-    return _of_current_runs(ReferenceRegion, "", trial)
+    return _of_current_runs(ReferenceRegion, "", trial).filter(replaced_at=None)
 
 
 def _ratios(trial: Trial):
-    return _of_current_runs(LesionRatio, "lesion__", trial).annotate(lesion_pk=F("lesion"))
+    rows = _of_current_runs(LesionRatio, "lesion__", trial).filter(region__replaced_at=None)
+    return rows.annotate(lesion_pk=F("lesion"))
 
 
 def _deviations(trial: Trial):
@@ -372,6 +373,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "region": "pk",
                 "region_kind": "kind",
                 "region_status": "status",
+                "cv": computed(truediv, "suv_sd", "suvmean"),
                 **_point("centre", "centre_mm"),
             },
         ),
@@ -384,6 +386,8 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "region_kind": "region__kind",
                 "region_status": "region__status",
                 "tbr_derivation": _address("tbr"),
+                "tbr_peak_derivation": _address("tbr_peak"),
+                "tbr_mean_derivation": _address("tbr_mean"),
             },
         ),
         "deviations": Source(

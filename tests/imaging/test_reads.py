@@ -160,6 +160,16 @@ def test_a_signed_read_is_not_changed_and_a_wrong_password_signs_nothing(scene):
     assert not reads.is_as_signed(Read.objects.get())
 
 
+def test_a_signed_read_rests_on_the_region_that_was_in_force_when_it_was_signed(scene):
+    place_blood_pool(scene, scene.first)
+    read = accepted(scene, scene.first, positivity="positive")
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    regions.place(
+        scene.run, kind="blood_pool", centre_mm=(12.0, 12.0, 12.0), radius_mm=5.0, by=scene.second
+    )
+    assert reads.is_as_signed(Read.objects.get())
+
+
 def test_two_readers_read_apart_and_neither_touches_the_others(scene):
     one, other = accepted(scene, scene.first), reads.open_read(scene.series, by=scene.second)
     assert only(other).decision == "undecided"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from imaging.geometry import Grid
-from imaging.reference_regions import RegionError, propose_liver, sphere, tbr
+from imaging.peaks import PeakDefinition
+from imaging.reference_regions import RegionError, propose_liver, sphere
 
 GRID = Grid(shape=(90, 60, 80), spacing=(4.0, 5.0, 5.0), origin=(-197.5, -147.5, 0.0))
 LIVER = (-80.0, 10.0, 190.0)
@@ -49,6 +50,23 @@ def test_standard_deviation_is_that_of_a_sample():
     found = sphere(volume, grid=grid, centre_mm=(1, 1, 1), radius_mm=1)
     # Six of 1 and one of 8: mean 2, variance (6 * 1 + 36) / 6 = 7.
     assert (found.n, found.mean, found.sd) == (7, 2.0, pytest.approx(7**0.5))
+    assert found.suvmax == 8.0
+
+
+@pytest.mark.parametrize(
+    ("peak", "value"),
+    [
+        # 6.2 mm around the middle holds the 123 lattice points of a step of 2 mm, one of 124.
+        (PeakDefinition.IBSI_LOCAL, 2.0),
+        (PeakDefinition.IBSI_GLOBAL, 2.0),
+    ],
+)
+def test_peak_of_a_sphere_is_the_highest_mean_of_a_cubic_centimetre(peak, value):
+    grid = Grid(shape=(21, 21, 21), spacing=(2.0, 2.0, 2.0), origin=(0.0, 0.0, 0.0))
+    volume = np.ones(grid.shape, np.float32)
+    volume[10, 10, 10] = 124.0
+    found = sphere(volume, grid=grid, centre_mm=(20, 20, 20), radius_mm=8, peak=peak)
+    assert (found.suvpeak, found.suvpeak_definition) == (pytest.approx(value), peak)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +85,6 @@ def test_sphere_that_measures_nothing_is_refused(centre, radius, message):
 def test_region_without_uptake_is_no_reference():
     with pytest.raises(RegionError, match="not positive"):
         sphere(np.zeros(GRID.shape, np.float32), grid=GRID, centre_mm=(0, 0, 160), radius_mm=15)
-
-
-def test_ratio_to_nothing_is_refused():
-    with pytest.raises(RegionError, match="must be positive"):
-        tbr(5.0, 0.0)
 
 
 def test_liver_is_proposed_inside_the_liver():

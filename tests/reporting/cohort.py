@@ -169,7 +169,13 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
             placed_by=jobs.system_user(),
         )
         for lesion in run.lesions.all():
-            LesionRatio.objects.create(lesion=lesion, region=region, tbr=lesion.suvmax / 1.5)
+            LesionRatio.objects.create(
+                lesion=lesion,
+                region=region,
+                tbr=lesion.suvmax / 1.5,
+                tbr_peak=lesion.suvpeak / 1.5,
+                tbr_mean=lesion.suvmean / 1.5,
+            )
         queries.raise_by_rule(series, rule="weight-differs", text="Which weight is right?")
     return run
 

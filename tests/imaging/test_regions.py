@@ -1,0 +1,146 @@
+"""Reference regions: proposed, accepted, placed, replaced; what rests on which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from imaging import selectors
+from imaging.models import Quantification, ReferenceRegion
+from imaging.selectors import derivations
+from imaging.selectors import regions as selecting
+from imaging.services import quantification, regions
+from tests import factories, records
+from tests.factories import framed
+from trials.models import AuditEvent, Job, User
+from trials.roles import Role
+from trials.services import jobs
+from trials.services.errors import Forbidden, Refused
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+
+# In the even background: 1000 stored where the lesion has 20 000.
+THERE = {"centre_mm": (20.0, 20.0, 15.0), "radius_mm": 6.0}
+
+
+@dataclass
+class Scene:
+    run: Quantification
+    reader: User
+    proposed: ReferenceRegion
+
+
+@pytest.fixture
+def scene(pet_site, everyone, scan) -> Scene:
+    run = records.make_measured(scan, by=everyone)
+    reader = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+    return Scene(run, reader, records.propose(run, "blood_pool"))
+
+
+def measure_again(run: Quantification) -> Quantification:
+    with framed():
+        job = jobs.enqueue("imaging.quantify", actor=jobs.system_user(), series=run.series_id)
+    quantification.run(jobs.claim(job.pk))
+    return run.series.quantifications.get(is_current=True)
+
+
+def test_a_reader_accepts_what_was_proposed_and_it_says_by_whom(scene):
+    before = timezone.now()
+    found = regions.accept(scene.proposed, by=scene.reader)
+    assert (found.status, found.accepted_by) == ("accepted", scene.reader)
+    assert found.accepted_at > before
+    event = AuditEvent.objects.get(action="region.accepted")
+    assert event.after["accepted_by_id"] == scene.reader.pk
+    with pytest.raises(Refused, match="not proposed any more"):
+        regions.accept(scene.proposed, by=scene.reader)
+
+
+def test_only_a_reader_accepts(scene, pet_site):
+    monitor = factories.make_user(Role.MONITOR, trial=pet_site.trial)
+    with pytest.raises(Forbidden):
+        regions.accept(scene.proposed, by=monitor)
+
+
+def test_a_placed_region_takes_the_place_of_the_proposed_one_and_ratios_rest_on_it(scene):
+    placed = regions.place(scene.run, kind="blood_pool", by=scene.reader, **THERE)
+    again = regions.place(scene.run, kind="blood_pool", by=scene.reader, **THERE)
+    assert list(selecting.in_force(scene.run)) == [again]
+    (lesion,) = selectors.lesions_of(scene.run)
+    assert [one.region for one in lesion.ratios.all()] == [again]
+    told = str(derivations.derivation_of(lesion, "tbr_mean", with_origin=False))
+    assert told.count("TBR of the mean to mediastinal blood pool") == 1
+    replaced = scene.run.reference_regions.exclude(replaced_at=None)
+    assert set(replaced) == {scene.proposed, placed}
+    with pytest.raises(Refused, match="not proposed any more"):
+        regions.accept(scene.proposed, by=scene.reader)
+
+
+def test_the_database_keeps_one_of_a_kind_in_force(scene):
+    with pytest.raises(IntegrityError, match="one_region_in_force"), transaction.atomic():
+        records.propose(scene.run, "blood_pool")
+
+
+def test_what_a_reader_stood_for_at_a_time_is_known_after_it_was_replaced(scene):
+    accepted = regions.accept(scene.proposed, by=scene.reader)
+    between = timezone.now()
+    placed = regions.place(scene.run, kind="blood_pool", by=scene.reader, **THERE)
+    assert list(selecting.stood_for(scene.run, at=accepted.placed_at)) == []
+    assert list(selecting.stood_for(scene.run, at=between)) == [accepted]
+    assert list(selecting.stood_for(scene.run)) == [placed]
+
+
+def test_a_new_measurement_keeps_what_was_accepted_and_proposes_no_second(scene, monkeypatch):
+    found = regions.accept(scene.proposed, by=scene.reader)
+    kind = ReferenceRegion.Kind.BLOOD_POOL
+    elsewhere = (lambda *_, **__: (24.0, 24.0, 15.0), 6.0)
+    monkeypatch.setitem(quantification.PROPOSALS, kind, elsewhere)
+    run = measure_again(scene.run)
+    (kept,) = selecting.in_force(run)
+    assert (kept.status, kept.accepted_by) == ("accepted", scene.reader)
+    assert (kept.accepted_at, kept.centre_mm) == (found.accepted_at, found.centre_mm)
+
+
+def test_a_threshold_on_a_proposed_region_is_in_doubt_until_it_is_accepted(scene, monkeypatch):
+    there = (lambda *_, **__: THERE["centre_mm"], THERE["radius_mm"])
+    monkeypatch.setitem(quantification.PROPOSALS, ReferenceRegion.Kind.BLOOD_POOL, there)
+    plan = scene.run.series.imaging_study.scheduled_scan.planned_scan
+    rule = {"method": "reference_threshold", "region": "blood_pool", "times_mean": 4.0}
+    plan.segmentation = rule | {"times_sd": 2.0, "minimum_volume_ml": 0.5}
+    with framed():
+        plan.save(update_fields=["segmentation"])
+    run = measure_again(scene.run)
+    assert "threshold-from-proposed-region" in run.flags
+    regions.accept(run.reference_regions.get(), by=scene.reader)
+    quantification.run(jobs.claim(Job.objects.get(state="queued").pk))
+    current = run.series.quantifications.get(is_current=True)
+    assert (current.run, "threshold-from-proposed-region" in current.flags) == (3, False)
+    assert current.parameters["suv"] == run.parameters["suv"]
+
+
+def test_organs_are_measured_and_only_background_is_compared_with(scene):
+    organ = regions.place(scene.run, kind="adrenal_left", by=scene.reader, **THERE)
+    assert (organ.suvmax, organ.cv) == (pytest.approx(organ.suvmean, rel=1e-6), 0.0)
+    assert not organ.ratios.exists()
+    assert scene.proposed.ratios.count() == 1
+
+
+def test_a_number_of_a_region_opens_its_derivation(scene):
+    node = derivations.region_derivation(scene.proposed, "suvpeak", with_origin=False)
+    assert (node.value, node.unit) == (scene.proposed.suvpeak, "g/mL")
+    assert "ibsi_global" in node.source
+    assert "Proposed, not yet accepted by a reader" in str(node.inputs)
+
+
+def test_a_reader_accepts_on_the_page_and_the_page_says_what_is_in_doubt(client, scene):
+    client.force_login(scene.reader)
+    address = f"/reading/{scene.run.series.reading_identifier}/"
+    text = client.get(address).content.decode()
+    assert "mediastinal blood pool, proposed" in text
+    answer = client.post(f"{address}regions/{scene.proposed.pk}/accept/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, address)
+    text = client.get(address).content.decode()
+    assert "mediastinal blood pool, proposed" not in text
+    assert "Proposed, accepted by a reader" in text
