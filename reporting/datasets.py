@@ -92,6 +92,7 @@ KEY, QUASI, HEALTH = Privacy.KEY, Privacy.QUASI, Privacy.HEALTH
 ALLOCATION, TECHNICAL, FREE_TEXT = Privacy.ALLOCATION, Privacy.TECHNICAL, Privacy.FREE_TEXT
 
 YES_NO = (("Y", "Yes"), ("N", "No"))
+NOT_CHECKABLE = "not checkable: the protocol states no rule, or no reader stands for the region"
 NOT_INJECTED = "no injection is recorded"
 NOT_MEASURED = "the series is not measured, or was refused"
 
@@ -857,6 +858,23 @@ LESIONS = Dataset(
             FLAG,
             TECHNICAL,
             codes=YES_NO,
+        ),
+        Column(
+            "computed_positivity",
+            "Positive by the protocol's rule, against the region that a reader stands for",
+            FLAG,
+            HEALTH,
+            origin="the reader's own word is in findings, VISPOS",
+            codes=YES_NO,
+            missing=NOT_CHECKABLE,
+        ),
+        Column(
+            "positivity_threshold",
+            "What SUVmax or SUVpeak had to exceed for it",
+            NUMBER,
+            HEALTH,
+            unit="g/mL",
+            missing=NOT_CHECKABLE,
         ),
         Column(
             "drawing",

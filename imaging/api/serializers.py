@@ -219,6 +219,15 @@ class Ratio(Rows):
         fields = ["region", "kind", "status", "tbr", "tbr_peak", "tbr_mean"]
 
 
+class Positivity(Rows):
+    value = serializers.FloatField(help_text="SUVmax or SUVpeak of the lesion, g/mL")
+    threshold = serializers.FloatField(help_text="To be exceeded, g/mL")
+
+    class Meta:
+        model = models.LesionPositivity
+        fields = ["region", "rule", "is_positive", "value", "threshold", "why"]
+
+
 class Lesion(Rows):
     suvmax = serializers.FloatField(help_text="g/mL")
     suvmean = serializers.FloatField(help_text="g/mL")
@@ -241,6 +250,11 @@ class Lesion(Rows):
         allow_null=True, help_text="Its ROI Number or Segment Number there."
     )
     ratios = Ratio(many=True)
+    positivities = Positivity(
+        many=True,
+        help_text="By computation, against a region that a reader stands for; none where no rule "
+        "is stated or no such region is there: not checkable.",
+    )
 
     class Meta:
         model = models.Lesion
@@ -261,6 +275,7 @@ class Lesion(Rows):
             "region_number",
             "region_label",
             "ratios",
+            "positivities",
         ]
 
 

@@ -313,9 +313,9 @@ class Derivation(Endpoint):
     def get(self, request: Request, pk: int, quantity: str) -> Response:
         """How one number came about, back to the voxel, the file and the syringe.
 
-        `quantity` is suvmax, suvmean, suvpeak, volume_ml, total_uptake, tbr, tbr_peak or
-        tbr_mean. Who may not see the images' origin gets the derivation without transmittal and
-        syringe.
+        `quantity` is suvmax, suvmean, suvpeak, volume_ml, total_uptake, tbr, tbr_peak,
+        tbr_mean or positivity. Who may not see the images' origin gets the derivation without
+        transmittal and syringe.
         """
         lesion = permissions.fetched(
             models.Lesion.objects.select_related("quantification__series__transmittal"),

@@ -13,6 +13,7 @@ from imaging.models.partial_upload import PartialUpload
 from imaging.models.proof import DeidentificationProof
 from imaging.models.quantification import (
     Lesion,
+    LesionPositivity,
     LesionRatio,
     MeasuredRegion,
     Picture,
@@ -37,6 +38,7 @@ __all__ = [
     "Lesion",
     "LesionComparison",
     "LesionPair",
+    "LesionPositivity",
     "LesionRatio",
     "LesionRead",
     "MeasuredRegion",

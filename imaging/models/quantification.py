@@ -216,6 +216,36 @@ class LesionRatio(ScopedModel):
         return f"TBR {self.tbr:.2f}"
 
 
+class LesionPositivity(ScopedModel):
+    """Whether a lesion is positive by the protocol's rule, against a region a reader stands for.
+
+    It stands apart from what a reader sees. Without such a region there is no row: whether the
+    lesion is positive is then not checkable.
+    """
+
+    trial_path = "lesion__quantification__series__imaging_study__scheduled_scan__patient__trial_id"
+    site_path = "lesion__quantification__series__imaging_study__scheduled_scan__patient__site_id"
+
+    lesion = models.ForeignKey(Lesion, on_delete=models.PROTECT, related_name="positivities")
+    region = models.ForeignKey(
+        ReferenceRegion, on_delete=models.PROTECT, related_name="positivities"
+    )
+    # As the protocol version stated it to the run.
+    rule = models.JSONField()
+    is_positive = models.BooleanField()
+    # Of the lesion, and what it is to exceed, g/mL.
+    value = models.FloatField()
+    threshold = models.FloatField()
+    why = models.TextField()
+
+    class Meta:
+        ordering = ["lesion", "region"]
+        constraints = [models.UniqueConstraint(name="positivity_once", fields=["lesion", "region"])]
+
+    def __str__(self) -> str:
+        return "positive" if self.is_positive else "negative"
+
+
 class Picture(ScopedModel):
     """A rendered picture of a run, kept in the archive by its digest."""
 

@@ -46,9 +46,10 @@ FLAGS = {
 
 
 def lesions_of(quantification: Quantification):
-    """Lesions with their ratios to the regions in force; three queries."""
+    """Lesions with their ratios to the regions in force, and positivity by these; three queries."""
     return quantification.lesions.select_related("drawing__series").prefetch_related(
-        Prefetch("ratios", regions.ratios_in_force())
+        Prefetch("ratios", regions.ratios_in_force()),
+        Prefetch("positivities", regions.positivities_in_force()),
     )
 
 
@@ -172,7 +173,8 @@ def _jobs(transmittals, series) -> QuerySet[Job]:
 def measured_series():
     """Series with their current measurement in `current`; a fixed number of queries."""
     lesions = Lesion.objects.select_related("drawing").prefetch_related(
-        Prefetch("ratios", regions.ratios_in_force())
+        Prefetch("ratios", regions.ratios_in_force()),
+        Prefetch("positivities", regions.positivities_in_force()),
     )
     in_force = ReferenceRegion.objects.filter(regions.IN_FORCE)
     runs = Quantification.objects.filter(is_current=True).prefetch_related(

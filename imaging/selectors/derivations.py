@@ -19,7 +19,7 @@ from imaging.models import (
     ReferenceRegion,
 )
 from imaging.selectors import regions, volumes
-from trials import segmentation_methods
+from trials import positivity_rules, segmentation_methods
 from trials.models import Injection
 from trials.selectors import injection_versions
 
@@ -37,6 +37,7 @@ QUANTITIES = {
     "tbr_peak": ("TBR of the peak", "", "SUVpeak of the lesion over SUVmean of the region."),
     "tbr_mean": ("TBR of the mean", "", "SUVmean of the lesion over SUVmean of the region."),
 }
+POSITIVITY = "positivity"
 # What each ratio has above its fraction bar.
 NUMERATORS = {"tbr": "suvmax", "tbr_peak": "suvpeak", "tbr_mean": "suvmean"}
 OF_REGION = {
@@ -81,6 +82,8 @@ def derivation_of(lesion: MeasuredRegion, quantity: str, *, with_origin: bool) -
     Without origin it leaves out transmittal and syringe: their times would tell a blinded
     reader when the patient was scanned.
     """
+    if quantity == POSITIVITY:
+        return _positivity(lesion, with_origin)
     if quantity not in QUANTITIES:
         raise Http404
     label, unit, definition = QUANTITIES[quantity]
@@ -175,6 +178,34 @@ def _values(lesion: MeasuredRegion, quantity: str) -> Iterator[tuple[ReferenceRe
     for region in regions.background(lesion.quantification):
         if found := regions.ratios_to(region, lesion):
             yield region, found[place].value
+
+
+def _positivity(lesion: MeasuredRegion, with_origin: bool) -> Node:
+    rule = lesion.quantification.parameters.get(POSITIVITY)
+    if not rule or not isinstance(lesion, Lesion):
+        # What a reader grew, the reader alone judges.
+        raise Http404
+    label = f"Positive by computation, lesion {lesion.number}"
+    words = positivity_rules.words(rule)
+    found = regions.positivities_in_force().filter(lesion=lesion).select_related("region").first()
+    if found is None:
+        return Node(
+            label,
+            "not checkable",
+            source=f"{words}: no reader has accepted or placed the region on this measurement.",
+        )
+    region = found.region
+    return Node(
+        label,
+        str(found),
+        source=found.why,
+        inputs=(
+            Node("Rule", words, source="protocol version of the trial"),
+            derivation_of(lesion, rule["on"], with_origin=with_origin),
+            Node("To be exceeded", found.threshold, "g/mL"),
+            Node(region.get_kind_display(), inputs=tuple(_sphere(region))),
+        ),
+    )
 
 
 def _voxels(lesion: MeasuredRegion, quantity: str):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from imaging.models import Lesion, LesionRatio, Quantification, ReferenceRegion
+from imaging.models import Lesion, LesionPositivity, LesionRatio, Quantification, ReferenceRegion
 from imaging.ratios import Ratio, RatioError, Uptake, target_to_background
 
 IN_FORCE = Q(replaced_at=None)
@@ -30,6 +30,11 @@ def stood_for(run: Quantification, *, at: datetime | None = None) -> QuerySet[Re
 def ratios_in_force() -> QuerySet[LesionRatio]:
     """Ratios to regions in force, with these."""
     return LesionRatio.objects.filter(region__replaced_at=None).select_related("region")
+
+
+def positivities_in_force() -> QuerySet[LesionPositivity]:
+    """What lesions are by computation, against regions in force; one of a lesion at most."""
+    return LesionPositivity.objects.filter(region__replaced_at=None)
 
 
 def background(run: Quantification) -> list[ReferenceRegion]:

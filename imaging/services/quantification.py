@@ -18,6 +18,7 @@ from imaging import (
     geometry,
     lesions,
     pictures,
+    ratios,
     reference_regions,
     segmentation,
     storage,
@@ -28,6 +29,7 @@ from imaging import (
 from imaging.headers import PetHeader
 from imaging.models import (
     Lesion,
+    LesionPositivity,
     LesionRatio,
     Picture,
     Quantification,
@@ -76,6 +78,8 @@ class Measured:
     cross_calibration: dict | None
     # What readers accepted or placed on the run before, and what it comes to on this one.
     placed: list[tuple[ReferenceRegion, reference_regions.RegionStatistics]]
+    # The protocol's rule for positive lesions; empty where no source states one.
+    positivity: dict
 
 
 class Blocked(ValueError):  # noqa: N818  a refusal is an answer, not a fault
@@ -168,6 +172,7 @@ def _load(pk: int) -> Series:
     return Series.objects.select_related(
         "imaging_study__scheduled_scan__patient__site",
         "imaging_study__scheduled_scan__planned_scan__tracer",
+        "imaging_study__scheduled_scan__planned_scan__version",
         "transmittal",
     ).get(pk=pk)
 
@@ -217,6 +222,7 @@ def _measure(
         drawn=drawn,
         cross_calibration=calibration,
         placed=placed,
+        positivity=scan.planned_scan.version.positivity,
     )
 
 
@@ -400,7 +406,7 @@ def _new_run(
 
 def _as_applied(measured: Measured) -> dict:
     """What the method of the protocol came to on this series."""
-    applied: dict = {}
+    applied: dict = {"positivity": measured.positivity} if measured.positivity else {}
     if measured.threshold:
         applied |= {"suv": measured.threshold.suv, "why": measured.threshold.why}
     if measured.drawn.drawings:
@@ -489,7 +495,46 @@ def add_region(
     if selecting.is_background(region):
         found = (_ratio(lesion, region) for lesion in quantification.lesions.all())
         LesionRatio.objects.bulk_create(one for one in found if one)
+    judge_positivity(region)
     return region
+
+
+def judge_positivity(region: ReferenceRegion) -> None:
+    """Say of each lesion whether it is positive by a region that a reader stands for.
+
+    Inside an action.
+    """
+    run = region.quantification
+    rule = run.parameters.get("positivity")
+    if not rule or region.is_proposed or rule["region"] != region.kind:
+        return
+    found = (_positivity(lesion, region, rule, run) for lesion in run.lesions.all())
+    LesionPositivity.objects.bulk_create(one for one in found if one)
+
+
+def _positivity(
+    lesion: Lesion, region: ReferenceRegion, rule: dict, run: Quantification
+) -> LesionPositivity | None:
+    found = ratios.positivity(
+        ratios.PositivityRule(
+            statistic=rule["on"], factor=rule["times_mean"], deviations=rule["times_sd"]
+        ),
+        getattr(lesion, rule["on"]),
+        mean=region.suvmean,
+        sd=region.suv_sd,
+        uptake_minutes=run.uptake_minutes,
+    )
+    if found.is_positive is None:
+        return None
+    return LesionPositivity(
+        lesion=lesion,
+        region=region,
+        rule=rule,
+        is_positive=found.is_positive,
+        value=found.value,
+        threshold=found.threshold,
+        why=found.why,
+    )
 
 
 def _ratio(lesion: Lesion, region: ReferenceRegion) -> LesionRatio | None:

@@ -83,6 +83,7 @@ def accept(region: ReferenceRegion, *, by: User) -> ReferenceRegion:
         region.status = ReferenceRegion.Status.ACCEPTED
         region.accepted_by, region.accepted_at = by, timezone.now()
         region.save(update_fields=["status", "accepted_by", "accepted_at"])
+        measuring.judge_positivity(region)
         _follow(region, by=by)
     return region
 

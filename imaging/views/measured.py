@@ -5,18 +5,20 @@ from __future__ import annotations
 from imaging import selectors
 from imaging.models import Picture, Quantification
 from imaging.selectors import regions
-from trials import segmentation_methods
+from trials import positivity_rules, segmentation_methods
 
 
 def measured(run: Quantification | None) -> dict:
     """The numbers of a run for a page."""
     if run is None:
         return {"run": None}
+    rule = run.parameters.get("positivity")
     in_force = list(regions.in_force(run))
     lesions = list(selectors.lesions_of(run))
     return {
         "run": run,
         "method": segmentation_methods.words(run.parameters),
+        "positivity_rule": positivity_rules.words(rule) if rule else "",
         "is_drawn": run.parameters["method"] == segmentation_methods.IMPORTED,
         "run_flags": selectors.flags_of(run),
         "suv_source": selectors.suv_source_of(run),

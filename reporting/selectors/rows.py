@@ -17,7 +17,7 @@ from django.db.models import Count, F, FilteredRelation, Min, OuterRef, Q, Subqu
 from django.db.models.functions import RowNumber
 from django.urls import reverse
 
-from imaging.models import Lesion, LesionRatio, ReferenceRegion, Series
+from imaging.models import Lesion, LesionPositivity, LesionRatio, ReferenceRegion, Series
 from reporting import derived
 from reporting.datasets import Dataset
 from trials.models import (
@@ -208,7 +208,12 @@ def _of_current_runs(model, path: str, trial: Trial):
 
 
 def _lesions(trial: Trial):
-    return _of_current_runs(Lesion, "", trial).annotate(lesion_pk=F("pk"))
+    found = LesionPositivity.objects.filter(lesion=OuterRef("pk"), region__replaced_at=None)
+    return _of_current_runs(Lesion, "", trial).annotate(
+        lesion_pk=F("pk"),
+        computed=Subquery(found.values("is_positive")[:1]),
+        exceeded=Subquery(found.values("threshold")[:1]),
+    )
 
 
 def _regions(trial: Trial):
@@ -360,6 +365,8 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                     for name in ("suvmax", "suvmean", "suvpeak", "volume_ml", "total_uptake")
                 },
                 "drawing": "drawing__series_id",
+                "computed_positivity": "computed",
+                "positivity_threshold": "exceeded",
                 "suvmax_plane": computed(itemgetter(0), "suvmax_voxel"),
                 "suvmax_row": computed(itemgetter(1), "suvmax_voxel"),
                 "suvmax_column": computed(itemgetter(2), "suvmax_voxel"),

@@ -127,6 +127,53 @@ def test_organs_are_measured_and_only_background_is_compared_with(scene):
     assert scene.proposed.ratios.count() == 1
 
 
+def judged_by(scene, **more) -> Quantification:
+    """The run after the protocol states a rule; a region of its kind is proposed on it."""
+    version = scene.run.series.imaging_study.scheduled_scan.planned_scan.version
+    rule = {"region": "blood_pool", "times_mean": 1.5, "times_sd": 2.0, "on": "suvmax"}
+    version.definition = version.definition | {"positivity": rule | more}
+    with framed():
+        version.save(update_fields=["definition"])
+    run = measure_again(scene.run)
+    records.propose(run, "blood_pool")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("times_mean", "word"),
+    # The lesion has 20 times the background, which has no noise.
+    [(19.9, "positive"), (20.1, "negative")],
+)
+def test_a_lesion_is_positive_against_a_region_a_reader_stands_for(scene, times_mean, word):
+    run = judged_by(scene, times_mean=times_mean)
+    (lesion,) = selectors.lesions_of(run)
+    assert not lesion.positivities.exists()
+    node = derivations.derivation_of(lesion, "positivity", with_origin=False)
+    assert node.value == "not checkable"
+    regions.accept(run.reference_regions.get(), by=scene.reader)
+    found = lesion.positivities.get()
+    assert (str(found), found.value) == (word, lesion.suvmax)
+    assert found.threshold == pytest.approx(times_mean / 20 * lesion.suvmax, rel=1e-5)
+    node = derivations.derivation_of(lesion, "positivity", with_origin=False)
+    assert (node.value, node.source) == (word, found.why)
+
+
+def test_positivity_goes_with_the_region_in_force_and_comes_with_the_next_run(scene):
+    run = judged_by(scene)
+    regions.accept(run.reference_regions.get(), by=scene.reader)
+    placed = regions.place(run, kind="blood_pool", by=scene.reader, **THERE)
+    (lesion,) = selectors.lesions_of(run)
+    assert [one.region for one in lesion.positivities.all()] == [placed]
+    (again,) = selectors.lesions_of(measure_again(run))
+    assert [str(one) for one in again.positivities.all()] == ["positive"]
+
+
+def test_a_rule_that_is_only_proposed_judges_nothing(scene):
+    run = judged_by(scene, provenance="proposed")
+    regions.accept(run.reference_regions.get(), by=scene.reader)
+    assert not run.lesions.get().positivities.exists()
+
+
 def test_a_number_of_a_region_opens_its_derivation(scene):
     node = derivations.region_derivation(scene.proposed, "suvpeak", with_origin=False)
     assert (node.value, node.unit) == (scene.proposed.suvpeak, "g/mL")

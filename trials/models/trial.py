@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from trials import segmentation_methods
+from trials import positivity_rules, segmentation_methods
 from trials.conformance_rules import Limits
 from trials.models.scope import ScopedModel
+from trials.protocol import in_force
 from trials.stated import Tolerances
 
 
@@ -65,6 +66,17 @@ class ProtocolVersion(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.trial} {self.label}"
+
+    @property
+    def positivity(self) -> dict:
+        """When a lesion is positive by computation; empty where no source states it."""
+        return in_force(self.definition.get("positivity"))
+
+    @property
+    def positivity_words(self) -> str:
+        """What the trial file says of it, also where it is only proposed."""
+        stated = self.definition.get("positivity")
+        return positivity_rules.words(stated) if stated else ""
 
 
 class Site(ScopedModel):
