@@ -82,6 +82,8 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 ("transmittal", "series", "derivation"),
             ),
             Entry("Reading", "eye", "reading_list", "reading.view", ("reading", "derivation")),
+            Entry("Comparisons", "list-details", "comparisons", "comparison.edit", ("comparison",)),
+            Entry("Paired lesions", "list-details", "paired_lesions", "comparison.view"),
         ),
     ),
     (

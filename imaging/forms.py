@@ -160,6 +160,32 @@ class OpenReadForm(ActForm):
             del self.fields["reason"]
 
 
+class CompareForm(ActForm):
+    """What is asked before two scans are compared: a shift, and why again; often nothing."""
+
+    x_mm = forms.FloatField(label="x, to the patient's left (mm)")
+    y_mm = forms.FloatField(label="y, to the back (mm)")
+    z_mm = forms.FloatField(label="z, to the head (mm)")
+    how = forms.CharField(
+        label="How the shift was found",
+        max_length=200,
+        help_text="What was laid on what, and with which program.",
+    )
+    reason = forms.CharField(
+        label="Why they are compared again",
+        max_length=200,
+        help_text="A few words; they go into the trail.",
+    )
+
+    def __init__(self, *args, needs_shift: bool, is_again: bool, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if not needs_shift:
+            for name in ("x_mm", "y_mm", "z_mm", "how"):
+                del self.fields[name]
+        if not is_again:
+            del self.fields["reason"]
+
+
 class OnePerLine(forms.CharField):
     """Several values, one a line; none is a list too."""
 

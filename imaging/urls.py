@@ -3,7 +3,7 @@
 from django.urls import path
 
 from imaging import views
-from imaging.views import incidents, reading
+from imaging.views import comparisons, incidents, pairings, reading
 
 urlpatterns = [
     path("scans/<int:pk>/upload/", views.upload, name="upload"),
@@ -51,6 +51,11 @@ urlpatterns = [
         reading.region_accept,
         name="region_accept",
     ),
+    path("comparisons/", comparisons.listed, name="comparisons"),
+    path("comparisons/new/<int:pk>/<int:other>/", comparisons.new, name="comparison_new"),
+    path("comparisons/<int:pk>/", comparisons.comparison, name="comparison"),
+    path("comparisons/<int:pk>/sign/", comparisons.sign, name="comparison_sign"),
+    path("lesions/paired/", pairings.paired_lesions, name="paired_lesions"),
     path("pictures/<int:pk>.png", views.picture, name="picture"),
     path("objects/<int:pk>.dcm", views.dicom_object, name="dicom_object"),
     path("derivations/lesion/<int:pk>/<str:quantity>/", views.derivation, name="derivation"),

@@ -25,8 +25,10 @@ from imaging.models import (
     GrownLesion,
     ImagingStudy,
     Instance,
+    LesionComparison,
     PrivacyIncident,
     Quantification,
+    Read,
     ReceivedFile,
     ReferenceRegion,
     Series,
@@ -127,6 +129,7 @@ class Record:
     unassigned: Transmittal
     region: ReferenceRegion
     incident: PrivacyIncident
+    comparison: LesionComparison
     export: Export
     batch: Batch
     scanner: Scanner
@@ -194,6 +197,7 @@ def make_record(site: Site, *, by: User) -> Record:
         unassigned=_unassigned(site, by=by),
         region=propose(run, "spleen"),
         incident=_incident(scan, by=by),
+        comparison=_comparison(run, by=by),
         export=_export(site.trial, by=by),
         batch=_batch(site, by=by),
         scanner=scanners.register(
@@ -312,6 +316,23 @@ def _incident(scan: ScheduledScan, *, by: User) -> PrivacyIncident:
     transmittal = _held(scan, by=by)
     made = incidents.report(transmittal, text="Two people in one folder.", by=by)
     return incidents.judge(made, notification="none", basis="Nobody saw them.", by=by)
+
+
+def _comparison(run: Quantification, *, by: User) -> LesionComparison:
+    """A draft that compares two reads which no longer stand."""
+    with factories.framed():
+        first, second = (
+            Read.objects.create(quantification=run, reader=by, state=Read.State.OVERTAKEN)
+            for _ in range(2)
+        )
+        return LesionComparison.objects.create(
+            kind=LesionComparison.Kind.TIMES,
+            first=first,
+            second=second,
+            reader=by,
+            parameters={"least_overlap": 0.25, "largest_distance_mm": 15.0},
+            software_version="test",
+        )
 
 
 def _export(trial: Trial, *, by: User) -> Export:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging.api import nodes, views
+from imaging.api import comparisons, nodes, views
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -69,4 +69,28 @@ urlpatterns = [
         views.RegionDerivation.as_view(),
         name="api_region_derivation",
     ),
+    path("comparisons/", comparisons.Comparisons.as_view(), name="api_comparisons"),
+    path("comparisons/<int:pk>/", comparisons.OneComparison.as_view(), name="api_comparison"),
+    path(
+        "comparisons/<int:pk>/confirm/",
+        comparisons.ConfirmPairs.as_view(),
+        name="api_pairs_confirm",
+    ),
+    path("comparisons/<int:pk>/join/", comparisons.JoinPairs.as_view(), name="api_pairs_join"),
+    path(
+        "comparisons/<int:pk>/pairs/<int:number>/apart/",
+        comparisons.TakePairApart.as_view(),
+        name="api_pair_apart",
+    ),
+    path(
+        "comparisons/<int:pk>/pairs/<int:number>/region/",
+        comparisons.PlacePair.as_view(),
+        name="api_pair_region",
+    ),
+    path(
+        "comparisons/<int:pk>/sign/",
+        comparisons.SignComparison.as_view(),
+        name="api_comparison_sign",
+    ),
+    path("paired-lesions/", comparisons.PairedLesions.as_view(), name="api_paired_lesions"),
 ]

@@ -16,12 +16,12 @@ SCAN = "quantification__series__imaging_study__scheduled_scan"
 
 def own(user: User) -> QuerySet[LesionComparison]:
     """The comparisons of one reader. No reader sees another's."""
-    return _with_reads(LesionComparison.objects.filter(reader=user))
+    return with_reads(LesionComparison.objects.filter(reader=user))
 
 
 def standing(comparisons: QuerySet[LesionComparison]) -> QuerySet[LesionComparison]:
     """Those that are signed and not overtaken: by another, by another read, by another run."""
-    return _with_reads(comparisons).filter(
+    return with_reads(comparisons).filter(
         *(_stands(prefix) for prefix in ("first__", "second__")),
         state=LesionComparison.State.SIGNED,
         superseded_by=None,
@@ -46,6 +46,13 @@ def _stands(prefix: str) -> Q:
             f"{prefix}quantification__is_current": True,
         }
     )
+
+
+def signed_of(first: Read, second: Read) -> LesionComparison | None:
+    """The signed comparison of two reads that another would take the place of."""
+    return LesionComparison.objects.filter(
+        first=first, second=second, state=LesionComparison.State.SIGNED, superseded_by=None
+    ).first()
 
 
 def pairs_of(comparison: LesionComparison) -> list[LesionPair]:
@@ -107,7 +114,8 @@ def _scan(read: Read):
     return read.quantification.series.imaging_study.scheduled_scan
 
 
-def _with_reads(rows: QuerySet[LesionComparison]) -> QuerySet[LesionComparison]:
+def with_reads(rows: QuerySet[LesionComparison]) -> QuerySet[LesionComparison]:
+    """Comparisons with their reads back to patient and tracer; no query more."""
     return rows.select_related(
         "reader",
         *(f"{side}__{SCAN}__patient" for side in ("first", "second")),

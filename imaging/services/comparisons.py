@@ -22,7 +22,7 @@ from imaging.matching import MatchingError, MatchingRule, PlacedLesion, Recorded
 from imaging.models import LesionComparison, LesionPair, LesionRead, Read, Series
 from imaging.selectors import comparisons as selecting
 from imaging.selectors import volumes
-from imaging.services import open_volumes
+from imaging.services import drawn_lesions, open_volumes
 from trials import permissions
 from trials.models import ScheduledScan, Signature, User
 from trials.services import audit, signatures
@@ -47,9 +47,7 @@ def propose(
     A draft that is there is answered as it is. `shift` lays the second of the two on the first.
     To compare again what is signed needs a reason.
     """
-    for read in (one, other):
-        permissions.require(by, "comparison.edit", read)
-    _require_comparable(one, other, by)
+    require_comparable(one, other, by=by)
     first, second = in_order(one, other)
     if shift and first != one:
         shift = RecordedShift(motion=shift.motion.inverse, how=shift.how)
@@ -62,8 +60,7 @@ def propose(
             return draft
         if not (selecting.stands(first) and selecting.stands(second)):
             raise Refused("read-not-standing", OVERTAKEN)
-        mine = LesionComparison.objects.filter(first=first, second=second)
-        if mine.filter(state=State.SIGNED, superseded_by=None).exists():
+        if selecting.signed_of(first, second):
             audit.require_reason(reason)
         comparison = LesionComparison.objects.create(
             kind=_kind(first, second),
@@ -81,7 +78,7 @@ def propose(
 
 def confirm(comparison: LesionComparison, numbers: Iterable[int], *, by: User) -> None:
     """Say that pairs are as proposed: the same lesion, or one that the other does not show."""
-    _require_own(comparison, by)
+    require_own(comparison, by)
     with _action("pair.confirmed", _scan(comparison.first), by=by, reason="comparing"):
         _require_draft(comparison)
         pairs = [_pair(comparison, number) for number in numbers]
@@ -93,7 +90,7 @@ def confirm(comparison: LesionComparison, numbers: Iterable[int], *, by: User) -
 
 def take_apart(comparison: LesionComparison, number: int, *, by: User) -> list[LesionPair]:
     """Say that the lesions of a pair are not one: each stands alone then."""
-    _require_own(comparison, by)
+    require_own(comparison, by)
     with _action("pair.taken_apart", _scan(comparison.first), by=by, reason="comparing"):
         _require_draft(comparison)
         pair = _pair(comparison, number)
@@ -109,7 +106,7 @@ def take_apart(comparison: LesionComparison, number: int, *, by: User) -> list[L
 
 def join(comparison: LesionComparison, numbers: Sequence[int], *, by: User) -> LesionPair:
     """Say that the lesions of two or more pairs are one place of disease."""
-    _require_own(comparison, by)
+    require_own(comparison, by)
     with _action("pairs.joined", _scan(comparison.first), by=by, reason="comparing"):
         _require_draft(comparison)
         pairs = [_pair(comparison, number) for number in sorted(set(numbers))]
@@ -124,7 +121,7 @@ def join(comparison: LesionComparison, numbers: Sequence[int], *, by: User) -> L
 
 def place(comparison: LesionComparison, number: int, *, region: str, by: User) -> LesionPair:
     """Say in which region a pair lies, where its two reads say it differently, or not at all."""
-    _require_own(comparison, by)
+    require_own(comparison, by)
     if region not in dict(reading_terms.REGIONS):
         raise Invalid("region", f"No region is called {region!r}.")
     with _action("pair.placed", _scan(comparison.first), by=by, reason="comparing"):
@@ -140,7 +137,7 @@ def obstacles(comparison: LesionComparison) -> list[str]:
     sentences = []
     if not selecting.is_current(comparison):
         sentences.append(OVERTAKEN)
-    waiting = [str(one.number) for one in selecting.pairs_of(comparison) if _is_open(one)]
+    waiting = [str(one.number) for one in selecting.pairs_of(comparison) if is_open(one)]
     if waiting:
         sentences.append(f"Not confirmed yet: {', '.join(waiting)}.")
     return sentences
@@ -148,7 +145,7 @@ def obstacles(comparison: LesionComparison) -> list[str]:
 
 def sign(comparison: LesionComparison, *, by: User, password: str) -> Signature:
     """Sign a comparison whose pairs are all confirmed; it takes the place of an earlier one."""
-    _require_own(comparison, by)
+    require_own(comparison, by)
     permissions.require(by, "comparison.sign", comparison)
     meaning = Signature.Meaning.READ
     with _action("lesions.comparison_signed", _scan(comparison.first), by=by, reason=meaning.label):
@@ -195,6 +192,28 @@ def content_of(comparison: LesionComparison) -> dict[str, Any]:
     }
 
 
+def require_comparable(one: Read, other: Read, *, by: User) -> None:
+    """Raise unless `by` may compare the two: own reads that stand, of two scans of one patient."""
+    for read in (one, other):
+        permissions.require(by, "comparison.edit", read)
+    if by.pk not in (one.reader_id, other.reader_id) or one.reader_id != other.reader_id:
+        raise Refused("not-your-read", "A reader compares reads of their own alone.")
+    if _scan(one).patient_id != _scan(other).patient_id:
+        raise Refused("not-of-one-patient", "These images are not of one patient.")
+    if _scan(one) == _scan(other):
+        raise Refused("same-scan", "These images are of one scan: there is nothing to compare.")
+    for read in (one, other):
+        if not selecting.stands(read):
+            raise Refused("read-not-standing", OVERTAKEN)
+        if _is_not_outlined(read):
+            raise Refused(
+                "not-outlined",
+                f"{read.quantification.series.reading_identifier} has no outlines yet, for they "
+                "wait for a reference region or for regions drawn elsewhere: that nothing is there "
+                "was not looked at.",
+            )
+
+
 def in_order(one: Read, other: Read) -> tuple[Read, Read]:
     """Of one tracer the earlier scan first; of two tracers FDG, the usual comparator, last."""
     first, second = sorted((one, other), key=_place_in_order)
@@ -218,22 +237,10 @@ def _kind(first: Read, second: Read) -> str:
     return Kind.TIMES if one == other else Kind.TRACERS
 
 
-def _require_comparable(one: Read, other: Read, by: User) -> None:
-    if by.pk not in (one.reader_id, other.reader_id) or one.reader_id != other.reader_id:
-        raise Refused("not-your-read", "A reader compares reads of their own alone.")
-    if _scan(one).patient_id != _scan(other).patient_id:
-        raise Refused("not-of-one-patient", "These images are not of one patient.")
-    if _scan(one) == _scan(other):
-        raise Refused("same-scan", "These images are of one scan: there is nothing to compare.")
-    for read in (one, other):
-        if not selecting.stands(read):
-            raise Refused("read-not-standing", OVERTAKEN)
-        if thresholds.NO_REGION in read.quantification.flags and not read.lesion_reads.exists():
-            raise Refused(
-                "not-outlined",
-                f"{read.quantification.series.reading_identifier} has no outlines, for its "
-                "threshold waits for a reference region: that nothing is there was not looked at.",
-            )
+def _is_not_outlined(read: Read) -> bool:
+    """Whether nothing was outlined for want of what outlines rest on, and the reader grew none."""
+    waits = {thresholds.NO_REGION, drawn_lesions.NO_DRAWING} & set(read.quantification.flags)
+    return bool(waits) and not read.lesion_reads.exists()
 
 
 def _draft(first: Read, second: Read) -> LesionComparison | None:
@@ -410,7 +417,8 @@ def _pair(comparison: LesionComparison, number: int) -> LesionPair:
     return pair
 
 
-def _is_open(pair: LesionPair) -> bool:
+def is_open(pair: LesionPair) -> bool:
+    """Whether the reader still has to say something of it."""
     return pair.status == Status.PROPOSED or pair.regions_differ
 
 
@@ -426,10 +434,13 @@ def _hold(first: Read, second: Read) -> None:
     list(Series.objects.select_for_update().filter(pk__in=series).order_by("pk"))
 
 
-def _require_own(comparison: LesionComparison, by: User) -> None:
+def require_own(comparison: LesionComparison, by: User) -> None:
+    """Raise unless `by` is its reader."""
     permissions.require(by, "comparison.edit", comparison)
     if comparison.reader_id != by.pk:
-        raise Refused("not-your-comparison", "A comparison is changed by its own reader alone.")
+        raise Refused(
+            "not-your-comparison", "A comparison is seen and changed by its own reader alone."
+        )
 
 
 def _require_draft(comparison: LesionComparison) -> LesionComparison:

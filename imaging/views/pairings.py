@@ -1,0 +1,76 @@
+"""The paired table of a trial: what two tracers show, and the lesions behind each number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from imaging import reading_terms
+from imaging.matching import Outcome
+from imaging.models import LesionComparison
+from imaging.paired_table import OUTCOMES
+from imaging.selectors import comparisons as selecting
+from imaging.selectors import pairings
+from trials import permissions
+
+NAMES = dict(reading_terms.REGIONS)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of counts, in the order of outcomes; `region` is what its numbers lead to."""
+
+    label: str
+    counts: list[tuple[Outcome, int]]
+    region: str = ""
+
+
+@require_safe
+def paired_lesions(request: HttpRequest) -> HttpResponse:
+    """Per lesion, per region and per patient: both, one tracer alone, neither, not covered."""
+    rows = permissions.listed(LesionComparison.objects, request.user, "comparison.view")
+    rows = rows.filter(kind=LesionComparison.Kind.TRACERS)
+    found = pairings.tables(rows)
+    outcome, region = request.GET.get("outcome", ""), request.GET.get("region", "")
+    context = {
+        "tables": [(one, _lines(one), _shown(one, outcome, region)) for one in found],
+        "outcomes": OUTCOMES,
+        "outcome": outcome if outcome in OUTCOMES else "",
+        "region": NAMES.get(region, ""),
+        "overtaken": _overtaken(rows),
+    }
+    return render(request, "imaging/paired_lesions.html", context)
+
+
+def _lines(table: pairings.Table) -> dict[str, list[Line]]:
+    regions = table.counts.regions
+    named = {code: NAMES.get(code, code) for code in regions}
+    return {
+        "Lesions": [
+            Line("All lesions", list(table.counts.lesions.items())),
+            *(Line(named[code], list(regions[code][0].items()), code) for code in regions),
+        ],
+        "Patients": [
+            Line("All regions together", list(table.counts.patients.items())),
+            *(Line(named[code], list(regions[code][1].items()), code) for code in regions),
+        ],
+    }
+
+
+def _shown(table: pairings.Table, outcome: str, region: str) -> list[pairings.Row]:
+    """The rows behind the number that was opened; all if none was."""
+    return [
+        row
+        for row in table.rows
+        if (outcome not in OUTCOMES or row.outcome == outcome)
+        and (region not in NAMES or row.pair.region == region)
+    ]
+
+
+def _overtaken(rows) -> int:
+    """Signed comparisons that no longer count: a read or a measurement took the place of theirs."""
+    signed = rows.filter(state=LesionComparison.State.SIGNED, superseded_by=None)
+    return signed.count() - selecting.standing(rows).count()
