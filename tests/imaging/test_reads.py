@@ -212,6 +212,14 @@ def test_reading_again_needs_a_reason_and_supersedes_with_its_findings(scene):
     assert Finding.objects.get(test="LESNUM", superseded_at__isnull=False).source_pk == old.pk
 
 
+def test_findings_of_a_read_end_with_the_measurement_that_was_read(scene):
+    read = accepted(scene, scene.first)
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    measure_again(scene.run)
+    assert not Finding.objects.filter(superseded_at=None).exists()
+    assert Finding.objects.filter(test="SUVMAX", source_pk=read.pk).count() == 2
+
+
 def test_a_new_measurement_overtakes_a_draft_and_same_regions_keep_what_was_decided(scene):
     old = accepted(scene, scene.first, region="stomach")
     run = measure_again(scene.run)
