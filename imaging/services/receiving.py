@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from imaging import storage
 from imaging.models import ReceivedFile, Transmittal
 from imaging.services import clearing
 from imaging.services.ledger import about, about_scan, move
+from imaging.storage import Arrived, Content
 from trials import permissions
 from trials.models import ScheduledScan, ScopedModel, Site, User
 from trials.services import audit, jobs, patients, sites
@@ -36,6 +38,8 @@ ATTEMPTS = 3
 State = Transmittal.State
 Source = Transmittal.Source
 MACHINES = [Source.STOW, Source.STORE]
+# What a request brings: a file of Django's, or one that lies in the quarantine already.
+Sent = File | Arrived
 # A file in one of these states is not asked for again.
 KNOWN = [ReceivedFile.State.RELEASED, *clearing.WAITING]
 
@@ -87,7 +91,7 @@ def open_for_site(site: Site, *, source: Source, sender: str, by: User) -> Trans
 
 
 def take_in(
-    site: Site, *, source: Source, sender: str, files: Sequence[File], by: User
+    site: Site, *, source: Source, sender: str, files: Sequence[Sent], by: User
 ) -> Transmittal:
     """Keep what a machine sends to a site, in the transmittal that is open for it or a new one."""
 
@@ -98,7 +102,7 @@ def take_in(
 
 
 def take_in_for(
-    scan: ScheduledScan, *, source: Source, files: Sequence[File], by: User
+    scan: ScheduledScan, *, source: Source, files: Sequence[Sent], by: User
 ) -> Transmittal:
     """Keep what a machine sends to a scan, in the transmittal that is open for it or a new one."""
 
@@ -108,7 +112,7 @@ def take_in_for(
     return _kept_in(opened, files, by=by)
 
 
-def _kept_in(opened: Callable[[], Transmittal], files: Sequence[File], *, by: User) -> Transmittal:
+def _kept_in(opened: Callable[[], Transmittal], files: Sequence[Sent], *, by: User) -> Transmittal:
     for _ in range(ATTEMPTS):
         transmittal = opened()
         try:
@@ -164,21 +168,21 @@ def missing(transmittal: Transmittal, *, sha256s: list[str], by: User) -> list[s
     return [digest for digest in dict.fromkeys(sha256s) if digest not in held]
 
 
-def receive(transmittal: Transmittal, *, files: Iterable[File], by: User) -> list[ReceivedFile]:
+def receive(transmittal: Transmittal, *, files: Iterable[Sent], by: User) -> list[ReceivedFile]:
     """Keep these files in quarantine. What is acknowledged here is on disk and in the ledger."""
     _require_sender(by, transmittal, transmittal.source)
     if transmittal.scheduled_scan:
         require_taking_part(transmittal.scheduled_scan)
     require_receiving(transmittal)
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
-        kept = keep(transmittal, [_chunks(file) for file in files])
+        kept = keep(transmittal, [_content(file) for file in files])
     reach("receive.rows-committed")
     return kept
 
 
 def keep(
     transmittal: Transmittal,
-    contents: Iterable[Iterable[bytes]],
+    contents: Iterable[Content],
     *,
     archive: ReceivedFile | None = None,
 ) -> list[ReceivedFile]:
@@ -203,13 +207,20 @@ def keep(
 
 def require_space(coming: int) -> None:
     """Refuse what would fill the disk of the storage, before it does."""
-    storage.quarantine.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if shutil.disk_usage(storage.quarantine.folder).free - coming < settings.KEEP_FREE_BYTES:
+    if _free() - coming < settings.KEEP_FREE_BYTES:
         raise Refused(
             "no-space",
             "The disk of the server is nearly full: nothing was kept. Tell whoever keeps the "
             "server; then send or order it again.",
         )
+
+
+def _free() -> int:
+    folder = storage.quarantine.folder
+    with suppress(FileNotFoundError):
+        return shutil.disk_usage(folder).free
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return shutil.disk_usage(folder).free
 
 
 def complete(transmittal: Transmittal, *, by: User) -> Transmittal:
@@ -236,13 +247,13 @@ def _complete(
     return locked
 
 
-def _chunks(file: File) -> Iterable[bytes]:
+def _content(file: Sent) -> Content:
     if file.size is not None and file.size > MAXIMUM_FILE_BYTES:
         raise Invalid(
             "files",
             f"A file has {file.size:,} bytes; {MAXIMUM_FILE_BYTES:,} are the most.",
         )
-    return file.chunks()
+    return file if isinstance(file, Arrived) else file.chunks()
 
 
 def _enter(

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 
-from django.core.files.uploadedfile import UploadedFile
-
-from imaging import acceptance, file_meta, store_response
+from imaging import acceptance, file_meta, storage, store_response
 from imaging.file_meta import FileMeta, FileMetaError
 from imaging.models import Transmittal
 from imaging.multipart import MalformedError, Part, TooBigError
 from imaging.services import receiving
-from imaging.storage.spool import SpoolUploadHandler
+from imaging.storage import Arrived
+from imaging.storage.places import incoming
 from imaging.store_response import Failure, StoreResponse
 from trials import permissions
 from trials.models import ScheduledScan, SendingToken, Site, User
@@ -32,7 +33,7 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 Source = Transmittal.Source
 # Keeps a batch, or refuses it.
-Keep = Callable[[Sequence[UploadedFile]], object]
+Keep = Callable[[Sequence[Arrived]], object]
 
 
 def for_scan(scan: ScheduledScan, *, by: User) -> Keep:
@@ -91,20 +92,22 @@ def store(parts: Iterable[Part], keep: Keep) -> StoreResponse:
     A refusal of the very first batch is raised; later ones are told image by image. A body that
     breaks off is refused too, after what it brought in whole was kept.
     """
-    delivery = _Delivery(keep)
-    try:
-        for part in parts:
-            delivery.add(part)
-        delivery.flush()
-    except MalformedError as error:
-        delivery.flush()
-        raise _broken_off(error, len(delivery.stored)) from error
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-        raise _no_room(len(delivery.stored)) from error
-    finally:
-        delivery.close()
+    # Files are written to the disk while the next ones come.
+    with ThreadPoolExecutor(storage.SYNCS_AT_ONCE, "sync") as syncs:
+        delivery = _Delivery(keep, syncs)
+        try:
+            for part in parts:
+                delivery.add(part)
+            delivery.flush()
+        except MalformedError as error:
+            delivery.flush()
+            raise _broken_off(error, len(delivery.stored)) from error
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise _no_room(len(delivery.stored)) from error
+        finally:
+            delivery.close()
     if not (delivery.stored or delivery.failures):
         raise Refused("no-files", "The body holds no part: send the images.", status=400)
     return StoreResponse(delivery.stored, delivery.failures)
@@ -135,21 +138,25 @@ class _Delivery:
     """The batch that grows, and what became of those before."""
 
     keep: Keep
+    syncs: Executor
     stored: list[FileMeta] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     refusal: Refused | None = None
-    _batch: list[tuple[FileMeta, UploadedFile]] = field(default_factory=list)
+    _batch: list[tuple[FileMeta, Future[Arrived]]] = field(default_factory=list)
     _bytes: int = 0
+    # Files that wait to be kept, gone when it is closed.
+    _waiting: ExitStack = field(default_factory=ExitStack)
 
     def add(self, part: Part) -> None:
-        file = spooled(part)
-        found = _judged(part, file)
-        if isinstance(found, Failure):
-            file.close()
-            self.failures.append(found)
-            return
-        self._batch.append((found, file))
-        self._bytes += file.size or 0
+        with ExitStack() as waiting:
+            file = waiting.enter_context(spooled(part))
+            found = _judged(part, file)
+            if isinstance(found, Failure):
+                self.failures.append(found)
+                return
+            self._waiting.push(waiting.pop_all())
+        self._batch.append((found, self.syncs.submit(storage.lasting, file)))
+        self._bytes += file.size
         if len(self._batch) >= BATCH_FILES or self._bytes >= BATCH_BYTES:
             self.flush()
 
@@ -159,7 +166,7 @@ class _Delivery:
             return
         try:
             if self.refusal is None:
-                self.keep([file for _, file in batch])
+                self.keep([file.result() for _, file in batch])
         except Refused as refusal:
             if not self.stored:
                 raise
@@ -172,30 +179,19 @@ class _Delivery:
             self.failures += [Failure(_reason(self.refusal), meta) for meta, _ in batch]
 
     def close(self) -> None:
-        for _, file in self._batch:
-            file.close()
+        self._waiting.close()
         self._batch, self._bytes = [], 0
 
 
-def spooled(part: Part) -> UploadedFile:
-    """A part as a file inside the quarantine, gone when it is closed."""
-    handler = SpoolUploadHandler()
-    handler.new_file("part", None, "application/dicom", None)
-    size = 0
-    try:
-        for piece in part.pieces(receiving.MAXIMUM_FILE_BYTES):
-            handler.receive_data_chunk(piece, size)
-            size += len(piece)
-    except BaseException:
-        handler.upload_interrupted()
-        raise
-    return handler.file_complete(size)
+def spooled(part: Part) -> AbstractContextManager[Arrived]:
+    """A part as a file inside the quarantine, where a rename keeps it; gone otherwise."""
+    return incoming(storage.quarantine.folder, part.pieces(receiving.MAXIMUM_FILE_BYTES))
 
 
-def _judged(part: Part, file: UploadedFile) -> FileMeta | Failure:
+def _judged(part: Part, file: Arrived) -> FileMeta | Failure:
     """What an image says it is, or why it is not taken: nothing behind its first group is read."""
-    head = file.read(file_meta.HEAD)
-    file.seek(0)
+    with file.path.open("rb") as content:
+        head = content.read(file_meta.HEAD)
     try:
         meta = file_meta.file_meta(head)
     except FileMetaError:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from imaging.storage.cache import Cache
-from imaging.storage.folder import Folder, make_lasting
+from imaging.storage.folder import SYNCS_AT_ONCE, Folder, lasting, make_lasting
 from imaging.storage.places import (
     Arrived,
     Content,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from imaging.storage.bucket import Bucket
 
 __all__ = [
+    "SYNCS_AT_ONCE",
     "Arrived",
     "Content",
     "Entry",
@@ -45,6 +46,7 @@ __all__ = [
     "UnreachableError",
     "archive",
     "ask_at_start",
+    "lasting",
     "make_lasting",
     "quarantine",
 ]
@@ -62,7 +64,7 @@ class Store:
 
     @property
     def folder(self) -> Path:
-        return Path(settings.STORAGE) / self.name
+        return _below(settings.STORAGE, self.name)
 
     @property
     def place(self) -> Place:
@@ -130,6 +132,12 @@ def _bucket(name: str) -> Bucket:
     from imaging.storage.bucket import Bucket
 
     return Bucket(settings.ARCHIVE, name, _cache(settings.CACHE, settings.CACHE_BYTES))
+
+
+@lru_cache
+def _below(base: str | Path, name: str) -> Path:
+    """Once for all files: to put a path together takes longer than to look whether it exists."""
+    return Path(base) / name
 
 
 @lru_cache

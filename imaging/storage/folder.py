@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imaging.storage.places import (
@@ -38,7 +38,7 @@ class Folder:
         """None is in its place before the bytes of all are lasting: what lay there stays whole."""
         with ExitStack() as waiting:
             kept = [self._near(one, waiting) for one in files]
-            _together(make_lasting, [self._found(one) for one in kept])
+            _together(make_lasting, [self._found(one) for one in kept if not one.is_lasting])
             places = {self._placed(one) for one in kept}
             _together(make_lasting, [self.root, *sorted(places)])
         return [(one.sha256, one.size) for one in kept]
@@ -97,6 +97,12 @@ class Folder:
     def digest(self, name: str) -> str:
         with (self.root / name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def lasting(arrived: Arrived) -> Arrived:
+    """The same once its bytes outlive a loss of power."""
+    make_lasting(arrived.path)
+    return replace(arrived, is_lasting=True)
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -48,11 +48,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Arrived:
-    """A whole file of this machine that is to be moved into a place, and need not be lasting."""
+    """A whole file of this machine that is to be moved into a place."""
 
     path: Path
     sha256: str
     size: int
+    # Whether its bytes outlive a loss of power already.
+    is_lasting: bool = False
 
 
 # What is to be kept: a file to be moved, or bytes to be written.

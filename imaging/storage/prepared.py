@@ -34,12 +34,13 @@ def keep(transmittal: int, sha256: str, *, content: bytes, told: str) -> None:
 
     `told` is one line.
     """
+    folder = _folder(transmittal)
     with suppress(OSError):
-        path(transmittal, sha256).write_bytes(content)
+        (folder / Path(name_of(sha256)).name).write_bytes(content)
         # Behind the content, and whole: a line is appended in one piece.
         line = f"{sha256} {started()} {told}\n".encode()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        descriptor = os.open(_folder(transmittal) / TOLD, flags, 0o600)
+        descriptor = os.open(folder / TOLD, flags, 0o600)
         try:
             os.write(descriptor, line)
         finally:
