@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import connection
+from django.db.models import Field, Model
 from django.utils import timezone
 
-from imaging.models import ReceivedFile, Transmittal
+from imaging.models import Instance, ReceivedFile, Transmittal
 from imaging.services import clearing
 from trials.models import ScheduledScan, User
 from trials.services import jobs
 
 State = Transmittal.State
 SAY_SECONDS = 1.0
+# Rows of one statement: some megabytes.
+BATCH = 500
 
 
 def move(transmittal: Transmittal, state: State, *, code: str = "", message: str = "") -> None:
@@ -52,20 +55,41 @@ def save_files(files: Iterable[ReceivedFile], fields: Iterable[str]) -> None:
 
     Django's own `bulk_update` makes an expression of each value: a second for 200 files.
     """
-    columns = [ReceivedFile._meta.get_field(name) for name in fields]
-    rows = [
-        {"id": file.pk} | {one.column: getattr(file, one.attname) for one in columns}
-        for file in files
-    ]
-    kinds = ", ".join(f"{one.column} {one.db_type(connection)}" for one in columns)
-    values = ", ".join(f"{one.column} = new.{one.column}" for one in columns)
+    columns = [ReceivedFile._meta.get_field(name) for name in ("id", *fields)]
+    values = ", ".join(f"{one.column} = new.{one.column}" for one in columns[1:])
     with connection.cursor() as cursor:
         # Names and types are the model's own.
         cursor.execute(
             f"update imaging_receivedfile as old set {values} "  # noqa: S608  names of our own columns
-            f"from jsonb_to_recordset(%s::jsonb) as new (id bigint, {kinds}) where old.id = new.id",
-            [json.dumps(rows)],
+            f"from {_new(columns)} where old.id = new.id",
+            [_as_json(files, columns)],
         )
+
+
+def add_instances(instances: Sequence[Instance]) -> None:
+    """Write new rows, a batch in one statement; their keys are not told.
+
+    Django's own `bulk_create` makes a literal of each value: half a millisecond an image.
+    """
+    columns = [one for one in Instance._meta.concrete_fields if not one.primary_key]
+    names = ", ".join(one.column for one in columns)
+    with connection.cursor() as cursor:
+        for start in range(0, len(instances), BATCH):
+            cursor.execute(
+                f"insert into imaging_instance ({names}) "  # noqa: S608  names of our own columns
+                f"select {names} from {_new(columns)}",
+                [_as_json(instances[start : start + BATCH], columns)],
+            )
+
+
+def _new(columns: Sequence[Field]) -> str:
+    """Rows out of one parameter, with the types that the model gives the columns."""
+    kinds = (f"{one.column} {one.rel_db_type(connection)}" for one in columns)
+    return f"jsonb_to_recordset(%s::jsonb) as new ({', '.join(kinds)})"
+
+
+def _as_json(rows: Iterable[Model], columns: Sequence[Field]) -> str:
+    return json.dumps([{one.column: getattr(row, one.attname) for one in columns} for row in rows])
 
 
 def load(claim: jobs.Claim) -> Transmittal:

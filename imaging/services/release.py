@@ -27,7 +27,7 @@ from trials.services.fault_points import reach
 FileState = ReceivedFile.State
 State = Transmittal.State
 # Files that wait for the disk together.
-BATCH = 50
+BATCH = 200
 TWICE = (
     "Two files with other content say that they are the same image, so nothing was released. "
     "Refuse this transmittal, and have the site send the images that count."
@@ -236,7 +236,7 @@ def _record(
         if item.series not in series:
             series[item.series] = _series(transmittal, item.header)
             proving.keep(proofs[item.series], series[item.series], transmittal)
-    Instance.objects.bulk_create(
+    ledger.add_instances(
         [
             Instance(
                 series=series[item.series],
@@ -251,8 +251,7 @@ def _record(
                 deidentification=item.made.report,
             )
             for item in released
-        ],
-        batch_size=500,
+        ]
     )
 
 
