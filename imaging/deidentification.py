@@ -15,7 +15,6 @@ the rows name.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import uuid
@@ -157,7 +156,7 @@ def keyed_digest(value: str, *, key: bytes) -> str:
     >>> keyed_digest("what do ya want for nothing?", key=b"Jefe")[:16]
     '5bdcc146bf60754e'
     """
-    return hmac.new(key, value.encode(), hashlib.sha256).hexdigest() if value else ""
+    return hmac.digest(key, value.encode(), "sha256").hex() if value else ""
 
 
 def keyed_uid(uid: str, *, key: bytes) -> str:

@@ -440,6 +440,7 @@ def _same(mine: Elements, tag: int, model: Elements) -> int | None:
 
 _LINE = re.compile(r"( *)\(([0-9a-f]{4}),([0-9a-f]{4})\) (?:[A-Za-z?]{2}) ?(.*)")
 _FILE = "# dcmdump ("
+_Line = tuple[int, int, int, str]
 
 
 class DumpError(ValueError):
@@ -462,25 +463,37 @@ def places_in_dump(dump: str) -> list[list[str]]:
     files: list[list[str]] = []
     above: list[str] = []
     creators: dict[tuple[int, int], str] = {}
+    # Most lines are the same in all files of a series.
+    known: dict[str, _Line | None] = {}
     for line in dump.splitlines():
         if line.startswith(_FILE):
             files.append([])
             above, creators = [], {}
-        if not line.strip() or line.startswith("#"):
+        if line not in known:
+            known[line] = _line_of(line)
+        found = known[line]
+        if found is None:
             continue
-        match = _LINE.fullmatch(line)
-        if not match or not files:
-            raise DumpError("dcmdump printed a line that is no element.")
-        # An item stands two steps in from its sequence, and its elements two more.
-        depth, group, element = len(match[1]) // 4, int(match[2], 16), int(match[3], 16)
-        if group == 0xFFFE:
-            continue
+        if not files:
+            raise DumpError("dcmdump printed an element that is in no file.")
+        depth, group, element, value = found
         if depth > len(above):
             raise DumpError("dcmdump printed an element that is in no sequence.")
-        place = _dumped(group, element, match[4], creators)
-        above[depth:] = [place]
+        above[depth:] = [_dumped(group, element, value, creators)]
         files[-1].append(".".join(above))
     return files
+
+
+def _line_of(line: str) -> _Line | None:
+    """Depth, group, element and value of a line; None where it is a remark or ends an item."""
+    if not line.strip() or line.startswith("#"):
+        return None
+    match = _LINE.fullmatch(line)
+    if not match:
+        raise DumpError("dcmdump printed a line that is no element.")
+    # An item stands two steps in from its sequence, and its elements two more.
+    depth, group, element = len(match[1]) // 4, int(match[2], 16), int(match[3], 16)
+    return None if group == 0xFFFE else (depth, group, element, match[4])
 
 
 def _dumped(group: int, element: int, value: str, creators: dict[tuple[int, int], str]) -> str:
