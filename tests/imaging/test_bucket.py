@@ -15,7 +15,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from config.s3_server import CREDENTIALS, ROOT
-from imaging.storage import StorageError, UnreachableError, archive, ask_at_start, quarantine
+from imaging.storage import (
+    Arrived,
+    StorageError,
+    UnreachableError,
+    archive,
+    ask_at_start,
+    quarantine,
+)
 from imaging.storage.bucket import Bucket
 from imaging.storage.cache import Cache
 from tests.cut_line import Line
@@ -59,6 +66,17 @@ def test_what_is_written_is_read_back_by_its_digest(bucket, settings):
 def test_the_same_bytes_are_one_object(bucket):
     assert archive.write([b"a"]) == archive.write([b"a"])
     assert len(keys(bucket)) == 1
+
+
+def test_a_file_that_lies_there_is_sent_and_found_by_a_second_try(bucket, tmp_path):
+    path = tmp_path / "made ready"
+    path.write_bytes(b"PET")
+    arrived = Arrived(path, sha256(b"PET"), 3)
+    assert archive.write_all([arrived, [b"CT"]])[0] == (arrived.sha256, 3)
+    assert (archive.read(arrived.sha256), path.exists()) == (b"PET", False)
+    assert archive.write_all([arrived]) == [(arrived.sha256, 3)]
+    with pytest.raises(FileNotFoundError):
+        archive.write_all([Arrived(path, sha256(b"another"), 7)])
 
 
 def test_a_file_sent_in_parts_is_one_object_too(bucket, settings):
