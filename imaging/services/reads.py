@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from imaging import clicks, lesions, reading_terms
+from imaging import clicks, lesions, reading_terms, thresholds
 from imaging.lesions import LesionMeasurement
 from imaging.models import (
     GrownLesion,
@@ -25,9 +25,10 @@ from imaging.models import (
 )
 from imaging.seeded import Grown
 from imaging.segmentation import SegmentationError
+from imaging.selectors import FLAGS
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions
-from imaging.services import open_volumes
+from imaging.services import drawn_lesions, open_volumes
 from imaging.services import quantification as measuring
 from trials import permissions, segmentation_methods
 from trials.models import Finding, ScheduledScan, Signature, User
@@ -37,6 +38,8 @@ from trials.services.findings import Result
 
 Decision = LesionRead.Decision
 Positivity = LesionRead.Positivity
+# Flags of a run that outlines nothing before a person has done something.
+NOTHING_OUTLINED = (drawn_lesions.NO_DRAWING, thresholds.NO_REGION)
 # What a decision says beside itself.
 SAID = ("decision", "organ", "reason", "region", "positivity")
 
@@ -140,6 +143,10 @@ def obstacles(read: Read) -> list[str]:
         sentences.append("The series was measured again: go on with the new measurement.")
     if open_ones:
         sentences.append(f"Not decided yet: {', '.join(open_ones)}.")
+    if not rows:
+        # That nothing is outlined yet is not that there is no lesion.
+        waited_for = [one for one in read.quantification.flags if one in NOTHING_OUTLINED]
+        sentences += [FLAGS[one] for one in waited_for]
     stated = any(row.positivity != Positivity.NOT_STATED for row in rows)
     if stated and not regions.stood_for(read.quantification).exists():
         sentences.append(

@@ -26,6 +26,7 @@ from tests.imaging.test_intake import a_slice, sent, worked
 from trials.models import Job, Patient
 from trials.roles import Role
 from trials.services import jobs
+from trials.services.errors import Refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
 
@@ -146,6 +147,8 @@ def test_a_segmentation_of_the_digital_phantom_has_the_consensus_values(
             "sha256": [drawing.instances.get().sha256],
         }
     ]
+    (found,) = quantification.regions_of(run, *quantification.volume_of(run))
+    assert np.array_equal(found.voxels, np.flatnonzero(phantom["mask_zyx"]))
     told = str(derivations.derivation_of(lesion, "suvmax", with_origin=True))
     assert f"'3, GTV', unit='', source='of {drawing}'" in told
     assert f"{drawing.instances.get().sha256}', unit='', source='SHA-256" in told
@@ -178,7 +181,11 @@ def test_lesions_come_with_the_drawing_and_go_with_it(scan, coordinator, slices,
     assert "no-imported-regions" not in second.flags
 
     # Another drawing on the same voxels: each region is a lesion, and what they share is said.
-    third = measured(scan, [contoured(slices)], coordinator)
+    sent(scan, [contoured(slices)], coordinator)
+    with pytest.raises(Refused, match="wait until it is measured again"):
+        quantification.regions_of(second, *quantification.volume_of(second))
+    measure()
+    third = current()
     labels = list(third.lesions.values_list("number", "drawing__series__modality", "suvmax"))
     assert labels == [(1, "RTSTRUCT", pytest.approx(9)), (2, "SEG", pytest.approx(6))]
     assert "regions-overlap" in third.flags

@@ -132,6 +132,36 @@ def test_a_region_left_out_is_recorded_with_organ_and_reason_and_is_no_finding(s
     assert event.after["organ"] == "spleen"
 
 
+@pytest.mark.parametrize(
+    ("method", "waits"),
+    [
+        ({"method": "imported"}, "none lies on this series yet"),
+        (
+            {
+                "method": "reference_threshold",
+                "region": "blood_pool",
+                "times_mean": 1.5,
+                "times_sd": 0.0,
+                "minimum_volume_ml": 0.0,
+            },
+            "no lesion is outlined until a reader places it",
+        ),
+    ],
+)
+def test_that_nothing_is_outlined_yet_is_not_signed_as_no_lesion(scene, method, waits):
+    plan = scene.series.imaging_study.scheduled_scan.planned_scan
+    plan.segmentation = method
+    with framed():
+        plan.save(update_fields=["segmentation"])
+    measure_again(scene.run)
+    read = reads.open_read(scene.series, by=scene.first)
+    assert [waits in one for one in reads.obstacles(read)] == [True]
+    with pytest.raises(Refused, match=waits):
+        reads.sign(read, by=scene.first, password=PASSWORD)
+    reads.grow(read, by=scene.first, voxel=INSIDE)
+    assert reads.obstacles(read) == ["Not decided yet: 1."]
+
+
 def test_positivity_waits_for_a_reference_region_that_a_reader_accepted(scene):
     read = accepted(scene, scene.first, positivity="negative")
     assert "no reader has accepted" in reads.obstacles(read)[0]
