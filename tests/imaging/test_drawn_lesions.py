@@ -22,7 +22,7 @@ from imaging.selectors import derivations
 from imaging.services import drawn_lesions, quantification
 from tests import factories
 from tests.imaging import drawings
-from tests.imaging.test_intake import a_slice, sent, worked
+from tests.imaging.test_intake import a_slice, sent
 from trials.models import Job, Patient
 from trials.roles import Role
 from trials.services import jobs
@@ -105,10 +105,9 @@ def contoured(slices, **changes) -> bytes:
 
 
 def measured(scan, files, by) -> Quantification:
-    """The current run once every job is done."""
-    transmittal = sent(scan, files, by)
+    """The current run once the files came in and everything is measured."""
+    sent(scan, files, by)
     measure()
-    worked(transmittal)
     return current()
 
 
