@@ -15,7 +15,8 @@ register = template.Library()
 # The tone of a badge; the word beside it says the same, so that colour is never alone.
 TONES = {
     "good": "quantified enrolled eligible satisfied met computed released accepted placed "
-    "closed frozen done assembled active agrees reference signed",
+    "closed frozen done assembled active agrees reference signed "
+    "confirmed",
     "busy": "minor receiving received inspected running queued requested scheduled injected "
     "images_received screening answered acknowledged proposed draft",
     "warn": "major review quarantined flagged not_evaluable cannot_tell open drafted provisional "

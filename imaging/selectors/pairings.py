@@ -8,7 +8,7 @@ from itertools import groupby
 
 from django.db.models import QuerySet
 
-from imaging.matching import Outcome
+from imaging.matching import Outcome, together
 from imaging.models import LesionComparison, LesionPair, LesionRead
 from imaging.paired_table import PairedSite, PairedTable, paired_table
 from imaging.selectors import comparisons as selecting
@@ -66,6 +66,14 @@ class Table:
     def compared(self) -> int:
         """Patients with a signed comparison."""
         return len({scan_of(one).patient_id for one in self.comparisons})
+
+    def patients(self, region: str = "") -> dict[Patient, Outcome]:
+        """What the two tracers show of each patient who was compared, in a region or anywhere."""
+        found: dict[Patient, list[Outcome]] = {scan_of(one).patient: [] for one in self.comparisons}
+        for row in self.rows:
+            if not region or row.pair.region == region:
+                found[row.patient].append(row.outcome)
+        return {patient: together(outcomes) for patient, outcomes in found.items()}
 
 
 def tables(comparisons: QuerySet[LesionComparison]) -> list[Table]:

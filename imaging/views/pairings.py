@@ -35,8 +35,18 @@ def paired_lesions(request: HttpRequest) -> HttpResponse:
     rows = rows.filter(kind=LesionComparison.Kind.TRACERS)
     found = pairings.tables(rows)
     outcome, region = request.GET.get("outcome", ""), request.GET.get("region", "")
+    of_patients = request.GET.get("of") == "patients"
     context = {
-        "tables": [(one, _lines(one), _shown(one, outcome, region)) for one in found],
+        "tables": [
+            (
+                one,
+                _lines(one),
+                _shown(one, outcome, region, of_patients),
+                _named(one, outcome, region) if of_patients else [],
+            )
+            for one in found
+        ],
+        "of_patients": of_patients,
         "outcomes": OUTCOMES,
         "outcome": outcome if outcome in OUTCOMES else "",
         "region": NAMES.get(region, ""),
@@ -60,14 +70,23 @@ def _lines(table: pairings.Table) -> dict[str, list[Line]]:
     }
 
 
-def _shown(table: pairings.Table, outcome: str, region: str) -> list[pairings.Row]:
+def _shown(
+    table: pairings.Table, outcome: str, region: str, of_patients: bool
+) -> list[pairings.Row]:
     """The rows behind the number that was opened; all if none was."""
-    return [
-        row
-        for row in table.rows
-        if (outcome not in OUTCOMES or row.outcome == outcome)
-        and (region not in NAMES or row.pair.region == region)
-    ]
+    inside = [row for row in table.rows if region not in NAMES or row.pair.region == region]
+    if outcome not in OUTCOMES:
+        return inside
+    if of_patients:
+        named = set(_named(table, outcome, region))
+        return [row for row in inside if row.patient.identifier in named]
+    return [row for row in inside if row.outcome == outcome]
+
+
+def _named(table: pairings.Table, outcome: str, region: str) -> list[str]:
+    """The patients of an outcome, those without a lesion too."""
+    found = table.patients(region if region in NAMES else "")
+    return sorted(patient.identifier for patient, one in found.items() if one == outcome)
 
 
 def _overtaken(rows) -> int:

@@ -149,6 +149,12 @@ def test_the_paired_table_counts_and_each_number_opens_its_lesions(statistician,
     assert alone in text
     assert other not in text
     assert statistician.get(f"{alone}suvmax/").status_code == 200
+    text = statistician.get("/lesions/paired/?of=patients&outcome=both").content.decode()
+    patient = scans.first.series.imaging_study.scheduled_scan.patient
+    assert f"Patients: {patient}." in text
+    assert alone in text
+    text = statistician.get("/lesions/paired/?of=patients&outcome=neither").content.decode()
+    assert "No lesion." in text
 
 
 def test_the_paired_table_over_the_api(statistician, scans, signed):
