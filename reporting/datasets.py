@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from imaging import reading_terms
+
 
 class Type(StrEnum):
     """How the cells of a column are written; see reporting.csvtext."""
@@ -999,6 +1001,140 @@ RATIOS = Dataset(
     ),
 )
 
+_NOT_HERE = "the lesion is not in this scan"
+
+
+def _lesion_of(side: str) -> tuple[Column, ...]:
+    """The scan of one side of a pair, and the lesion there."""
+    return (
+        Column(f"{side}_scan", f"Scheduled scan, {side}", INTEGER, KEY, origin="PR.PRLNKID"),
+        Column(f"{side}_tracer", f"Tracer, {side}", TEXT, ALLOCATION, origin="EX.EXTRT"),
+        Column(
+            f"{side}_lesion",
+            f"Lesion, {side}: its number in the read",
+            INTEGER,
+            KEY,
+            missing=_NOT_HERE,
+        ),
+        Column(
+            f"{side}_parts",
+            f"Other parts of a split or merged lesion, {side}",
+            INTEGER,
+            HEALTH,
+            derivation="number of further lesions of the read that are of the same place",
+        ),
+        Column(
+            f"{side}_positivity",
+            f"How the reader saw the lesion beside the reference region, {side}",
+            TEXT,
+            HEALTH,
+            missing=_NOT_HERE,
+            codes=(
+                ("not_stated", "Not stated"),
+                ("positive", "Above the reference"),
+                ("negative", "Not above the reference"),
+            ),
+        ),
+        Column(
+            f"{side}_suvmax",
+            f"SUVmax, {side}",
+            NUMBER,
+            HEALTH,
+            unit="g/mL",
+            origin="TR.TRSTRESN",
+            missing=_NOT_HERE,
+            derivation="of the region that the reader grew, else of the run's own",
+        ),
+    )
+
+
+PAIRS = Dataset(
+    name="pairs",
+    label="Lesions paired across tracers and time",
+    domain="TU",
+    grain="one place of disease in a signed comparison that stands, with the lesion of each scan",
+    table="imaging_lesionpair",
+    keys=("pair",),
+    columns=(
+        *SUBJECT,
+        Column("comparison", "Comparison", INTEGER, KEY, origin="TU.TULNKGRP"),
+        Column("pair", "Place of disease", INTEGER, KEY, origin="TU.TULNKID"),
+        Column(
+            "kind",
+            "What was compared",
+            TEXT,
+            TECHNICAL,
+            codes=(
+                ("tracers", "Two tracers"),
+                ("times", "Two times of one tracer, the first the earlier"),
+            ),
+        ),
+        Column("reader", "Reader, by a number", INTEGER, TECHNICAL, origin="TU.TUEVALID"),
+        *_lesion_of("first"),
+        *_lesion_of("second"),
+        Column(
+            "outcome",
+            "Which scan shows the lesion",
+            TEXT,
+            HEALTH,
+            origin="TU.TUORRES",
+            derivation="confirmed by the reader; who counts positives looks at positivity too",
+            codes=(
+                ("both", "Both"),
+                ("first-only", "The first alone"),
+                ("second-only", "The second alone"),
+                ("not-covered", "One alone, outside the other scan"),
+            ),
+        ),
+        Column(
+            "matched_by",
+            "What made the two lesions one",
+            TEXT,
+            TECHNICAL,
+            missing="a lesion of one scan alone",
+            codes=(
+                ("overlap", "Shared volume"),
+                ("distance", "Distance"),
+                ("reader", "Reader"),
+            ),
+        ),
+        Column(
+            "shared_ml",
+            "Volume that the two lesions share",
+            NUMBER,
+            HEALTH,
+            unit="mL",
+            missing="a lesion of one scan alone, or matched by the reader",
+        ),
+        Column(
+            "dice",
+            "Dice coefficient of the two lesions",
+            NUMBER,
+            HEALTH,
+            unit="1",
+            missing="a lesion of one scan alone, or matched by the reader",
+        ),
+        Column(
+            "distance_mm",
+            "Distance of the centres",
+            NUMBER,
+            HEALTH,
+            unit="mm",
+            missing="a lesion of one scan alone",
+        ),
+        Column(
+            "body_region",
+            "Where it lies",
+            TEXT,
+            HEALTH,
+            origin="TU.TULOC",
+            missing="the reader did not say",
+            codes=tuple(reading_terms.REGIONS),
+        ),
+        *RECORD,
+    ),
+)
+
 DEVIATIONS = Dataset(
     name="deviations",
     label="Protocol deviations",
@@ -1082,6 +1218,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             LESIONS,
             REGIONS,
             RATIOS,
+            PAIRS,
             DEVIATIONS,
             QUERIES,
         )

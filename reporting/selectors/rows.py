@@ -17,7 +17,16 @@ from django.db.models import Count, F, FilteredRelation, Min, OuterRef, Q, Subqu
 from django.db.models.functions import RowNumber
 from django.urls import reverse
 
-from imaging.models import Lesion, LesionPositivity, LesionRatio, ReferenceRegion, Series
+from imaging.models import (
+    Lesion,
+    LesionComparison,
+    LesionPair,
+    LesionPositivity,
+    LesionRatio,
+    ReferenceRegion,
+    Series,
+)
+from imaging.selectors import comparisons
 from reporting import derived
 from reporting.datasets import Dataset
 from trials.models import (
@@ -225,6 +234,31 @@ def _ratios(trial: Trial):
     return rows.annotate(lesion_pk=F("lesion"))
 
 
+def _pairs(trial: Trial):
+    within = LesionComparison.objects.filter(**{f"first__{_SCAN_OF_RUN}patient__trial": trial})
+    return (
+        LesionPair.objects.filter(comparison__in=comparisons.standing(within).values("pk"))
+        .exclude(status=LesionPair.Status.REJECTED)
+        .order_by(f"comparison__first__{_SCAN_OF_RUN}patient__identifier", "comparison", "number")
+    )
+
+
+def _lesion_of(side: str) -> dict[str, str | Computed]:
+    scan = f"comparison__{side}__{_SCAN_OF_RUN}"
+    return {
+        f"{side}_scan": f"{scan}pk",
+        f"{side}_tracer": f"{scan}planned_scan__tracer__identifier",
+        f"{side}_lesion": f"{side}__number",
+        f"{side}_positivity": f"{side}__positivity",
+        f"{side}_parts": computed(len, f"{side}_parts"),
+        f"{side}_suvmax": computed(
+            lambda grown, own: own if grown is None else grown,
+            f"{side}__grown__suvmax",
+            f"{side}__lesion__suvmax",
+        ),
+    }
+
+
 def _deviations(trial: Trial):
     return Deviation.objects.filter(patient__trial=trial).order_by("patient__identifier", "pk")
 
@@ -395,6 +429,19 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "tbr_derivation": _address("tbr"),
                 "tbr_peak_derivation": _address("tbr_peak"),
                 "tbr_mean_derivation": _address("tbr_mean"),
+            },
+        ),
+        "pairs": Source(
+            _pairs,
+            {
+                **_subject(f"comparison__first__{_SCAN_OF_RUN}patient__"),
+                "comparison": "comparison_id",
+                "pair": "pk",
+                "kind": "comparison__kind",
+                "reader": "comparison__reader_id",
+                **_lesion_of("first"),
+                **_lesion_of("second"),
+                "body_region": "region",
             },
         ),
         "deviations": Source(

@@ -8,8 +8,12 @@ from datetime import timedelta
 from imaging.models import (
     ImagingStudy,
     Lesion,
+    LesionComparison,
+    LesionPair,
     LesionRatio,
+    LesionRead,
     Quantification,
+    Read,
     ReferenceRegion,
     Series,
     Transmittal,
@@ -177,7 +181,55 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
                 tbr_mean=lesion.suvmean / 1.5,
             )
         queries.raise_by_rule(series, rule="weight-differs", text="Which weight is right?")
+        _compare(run, readers=(jobs.system_user(), by))
     return run
+
+
+def _compare(run: Quantification, *, readers: tuple[User, User]) -> None:
+    """A signed comparison: one lesion in both, one in the first alone. As rows: nothing is read."""
+    first, second = (
+        Read.objects.create(quantification=run, reader=one, state="signed", signed_at=NOON)
+        for one in readers
+    )
+    seen = [
+        LesionRead.objects.create(
+            read=read, lesion=lesion, number=lesion.number, decision="accepted", region="liver"
+        )
+        for read, lesion in ((first, run.lesions.first()), (second, run.lesions.first()))
+    ]
+    alone = LesionRead.objects.create(
+        read=first, lesion=run.lesions.last(), number=2, decision="accepted"
+    )
+    comparison = LesionComparison.objects.create(
+        kind="times",
+        first=first,
+        second=second,
+        reader=readers[0],
+        parameters={},
+        software_version="test",
+        state="signed",
+        signed_at=NOON,
+    )
+    LesionPair.objects.create(
+        comparison=comparison,
+        number=1,
+        first=seen[0],
+        second=seen[1],
+        outcome="both",
+        matched_by="overlap",
+        shared_ml=2.5,
+        dice=1.0,
+        distance_mm=0.0,
+        region="liver",
+        status="confirmed",
+    )
+    LesionPair.objects.create(
+        comparison=comparison, number=2, first=alone, outcome="first-only", status="confirmed"
+    )
+    # Taken apart since.
+    LesionPair.objects.create(
+        comparison=comparison, number=3, first=alone, outcome="first-only", status="rejected"
+    )
 
 
 def _run(series: Series, *, number: int, is_current: bool) -> Quantification:

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
-from imaging.models import Lesion, Quantification, ReferenceRegion, Series
+from imaging.models import (
+    Lesion,
+    LesionComparison,
+    LesionPair,
+    LesionRead,
+    Quantification,
+    ReferenceRegion,
+    Series,
+)
 from imaging.selectors.derivations import QUANTITIES
 from reporting import codebook
 from reporting.datasets import DATASETS, Privacy, Type
@@ -51,6 +59,10 @@ CODES = {
     "series.status": Quantification.Status,
     "regions.region_kind": ReferenceRegion.Kind,
     "regions.region_status": ReferenceRegion.Status,
+    "pairs.kind": LesionComparison.Kind,
+    "pairs.outcome": LesionPair.Outcome,
+    "pairs.matched_by": LesionPair.MatchedBy,
+    "pairs.first_positivity": LesionRead.Positivity,
     "deviations.state": Deviation.State,
     "queries.state": Query.State,
 }

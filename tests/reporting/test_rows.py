@@ -66,6 +66,25 @@ def test_rows_of_another_trial_are_left_out(name):
     assert {row["trial"] for row in read(name, other)} == {other.identifier}
 
 
+def test_pairs_are_those_that_stand_each_with_its_lesions():
+    made = cohort.make_cohort()
+    both, alone = read("pairs", made.trial)
+    assert (both["outcome"], both["first_suvmax"], both["second_suvmax"]) == (
+        "both",
+        "12.25",
+        "12.25",
+    )
+    assert (both["body_region"], both["first_parts"]) == ("liver", "0")
+    assert (alone["outcome"], alone["first_suvmax"], alone["second_lesion"]) == (
+        "first-only",
+        "6.0",
+        "",
+    )
+    with factories.framed():
+        Quantification.objects.filter(is_current=True).update(is_current=False)
+    assert read("pairs", made.trial) == []
+
+
 @pytest.mark.requirement("R115")
 def test_numbers_are_written_in_full():
     row = read("lesions", cohort.make_cohort().trial)[0]
