@@ -56,6 +56,7 @@ urlpatterns = [
     path("comparisons/<int:pk>/", comparisons.comparison, name="comparison"),
     path("comparisons/<int:pk>/sign/", comparisons.sign, name="comparison_sign"),
     path("lesions/paired/", pairings.paired_lesions, name="paired_lesions"),
+    path("reads/<int:pk>/", reading.signed, name="read"),
     path("pictures/<int:pk>.png", views.picture, name="picture"),
     path("objects/<int:pk>.dcm", views.dicom_object, name="dicom_object"),
     path("derivations/lesion/<int:pk>/<str:quantity>/", views.derivation, name="derivation"),

@@ -20,6 +20,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from imaging import reading_terms
+from trials import finding_tests
 
 
 class Type(StrEnum):
@@ -1205,6 +1206,90 @@ QUERIES = Dataset(
     ),
 )
 
+_OF_SCAN = "the finding is of the scan as a whole"
+
+FINDINGS = Dataset(
+    name="findings",
+    label="Findings of signed reads",
+    domain="TR",
+    grain="one result of one signed read that stands: of a scan, or of one of its lesions",
+    table="trials_finding",
+    keys=("finding",),
+    columns=(
+        *SUBJECT,
+        SCAN,
+        Column("finding", "Finding", INTEGER, KEY, origin="TR.TRSEQ"),
+        Column(
+            "read",
+            "Read that was signed",
+            INTEGER,
+            KEY,
+            origin="TR.TRREFID",
+            derivation="one read is of one reader; several reads of a scan stand side by side",
+        ),
+        Column("reader", "Reader, by number", INTEGER, KEY, origin="TR.TREVALID"),
+        Column(
+            "lesion_number",
+            "Lesion, by its number in the read",
+            INTEGER,
+            KEY,
+            origin="TR.TRLNKID",
+            missing=_OF_SCAN,
+        ),
+        Column(
+            "location",
+            "Where the reader says that it lies",
+            TEXT,
+            HEALTH,
+            origin="TU.TULOC",
+            missing=f"{_OF_SCAN}, or the reader did not say",
+            codes=tuple(reading_terms.REGIONS),
+        ),
+        Column(
+            "test",
+            "What was found",
+            TEXT,
+            TECHNICAL,
+            origin="TR.TRTESTCD",
+            codes=tuple((one.code, one.name) for one in finding_tests.TESTS.values()),
+        ),
+        Column(
+            "value_number",
+            "Result, as a number in the unit beside it",
+            NUMBER,
+            HEALTH,
+            origin="TR.TRSTRESN",
+            missing="the result is a word",
+        ),
+        Column(
+            "value_text",
+            "Result, as a word",
+            TEXT,
+            HEALTH,
+            origin="TR.TRSTRESC",
+            missing="the result is a number",
+            codes=(
+                ("not_stated", "Not stated"),
+                ("positive", "Above the reference region"),
+                ("negative", "Not above the reference region"),
+            ),
+        ),
+        Column("unit", "Unit", TEXT, TECHNICAL, origin="TR.TRSTRESU", missing="a count or a word"),
+        Column(
+            "method",
+            "How it was measured, where there are several ways",
+            TEXT,
+            TECHNICAL,
+            origin="TR.TRMETHOD",
+            missing="there is one way",
+        ),
+        Column("run", "Run of the measurement that was read", INTEGER, TECHNICAL),
+        Column("software_version", "Version that measured", TEXT, TECHNICAL),
+        Column("found_at", "Signed", MOMENT, TECHNICAL, origin="TR.TRDTC"),
+        *RECORD,
+    ),
+)
+
 DATASETS: Mapping[str, Dataset] = MappingProxyType(
     {
         dataset.name: dataset
@@ -1219,6 +1304,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             REGIONS,
             RATIOS,
             PAIRS,
+            FINDINGS,
             DEVIATIONS,
             QUERIES,
         )

@@ -347,6 +347,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("dicom_object", "GET"): OnRow("objects.view"),
     ("region_derivation", "GET"): OnRow("quantification.view"),
     ("region_accept", "POST"): OnRow("region.place"),
+    ("read", "GET"): OnRow("finding.view"),
     # Pages of exports
     ("exports", "GET"): OnList("export.view"),
     ("export_new", "GET"): OnList("export.create"),
@@ -480,6 +481,15 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_reading", "GET"): OnRow("reading.view"),
     ("api_regions", "POST"): OnRow("region.place"),
     ("api_region_accept", "POST"): OnRow("region.place"),
+    ("api_own_read", "GET"): OnRow("reading.view"),
+    ("api_own_read", "POST"): OnRow("read.edit"),
+    ("api_read_region", "POST"): OnRow("read.edit"),
+    ("api_read_grown", "GET"): OnRow("reading.view"),
+    ("api_read_grown", "POST"): OnRow("read.edit"),
+    ("api_read_sign", "POST"): OnRow("read.sign"),
+    ("api_slice", "GET"): OnRow("reading.view"),
+    ("api_derivation_grown", "GET"): OnRow("finding.view"),
+    ("api_findings", "GET"): OnRow("finding.view"),
     ("api_exports", "GET"): OnList("export.view"),
     ("api_exports", "POST"): OnWholeTrial("export.create"),
     ("api_export", "GET"): OnAllSites("export.view"),
@@ -634,6 +644,7 @@ ROWS: dict[str, Of] = {
         ],
         lambda r: r.comparison,
     ),
+    "read": lambda r: r.grown.read,
     "export": lambda r: r.export,
     "export_download": lambda r: r.export,
 }
@@ -850,9 +861,9 @@ BODIES: dict[str, Of] = {
     ),
     "reading": lambda _: {"kind": "liver", "x_mm": 20, "y_mm": 20, "z_mm": 15, "radius_mm": 6},
     "api_regions": lambda _: {"kind": "liver", "centre_mm": [20, 20, 15], "radius_mm": 6},
-    "reading_region": lambda _: {"decision": "accepted"},
+    "api_own_read": lambda _: {"reason": ""},
+    **dict.fromkeys(["reading_region", "api_read_region"], lambda _: {"decision": "accepted"}),
     "reading_grow": lambda _: {"voxel": "5,11,11"},
-    "reading_sign": lambda _: {"password": factories.PASSWORD},
     **dict.fromkeys(
         ["comparison_sign", "api_comparison_sign"], lambda _: {"password": factories.PASSWORD}
     ),
@@ -863,6 +874,8 @@ BODIES: dict[str, Of] = {
     "api_pairs_confirm": lambda _: {"pairs": [1]},
     "api_pairs_join": lambda _: {"pairs": [1, 2]},
     "api_pair_region": lambda _: {"region": "liver"},
+    "api_read_grown": lambda _: {"voxel": [5, 11, 11]},
+    **dict.fromkeys(["reading_sign", "api_read_sign"], lambda _: {"password": factories.PASSWORD}),
     "export_new": lambda r: {"trial": r.trial.pk, "reason": "interim analysis"},
     "api_exports": lambda r: {"trial": r.trial.identifier, "reason": "interim analysis"},
 }
@@ -872,6 +885,7 @@ QUERIES: dict[str, Of] = {
     "deviation_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "evidence_new": lambda _: {"variable": "height"},
     "api_partial_upload": lambda _: {"offset": 0},
+    "api_read_grown": lambda _: {"plane": 5, "row": 11, "column": 11},
     "reading_grow": lambda _: {"plane": "axial", "slice": 5, "x": 340, "y": 340},
 }
 # What comes of an address here, where it is neither shown nor done: who is logged in is sent
@@ -933,6 +947,10 @@ OTHERWISE = {
             ("reading_grow", "POST"),
             ("reading_sign", "GET"),
             ("reading_sign", "POST"),
+            ("api_own_read", "GET"),
+            ("api_read_region", "POST"),
+            ("api_read_grown", "POST"),
+            ("api_read_sign", "POST"),
         ],
         409,
     ),
@@ -1065,6 +1083,7 @@ def quiet_and_unthrottled():
 def record() -> Record:
     site = factories.make_site(factories.make_trial())
     made = records.make_record(site, by=records.everyone(site.trial))
+    records.segmentation_of(made.run)
     with factories.framed():
         version = site.trial.newest_version
         # The sources disagree on the phase, and there is a cohort to close.

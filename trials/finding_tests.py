@@ -14,6 +14,8 @@ class Test:
     code: str
     name: str
     unit: str = ""
+    # How the result of a scan comes from those of its lesions.
+    of_scan: str = ""
 
     # Not a test class, whatever its name begins with.
     __test__ = False
@@ -23,14 +25,24 @@ TESTS: Mapping[str, Test] = MappingProxyType(
     {
         one.code: one
         for one in (
-            Test("LESNUM", "Number of lesions"),
-            Test("SUVMAX", "SUVmax", "g/mL"),
+            Test("LESNUM", "Number of lesions", "", "regions that the reader called lesions"),
+            Test("SUVMAX", "SUVmax", "g/mL", "highest of the lesions"),
             Test("SUVMEAN", "SUVmean", "g/mL"),
-            Test("SUVPEAK", "SUVpeak", "g/mL"),
-            Test("VOLUME", "Volume", "mL"),
-            Test("UPTAKE", "Total uptake", "g"),
-            Test("DMAX", "Largest distance between two lesions", "mm"),
-            Test("VISPOS", "Visual positivity"),
+            Test("SUVPEAK", "SUVpeak", "g/mL", "highest of the lesions"),
+            Test("VOLUME", "Volume", "mL", "sum over the lesions"),
+            Test("UPTAKE", "Total uptake", "g", "sum over the lesions"),
+            Test(
+                "DMAX",
+                "Largest distance between two lesions",
+                "mm",
+                "between the centroids of two lesions",
+            ),
+            Test(
+                "VISPOS",
+                "Visual positivity",
+                "",
+                "positive by one lesion above the reference; negative if all are said not to be",
+            ),
         )
     }
 )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging.api import comparisons, nodes, views
+from imaging.api import comparisons, nodes, reads, views
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -93,4 +93,30 @@ urlpatterns = [
         name="api_comparison_sign",
     ),
     path("paired-lesions/", comparisons.PairedLesions.as_view(), name="api_paired_lesions"),
+    path("readings/<slug:reading_identifier>/read/", reads.OwnRead.as_view(), name="api_own_read"),
+    path(
+        "readings/<slug:reading_identifier>/read/regions/<int:number>/",
+        reads.OneReadRegion.as_view(),
+        name="api_read_region",
+    ),
+    path(
+        "readings/<slug:reading_identifier>/read/grown/",
+        reads.GrownRegions.as_view(),
+        name="api_read_grown",
+    ),
+    path(
+        "readings/<slug:reading_identifier>/read/sign/",
+        reads.SignRead.as_view(),
+        name="api_read_sign",
+    ),
+    path(
+        "readings/<slug:reading_identifier>/slices/<slug:plane>/<int:index>/",
+        reads.SliceOfReading.as_view(),
+        name="api_slice",
+    ),
+    path(
+        "grown-lesions/<int:pk>/derivation/<slug:quantity>/",
+        reads.GrownDerivation.as_view(),
+        name="api_derivation_grown",
+    ),
 ]

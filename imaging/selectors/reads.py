@@ -7,6 +7,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from imaging.models import GrownLesion, LesionRead, Quantification, Read, Series
 from trials import permissions
 from trials.models import User
+from trials.services.errors import Refused
 
 
 def own(user: User) -> QuerySet[Read]:
@@ -25,6 +26,15 @@ def newest(run: Quantification, reader: User) -> Read | None:
         .order_by("-pk")
         .first()
     )
+
+
+def own_of(series: Series, reader: User) -> Read:
+    """The own draft of a series, else the own read that stands; refused where there is none."""
+    rows = own(reader).filter(quantification__series=series, superseded_by=None)
+    read = rows.exclude(state=Read.State.OVERTAKEN).order_by("pk").last()
+    if read is None:
+        raise Refused("read-not-begun", "Begin the read first.")
+    return read
 
 
 def standing(read: Read) -> Read | None:

@@ -25,9 +25,8 @@ from imaging.models import (
 )
 from imaging.seeded import Grown
 from imaging.segmentation import SegmentationError
-from imaging.selectors import FLAGS
+from imaging.selectors import FLAGS, regions
 from imaging.selectors import reads as selecting
-from imaging.selectors import regions
 from imaging.services import drawn_lesions, open_volumes
 from imaging.services import quantification as measuring
 from trials import permissions, segmentation_methods

@@ -35,6 +35,8 @@ from imaging.views.measured import measured
 from trials import permissions, segmentation_methods
 from trials.forms import SignForm
 from trials.models import Signature
+from trials.selectors import findings
+from trials.services import signatures
 from trials.services.errors import Invalid, Refused
 from trials.views.acts import (
     ActPage,
@@ -116,7 +118,7 @@ def opened(request: HttpRequest, reading_identifier: str) -> HttpResponse:
 def region(request: HttpRequest, reading_identifier: str, number: int) -> HttpResponse:
     """Decide about one region of the own read, and go to the next one that is open."""
     row = _series(request, reading_identifier, "read.edit")
-    read = _own(request, row)
+    read = selecting.own_of(row, request.user)
     said = get_object_or_404(LesionRead, read=read, number=number)
     form = _decision_form(row, request.POST)
 
@@ -189,7 +191,7 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
 def sign(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     """Sign the own read: what it says, what the signature means, the password."""
     row = _series(request, reading_identifier, "read.sign")
-    read = _own(request, row)
+    read = selecting.own_of(row, request.user)
     form = SignForm(sent(request))
     address = reverse("reading", args=[reading_identifier])
 
@@ -210,11 +212,39 @@ def sign(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     return done or form_page(request, "imaging/reading_sign.html", context)
 
 
+@require_safe
+def signed(request: HttpRequest, pk: int) -> HttpResponse:
+    """A signed read, to those who see findings: what was said, found and signed."""
+    rows = Read.objects.select_related(
+        "quantification__series__imaging_study__scheduled_scan__planned_scan",
+        "quantification__series__imaging_study__scheduled_scan__patient__site",
+    )
+    read = permissions.fetched(
+        rows.filter(state=Read.State.SIGNED), request.user, "finding.view", pk=pk
+    )
+    series = read.quantification.series
+    scan = series.imaging_study.scheduled_scan
+    context = {
+        "read": read,
+        "series": series,
+        "scan": scan,
+        "patient": scan.patient,
+        "is_blinded": not findings.may_see(request.user, read),
+        "is_as_signed": reads.is_as_signed(read),
+        "signature": signatures.of(read),
+        "findings": scan.findings.filter(
+            source_table=Read._meta.db_table, source_pk=read.pk, lesion_number=None
+        ),
+        "rows": [(row, _derivations(row.measured)) for row in selecting.rows_of(read)],
+    }
+    return render(request, "imaging/read.html", context)
+
+
 def _keep(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     row = _series(request, reading_identifier, "read.edit")
     number = request.POST.get("instead_of", "")
     kept = reads.grow(
-        _own(request, row),
+        selecting.own_of(row, request.user),
         by=request.user,
         voxel=_voxel(request.POST.get("voxel", "")),
         instead_of=int(number) if number.isdecimal() and len(number) < 9 else None,
@@ -390,15 +420,6 @@ def _series(request: HttpRequest, identifier: str, permission: str = "reading.vi
 
 def _run(row: Series) -> Quantification:
     return get_object_or_404(row.quantifications, is_current=True)
-
-
-def _own(request: HttpRequest, row: Series) -> Read:
-    """The own draft, else the own signed read; refused where none was begun."""
-    rows = selecting.own(request.user).filter(quantification__series=row)
-    read = rows.filter(superseded_by=None).exclude(state=Read.State.OVERTAKEN).last()
-    if read is None:
-        raise Refused("read-not-begun", "Begin the read first.")
-    return read
 
 
 def _plane(name: str) -> Plane:

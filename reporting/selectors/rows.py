@@ -35,6 +35,7 @@ from trials.models import (
     Deviation,
     EligibilityAssessment,
     Evidence,
+    Finding,
     Patient,
     Query,
     ScheduledScan,
@@ -259,6 +260,12 @@ def _lesion_of(side: str) -> dict[str, str | Computed]:
     }
 
 
+def _findings(trial: Trial):
+    return Finding.objects.filter(patient__trial=trial, superseded_at=None).order_by(
+        "patient__identifier", "scheduled_scan", "source_pk", "pk"
+    )
+
+
 def _deviations(trial: Trial):
     return Deviation.objects.filter(patient__trial=trial).order_by("patient__identifier", "pk")
 
@@ -442,6 +449,18 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 **_lesion_of("first"),
                 **_lesion_of("second"),
                 "body_region": "region",
+            },
+        ),
+        "findings": Source(
+            _findings,
+            {
+                **_subject("patient__"),
+                "scan": "scheduled_scan_id",
+                "finding": "pk",
+                "read": "source_pk",
+                "reader": "evaluator_id",
+                "value_number": "number",
+                "value_text": "text",
             },
         ),
         "deviations": Source(

@@ -167,3 +167,27 @@ def test_a_page_costs_the_same_for_one_region_and_three(
         reads.grow(read, by=reader, voxel=(5, 11, 11))
     with django_assert_num_queries(QUERIES):
         client.get(desk)
+
+
+def test_a_signed_read_is_shown_to_a_monitor_and_to_nobody_who_reads(
+    client, run, reader, pet_site, everyone, scan
+):
+    read = reads.open_read(run.series, by=reader)
+    row = reads.grow(read, by=reader, voxel=(5, 11, 11), instead_of=1)
+    reads.decide(row, by=reader, decision="accepted", region="spleen")
+    monitor = factories.make_user(Role.MONITOR, trial=pet_site.trial, site=pet_site)
+    client.force_login(monitor)
+    patient, page = f"/patients/{scan.patient_id}/", f"/reads/{read.pk}/"
+    assert client.get(page).status_code == 404
+    assert "What readers found" not in client.get(patient).content.decode()
+    reads.sign(read, by=reader, password=PASSWORD)
+    assert f'<a href="{page}">3.07 mL</a>' in client.get(patient).content.decode()
+    text = client.get(page).content.decode()
+    assert "Spleen" in text
+    assert f"/derivations/grown/{row.grown_id}/suvmax/" in text
+    assert client.get(f"/derivations/grown/{row.grown_id}/suvmax/").status_code == 200
+    # Holds every role, that of a reader too.
+    client.force_login(everyone)
+    assert "not shown to you" in client.get(page).content.decode()
+    assert "Spleen" not in client.get(page).content.decode()
+    assert "What readers found" not in client.get(patient).content.decode()

@@ -329,6 +329,45 @@ def test_a_reader_sees_pictures_and_numbers_and_no_patient(visitor: Visitor):
     assert "101-00" not in page.content()
 
 
+def test_a_reader_decides_by_keys_grows_by_a_click_and_signs(visitor: Visitor):
+    page = visitor.page
+    visitor.log_in(Role.READER)
+    visitor.open("/reading/")
+    page.get_by_role("link", name=re.compile(r"^R\d{8}.*Not begun")).last.click()
+    visitor.press("Begin the read")
+    expect(page.get_by_text(re.compile("^0 of [0-9]+ decided$"))).to_be_visible()
+    _grow(visitor)
+    while page.get_by_role("button", name="Sign").count():
+        before = page.get_by_text(re.compile("of [0-9]+ decided$")).text_content()
+        page.locator("#stage").press("x")
+        page.get_by_label("Whose uptake it is").select_option("bladder")
+        page.get_by_label("Whose uptake it is").press("Enter")
+        expect(page.get_by_text(before, exact=True)).to_have_count(0)
+    visitor.look("reading-decided")
+    visitor.press("Sign")
+    page.get_by_label("Your password").fill(PASSWORD)
+    visitor.look("reading-sign")
+    visitor.press("Sign")
+    expect(page.get_by_text("You signed this read")).to_be_visible()
+    visitor.look("reading-signed")
+
+
+def _grow(visitor: Visitor) -> None:
+    """Click into the region that is looked at, and keep what it takes in."""
+    page = visitor.page
+    picture = page.locator("#slice")
+    page.locator("#stage").press("PageUp")
+    page.get_by_role("link", name="Axial").click()
+    expect(picture).to_have_attribute("alt", re.compile("^Axial slice"))
+    # Its hottest region is the bladder or the brain, in the middle of the patient.
+    box = picture.bounding_box()
+    picture.click(position={"x": 0.42 * box["width"], "y": 0.46 * box["height"]})
+    expect(page.get_by_role("status").filter(has_text="Grown: SUVmax")).to_be_visible()
+    visitor.look("reading-grown")
+    visitor.press("Keep")
+    expect(page.get_by_text("grown from your click").first).to_be_visible()
+
+
 def test_a_statistician_downloads_a_documented_export(visitor: Visitor):
     page = visitor.page
     visitor.log_in(Role.STATISTICIAN)

@@ -31,7 +31,8 @@ from trials.models import (
     User,
 )
 from trials.roles import Role
-from trials.services import consents, deviations, evidence, injections, jobs, queries
+from trials.services import consents, deviations, evidence, findings, injections, jobs, queries
+from trials.services.findings import Result
 
 INPUT_SHA256 = "ab" * 32
 
@@ -180,6 +181,7 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
                 tbr_peak=lesion.suvpeak / 1.5,
                 tbr_mean=lesion.suvmean / 1.5,
             )
+        _findings(scan, run, by=by)
         queries.raise_by_rule(series, rule="weight-differs", text="Which weight is right?")
         _compare(run, readers=(jobs.system_user(), by))
     return run
@@ -187,10 +189,7 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
 
 def _compare(run: Quantification, *, readers: tuple[User, User]) -> None:
     """A signed comparison: one lesion in both, one in the first alone. As rows: nothing is read."""
-    first, second = (
-        Read.objects.create(quantification=run, reader=one, state="signed", signed_at=NOON)
-        for one in readers
-    )
+    first, second = (_signed_read(run, reader=one) for one in readers)
     seen = [
         LesionRead.objects.create(
             read=read, lesion=lesion, number=lesion.number, decision="accepted", region="liver"
@@ -229,6 +228,31 @@ def _compare(run: Quantification, *, readers: tuple[User, User]) -> None:
     # Taken apart since.
     LesionPair.objects.create(
         comparison=comparison, number=3, first=alone, outcome="first-only", status="rejected"
+    )
+
+
+def _signed_read(run: Quantification, *, reader: User) -> Read:
+    values = {"state": "signed", "signed_at": NOON}
+    return Read.objects.get_or_create(quantification=run, reader=reader, defaults=values)[0]
+
+
+def _findings(scan: ScheduledScan, run: Quantification, *, by: User) -> None:
+    """What a signed read found, of the scan and of its first lesion."""
+    read = _signed_read(run, reader=by)
+    lesion = run.lesions.first()
+    findings.record(
+        scan,
+        [
+            Result("LESNUM", read, number=1),
+            Result("VISPOS", read, text="positive"),
+            Result("SUVMAX", lesion, number=lesion.suvmax, lesion=1, location="liver"),
+            Result("SUVPEAK", lesion, number=lesion.suvpeak, lesion=1, method="ibsi_global"),
+        ],
+        source=read,
+        by=by,
+        at=NOON,
+        run=run.run,
+        software_version=run.software_version,
     )
 
 

@@ -43,8 +43,9 @@ FORBIDDEN = re.compile(
     r"date_shift|uid|key|^birth$|birth_date|obtained_by|recorded_by|assessed_by|placed_by|source"
     r"|opened_by|reading_identifier|instance|header|username|password|^name$"
 )
-# The name of a tracer is not a person's, and of UIDs there is the patient's of CDISC alone.
-ALLOWED = {"usubjid", "planned_scan__tracer__name"}
+# The name of a tracer is not a person's, of UIDs there is the patient's of CDISC alone, and of the
+# source of a finding the number of the read.
+ALLOWED = {"usubjid", "planned_scan__tracer__name", "source_pk"}
 
 CODES = {
     "patients.state": Patient.State,
@@ -63,6 +64,7 @@ CODES = {
     "pairs.outcome": LesionPair.Outcome,
     "pairs.matched_by": LesionPair.MatchedBy,
     "pairs.first_positivity": LesionRead.Positivity,
+    "findings.value_text": LesionRead.Positivity,
     "deviations.state": Deviation.State,
     "queries.state": Query.State,
 }

@@ -718,3 +718,31 @@ class DeviationFilter(TrialFilter):
 class JobFilter(serializers.Serializer):
     kind = Line(required=False, max_length=60)
     state = serializers.ChoiceField(required=False, choices=models.Job.State.choices)
+
+
+class ReadFinding(Rows):
+    """One result of a signed read: a number in its unit, or a word; of a lesion, or of the scan."""
+
+    scan = serializers.IntegerField(source="scheduled_scan_id")
+    read = serializers.IntegerField(source="source_pk")
+    reader = serializers.CharField(source="evaluator")
+    number = serializers.FloatField(allow_null=True)
+
+    class Meta:
+        model = models.Finding
+        fields = [
+            "id",
+            "scan",
+            "read",
+            "reader",
+            "lesion_number",
+            "location",
+            "test",
+            "number",
+            "text",
+            "unit",
+            "method",
+            "run",
+            "software_version",
+            "found_at",
+        ]

@@ -97,6 +97,7 @@ urlpatterns = [
         patients.WithdrawConsent.as_view(),
         name="api_consent_withdraw",
     ),
+    path("patients/<int:pk>/findings/", patients.Findings.as_view(), name="api_findings"),
     path("patients/<int:pk>/evidence/", patients.PatientEvidence.as_view(), name="api_evidence"),
     path(
         "evidence/<int:pk>/correct/",

@@ -67,5 +67,18 @@ class Finding(ScopedModel):
         ]
         indexes = [models.Index(fields=["source_table", "source_pk"], name="finding_source")]
 
+    @property
+    def result(self) -> str:
+        """The result to read, with its unit."""
+        if self.number is None:
+            return self.text.replace("_", " ")
+        digits = 0 if self.test == "LESNUM" else 2
+        return f"{self.number:.{digits}f} {self.unit}".rstrip()
+
+    @property
+    def how(self) -> str:
+        """How the result of a scan comes from its lesions."""
+        return finding_tests.TESTS[self.test].of_scan
+
     def __str__(self) -> str:
         return f"{self.test} of {self.scheduled_scan}"

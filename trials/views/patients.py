@@ -21,7 +21,7 @@ from trials.forms import (
     WithdrawForm,
 )
 from trials.models import Consent, Patient, Query, Site, Trial
-from trials.selectors import eligibility, evidence, schedule
+from trials.selectors import eligibility, evidence, findings, schedule
 from trials.selectors import patients as selectors
 from trials.services import consents, enrolment, withdrawals
 from trials.services import patients as services
@@ -114,6 +114,7 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         **_visits(row),
         "zone": row.site.time_zone,
         "consent_standing": consents.standing(row),
+        "findings": findings.of_scans(row) if findings.may_see(request.user, row) else (),
         "failure": getattr(row, "screen_failure", None),
         "enrolment": getattr(row, "enrolment", None),
         "withdrawals": row.withdrawals.select_related("recorded_by"),

@@ -18,6 +18,7 @@ from trials.models import (
     Site,
 )
 from trials.selectors import assessments as assessed
+from trials.selectors import findings
 from trials.services import assessments, consents, enrolment, evidence, patients
 
 PATIENTS = Patient.objects.select_related("trial", "site")
@@ -143,6 +144,14 @@ class CorrectEvidence(Endpoint):
         given = asked(request, serializers.CorrectEvidence)
         better = evidence.correct(row, **given, by=request.user)
         return self.show(better, serializers.Evidence, status=201)
+
+
+class Findings(Endpoint):
+    @operation("listFindings", tag="patients", answers=serializers.ReadFinding(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """What the standing reads of a patient's scans found; none to who reads here too."""
+        patient = patient_for(request, "finding.view", pk)
+        return self.page(findings.of_patient(patient, request.user), serializers.ReadFinding)
 
 
 class Assessments(Endpoint):

@@ -1,0 +1,257 @@
+"""A reader's own read over the API: opened, decided, grown, signed. Nobody sees another's."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from imaging import models, slices
+from imaging.api.serializers import Node
+from imaging.selectors import derivations
+from imaging.selectors import reads as selecting
+from imaging.services import reads, viewing
+from trials import permissions
+from trials.api.base import Endpoint, asked, filtered, operation
+from trials.api.conduct import Password
+from trials.api.fields import Line
+from trials.services.errors import Refused
+
+Rows = serializers.ModelSerializer
+SERIES = models.Series.objects.select_related(
+    "imaging_study__scheduled_scan__planned_scan__tracer",
+    "imaging_study__scheduled_scan__patient__site",
+)
+MEASURES = (
+    "suvmax",
+    "suvmean",
+    "suvpeak",
+    "suvpeak_definition",
+    "volume_ml",
+    "total_uptake",
+    "voxel_count",
+    "suvmax_voxel",
+    "centroid_mm",
+    "has_partial_volume",
+)
+PLACE = {"child": serializers.IntegerField(min_value=0), "min_length": 3, "max_length": 3}
+
+
+class Measured(Rows):
+    """SUV in g/mL, volume in mL, total uptake in g, place in mm (LPS)."""
+
+    suvmax_voxel = serializers.ListField(child=serializers.IntegerField())
+    centroid_mm = serializers.ListField(child=serializers.FloatField())
+
+    class Meta:
+        model = models.GrownLesion
+        fields = list(MEASURES)
+
+
+class ReadRegion(Rows):
+    """One region and what the reader says of it."""
+
+    grown = serializers.IntegerField(
+        source="grown_id", allow_null=True, help_text="Of one that the reader grew from a click."
+    )
+    lesion = serializers.IntegerField(
+        source="lesion_id", allow_null=True, help_text="Of one that the measurement found."
+    )
+    measured = Measured()
+
+    class Meta:
+        model = models.LesionRead
+        fields = [
+            "number",
+            "lesion",
+            "grown",
+            "decision",
+            "organ",
+            "reason",
+            "region",
+            "positivity",
+            "decided_at",
+            "measured",
+        ]
+
+
+class Read(Rows):
+    """One's own read."""
+
+    run = serializers.IntegerField(source="quantification.run")
+    regions = serializers.SerializerMethodField()
+    obstacles = serializers.SerializerMethodField(
+        help_text="What stands in the way of the signature, a sentence each."
+    )
+
+    class Meta:
+        model = models.Read
+        fields = ["id", "run", "state", "opened_at", "signed_at", "regions", "obstacles"]
+
+    @extend_schema_field(ReadRegion(many=True))
+    def get_regions(self, read: models.Read) -> list[dict]:
+        return ReadRegion(selecting.rows_of(read), many=True).data
+
+    def get_obstacles(self, read: models.Read) -> list[str]:
+        return reads.obstacles(read) if read.state == models.Read.State.DRAFT else []
+
+
+class OpenRead(serializers.Serializer):
+    reason = Line(
+        max_length=200, default="", allow_blank=True, help_text="To read again what one signed."
+    )
+
+
+class DecideRegion(serializers.Serializer):
+    decision = Line(max_length=10, help_text="undecided, accepted or excluded.")
+    organ = Line(max_length=30, default="", allow_blank=True, help_text="Of an excluded region.")
+    reason = Line(max_length=200, default="", allow_blank=True, help_text="Why it is excluded.")
+    region = Line(max_length=30, default="", allow_blank=True, help_text="Where a lesion lies.")
+    positivity = Line(
+        max_length=10, default="not_stated", help_text="not_stated, positive or negative."
+    )
+
+
+class Voxel(serializers.Serializer):
+    plane = serializers.IntegerField(min_value=0)
+    row = serializers.IntegerField(min_value=0)
+    column = serializers.IntegerField(min_value=0)
+
+
+class Grow(serializers.Serializer):
+    voxel = serializers.ListField(help_text="plane, row, column.", **PLACE)
+    instead_of = serializers.IntegerField(
+        default=None, allow_null=True, help_text="Number of the region whose outline it replaces."
+    )
+
+
+class Grown(serializers.Serializer):
+    """What a click takes in; nothing is kept of it."""
+
+    suvmax = serializers.FloatField(help_text="g/mL")
+    suvmean = serializers.FloatField(help_text="g/mL")
+    suvpeak = serializers.FloatField(help_text="g/mL")
+    volume_ml = serializers.FloatField()
+    total_uptake = serializers.FloatField(help_text="g")
+    threshold = serializers.FloatField(help_text="Lowest SUV that belongs, g/mL.")
+    holds_hotter = serializers.BooleanField(
+        help_text="It holds a hotter voxel than the one near the click."
+    )
+    has_partial_volume = serializers.BooleanField()
+
+
+class Window(serializers.Serializer):
+    low = serializers.FloatField(default=0.0, help_text="SUV drawn white, g/mL.")
+    high = serializers.FloatField(default=10.0, help_text="SUV drawn black, g/mL.")
+
+
+class OwnRead(Endpoint):
+    @operation("getOwnRead", tag="reading", answers=Read)
+    def get(self, request: Request, reading_identifier: str) -> Response:
+        """One's own read of a series, the draft before the signed one."""
+        return self.show(own_read(request, reading_identifier, "reading.view"), Read)
+
+    @operation("openRead", tag="reading", asks=OpenRead, answers=Read, status=201)
+    def post(self, request: Request, reading_identifier: str) -> Response:
+        """Begin one's read of the current measurement; with a reason, after one that was signed."""
+        series = series_for(request, "read.edit", reading_identifier)
+        read = reads.open_read(series, by=request.user, **asked(request, OpenRead))
+        return self.show(read, Read, status=201)
+
+
+class OneReadRegion(Endpoint):
+    @operation("decideRegion", tag="reading", asks=DecideRegion, answers=ReadRegion)
+    def post(self, request: Request, reading_identifier: str, number: int) -> Response:
+        """Say that a region is a lesion, and where; or that it is none, with organ and reason."""
+        read = own_read(request, reading_identifier, "read.edit")
+        row = get_object_or_404(models.LesionRead, read=read, number=number)
+        found = reads.decide(row, by=request.user, **asked(request, DecideRegion))
+        return self.show(found, ReadRegion)
+
+
+class GrownRegions(Endpoint):
+    @operation("previewRegion", tag="reading", answers=Grown, filters=Voxel)
+    def get(self, request: Request, reading_identifier: str) -> Response:
+        """What a click on a voxel takes in, by the method that the protocol states."""
+        series = series_for(request, "reading.view", reading_identifier)
+        run = get_object_or_404(series.quantifications, is_current=True)
+        at = filtered(request, Voxel)
+        found = reads.preview(run, (at["plane"], at["row"], at["column"]))
+        measured = {
+            name: getattr(found.measured, name) for name in Grown().fields if name in MEASURES
+        }
+        return Response(
+            measured
+            | {
+                "threshold": found.grown.threshold,
+                "holds_hotter": found.grown.holds_hotter,
+                "has_partial_volume": found.measured.partial_volume,
+            }
+        )
+
+    @operation("growRegion", tag="reading", asks=Grow, answers=ReadRegion, status=201)
+    def post(self, request: Request, reading_identifier: str) -> Response:
+        """Keep what a click takes in, as one more region or in place of an outline."""
+        read = own_read(request, reading_identifier, "read.edit")
+        given = asked(request, Grow)
+        row = reads.grow(
+            read, by=request.user, voxel=tuple(given["voxel"]), instead_of=given["instead_of"]
+        )
+        return self.show(row, ReadRegion, status=201)
+
+
+class SignRead(Endpoint):
+    @operation("signRead", tag="reading", asks=Password, answers=Read)
+    def post(self, request: Request, reading_identifier: str) -> Response:
+        """Sign one's read, with the password; its findings go to the trial."""
+        read = own_read(request, reading_identifier, "read.sign")
+        reads.sign(read, by=request.user, **asked(request, Password))
+        read.refresh_from_db()
+        return self.show(read, Read)
+
+
+class SliceOfReading(Endpoint):
+    @extend_schema(
+        operation_id="getSlice",
+        tags=["reading"],
+        parameters=[Window],
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
+    )
+    def get(
+        self, request: Request, reading_identifier: str, plane: str, index: int
+    ) -> HttpResponse:
+        """A slice (axial, coronal or sagittal) with the regions of one's own read, PNG."""
+        series = series_for(request, "reading.view", reading_identifier)
+        run = get_object_or_404(series.quantifications, is_current=True)
+        if plane not in list(slices.Plane):
+            raise Refused("plane-unknown", "A plane is axial, coronal or sagittal.", status=404)
+        png = viewing.slice_of(
+            run,
+            selecting.newest(run, request.user),
+            plane=slices.Plane(plane),
+            index=index,
+            **filtered(request, Window),
+        )
+        return HttpResponse(png, content_type="image/png")
+
+
+class GrownDerivation(Endpoint):
+    @operation("getGrownDerivation", tag="reading", answers=Node)
+    def get(self, request: Request, pk: int, quantity: str) -> Response:
+        """How one number of a region came about that a reader grew."""
+        lesion = selecting.grown_seen_by(request.user, pk)
+        with_origin = request.user.may_for("images.view", lesion.scope())
+        node = derivations.derivation_of(lesion, quantity, with_origin=with_origin)
+        return Response(node.to_json())
+
+
+def series_for(request: Request, permission: str, identifier: str) -> models.Series:
+    return permissions.fetched(SERIES, request.user, permission, reading_identifier=identifier)
+
+
+def own_read(request: Request, identifier: str, permission: str) -> models.Read:
+    return selecting.own_of(series_for(request, permission, identifier), request.user)
