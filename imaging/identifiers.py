@@ -190,9 +190,8 @@ def _may_hold(data: bytes, forms: Iterable[bytes]) -> bool:
     begins = frozenset(form[:SHORTEST_IN_PIXELS] for form in forms)
     first, second = _halves(begins)
     words = np.frombuffer(data, "<u2", len(data) // WORD * 2).reshape(-1, 2)
-    found = first[words[:, 0]]
-    at = np.flatnonzero(found)
-    at = at[(found[at] & second[words[at, 1]]).astype(bool)]
+    at = np.flatnonzero((first != 0).take(words[:, 0]))
+    at = at[(first[words[at, 0]] & second[words[at, 1]]) != 0]
     if at.size > MANY:
         return True
     places = (max(WORD * one - back, 0) for one in at.tolist() for back in range(WORD))
