@@ -15,8 +15,9 @@ import pydicom
 import pytest
 import SimpleITK
 
-from imaging import lesion_segments, segments, storage
-from imaging.derived_objects import ObjectError, written
+from imaging import geometry, lesion_segments, segmentation, segments, storage, volume
+from imaging.derived_objects import ObjectError, Source, written
+from imaging.headers import pet_header
 from imaging.lesion_segments import Outline
 from imaging.models import DicomObject, Quantification, ReferenceRegion, Series
 from imaging.selectors import drawings
@@ -396,3 +397,39 @@ def test_what_is_no_lesion_is_refused_by_name(run, outlines, code):
     with pytest.raises(ObjectError) as refusal:
         lesion_segments.segmentation(found.source, several, shape=found.grid.shape)
     assert refusal.value.code == code
+
+
+def test_dcmqi_counts_the_voxels_of_a_real_series(reference_data, dicom3tools, tmp_path):
+    files = sorted((reference_data / "pet_series/ge_sts_001_raw/image").iterdir())
+    slices = [pydicom.dcmread(file) for file in files]
+    read = [pet_header(ds) for ds in slices]
+    order = geometry.stack_from_headers(read).order
+    planes = [read[i] for i in order]
+    head = slices[order[0]]
+    values = volume.rescaled(planes, (slices[i].pixel_array for i in order))
+    # A twentieth of the highest value; planes of this series lie 3.19 to 3.29 mm apart.
+    found = segmentation.fixed_threshold(
+        values,
+        threshold=float(values.max()) / 20,
+        spacing=(3.27, 4.6875, 4.6875),
+        minimum_volume_ml=1,
+        max_components=50,
+    )
+    voxels = [found.flat[found.labels == label] for label in range(found.count)]
+    assert len(voxels) > 1
+    ds = lesion_segments.segmentation(
+        Source(head, tuple(planes), run=1, key=b"key", software_version="1"),
+        [Outline(number, one) for number, one in enumerate(voxels, start=1)],
+        shape=values.shape,
+    )
+    (tmp_path / "seg.dcm").write_bytes(written(ds))
+    assert "Error" not in told(dicom3tools, str(tmp_path / "seg.dcm"))
+    where = ("--inputDICOM", str(tmp_path / "seg.dcm"), "--outputDirectory", str(tmp_path))
+    dcmqi("segimage2itkimage", *where, "-t", "nrrd")
+    counts = [
+        np.count_nonzero(
+            SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / f"{number}.nrrd")))
+        )
+        for number in range(1, len(voxels) + 1)
+    ]
+    assert counts == [one.size for one in voxels]
