@@ -630,7 +630,7 @@ ROWS: dict[str, Of] = {
     "picture": lambda r: r.run.pictures.get(),
     "derivation": lambda r: r.run.lesions.get(),
     "derivation_grown": lambda r: r.grown,
-    "dicom_object": lambda r: records.segmentation_of(r.run),
+    "dicom_object": lambda r: r.run.dicom_objects.get(kind="SEG"),
     **dict.fromkeys(["region_derivation", "region_accept"], lambda r: r.region),
     "comparison_new": lambda r: r.comparison.first,
     **dict.fromkeys(
@@ -1083,6 +1083,7 @@ def quiet_and_unthrottled():
 def record() -> Record:
     site = factories.make_site(factories.make_trial())
     made = records.make_record(site, by=records.everyone(site.trial))
+    # Before its job is parked like all others.
     records.segmentation_of(made.run)
     with factories.framed():
         version = site.trial.newest_version
