@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("imaging", "0018_region_in_force")]
+    dependencies = [("imaging", "0019_region_in_force")]
 
     operations = [
         migrations.CreateModel(

@@ -53,7 +53,7 @@ SETTLE = "set constraints all immediate"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("imaging", "0017_dicom_object"),
+        ("imaging", "0018_dicom_object"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imaging', '0016_reads'),
+        ('imaging', '0015_reads'),
     ]
 
     operations = [

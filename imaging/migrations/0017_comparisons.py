@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imaging', '0015_drawn_lesions'),
+        ('imaging', '0016_drawn_lesions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

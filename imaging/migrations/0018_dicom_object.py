@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imaging', '0019_comparisons'),
+        ('imaging', '0017_comparisons'),
     ]
 
     operations = [
