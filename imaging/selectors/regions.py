@@ -39,10 +39,12 @@ def positivities_in_force() -> QuerySet[LesionPositivity]:
 
 def background(run: Quantification) -> list[ReferenceRegion]:
     """The regions in force that lesions are compared with."""
-    return _background(run, in_force(run))
+    return background_among(run, in_force(run))
 
 
-def _background(run: Quantification, regions: Iterable[ReferenceRegion]) -> list[ReferenceRegion]:
+def background_among(
+    run: Quantification, regions: Iterable[ReferenceRegion]
+) -> list[ReferenceRegion]:
     plan = run.series.imaging_study.scheduled_scan.planned_scan
     kinds = {*ReferenceRegion.BACKGROUND, *plan.reference_regions}
     return [region for region in regions if region.kind in kinds]
@@ -50,7 +52,7 @@ def _background(run: Quantification, regions: Iterable[ReferenceRegion]) -> list
 
 def is_background(region: ReferenceRegion) -> bool:
     """Whether lesions are compared with it."""
-    return bool(_background(region.quantification, [region]))
+    return bool(background_among(region.quantification, [region]))
 
 
 def ratios_to(region: ReferenceRegion, lesion: Uptake) -> tuple[Ratio, Ratio, Ratio] | None:
@@ -61,12 +63,8 @@ def ratios_to(region: ReferenceRegion, lesion: Uptake) -> tuple[Ratio, Ratio, Ra
         return None
 
 
-def compared(
-    run: Quantification, lesions: Sequence[Lesion], regions: Sequence[ReferenceRegion]
-) -> list[ReferenceRegion]:
-    """The regions that lesions are compared with; each gets its ratios in their order, or None."""
-    columns = _background(run, regions)
+def line_up(lesions: Sequence[Lesion], columns: Sequence[ReferenceRegion]) -> None:
+    """Give each lesion its ratios in the order of the regions, None where it has none."""
     for lesion in lesions:
         found = {one.region_id: one for one in lesion.ratios.all()}
         lesion.compared = [found.get(region.pk) for region in columns]
-    return columns

@@ -8,13 +8,15 @@ from imaging.selectors import regions
 from trials import positivity_rules, segmentation_methods
 
 
-def measured(run: Quantification | None) -> dict:
-    """The numbers of a run for a page."""
+def measured(run: Quantification | None, *, with_lesions: bool = True) -> dict:
+    """The numbers of a run for a page; a read has lesions of its own."""
     if run is None:
         return {"run": None}
     rule = run.parameters.get("positivity")
     in_force = list(regions.in_force(run))
-    lesions = list(selectors.lesions_of(run))
+    compared = regions.background_among(run, in_force)
+    lesions = list(selectors.lesions_of(run)) if with_lesions else []
+    regions.line_up(lesions, compared)
     return {
         "run": run,
         "method": segmentation_methods.words(run.parameters),
@@ -25,7 +27,7 @@ def measured(run: Quantification | None) -> dict:
         "lesions": lesions,
         "regions": in_force,
         "has_proposed_region": any(one.is_proposed for one in in_force),
-        "compared": regions.compared(run, lesions, in_force),
+        "compared": compared,
         "picture": run.pictures.filter(kind=Picture.Kind.MIP).first(),
         "refused": run.status in (Quantification.Status.REFUSED, Quantification.Status.REVIEW),
     }

@@ -262,7 +262,8 @@ def _page(
 ) -> HttpResponse:
     """The page of a reading, with whatever form is to be corrected."""
     run = selectors.current_quantification(row)
-    context = {"series": row, "form": form or RegionForm(), "may_place": True, **measured(run)}
+    context = {"series": row, "form": form or RegionForm(), "may_place": True}
+    context |= measured(run, with_lesions=False)
     if run is not None and not context["refused"]:
         context |= _read_of(request, row, run, context["compared"], decision, at)
     wrong = any(one is not None and one.errors for one in (form, decision))

@@ -114,7 +114,7 @@ def test_a_threshold_on_a_proposed_region_is_in_doubt_until_it_is_accepted(scene
     run = measure_again(scene.run)
     assert "threshold-from-proposed-region" in run.flags
     regions.accept(run.reference_regions.get(), by=scene.reader)
-    quantification.run(jobs.claim(Job.objects.get(state="queued").pk))
+    quantification.run(jobs.claim(Job.objects.get(state="queued", kind="imaging.quantify").pk))
     current = run.series.quantifications.get(is_current=True)
     assert (current.run, "threshold-from-proposed-region" in current.flags) == (3, False)
     assert current.parameters["suv"] == run.parameters["suv"]
