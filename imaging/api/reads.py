@@ -181,15 +181,17 @@ class GrownRegions(Endpoint):
         run = get_object_or_404(series.quantifications, is_current=True)
         at = filtered(request, Voxel)
         found = reads.preview(run, (at["plane"], at["row"], at["column"]))
-        measured = {
-            name: getattr(found.measured, name) for name in Grown().fields if name in MEASURES
-        }
+        one = found.measured
         return Response(
-            measured
-            | {
+            {
+                "suvmax": one.suvmax,
+                "suvmean": one.suvmean,
+                "suvpeak": one.suvpeak,
+                "volume_ml": one.volume_ml,
+                "total_uptake": one.total_uptake,
                 "threshold": found.grown.threshold,
                 "holds_hotter": found.grown.holds_hotter,
-                "has_partial_volume": found.measured.partial_volume,
+                "has_partial_volume": one.partial_volume,
             }
         )
 

@@ -116,6 +116,9 @@ def test_a_click_tells_what_it_would_take_in_and_is_kept_by_a_form(client, desk,
     found = client.get(f"{desk}grow/", asked).json()
     assert found["voxel"] == "5,11,11"
     assert found["volume_ml"] == pytest.approx(3.072)
+    api = f"/api/v1/readings/{run.series.reading_identifier}/read/grown/"
+    over_api = client.get(api, {"plane": 5, "row": 11, "column": 11}).json()
+    assert over_api["volume_ml"] == found["volume_ml"]
     assert not LesionRead.objects.filter(grown__isnull=False).exists()
     beside = client.get(f"{desk}grow/", asked | {"x": 9999})
     assert (beside.status_code, beside.json()["code"]) == (422, "beside-the-slice")
