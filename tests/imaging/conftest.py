@@ -92,12 +92,6 @@ def fdg(pet_site):
 
 
 @pytest.fixture
-def site(pet_site, fdg):
-    """A site whose scans are of the tracer of `pet_dataset`."""
-    return pet_site
-
-
-@pytest.fixture
 def everyone(pet_site):
     from tests import records
 
@@ -110,14 +104,6 @@ def coordinator(pet_site):
     from trials.roles import Role
 
     return factories.make_user(Role.COORDINATOR, trial=pet_site.trial, site=pet_site)
-
-
-@pytest.fixture
-def fdg_scan(site, coordinator):
-    """A scan that the images of `pet_dataset` are sent for."""
-    from tests import factories
-
-    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
 
 
 @pytest.fixture

@@ -20,8 +20,28 @@ from trials.roles import Role
 from trials.services import jobs
 from trials.services.errors import Forbidden, Invalid, Refused
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = pytest.mark.django_db
 State, Source = Transmittal.State, Transmittal.Source
+
+
+@pytest.fixture(autouse=True)
+def stores(storage):
+    pass
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_fdg_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def scan(site, coordinator):
+    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
 
 
 def stored(site, files, **changes):
@@ -41,7 +61,7 @@ def waiting(site):
     return list(Transmittal.objects.filter(site=site).order_by("pk"))
 
 
-def test_what_a_scanner_sends_waits_for_somebody_to_say_whose_it_is(site, fdg_scan, dataset):
+def test_what_a_scanner_sends_waits_for_somebody_to_say_whose_it_is(site, scan, dataset):
     row = stored(site, [a_slice(dataset, 1)])
     assert stored(site, [a_slice(dataset, 2), a_slice(dataset, 3)]) == row
     assert row.state == State.RECEIVING
@@ -81,33 +101,31 @@ def test_nothing_readable_is_refused_as_ever(site):
     assert (row.state, row.code) == (State.REJECTED, "not-dicom")
 
 
-def test_named_its_scan_it_goes_on_as_if_sent_for_it(site, fdg_scan, coordinator, dataset):
+def test_named_its_scan_it_goes_on_as_if_sent_for_it(site, scan, coordinator, dataset):
     stored(site, [a_slice(dataset, n) for n in (1, 2, 3)])
     (row,) = waiting(site)
-    given = worked(assignment.assign(row, scan=fdg_scan, by=coordinator))
+    given = worked(assignment.assign(row, scan=scan, by=coordinator))
     assert (given.state, given.message) == (State.ASSEMBLED, "")
-    assert Instance.objects.filter(series__imaging_study__scheduled_scan=fdg_scan).count() == 3
+    assert Instance.objects.filter(series__imaging_study__scheduled_scan=scan).count() == 3
     event = AuditEvent.objects.filter(action="transmittal.assigned").latest("pk")
-    assert event.patient == fdg_scan.patient_id
+    assert event.patient == scan.patient_id
     with pytest.raises(Refused, match="only images that wait"):
-        assignment.assign(given, scan=fdg_scan, by=coordinator)
+        assignment.assign(given, scan=scan, by=coordinator)
 
 
 def test_images_known_for_another_patient_are_held_after_naming_too(
-    site, fdg_scan, coordinator, dataset
+    site, scan, coordinator, dataset
 ):
-    sent(fdg_scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
+    sent(scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
     other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
     stored(site, [a_slice(dataset, n, StudyInstanceUID="1.77") for n in (4, 5)])
     row = waiting(site)[-1]
     held = worked(assignment.assign(row, scan=other, by=coordinator))
     assert (held.state, held.code) == (State.QUARANTINED, "patient-known-otherwise")
     with pytest.raises(Invalid):
-        assignment.assign(held, scan=fdg_scan, by=coordinator)
+        assignment.assign(held, scan=scan, by=coordinator)
     assert Query.objects.get(rule=OF_WHOM).state == Query.State.OPEN
-    again = worked(
-        assignment.assign(held, scan=fdg_scan, reason="the wrong patient", by=coordinator)
-    )
+    again = worked(assignment.assign(held, scan=scan, reason="the wrong patient", by=coordinator))
     assert Query.objects.get(rule=OF_WHOM).state == Query.State.CLOSED
     assert again.state == State.ASSEMBLED or again.code == "several-studies"
 
@@ -123,14 +141,14 @@ def test_nobody_releases_what_is_nobodys(site, coordinator, dataset):
 
 
 def test_only_people_of_the_site_say_whose_it_is_and_of_its_own_patients(
-    site, fdg_scan, coordinator, dataset
+    site, scan, coordinator, dataset
 ):
     stored(site, [a_slice(dataset, 1)])
     (row,) = waiting(site)
     elsewhere = factories.make_site(site.trial, "X-2")
     stranger = factories.make_user(Role.COORDINATOR, trial=site.trial, site=elsewhere)
     with pytest.raises(Forbidden):
-        assignment.assign(row, scan=fdg_scan, by=stranger)
+        assignment.assign(row, scan=scan, by=stranger)
     both = factories.make_user(Role.COORDINATOR, trial=site.trial)
     foreign = factories.make_scan(factories.make_enrolled(elsewhere, by=both), by=both)
     with pytest.raises(Invalid, match="another site"):
@@ -163,29 +181,29 @@ def test_machines_never_learn_what_other_sites_sent(site, coordinator, dataset):
     assert receiving.missing(row, sha256s=[digest], by=coordinator) == [digest]
 
 
-def test_a_second_look_after_a_correction(site, fdg_scan, coordinator, dataset):
-    held = sent(fdg_scan, [a_slice(dataset, 1, PatientSex="M")], coordinator)
+def test_a_second_look_after_a_correction(site, scan, coordinator, dataset):
+    held = sent(scan, [a_slice(dataset, 1, PatientSex="M")], coordinator)
     assert held.code == "sex-differs"
     with factories.framed():
-        fdg_scan.patient.sex_at_birth = "M"
-        fdg_scan.patient.save(update_fields=["sex_at_birth"])
+        scan.patient.sex_at_birth = "M"
+        scan.patient.save(update_fields=["sex_at_birth"])
     again = worked(assignment.retry(held, by=coordinator))
     assert again.state == State.ASSEMBLED
     assert selectors.file_counts(again) == {"released": 1}
 
 
 def test_the_scans_to_choose_from_say_what_in_the_headers_speaks_against_them(
-    site, fdg_scan, coordinator, dataset, client, django_assert_num_queries
+    site, scan, coordinator, dataset, client, django_assert_num_queries
 ):
     other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
     with factories.framed():
-        fdg_scan.patient.sex_at_birth = "M"
-        fdg_scan.patient.save(update_fields=["sex_at_birth"])
+        scan.patient.sex_at_birth = "M"
+        scan.patient.save(update_fields=["sex_at_birth"])
     stored(site, [a_slice(dataset, 1)])
     (row,) = waiting(site)
     with django_assert_num_queries(2):
         found = candidates.choices(row)
-    assert [key for key, _ in found] == [other.pk, fdg_scan.pk]
+    assert [key for key, _ in found] == [other.pk, scan.pk]
     assert found[0][1].endswith("nothing in the headers differs")
     assert found[1][1].endswith("sex differs")
     client.force_login(coordinator)

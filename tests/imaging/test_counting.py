@@ -65,6 +65,26 @@ def test_without_a_window_and_a_list_nothing_chooses():
 # Through the intake
 
 
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_fdg_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def scan(site, coordinator):
+    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+
+
 def series_of(scan, dataset, number, by, **changes):
     """A series of two slices of its own, sent and assembled."""
     uid = f"1.2.{number}"
@@ -86,9 +106,8 @@ def is_asked(scan):
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("storage")
-def test_series_of_an_earlier_release_are_asked_about_by_the_clock(fdg_scan, coordinator, dataset):
-    first = series_of(fdg_scan, dataset, 1, coordinator)
+def test_series_of_an_earlier_release_are_asked_about_by_the_clock(scan, coordinator, dataset):
+    first = series_of(scan, dataset, 1, coordinator)
     with factories.framed():
         Series.objects.filter(pk=first.pk).update(counts=False, counting="")
     recompute.order_due()
@@ -97,26 +116,25 @@ def test_series_of_an_earlier_release_are_asked_about_by_the_clock(fdg_scan, coo
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("storage")
 def test_each_series_is_kept_and_none_counts_because_it_came_last(
-    site, fdg_scan, coordinator, dataset, client
+    site, scan, coordinator, dataset, client
 ):
-    set_plan(fdg_scan, uptake_low_minutes=None, uptake_high_minutes=None)
-    assert PlannedScan.objects.get(pk=fdg_scan.planned_scan_id).conformance == {}
-    first = series_of(fdg_scan, dataset, 1, coordinator, ReconstructionMethod="OSEM")
-    assert counting(fdg_scan) == [first.pk]
+    set_plan(scan, uptake_low_minutes=None, uptake_high_minutes=None)
+    assert PlannedScan.objects.get(pk=scan.planned_scan_id).conformance == {}
+    first = series_of(scan, dataset, 1, coordinator, ReconstructionMethod="OSEM")
+    assert counting(scan) == [first.pk]
     uncorrected = series_of(
-        fdg_scan, dataset, 2, coordinator, CorrectedImage=["NORM", "DTIM", "DECY", "RAN"]
+        scan, dataset, 2, coordinator, CorrectedImage=["NORM", "DTIM", "DECY", "RAN"]
     )
-    assert counting(fdg_scan) == [first.pk]
+    assert counting(scan) == [first.pk]
     first.refresh_from_db()
     assert "the only PET series of this scan that is corrected" in first.counting
     assert uncorrected.counting == (
         "Not corrected for attenuation: kept, and never measured. "
         f"{first.reading_identifier} counts for this scan."
     )
-    second = series_of(fdg_scan, dataset, 3, coordinator, ReconstructionMethod="PSF+TOF")
-    assert (counting(fdg_scan), is_asked(fdg_scan)) == ([], True)
+    second = series_of(scan, dataset, 3, coordinator, ReconstructionMethod="PSF+TOF")
+    assert (counting(scan), is_asked(scan)) == ([], True)
     # A person decides, until there is something else to choose from.
     with pytest.raises(Forbidden):
         reviews.count(second, reason="mine", by=coordinator)
@@ -124,20 +142,20 @@ def test_each_series_is_kept_and_none_counts_because_it_came_last(
     with pytest.raises(Refused, match="nothing to decide"):
         reviews.count(uncorrected, reason="by mistake", by=manager)
     reviews.count(second, reason="The charter names TOF.", by=manager)
-    assert (counting(fdg_scan), is_asked(fdg_scan)) == ([second.pk], False)
+    assert (counting(scan), is_asked(scan)) == ([second.pk], False)
     client.force_login(manager)
     page = client.get(f"/series/{second.pk}/").content.decode()
     assert "Decided by" in page
     assert "The charter names TOF." in page
     assert first.reading_identifier in page
     assert "Let this series count" in client.get(f"/series/{first.pk}/").content.decode()
-    third = series_of(fdg_scan, dataset, 4, coordinator, ReconstructionMethod="FBP")
-    assert (counting(fdg_scan), is_asked(fdg_scan)) == ([], True)
+    third = series_of(scan, dataset, 4, coordinator, ReconstructionMethod="FBP")
+    assert (counting(scan), is_asked(scan)) == ([], True)
     # What the protocol comes to state settles it.
-    set_plan(fdg_scan, conformance={"reconstructions": ["FBP"]})
+    set_plan(scan, conformance={"reconstructions": ["FBP"]})
     reviews.count(first, reason="Until the amendment.", by=manager)
-    assert counting(fdg_scan) == [first.pk]
-    assert Series.objects.filter(imaging_study__scheduled_scan=fdg_scan).count() == 4
+    assert counting(scan) == [first.pk]
+    assert Series.objects.filter(imaging_study__scheduled_scan=scan).count() == 4
     assert "does not count" in Series.objects.get(pk=third.pk).counting
 
 
@@ -145,10 +163,9 @@ def test_each_series_is_kept_and_none_counts_because_it_came_last(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("storage")
 @pytest.mark.parametrize(("frame", "is_asked_about"), [("1.2.9", False), ("1.2.99", True)])
 def test_a_ct_of_another_frame_of_reference_can_t_be_shown_on_the_pet(
-    fdg_scan, coordinator, dataset, frame, is_asked_about
+    scan, coordinator, dataset, frame, is_asked_about
 ):
     ct = {
         "Modality": "CT",
@@ -157,7 +174,7 @@ def test_a_ct_of_another_frame_of_reference_can_t_be_shown_on_the_pet(
         "FrameOfReferenceUID": frame,
     }
     pet = [a_slice(dataset, n) for n in (1, 2)]
-    sent(fdg_scan, [*pet, *(a_slice(dataset, n, **ct) for n in (11, 12))], coordinator)
+    sent(scan, [*pet, *(a_slice(dataset, n, **ct) for n in (11, 12))], coordinator)
     assert Instance.objects.count() == 4
     series = Series.objects.get(modality="PT")
     assert series.findings.filter(rule="ct-of-another-frame").exists() == is_asked_about
@@ -167,9 +184,8 @@ def test_a_ct_of_another_frame_of_reference_can_t_be_shown_on_the_pet(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("storage")
 def test_a_study_is_sent_without_ct_unless_it_is_asked_for(
-    site, fdg_scan, coordinator, dataset, client
+    site, scan, coordinator, dataset, client
 ):
     ct = {
         "Modality": "CT",
@@ -177,7 +193,7 @@ def test_a_study_is_sent_without_ct_unless_it_is_asked_for(
         "SeriesInstanceUID": "1.2.7",
     }
     pet = [a_slice(dataset, n) for n in (1, 2)]
-    sent(fdg_scan, [*pet, a_slice(dataset, 11, **ct)], coordinator)
+    sent(scan, [*pet, a_slice(dataset, 11, **ct)], coordinator)
     client.force_login(factories.make_user(Role.DATA_MANAGER, trial=site.trial))
     row = Series.objects.get(modality="CT")
     study = f"/dicom-web/studies/{row.imaging_study.study_instance_uid}"

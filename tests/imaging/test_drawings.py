@@ -13,11 +13,33 @@ from imaging import storage
 from imaging.models import DeidentificationProof, Series, Transmittal
 from imaging.parser_child import encoded
 from imaging.selectors import drawings as selectors
+from tests import factories
 from tests.imaging import drawings
 from tests.imaging.test_intake import a_slice, sent
 from trials.models import Query
+from trials.roles import Role
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_fdg_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def scan(site, coordinator):
+    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
 
 
 @pytest.fixture
@@ -40,9 +62,9 @@ every_kind = pytest.mark.parametrize(
 
 @every_kind
 def test_regions_sent_with_their_images_are_released_without_names_and_placed(
-    fdg_scan, coordinator, slices, kind
+    scan, coordinator, slices, kind
 ):
-    transmittal = sent(fdg_scan, [*slices, drawn_on(slices, kind)], coordinator)
+    transmittal = sent(scan, [*slices, drawn_on(slices, kind)], coordinator)
     assert transmittal.state == Transmittal.State.ASSEMBLED
     placed, pet = regions(), Series.objects.get(modality="PT")
     assert (placed.state, placed.drawn_on, placed.message) == (Series.State.ASSEMBLED, pet, "")
@@ -55,17 +77,17 @@ def test_regions_sent_with_their_images_are_released_without_names_and_placed(
 
 
 @every_kind
-def test_every_proof_is_made_of_regions_but_that_of_an_suv(fdg_scan, coordinator, slices, kind):
-    sent(fdg_scan, [*slices, drawn_on(slices, kind)], coordinator)
+def test_every_proof_is_made_of_regions_but_that_of_an_suv(scan, coordinator, slices, kind):
+    sent(scan, [*slices, drawn_on(slices, kind)], coordinator)
     made = dict(regions().proofs.values_list("kind", "is_held"))
     assert made == dict.fromkeys(DeidentificationProof.Kind.values, True) | {"suv_factor": False}
 
 
 @every_kind
 def test_references_of_released_regions_point_at_the_released_series(
-    fdg_scan, coordinator, slices, kind
+    scan, coordinator, slices, kind
 ):
-    sent(fdg_scan, [*slices, drawn_on(slices, kind)], coordinator)
+    sent(scan, [*slices, drawn_on(slices, kind)], coordinator)
     ((_, structures),) = selectors.drawings_of(regions())
     pet = Series.objects.get(modality="PT")
     assert structures.series == (pet.series_instance_uid,)
@@ -73,16 +95,16 @@ def test_references_of_released_regions_point_at_the_released_series(
     assert structures.regions[0].images == instances
 
 
-def test_regions_that_come_before_their_images_wait_for_them(fdg_scan, coordinator, slices):
-    first = sent(fdg_scan, [drawn_on(slices)], coordinator)
+def test_regions_that_come_before_their_images_wait_for_them(scan, coordinator, slices):
+    first = sent(scan, [drawn_on(slices)], coordinator)
     waiting = regions()
     assert (waiting.state, waiting.code) == (Series.State.REFUSED, "referenced-series-missing")
     assert first.message == waiting.message
     question = Query.objects.get(rule="referenced-series-missing")
     assert question.state == Query.State.OPEN
-    sent(fdg_scan, slices[:2], coordinator)
+    sent(scan, slices[:2], coordinator)
     assert regions().code == "referenced-image-missing"
-    sent(fdg_scan, slices[2:], coordinator)
+    sent(scan, slices[2:], coordinator)
     assert (regions().state, regions().code) == (Series.State.ASSEMBLED, "")
     assert not Query.objects.exclude(state=Query.State.CLOSED).filter(
         rule__startswith="referenced-"
@@ -127,9 +149,9 @@ def of_no_series(ds) -> None:
     ],
 )
 def test_regions_that_do_not_fit_their_images_are_refused_and_asked_about(
-    fdg_scan, coordinator, slices, code, change
+    scan, coordinator, slices, code, change
 ):
-    sent(fdg_scan, [*slices, moved(slices, change)], coordinator)
+    sent(scan, [*slices, moved(slices, change)], coordinator)
     refused = regions()
     assert (refused.state, refused.code, refused.drawn_on) == (Series.State.REFUSED, code, None)
     assert Query.objects.get(rule=code).text == f"RTSTRUCT not usable: {refused.message}"
@@ -144,15 +166,15 @@ def test_regions_that_do_not_fit_their_images_are_refused_and_asked_about(
     ],
 )
 def test_regions_of_images_that_are_no_one_volume_wait(
-    fdg_scan, coordinator, slices, dataset, number, change, code
+    scan, coordinator, slices, dataset, number, change, code
 ):
-    sent(fdg_scan, [*slices, a_slice(dataset, number, **change), drawn_on(slices)], coordinator)
+    sent(scan, [*slices, a_slice(dataset, number, **change), drawn_on(slices)], coordinator)
     assert Series.objects.get(modality="PT").code == code
     assert regions().code == "referenced-series-unusable"
 
 
-def test_the_page_of_regions_says_on_what_they_lie(fdg_scan, coordinator, slices, client):
-    sent(fdg_scan, [*slices, drawn_on(slices)], coordinator)
+def test_the_page_of_regions_says_on_what_they_lie(scan, coordinator, slices, client):
+    sent(scan, [*slices, drawn_on(slices)], coordinator)
     client.force_login(coordinator)
     page = client.get(reverse("series", args=[regions().pk])).content.decode()
     pet = Series.objects.get(modality="PT")
@@ -161,8 +183,8 @@ def test_the_page_of_regions_says_on_what_they_lie(fdg_scan, coordinator, slices
     assert "Planes × rows × columns" not in page
 
 
-def test_regions_are_found_over_dicomweb_and_have_no_picture(fdg_scan, coordinator, slices, client):
-    sent(fdg_scan, [*slices, drawn_on(slices)], coordinator)
+def test_regions_are_found_over_dicomweb_and_have_no_picture(scan, coordinator, slices, client):
+    sent(scan, [*slices, drawn_on(slices)], coordinator)
     client.force_login(coordinator)
     placed = regions()
     study = placed.imaging_study.study_instance_uid

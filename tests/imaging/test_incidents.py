@@ -18,10 +18,25 @@ from trials.roles import Role
 from trials.services import jobs, patients, queries
 from trials.services.errors import Forbidden, Invalid, Refused
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = pytest.mark.django_db
 State = Transmittal.State
 # As images look whose identity was taken out by who sent them.
 REMOVED = {"PatientIdentityRemoved": "YES", "PatientName": "MRN-0815", "PatientBirthDate": ""}
+
+
+@pytest.fixture(autouse=True)
+def stores(storage):
+    pass
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_fdg_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
 
 
 @pytest.fixture
@@ -30,9 +45,14 @@ def manager(site):
 
 
 @pytest.fixture
-def held(fdg_scan, coordinator, dataset):
+def scan(site, coordinator):
+    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+
+
+@pytest.fixture
+def held(scan, coordinator, dataset):
     two = [a_slice(dataset, 1), a_slice(dataset, 2, PatientID="MRN-0816")]
-    return sent(fdg_scan, two, coordinator)
+    return sent(scan, two, coordinator)
 
 
 def test_two_people_in_one_folder_are_an_incident_at_once_and_once(held, coordinator):
@@ -91,14 +111,12 @@ def test_a_judgement_has_a_basis_and_no_day_to_come(held, manager, given, field)
     assert refusal.value.field == field
 
 
-def test_people_of_the_site_report_and_the_data_manager_handles(
-    fdg_scan, coordinator, manager, held
-):
+def test_people_of_the_site_report_and_the_data_manager_handles(scan, coordinator, manager, held):
     reported = incidents.report(held, text="The wrong folder.", by=coordinator)
     assert reported.code == ""
     with pytest.raises(Forbidden):
         incidents.judge(reported, notification="none", basis="fine", by=coordinator)
-    reader = factories.make_user(Role.READER, trial=fdg_scan.patient.trial)
+    reader = factories.make_user(Role.READER, trial=scan.patient.trial)
     with pytest.raises(Forbidden):
         incidents.report(held, text="I saw it.", by=reader)
     assert PrivacyIncident.objects.count() == 2
@@ -113,10 +131,8 @@ def differing(scan, coordinator, dataset):
     return row
 
 
-def test_what_differs_is_released_only_once_the_site_answered(
-    fdg_scan, coordinator, manager, dataset
-):
-    row = differing(fdg_scan, coordinator, dataset)
+def test_what_differs_is_released_only_once_the_site_answered(scan, coordinator, manager, dataset):
+    row = differing(scan, coordinator, dataset)
     with pytest.raises(Refused, match="has not answered"):
         inspection.decide(row, release=True, reason="looks right", by=manager)
     query = Query.objects.get(rule=inspection.OF_WHOM)
@@ -129,9 +145,9 @@ def test_what_differs_is_released_only_once_the_site_answered(
 
 
 def test_an_answer_that_a_monitor_closed_since_counts_and_a_closing_alone_does_not(
-    fdg_scan, coordinator, manager, dataset
+    scan, coordinator, manager, dataset
 ):
-    row = differing(fdg_scan, coordinator, dataset)
+    row = differing(scan, coordinator, dataset)
     query = Query.objects.get(rule=inspection.OF_WHOM)
     queries.close(query, text="seen", by=manager)
     with pytest.raises(Refused, match="has not answered"):
@@ -148,18 +164,18 @@ def test_an_answer_that_a_monitor_closed_since_counts_and_a_closing_alone_does_n
     )
 
 
-def test_who_answered_does_not_decide(fdg_scan, coordinator, site, dataset):
-    row = differing(fdg_scan, coordinator, dataset)
+def test_who_answered_does_not_decide(scan, coordinator, site, dataset):
+    row = differing(scan, coordinator, dataset)
     both = records.everyone(site.trial)
     queries.answer(Query.objects.get(rule=inspection.OF_WHOM), text="It is her.", by=both)
     with pytest.raises(Refused, match="does not decide"):
         inspection.decide(row, release=True, reason="I say so", by=both)
 
 
-def test_a_corrected_record_lets_the_images_pass_by_themselves(fdg_scan, coordinator, dataset):
-    row = differing(fdg_scan, coordinator, dataset)
+def test_a_corrected_record_lets_the_images_pass_by_themselves(scan, coordinator, dataset):
+    row = differing(scan, coordinator, dataset)
     patients.correct(
-        fdg_scan.patient, sex_at_birth="M", birth="1961-04-23", reason="wrong box", by=coordinator
+        scan.patient, sex_at_birth="M", birth="1961-04-23", reason="wrong box", by=coordinator
     )
     again = worked(assignment.retry(row, by=coordinator))
     assert again.state == State.ASSEMBLED
@@ -167,20 +183,20 @@ def test_a_corrected_record_lets_the_images_pass_by_themselves(fdg_scan, coordin
     assert Query.objects.get(rule=inspection.OF_WHOM).state == Query.State.CLOSED
 
 
-def test_a_tracer_of_another_scan_is_held(fdg_scan, coordinator, dataset):
-    fdg_scan.planned_scan.tracer.name = "[68Ga]Ga-Pentixafor"
-    fdg_scan.planned_scan.tracer.radionuclide = "Ga-68"
+def test_a_tracer_of_another_scan_is_held(scan, coordinator, dataset):
+    scan.planned_scan.tracer.name = "[68Ga]Ga-Pentixafor"
+    scan.planned_scan.tracer.radionuclide = "Ga-68"
     with factories.framed():
-        fdg_scan.planned_scan.tracer.save()
-    row = sent(fdg_scan, [a_slice(dataset, 1)], coordinator)
+        scan.planned_scan.tracer.save()
+    row = sent(scan, [a_slice(dataset, 1)], coordinator)
     assert (row.state, row.code) == (State.QUARANTINED, "nuclide-differs")
     assert "F-18" in row.message
 
 
 def test_declared_as_taken_out_at_the_source_it_is_recorded_as_not_checkable(
-    fdg_scan, coordinator, dataset
+    scan, coordinator, dataset
 ):
-    row = receiving.open_transmittal(fdg_scan, by=coordinator, is_deidentified_at_source=True)
+    row = receiving.open_transmittal(scan, by=coordinator, is_deidentified_at_source=True)
     content = a_slice(dataset, 1, PatientSex="M", PatientAge="012Y", **REMOVED)
     receiving.receive(row, files=[SimpleUploadedFile("x", content)], by=coordinator)
     receiving.complete(row, by=coordinator)
@@ -199,9 +215,9 @@ def test_declared_as_taken_out_at_the_source_it_is_recorded_as_not_checkable(
     ],
 )
 def test_declared_as_taken_out_and_still_there_it_waits_for_a_person(
-    fdg_scan, coordinator, manager, dataset, client, said, told
+    scan, coordinator, manager, dataset, client, said, told
 ):
-    row = receiving.open_transmittal(fdg_scan, by=coordinator, is_deidentified_at_source=True)
+    row = receiving.open_transmittal(scan, by=coordinator, is_deidentified_at_source=True)
     slices = [a_slice(dataset, 1, **REMOVED), a_slice(dataset, 2, **REMOVED | said)]
     files = [SimpleUploadedFile("x", one) for one in slices]
     receiving.receive(row, files=files, by=coordinator)
@@ -217,9 +233,9 @@ def test_declared_as_taken_out_and_still_there_it_waits_for_a_person(
 
 
 def test_declared_as_taken_out_the_page_says_how_many_images_do_not_say_so(
-    fdg_scan, coordinator, dataset, client
+    scan, coordinator, dataset, client
 ):
-    row = receiving.open_transmittal(fdg_scan, by=coordinator, is_deidentified_at_source=True)
+    row = receiving.open_transmittal(scan, by=coordinator, is_deidentified_at_source=True)
     silent = REMOVED | {"PatientIdentityRemoved": ""}
     slices = [a_slice(dataset, 1, **REMOVED), a_slice(dataset, 2, **silent)]
     files = [SimpleUploadedFile("x", one) for one in slices]
@@ -232,9 +248,9 @@ def test_declared_as_taken_out_the_page_says_how_many_images_do_not_say_so(
 
 
 def test_released_images_of_another_person_are_removed_with_their_measurements(
-    fdg_scan, coordinator, manager, dataset
+    scan, coordinator, manager, dataset
 ):
-    row = sent(fdg_scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
+    row = sent(scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
     assert row.state == State.ASSEMBLED
     digests = set(Instance.objects.filter(series__transmittal=row).values_list("sha256", flat=True))
     reported = incidents.report(row, text="The patient was scanned on another day.", by=coordinator)
@@ -246,8 +262,8 @@ def test_released_images_of_another_person_are_removed_with_their_measurements(
     assert Series.objects.get(transmittal=row).state == Series.State.REFUSED
     assert incidents.is_contained(reported)
     # Scan, findings and what counts are as if they had never come.
-    fdg_scan.refresh_from_db()
-    assert fdg_scan.state == ScheduledScan.State.SCHEDULED
+    scan.refresh_from_db()
+    assert scan.state == ScheduledScan.State.SCHEDULED
     gone = Series.objects.get(transmittal=row)
     assert not gone.counts
     assert not gone.findings.filter(is_current=True).exists()
@@ -260,15 +276,13 @@ def test_released_images_of_another_person_are_removed_with_their_measurements(
     job.refresh_from_db()
     assert (job.state, row.series.get().code) == (Job.State.DONE, Series.OF_ANOTHER)
     # Under the same UIDs nothing of it comes back, slices that were not sent before neither.
-    back = sent(fdg_scan, [a_slice(dataset, n) for n in (1, 2, 4)], coordinator)
+    back = sent(scan, [a_slice(dataset, n) for n in (1, 2, 4)], coordinator)
     assert (back.state, back.code) == (State.REJECTED, "removed-before")
     assert "under a new Series Instance UID" in back.message
-    same_image = sent(fdg_scan, [a_slice(dataset, 1, SeriesInstanceUID="1.8")], coordinator)
+    same_image = sent(scan, [a_slice(dataset, 1, SeriesInstanceUID="1.8")], coordinator)
     assert (same_image.state, same_image.code) == (State.REJECTED, "removed-before")
     # What is right comes again, for the same scan.
-    again = sent(
-        fdg_scan, [a_slice(dataset, n, SeriesInstanceUID="1.9") for n in (7, 8)], coordinator
-    )
+    again = sent(scan, [a_slice(dataset, n, SeriesInstanceUID="1.9") for n in (7, 8)], coordinator)
     assert again.state == State.ASSEMBLED
 
 

@@ -29,10 +29,30 @@ from trials.roles import Role
 from trials.services import audit, jobs, withdrawals
 from trials.services.errors import Refused
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = pytest.mark.django_db
 
 State = Transmittal.State
 FileState = ReceivedFile.State
+
+
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_fdg_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def scan(site, coordinator):
+    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
 
 
 def a_slice(dataset, number: int, **changes) -> bytes:
@@ -65,9 +85,9 @@ def worked(transmittal) -> Transmittal:
     return transmittal
 
 
-def test_series_is_released_without_its_patient_and_assembled(fdg_scan, coordinator, dataset):
+def test_series_is_released_without_its_patient_and_assembled(scan, coordinator, dataset):
     slices = [a_slice(dataset, n) for n in (1, 2, 3)]
-    transmittal = sent(fdg_scan, slices, coordinator)
+    transmittal = sent(scan, slices, coordinator)
     assert (transmittal.state, transmittal.message) == (State.ASSEMBLED, "")
     instances = list(Instance.objects.filter(series__transmittal=transmittal))
     assert len(instances) == 3
@@ -75,7 +95,7 @@ def test_series_is_released_without_its_patient_and_assembled(fdg_scan, coordina
         data = storage.archive.read(instance.sha256)
         assert b"CANARY" not in data
         assert b"MRN-0815" not in data
-        assert pydicom.dcmread(io.BytesIO(data)).PatientID == fdg_scan.patient.identifier
+        assert pydicom.dcmread(io.BytesIO(data)).PatientID == scan.patient.identifier
         assert "CANARY" not in json.dumps([instance.header, instance.deidentification])
 
 
@@ -98,9 +118,9 @@ def made_ready(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name != prepared.TOLD]
 
 
-def test_what_inspection_made_ready_is_released_and_leaves_nothing(fdg_scan, coordinator, dataset):
+def test_what_inspection_made_ready_is_released_and_leaves_nothing(scan, coordinator, dataset):
     slices = [a_slice(dataset, n) for n in (1, 2)]
-    transmittal, ready = inspected(fdg_scan, slices, coordinator)
+    transmittal, ready = inspected(scan, slices, coordinator)
     made = [one.read_bytes() for one in made_ready(ready)]
     assert (transmittal.state, len(made)) == (State.INSPECTED, 2)
     assert not Instance.objects.exists()
@@ -111,11 +131,9 @@ def test_what_inspection_made_ready_is_released_and_leaves_nothing(fdg_scan, coo
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"x" * 99)])
-def test_what_is_lost_or_spoilt_is_made_again_from_the_original(
-    fdg_scan, coordinator, dataset, spoil
-):
+def test_what_is_lost_or_spoilt_is_made_again_from_the_original(scan, coordinator, dataset, spoil):
     data = a_slice(dataset, 1)
-    transmittal, ready = inspected(fdg_scan, [data], coordinator)
+    transmittal, ready = inspected(scan, [data], coordinator)
     with Parser() as parser:
         expected = parser.deidentify(data, preparing.policy_for(transmittal))
     for path in made_ready(ready):
@@ -126,18 +144,18 @@ def test_what_is_lost_or_spoilt_is_made_again_from_the_original(
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("no JSON\n")])
-def test_what_nothing_is_told_of_is_made_again(fdg_scan, coordinator, dataset, spoil):
-    transmittal, ready = inspected(fdg_scan, [a_slice(dataset, 1)], coordinator)
+def test_what_nothing_is_told_of_is_made_again(scan, coordinator, dataset, spoil):
+    transmittal, ready = inspected(scan, [a_slice(dataset, 1)], coordinator)
     spoil(ready / prepared.TOLD)
     worked(transmittal)
     assert len(in_archive(transmittal)) == 1
 
 
 def test_what_was_written_before_the_machine_stopped_is_made_again(
-    fdg_scan, coordinator, dataset, monkeypatch
+    scan, coordinator, dataset, monkeypatch
 ):
     data = a_slice(dataset, 1)
-    transmittal, ready = inspected(fdg_scan, [data], coordinator)
+    transmittal, ready = inspected(scan, [data], coordinator)
     with Parser() as parser:
         expected = parser.deidentify(data, preparing.policy_for(transmittal))
     # As long as it was, and empty, as a loss of power leaves files that nobody waited for.
@@ -149,8 +167,8 @@ def test_what_was_written_before_the_machine_stopped_is_made_again(
     assert in_archive(transmittal) == [(digest, expected.report)]
 
 
-def test_what_a_killed_release_has_moved_is_not_made_again(fdg_scan, coordinator, dataset):
-    transmittal, ready = inspected(fdg_scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+def test_what_a_killed_release_has_moved_is_not_made_again(scan, coordinator, dataset):
+    transmittal, ready = inspected(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
     (moved, _) = made_ready(ready)
     digest = hashlib.sha256(moved.read_bytes()).hexdigest()
     target = storage.archive.folder / digest[:2] / digest
@@ -162,8 +180,8 @@ def test_what_a_killed_release_has_moved_is_not_made_again(fdg_scan, coordinator
     assert digest in dict(in_archive(transmittal))
 
 
-def test_what_was_made_under_another_policy_is_made_again(fdg_scan, coordinator, dataset):
-    transmittal, _ = inspected(fdg_scan, [a_slice(dataset, 1)], coordinator)
+def test_what_was_made_under_another_policy_is_made_again(scan, coordinator, dataset):
+    transmittal, _ = inspected(scan, [a_slice(dataset, 1)], coordinator)
     with factories.framed():
         Trial.objects.update(sponsor="Another sponsor")
     worked(transmittal)
@@ -172,23 +190,23 @@ def test_what_was_made_under_another_policy_is_made_again(fdg_scan, coordinator,
     assert found.ClinicalTrialSponsorName == "Another sponsor"
 
 
-def test_what_waits_for_a_person_is_not_made_ready(fdg_scan, coordinator, dataset):
+def test_what_waits_for_a_person_is_not_made_ready(scan, coordinator, dataset):
     burned = a_slice(dataset, 1, BurnedInAnnotation="YES")
-    transmittal, ready = inspected(fdg_scan, [burned, a_slice(dataset, 2)], coordinator)
+    transmittal, ready = inspected(scan, [burned, a_slice(dataset, 2)], coordinator)
     assert transmittal.state == State.QUARANTINED
     assert len(made_ready(ready)) == 1
     inspection.decide(
         transmittal,
         release=False,
         reason="text in it",
-        by=factories.make_user(Role.DATA_MANAGER, trial=fdg_scan.patient.trial),
+        by=factories.make_user(Role.DATA_MANAGER, trial=scan.patient.trial),
     )
     worked(transmittal)
     assert not ready.exists()
 
 
-def test_pixels_are_read_where_release_found_them(fdg_scan, coordinator, dataset):
-    sent(fdg_scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+def test_pixels_are_read_where_release_found_them(scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
     one, instance = Series.objects.get(), Instance.objects.last()
     # Twenty values of two bytes end the file.
     assert (instance.pixel_offset, instance.pixel_length) == (instance.size - 40, 40)
@@ -206,33 +224,31 @@ def test_pixels_are_read_where_release_found_them(fdg_scan, coordinator, dataset
     assert stored(pixel_offset=None, pixel_length=None, transfer_syntax="") == 2
 
 
-def test_identified_originals_are_gone_after_release(fdg_scan, coordinator, dataset):
-    transmittal = sent(fdg_scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+def test_identified_originals_are_gone_after_release(scan, coordinator, dataset):
+    transmittal = sent(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
     digests = list(transmittal.files.values_list("sha256", flat=True))
     assert len(digests) == 2
     assert not any(storage.quarantine.has(digest) for digest in digests)
 
 
-def test_what_is_no_image_is_listed_and_the_images_go_on(fdg_scan, coordinator, dataset):
+def test_what_is_no_image_is_listed_and_the_images_go_on(scan, coordinator, dataset):
     files = [a_slice(dataset, 1), a_slice(dataset, 2), b"a letter", a_slice(dataset, 3)[:900]]
-    transmittal = sent(fdg_scan, files, coordinator)
+    transmittal = sent(scan, files, coordinator)
     found = transmittal.files.order_by("position").values_list("state", "code")
     assert transmittal.state == State.ASSEMBLED
     assert list(found)[:3] == [("released", ""), ("released", ""), ("rejected", "not-dicom")]
     assert found[3][0] == FileState.REJECTED
 
 
-def test_nothing_but_refused_files_is_a_rejected_transmittal(fdg_scan, coordinator):
-    transmittal = sent(fdg_scan, [b"one", b"two"], coordinator)
+def test_nothing_but_refused_files_is_a_rejected_transmittal(scan, coordinator):
+    transmittal = sent(scan, [b"one", b"two"], coordinator)
     assert (transmittal.state, transmittal.code) == (State.REJECTED, "not-dicom")
 
 
 @pytest.mark.requirement("R81")
-def test_burned_in_text_holds_everything_until_a_person_decides(
-    site, fdg_scan, coordinator, dataset
-):
+def test_burned_in_text_holds_everything_until_a_person_decides(site, scan, coordinator, dataset):
     files = [a_slice(dataset, 1), a_slice(dataset, 2, BurnedInAnnotation="YES")]
-    transmittal = sent(fdg_scan, files, coordinator)
+    transmittal = sent(scan, files, coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "burned-in-annotation")
     assert not Instance.objects.filter(series__transmittal=transmittal).exists()
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
@@ -264,22 +280,22 @@ def test_of_several_reasons_one_is_told_whatever_was_sent_first(
 
 
 @pytest.mark.requirement("R78")
-def test_slices_of_two_patients_are_held(fdg_scan, coordinator, dataset):
+def test_slices_of_two_patients_are_held(scan, coordinator, dataset):
     files = [a_slice(dataset, 1), a_slice(dataset, 2, PatientID="MRN-0816")]
-    transmittal = sent(fdg_scan, files, coordinator)
+    transmittal = sent(scan, files, coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "several-patients")
     assert Query.objects.get(rule=inspection.OF_WHOM).state == Query.State.OPEN
-    manager = factories.make_user(Role.DATA_MANAGER, trial=fdg_scan.patient.trial)
+    manager = factories.make_user(Role.DATA_MANAGER, trial=scan.patient.trial)
     with pytest.raises(Refused) as refusal:
         inspection.decide(transmittal, release=True, reason="looks right", by=manager)
     assert refusal.value.code == "not-releasable"
-    sent(fdg_scan, [a_slice(dataset, 1)], coordinator)
+    sent(scan, [a_slice(dataset, 1)], coordinator)
     assert Query.objects.get(rule=inspection.OF_WHOM).state == Query.State.CLOSED
 
 
 @pytest.mark.requirement("R78")
-def test_images_under_the_id_of_another_patient_are_held(site, fdg_scan, coordinator, dataset):
-    sent(fdg_scan, [a_slice(dataset, 1)], coordinator)
+def test_images_under_the_id_of_another_patient_are_held(site, scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, 1)], coordinator)
     other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
     swapped = sent(other, [a_slice(dataset, 2)], coordinator)
     assert (swapped.state, swapped.code) == (State.QUARANTINED, "patient-known-otherwise")
@@ -287,8 +303,8 @@ def test_images_under_the_id_of_another_patient_are_held(site, fdg_scan, coordin
 
 
 @pytest.mark.requirement("R78")
-def test_a_lesser_doubt_hides_no_greater_one(site, fdg_scan, coordinator, dataset):
-    sent(fdg_scan, [a_slice(dataset, 1)], coordinator)
+def test_a_lesser_doubt_hides_no_greater_one(site, scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, 1)], coordinator)
     other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
     # Of two studies, which a person may let through, and of another patient's scan.
     mine = {"PatientID": "MRN-0999"}
@@ -298,11 +314,11 @@ def test_a_lesser_doubt_hides_no_greater_one(site, fdg_scan, coordinator, datase
 
 @pytest.mark.requirement("R78")
 def test_what_came_to_be_known_meanwhile_is_looked_at_before_a_release(
-    site, fdg_scan, coordinator, dataset
+    site, scan, coordinator, dataset
 ):
     other = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
     marked = a_slice(dataset, 1, BurnedInAnnotation="YES")
-    first, second = sent(fdg_scan, [marked], coordinator), sent(other, [marked], coordinator)
+    first, second = sent(scan, [marked], coordinator), sent(other, [marked], coordinator)
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
     inspection.decide(first, release=True, reason="Only a scale bar.", by=manager)
     with pytest.raises(Refused, match="another patient") as refusal:
@@ -310,49 +326,49 @@ def test_what_came_to_be_known_meanwhile_is_looked_at_before_a_release(
     assert refusal.value.code == "not-releasable"
 
 
-def test_who_is_screened_again_keeps_the_id_of_the_hospital(site, fdg_scan, coordinator, dataset):
-    sent(fdg_scan, [a_slice(dataset, 1)], coordinator)
+def test_who_is_screened_again_keeps_the_id_of_the_hospital(site, scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, 1)], coordinator)
     again = factories.make_enrolled(site, by=coordinator)
     with factories.framed():
-        Patient.objects.filter(pk=again.pk).update(rescreening_of=fdg_scan.patient)
+        Patient.objects.filter(pk=again.pk).update(rescreening_of=scan.patient)
     later = factories.make_scan(again, by=coordinator)
     assert sent(later, [a_slice(dataset, 2)], coordinator).state == State.ASSEMBLED
 
 
 def test_slices_that_come_later_join_their_series_and_it_is_measured_again(
-    fdg_scan, coordinator, dataset
+    scan, coordinator, dataset
 ):
     slices = [a_slice(dataset, n) for n in (1, 2, 3, 4, 5)]
-    first = sent(fdg_scan, slices[:3], coordinator)
-    second = sent(fdg_scan, slices, coordinator)
+    first = sent(scan, slices[:3], coordinator)
+    second = sent(scan, slices, coordinator)
     assert (second.state, second.message) == (State.ASSEMBLED, "")
-    series = Series.objects.get(imaging_study__scheduled_scan=fdg_scan)
+    series = Series.objects.get(imaging_study__scheduled_scan=scan)
     assert series.assembly["shape"][0] == 5
     assert Job.objects.filter(kind="imaging.quantify", arguments__series=series.pk).count() == 2
     shown = selectors.with_standing([first, second])
     assert [row.standing.series for row in shown] == [[series.pk], [series.pk]]
 
 
-def test_slices_that_break_the_series_take_its_number_back(fdg_scan, coordinator, dataset):
-    sent(fdg_scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
-    series = Series.objects.get(imaging_study__scheduled_scan=fdg_scan)
+def test_slices_that_break_the_series_take_its_number_back(scan, coordinator, dataset):
+    sent(scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
+    series = Series.objects.get(imaging_study__scheduled_scan=scan)
     with factories.framed():
         run = Quantification.objects.create(series=series, run=1, status="computed")
-    sent(fdg_scan, [a_slice(dataset, 9)], coordinator)
+    sent(scan, [a_slice(dataset, 9)], coordinator)
     series.refresh_from_db()
     run.refresh_from_db()
     assert series.state == Series.State.REFUSED
     assert not run.is_current
 
 
-def test_what_later_slices_break_is_broken_for_all_who_brought_it(fdg_scan, coordinator, dataset):
-    first = sent(fdg_scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
-    series = Series.objects.get(imaging_study__scheduled_scan=fdg_scan)
+def test_what_later_slices_break_is_broken_for_all_who_brought_it(scan, coordinator, dataset):
+    first = sent(scan, [a_slice(dataset, n) for n in (1, 2, 3)], coordinator)
+    series = Series.objects.get(imaging_study__scheduled_scan=scan)
     with factories.framed():
         Series.objects.filter(pk=series.pk).update(state=Series.State.QUANTIFIED)
         Transmittal.objects.filter(pk=first.pk).update(state=State.QUANTIFIED)
     assert series.findings.filter(is_current=True).exists()
-    second = sent(fdg_scan, [a_slice(dataset, 4, FrameOfReferenceUID="1.2.10")], coordinator)
+    second = sent(scan, [a_slice(dataset, 4, FrameOfReferenceUID="1.2.10")], coordinator)
     series.refresh_from_db()
     first.refresh_from_db()
     assert (series.state, series.code) == (Series.State.REFUSED, "mixed-frame-of-reference")
@@ -368,10 +384,10 @@ def test_what_later_slices_break_is_broken_for_all_who_brought_it(fdg_scan, coor
     assert "Send each as a series of its own" in asked.text
 
 
-def test_an_overview_among_the_series_asks_nobody(fdg_scan, coordinator, dataset):
+def test_an_overview_among_the_series_asks_nobody(scan, coordinator, dataset):
     scout = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "SeriesInstanceUID": "1.2.77"}
     files = [a_slice(dataset, n) for n in (1, 2)] + [a_slice(dataset, 9, **scout)]
-    transmittal = sent(fdg_scan, files, coordinator)
+    transmittal = sent(scan, files, coordinator)
     assert transmittal.state == State.ASSEMBLED
     overview = Series.objects.get(code="localizer")
     assert "nothing to do" in overview.message
@@ -379,27 +395,25 @@ def test_an_overview_among_the_series_asks_nobody(fdg_scan, coordinator, dataset
 
 
 @pytest.mark.requirement("R78")
-def test_pet_and_ct_under_one_series_are_let_through_by_nobody(
-    fdg_scan, site, coordinator, dataset
-):
+def test_pet_and_ct_under_one_series_are_let_through_by_nobody(scan, site, coordinator, dataset):
     ct = {"Modality": "CT", "SOPClassUID": CTImageStorage}
-    transmittal = sent(fdg_scan, [a_slice(dataset, 1), a_slice(dataset, 2, **ct)], coordinator)
+    transmittal = sent(scan, [a_slice(dataset, 1), a_slice(dataset, 2, **ct)], coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "two-modalities")
     assert not Series.objects.filter(transmittal=transmittal).exists()
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
     with pytest.raises(Refused, match="export each as a series of its own"):
         inspection.decide(transmittal, release=True, reason="Both are hers.", by=manager)
-    assert sent(fdg_scan, [a_slice(dataset, 1)], coordinator).state == State.ASSEMBLED
-    assert sent(fdg_scan, [a_slice(dataset, 2, **ct)], coordinator).code == "two-modalities"
+    assert sent(scan, [a_slice(dataset, 1)], coordinator).state == State.ASSEMBLED
+    assert sent(scan, [a_slice(dataset, 2, **ct)], coordinator).code == "two-modalities"
 
 
 @pytest.mark.parametrize("code", Series.GONE)
-def test_later_slices_do_not_bring_back_a_series_that_is_gone(fdg_scan, coordinator, dataset, code):
-    sent(fdg_scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
-    series = Series.objects.get(imaging_study__scheduled_scan=fdg_scan)
+def test_later_slices_do_not_bring_back_a_series_that_is_gone(scan, coordinator, dataset, code):
+    sent(scan, [a_slice(dataset, n) for n in (1, 2)], coordinator)
+    series = Series.objects.get(imaging_study__scheduled_scan=scan)
     with factories.framed():
         Series.objects.filter(pk=series.pk).update(state=Series.State.REFUSED, code=code)
-    late = sent(fdg_scan, [a_slice(dataset, 3)], coordinator)
+    late = sent(scan, [a_slice(dataset, 3)], coordinator)
     series.refresh_from_db()
     assert (late.state, late.code) == (State.QUARANTINED, code)
     assert (series.state, series.code) == (Series.State.REFUSED, code)
@@ -407,9 +421,9 @@ def test_later_slices_do_not_bring_back_a_series_that_is_gone(fdg_scan, coordina
     assert not inspection.may_be_released(late)
 
 
-def test_two_images_under_one_uid_are_let_through_by_nobody(site, fdg_scan, coordinator, dataset):
+def test_two_images_under_one_uid_are_let_through_by_nobody(site, scan, coordinator, dataset):
     one, other = a_slice(dataset, 1), a_slice(dataset, 1, SeriesDescription="again")
-    transmittal = sent(fdg_scan, [one, other], coordinator)
+    transmittal = sent(scan, [one, other], coordinator)
     assert (transmittal.state, transmittal.code) == (State.QUARANTINED, "image-known-otherwise")
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
     with pytest.raises(Refused) as refusal:
@@ -427,10 +441,10 @@ def test_two_images_under_one_uid_are_let_through_by_nobody(site, fdg_scan, coor
     assert worked(transmittal).state == State.REJECTED
 
 
-def test_what_was_refused_does_not_stay_in_quarantine(site, fdg_scan, coordinator, dataset):
-    refused = sent(fdg_scan, [b"a letter"], coordinator)
+def test_what_was_refused_does_not_stay_in_quarantine(site, scan, coordinator, dataset):
+    refused = sent(scan, [b"a letter"], coordinator)
     files = [a_slice(dataset, 1), a_slice(dataset, 2, PatientID="MRN-0816")]
-    held = sent(fdg_scan, files, coordinator)
+    held = sent(scan, files, coordinator)
     digests = list(held.files.values_list("sha256", flat=True))
     assert all(storage.quarantine.has(digest) for digest in digests)
     manager = factories.make_user(Role.DATA_MANAGER, trial=site.trial)
@@ -440,23 +454,21 @@ def test_what_was_refused_does_not_stay_in_quarantine(site, fdg_scan, coordinato
     assert not any(storage.quarantine.has(digest) for digest in digests)
 
 
-def test_nothing_is_received_after_withdrawal(fdg_scan, coordinator, dataset):
-    transmittal = receiving.open_transmittal(fdg_scan, by=coordinator)
+def test_nothing_is_received_after_withdrawal(scan, coordinator, dataset):
+    transmittal = receiving.open_transmittal(scan, by=coordinator)
     with factories.framed():
-        Patient.objects.filter(pk=fdg_scan.patient_id).update(state=Patient.State.WITHDRAWN)
+        Patient.objects.filter(pk=scan.patient_id).update(state=Patient.State.WITHDRAWN)
     transmittal = Transmittal.objects.get(pk=transmittal.pk)
     file = SimpleUploadedFile("slice", a_slice(dataset, 1))
     with pytest.raises(Refused, match="withdrew"):
         receiving.receive(transmittal, files=[file], by=coordinator)
 
 
-def test_what_waits_of_a_patient_goes_with_what_was_made_ready_of_it(
-    fdg_scan, coordinator, dataset
-):
-    transmittal, ready = inspected(fdg_scan, [a_slice(dataset, 1)], coordinator)
+def test_what_waits_of_a_patient_goes_with_what_was_made_ready_of_it(scan, coordinator, dataset):
+    transmittal, ready = inspected(scan, [a_slice(dataset, 1)], coordinator)
     assert list(ready.iterdir())
     withdrawals.record(
-        fdg_scan.patient,
+        scan.patient,
         extent="destroy",
         initiative="patient",
         withdrawn_at=timezone.localdate().isoformat(),
@@ -474,9 +486,9 @@ def test_what_waits_of_a_patient_goes_with_what_was_made_ready_of_it(
 
 
 def test_what_is_destroyed_while_it_is_released_leaves_nothing(
-    fdg_scan, coordinator, dataset, monkeypatch
+    scan, coordinator, dataset, monkeypatch
 ):
-    transmittal, _ = inspected(fdg_scan, [a_slice(dataset, 1)], coordinator)
+    transmittal, _ = inspected(scan, [a_slice(dataset, 1)], coordinator)
     written = []
 
     def proved(files):

@@ -21,15 +21,35 @@ from trials.models import AuditEvent, Patient
 from trials.roles import Role
 from trials.services import sites
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = pytest.mark.django_db
 
 State = PartialUpload.State
 API = "/api/v1"
 
 
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
 @pytest.fixture
-def transmittal(fdg_scan, coordinator) -> Transmittal:
-    return receiving.open_transmittal(fdg_scan, by=coordinator)
+def site():
+    return factories.make_site(factories.make_fdg_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def scan(site, coordinator):
+    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+
+
+@pytest.fixture
+def transmittal(scan, coordinator) -> Transmittal:
+    return receiving.open_transmittal(scan, by=coordinator)
 
 
 @pytest.fixture
@@ -189,14 +209,14 @@ def test_what_nothing_came_to_for_a_day_is_swept(client, transmittal, data, tmp_
 
 
 def test_nothing_more_comes_after_withdrawal_or_completion(
-    client, transmittal, coordinator, data, fdg_scan
+    client, transmittal, coordinator, data, scan
 ):
     pk = begun(client, transmittal, data).json()["id"]
     with factories.framed():
-        Patient.objects.filter(pk=fdg_scan.patient_id).update(state=Patient.State.WITHDRAWN)
+        Patient.objects.filter(pk=scan.patient_id).update(state=Patient.State.WITHDRAWN)
     assert "withdrew" in put(client, pk, 0, data).json()["message"]
     with factories.framed():
-        Patient.objects.filter(pk=fdg_scan.patient_id).update(state=Patient.State.ENROLLED)
+        Patient.objects.filter(pk=scan.patient_id).update(state=Patient.State.ENROLLED)
         ReceivedFile.objects.create(transmittal=transmittal, position=1, sha256="0" * 64, size=1)
     receiving.complete(transmittal, by=coordinator)
     assert put(client, pk, 0, data).json()["code"] == "not-receiving"

@@ -14,12 +14,33 @@ from tests import factories
 from tests.imaging.test_intake import a_slice, sent, worked
 from tests.imaging.zips import HOSTILE, Member, archive
 from trials.models import AuditEvent, Job
+from trials.roles import Role
 from trials.services import jobs
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = pytest.mark.django_db
 
 State = Transmittal.State
 FileState = ReceivedFile.State
+
+
+@pytest.fixture(autouse=True)
+def stores(settings, tmp_path):
+    settings.STORAGE = tmp_path
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(factories.make_fdg_trial())
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+@pytest.fixture
+def scan(site, coordinator):
+    return factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
 
 
 @pytest.fixture
@@ -38,8 +59,8 @@ def rows(transmittal: Transmittal) -> list[tuple]:
 
 
 @pytest.mark.requirement("R71")
-def test_a_zip_becomes_its_files_which_go_the_way_of_all(fdg_scan, coordinator, slices):
-    transmittal = sent(fdg_scan, [packed(slices)], coordinator)
+def test_a_zip_becomes_its_files_which_go_the_way_of_all(scan, coordinator, slices):
+    transmittal = sent(scan, [packed(slices)], coordinator)
     assert (transmittal.state, transmittal.message) == (State.ASSEMBLED, "")
     own, *files = rows(transmittal)
     assert own[3:] == ("unpacked", "archive-unpacked", None)
@@ -52,9 +73,9 @@ def test_a_zip_becomes_its_files_which_go_the_way_of_all(fdg_scan, coordinator, 
 
 
 @pytest.mark.requirement("R71")
-def test_no_name_of_the_archive_is_kept_anywhere(fdg_scan, coordinator, slices, tmp_path):
+def test_no_name_of_the_archive_is_kept_anywhere(scan, coordinator, slices, tmp_path):
     others = [Member("ZZCANARY^Anna/.DS_Store", b"x"), Member("ZZCANARY.zip", archive([]))]
-    transmittal = sent(fdg_scan, [packed(slices, *others)], coordinator)
+    transmittal = sent(scan, [packed(slices, *others)], coordinator)
     rows = [*transmittal.files.values(), *Transmittal.objects.filter(pk=transmittal.pk).values()]
     trail = AuditEvent.objects.values_list("before", "after")
     assert "CANARY" not in str(rows)
@@ -63,7 +84,7 @@ def test_no_name_of_the_archive_is_kept_anywhere(fdg_scan, coordinator, slices, 
 
 
 @pytest.mark.requirement("R71")
-def test_what_is_left_out_is_told_by_kind_and_place(fdg_scan, coordinator, slices):
+def test_what_is_left_out_is_told_by_kind_and_place(scan, coordinator, slices):
     others = [
         Member("DICOMDIR", b"x"),
         Member("__MACOSX/._IM0001", b"x"),
@@ -72,7 +93,7 @@ def test_what_is_left_out_is_told_by_kind_and_place(fdg_scan, coordinator, slice
         *(Member(f"{n}.html", b"<script>alert(1)</script>%d" % n) for n in range(12)),
         Member("inner.zip", archive([Member("IM0001", slices[0])])),
     ]
-    transmittal = sent(fdg_scan, [packed(slices, *others)], coordinator)
+    transmittal = sent(scan, [packed(slices, *others)], coordinator)
     assert transmittal.state == State.ASSEMBLED
     assert transmittal.files.get(position=1).message == (
         "An archive: 3 files were taken out, and each goes the way of any file. Left out: "
@@ -90,9 +111,9 @@ def test_what_is_left_out_is_told_by_kind_and_place(fdg_scan, coordinator, slice
     "name", ["T1 leads out", "T2 link", "T3 bomb of small entries", "T4 longer than told",
              "T7 same path twice", "encrypted"]
 )  # fmt: skip
-def test_a_refused_archive_leaves_nothing_of_itself(fdg_scan, coordinator, name, tmp_path):
+def test_a_refused_archive_leaves_nothing_of_itself(scan, coordinator, name, tmp_path):
     code, members = HOSTILE[name]
-    transmittal = sent(fdg_scan, [archive(members)], coordinator)
+    transmittal = sent(scan, [archive(members)], coordinator)
     assert (transmittal.state, transmittal.code) == (State.REJECTED, code)
     assert [row[3:] for row in rows(transmittal)] == [("rejected", code, None)]
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -109,40 +130,40 @@ def test_a_refused_archive_leaves_nothing_of_itself(fdg_scan, coordinator, name,
         (archive([Member("IM1", b"no image")]), "not-dicom"),
     ],
 )
-def test_an_archive_without_images_says_what_to_do(fdg_scan, coordinator, data, code):
-    transmittal = sent(fdg_scan, [data], coordinator)
+def test_an_archive_without_images_says_what_to_do(scan, coordinator, data, code):
+    transmittal = sent(scan, [data], coordinator)
     assert (transmittal.state, transmittal.code) == (State.REJECTED, code)
 
 
-def test_an_archive_beside_images_that_is_refused_stops_no_image(fdg_scan, coordinator, slices):
+def test_an_archive_beside_images_that_is_refused_stops_no_image(scan, coordinator, slices):
     bad = archive(HOSTILE["T2 link"][1])
-    transmittal = sent(fdg_scan, [*slices, bad], coordinator)
+    transmittal = sent(scan, [*slices, bad], coordinator)
     assert transmittal.state == State.ASSEMBLED
     assert rows(transmittal)[-1][3:] == ("rejected", "archive-special", None)
 
 
-def test_the_same_image_in_folder_and_archive_is_kept_once(fdg_scan, coordinator, slices):
-    transmittal = sent(fdg_scan, [slices[1], packed(slices)], coordinator)
+def test_the_same_image_in_folder_and_archive_is_kept_once(scan, coordinator, slices):
+    transmittal = sent(scan, [slices[1], packed(slices)], coordinator)
     assert transmittal.state == State.ASSEMBLED
     assert [row[3] for row in rows(transmittal)] == ["released", "unpacked", "released", "released"]
 
 
 def test_an_archive_is_asked_for_again_only_while_none_of_its_files_is_known(
-    fdg_scan, coordinator, slices
+    scan, coordinator, slices
 ):
     good, bad = packed(slices), archive([Member("IM1", b"no image")])
     digests = [hashlib.sha256(one).hexdigest() for one in (good, bad)]
-    sent(fdg_scan, [bad], coordinator)
-    sent(fdg_scan, [good], coordinator)
-    transmittal = receiving.open_transmittal(fdg_scan, by=coordinator)
+    sent(scan, [bad], coordinator)
+    sent(scan, [good], coordinator)
+    transmittal = receiving.open_transmittal(scan, by=coordinator)
     assert receiving.missing(transmittal, sha256s=digests, by=coordinator) == digests[1:]
 
 
 def test_more_files_than_a_transmittal_holds_are_refused_before_one_is_kept(
-    fdg_scan, coordinator, slices, monkeypatch
+    scan, coordinator, slices, monkeypatch
 ):
     monkeypatch.setattr(receiving, "MAXIMUM_FILES", 3)
-    transmittal = sent(fdg_scan, [packed(slices)], coordinator)
+    transmittal = sent(scan, [packed(slices)], coordinator)
     assert (transmittal.state, transmittal.code) == (State.REJECTED, "archive-too-many")
     assert transmittal.files.count() == 1
 
@@ -208,8 +229,8 @@ def claim(transmittal: Transmittal) -> jobs.Claim:
     return jobs.Claim(job.pk, job.token, job.kind, job.arguments, job.actor)
 
 
-def test_a_worker_that_lost_its_lease_adds_nothing(fdg_scan, coordinator, slices):
-    transmittal = received(fdg_scan, packed(slices), coordinator)
+def test_a_worker_that_lost_its_lease_adds_nothing(scan, coordinator, slices):
+    transmittal = received(scan, packed(slices), coordinator)
     late = transmittal.files.get()
     worked(transmittal)
     before = rows(transmittal)
@@ -218,8 +239,8 @@ def test_a_worker_that_lost_its_lease_adds_nothing(fdg_scan, coordinator, slices
     assert rows(transmittal) == before
 
 
-def test_a_full_disk_stops_the_work_and_refuses_no_archive(fdg_scan, coordinator, slices, settings):
-    transmittal = received(fdg_scan, packed(slices), coordinator)
+def test_a_full_disk_stops_the_work_and_refuses_no_archive(scan, coordinator, slices, settings):
+    transmittal = received(scan, packed(slices), coordinator)
     settings.KEEP_FREE_BYTES = 2**60
     with pytest.raises(receiving.Refused) as refusal:
         inspection.inspect(claim(transmittal))
@@ -227,8 +248,8 @@ def test_a_full_disk_stops_the_work_and_refuses_no_archive(fdg_scan, coordinator
     assert [row[3] for row in rows(transmittal)] == ["received"]
 
 
-def test_without_a_locked_in_process_nothing_is_opened(fdg_scan, coordinator, slices, monkeypatch):
-    transmittal = received(fdg_scan, packed(slices), coordinator)
+def test_without_a_locked_in_process_nothing_is_opened(scan, coordinator, slices, monkeypatch):
+    transmittal = received(scan, packed(slices), coordinator)
     monkeypatch.setattr(archive_reader, "_PROGRAM", "raise SystemExit")
     with pytest.raises(archive_reader.ReaderError):
         unpacking.unpack(claim(transmittal), transmittal)
