@@ -255,7 +255,7 @@ class PairedLesions(Endpoint):
     )
     def get(self, request: Request) -> Response:
         """What two tracers show, per lesion, region and patient, of signed comparisons."""
-        rows = permissions.listed(models.LesionComparison.objects, request.user, "comparison.view")
+        rows = pairings.listed(request.user)
         trial = filtered(request, PairedFilter).get("trial")
         if trial is not None:
             rows = rows.filter(

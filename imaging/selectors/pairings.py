@@ -12,6 +12,7 @@ from imaging.matching import Outcome, together
 from imaging.models import LesionComparison, LesionPair, LesionRead
 from imaging.paired_table import PairedSite, PairedTable, paired_table
 from imaging.selectors import comparisons as selecting
+from trials import permissions
 from trials.models import Patient, PlannedScan, ScheduledScan, Trial, User
 
 Lesions = Mapping[tuple[int, int], LesionRead]
@@ -74,6 +75,13 @@ class Table:
             if not region or row.pair.region == region:
                 found[row.patient].append(row.outcome)
         return {patient: together(outcomes) for patient, outcomes in found.items()}
+
+
+def listed(user: User) -> QuerySet[LesionComparison]:
+    """The comparisons that a person may see as counts: none where they may read as well."""
+    rows = permissions.listed(LesionComparison.objects, user, "comparison.view")
+    read_by_them = LesionComparison.objects.visible_to(user, "reading.view").order_by()
+    return rows.exclude(pk__in=read_by_them.values("pk"))
 
 
 def tables(comparisons: QuerySet[LesionComparison]) -> list[Table]:

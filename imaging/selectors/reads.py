@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.http import Http404
 
 from imaging.models import GrownLesion, LesionRead, Quantification, Read, Series
 from trials import permissions
 from trials.models import User
+from trials.selectors import findings
 from trials.services.errors import Refused
 
 
@@ -58,9 +60,12 @@ def grown_seen_by(user: User, pk: int) -> GrownLesion:
     if mine := rows.filter(pk=pk, read__reader=user).first():
         permissions.require(user, "quantification.view", mine)
         return mine
-    return permissions.fetched(
+    row = permissions.fetched(
         rows.filter(read__state=Read.State.SIGNED), user, "finding.view", pk=pk
     )
+    if not findings.may_see(user, row):
+        raise Http404
+    return row
 
 
 def with_own_read(series: QuerySet[Series], reader: User) -> QuerySet[Series]:
@@ -68,6 +73,8 @@ def with_own_read(series: QuerySet[Series], reader: User) -> QuerySet[Series]:
     mine = (
         Read.objects.filter(quantification__series=OuterRef("pk"), reader=reader)
         .exclude(state=Read.State.OVERTAKEN)
+        # Measured again since it was signed: to be read again.
+        .exclude(state=Read.State.SIGNED, quantification__is_current=False)
         .annotate(
             regions=Count("lesion_reads"),
             decided=Count("lesion_reads", filter=~Q(lesion_reads__decision="undecided")),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from imaging import conformance
 from imaging.counting import Candidate, Choice, choice, keys
 from imaging.models import CountingDecision, Series
+from imaging.services import read_results
 from trials.models import ScheduledScan
 from trials.services import queries
 
@@ -22,6 +23,8 @@ def settle(
     told = {one.key: _told(one, found, candidates) for one in candidates}
     for row in Series.objects.filter(imaging_study__scheduled_scan=scan, modality="PT"):
         counts, because = row.pk == found.key, told.get(row.pk, "")
+        if row.counts and not counts:
+            read_results.end([row.pk])
         if (row.counts, row.counting) != (counts, because):
             row.counts, row.counting = counts, because
             row.save(update_fields=["counts", "counting"])

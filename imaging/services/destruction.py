@@ -24,7 +24,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import drawings, ledger, reconciliation
+from imaging.services import drawings, ledger, read_results, reconciliation
 from imaging.services.clearing import WAITING, keep_others_off
 from imaging.storage import prepared
 from trials.models import Injection, Job, Patient, ScheduledScan, Withdrawal
@@ -120,6 +120,7 @@ def expunge(claim: jobs.Claim) -> None:
     ):
         keys = _withhold(series, Series.OF_ANOTHER, OF_ANOTHER)
         Quantification.objects.filter(series__in=keys).update(is_current=False)
+        read_results.end(keys)
     _remove_from_archive(_archived(keys))
     with (
         jobs.fenced(claim),

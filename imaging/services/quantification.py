@@ -33,7 +33,6 @@ from imaging.models import (
     LesionRatio,
     Picture,
     Quantification,
-    Read,
     ReferenceRegion,
     Series,
     Transmittal,
@@ -41,11 +40,11 @@ from imaging.models import (
 from imaging.peaks import PeakDefinition
 from imaging.selectors import regions as selecting
 from imaging.selectors import series_of, volumes
-from imaging.services import drawn_lesions, objects, reconciliation, reviews
+from imaging.services import drawn_lesions, objects, read_results, reconciliation, reviews
 from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
 from trials.segmentation_methods import IMPORTED
-from trials.services import audit, findings, jobs, queries
+from trials.services import audit, jobs, queries
 from trials.services.fault_points import reach
 from trials.version import VERSION
 
@@ -374,11 +373,7 @@ def _new_run(
     series: Series, measured: Measured | Exception, digest: str, version: int
 ) -> Quantification:
     series.quantifications.filter(is_current=True).update(is_current=False)
-    for read in Read.objects.filter(
-        quantification__series=series, state=Read.State.SIGNED, superseded_by=None
-    ):
-        # Signed over numbers that hold no more: the series is to be read again.
-        findings.supersede(read)
+    read_results.end([series.pk])
     last = series.quantifications.aggregate(last=Max("run"))["last"] or 0
     common = {
         "series": series,

@@ -315,7 +315,9 @@ def _require_one_of(field: str, value: str, known) -> None:
 def _begun(run: Quantification, by: User, earlier: Read | None) -> Read:
     """A draft with a row for each region of the run."""
     read = Read.objects.create(quantification=run, reader=by)
-    said = {_identity(row.lesion): row for row in selecting.rows_of(earlier)} if earlier else {}
+    rows = selecting.rows_of(earlier) if earlier else []
+    # What was said of a region that was grown in its place was not said of the outline.
+    said = {_identity(row.lesion): row for row in rows if row.grown is None}
     LesionRead.objects.bulk_create(
         _row(read, lesion, said.get(_identity(lesion))) for lesion in run.lesions.all()
     )
@@ -338,6 +340,10 @@ def _row_for(read: Read, number: int | None) -> LesionRead:
     rows = read.lesion_reads.select_for_update(of=("self",))
     if number is not None:
         if row := rows.filter(number=number).first():
+            # What was said was said of other voxels.
+            for name, value in _said(Decision.UNDECIDED).items():
+                setattr(row, name, value)
+            row.decided_at = None
             return row
         raise Invalid("instead_of", f"This read has no region {number}.")
     last = read.lesion_reads.order_by("-number").first()

@@ -14,7 +14,6 @@ from imaging.models import LesionComparison
 from imaging.paired_table import OUTCOMES
 from imaging.selectors import comparisons as selecting
 from imaging.selectors import pairings
-from trials import permissions
 
 NAMES = dict(reading_terms.REGIONS)
 
@@ -31,8 +30,7 @@ class Line:
 @require_safe
 def paired_lesions(request: HttpRequest) -> HttpResponse:
     """Per lesion, per region and per patient: both, one tracer alone, neither, not covered."""
-    rows = permissions.listed(LesionComparison.objects, request.user, "comparison.view")
-    rows = rows.filter(kind=LesionComparison.Kind.TRACERS)
+    rows = pairings.listed(request.user).filter(kind=LesionComparison.Kind.TRACERS)
     found = pairings.tables(rows)
     outcome, region = request.GET.get("outcome", ""), request.GET.get("region", "")
     of_patients = request.GET.get("of") == "patients"

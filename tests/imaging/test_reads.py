@@ -269,6 +269,16 @@ def test_a_click_grows_the_block_from_its_hottest_voxel(scene, voxel):
     assert not LesionRead.objects.exists()
 
 
+def test_what_was_said_of_other_voxels_is_not_said_of_a_region(scene):
+    read = accepted(scene, scene.first)
+    reads.grow(read, by=scene.first, voxel=INSIDE, instead_of=1)
+    assert only(read).decision == "undecided"
+    reads.decide(only(read), by=scene.first, decision="accepted")
+    measure_again(scene.run)
+    # The outline that was grown anew is back, and nobody said anything of it.
+    assert only(reads.open_read(scene.series, by=scene.first)).decision == "undecided"
+
+
 def test_a_click_outside_the_image_is_refused_by_name(scene):
     below = (records.PLANES, 0, 0)
     assert refusal(lambda: reads.preview(scene.run, below)) == "seed-outside"
