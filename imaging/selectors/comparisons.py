@@ -21,11 +21,13 @@ def own(user: User) -> QuerySet[LesionComparison]:
 
 def standing(comparisons: QuerySet[LesionComparison]) -> QuerySet[LesionComparison]:
     """Those that are signed and not overtaken: by another, by another read, by another run."""
-    return with_reads(comparisons).filter(
-        *(_stands(prefix) for prefix in ("first__", "second__")),
-        state=LesionComparison.State.SIGNED,
-        superseded_by=None,
-    )
+    return with_reads(comparisons).filter(is_standing())
+
+
+def is_standing(prefix: str = "") -> Q:
+    """What holds of a comparison that stands, asked of rows that lead to it."""
+    signed = {f"{prefix}state": LesionComparison.State.SIGNED, f"{prefix}superseded_by": None}
+    return Q(_stands(f"{prefix}first__"), _stands(f"{prefix}second__"), **signed)
 
 
 def is_current(comparison: LesionComparison) -> bool:
@@ -44,6 +46,7 @@ def _stands(prefix: str) -> Q:
             f"{prefix}state": Read.State.SIGNED,
             f"{prefix}superseded_by": None,
             f"{prefix}quantification__is_current": True,
+            f"{prefix}quantification__series__counts": True,
         }
     )
 

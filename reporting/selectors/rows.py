@@ -19,7 +19,6 @@ from django.urls import reverse
 
 from imaging.models import (
     Lesion,
-    LesionComparison,
     LesionPair,
     LesionPositivity,
     LesionRatio,
@@ -236,9 +235,9 @@ def _ratios(trial: Trial):
 
 
 def _pairs(trial: Trial):
-    within = LesionComparison.objects.filter(**{f"first__{_SCAN_OF_RUN}patient__trial": trial})
+    of_trial = {f"comparison__first__{_SCAN_OF_RUN}patient__trial": trial}
     return (
-        LesionPair.objects.filter(comparison__in=comparisons.standing(within).values("pk"))
+        LesionPair.objects.filter(comparisons.is_standing("comparison__"), **of_trial)
         .exclude(status=LesionPair.Status.REJECTED)
         .order_by(f"comparison__first__{_SCAN_OF_RUN}patient__identifier", "comparison", "number")
     )
