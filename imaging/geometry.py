@@ -114,7 +114,7 @@ class Grid:
         """Whether each voxel lies where that of the other grid does, within `SAME_MM`.
 
         >>> grid = Grid(shape=(2, 2, 2), spacing=(3, 2, 2), origin=(0, 0, 5))
-        >>> grid.is_same(replace(grid, origin=(0, 0, 5.2)))
+        >>> grid.is_same(Grid(shape=(2, 2, 2), spacing=(3, 2, 2), origin=(0, 0, 5.2)))
         False
         """
         if self.shape != other.shape:

@@ -290,9 +290,9 @@ def inside(links: list[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("role", "shown"),
     [
-        (Role.READER, ["Home", "Reading"]),
-        (Role.ADMINISTRATOR, ["Home", "Jobs"]),
-        (Role.STATISTICIAN, ["Home", "Trials", "Exports"]),
+        (Role.READER, ["Home", "Reading", "Comparisons"]),
+        (Role.ADMINISTRATOR, ["Home", "Accounts", "Jobs"]),
+        (Role.STATISTICIAN, ["Home", "Trials", "Paired lesions", "Exports"]),
         (
             Role.TECHNOLOGIST,
             [

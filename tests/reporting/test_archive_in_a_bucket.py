@@ -27,7 +27,7 @@ from reporting.services.storage_check import Kind
 from tests import factories, records
 from tests.cut_line import Line
 from tests.reporting.freezing import held, unordered
-from trials.models import Job
+from trials.models import Job, Patient, ScheduledScan
 from trials.services import jobs, withdrawals
 
 pytestmark = pytest.mark.usefixtures("bucket")
@@ -57,8 +57,12 @@ def at_once(monkeypatch):
 def images() -> list[bytes]:
     """What a scanner would send: twelve slices with a hot block in the middle."""
     series = Series(series_instance_uid="1.2.77.1")
-    series.imaging_study = records.ImagingStudy(study_instance_uid="1.2.77")
-    return [encoded(records._slice(series, plane)) for plane in range(records.PLANES)]
+    scan = ScheduledScan(patient=Patient(identifier=""))
+    series.imaging_study = records.ImagingStudy(study_instance_uid="1.2.77", scheduled_scan=scan)
+    return [
+        encoded(records._slice(series, plane, [records.BLOCK], ""))
+        for plane in range(records.PLANES)
+    ]
 
 
 def uploaded(scan, by) -> Transmittal:
@@ -110,8 +114,9 @@ def test_a_series_is_released_measured_and_read_from_the_bucket(bucket, settings
     run = Quantification.objects.get(series__imaging_study__scheduled_scan=scan, is_current=True)
     picture = run.pictures.get()
     instances = set(run.series.instances.values_list("sha256", flat=True))
+    objects = set(run.dicom_objects.values_list("sha256", flat=True))
     assert run.suvmax > 0
-    assert names(bucket, "archive") == instances | {picture.sha256}
+    assert names(bucket, "archive") == instances | objects | {picture.sha256}
     assert not (Path(settings.STORAGE) / "archive").exists()
     assert found() == []
     for each in (lambda: None, lambda: forget(settings)):
