@@ -904,6 +904,9 @@ OTHERWISE = {
     ("api_trial_files", "POST"): 422,
     # A piece without a byte.
     ("api_partial_upload", "PUT"): 422,
+    # Everybody reads as well, and so sees nothing of what another reader grew.
+    ("derivation_grown", "GET"): 404,
+    ("api_derivation_grown", "GET"): 404,
     **dict.fromkeys(
         [
             ("patient_rescreen", "POST"),
