@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -186,7 +187,7 @@ def test_a_comparison_that_no_longer_stands_is_told_and_not_counted(statistician
 def test_a_reader_compares_over_the_api(reader, scans):
     (two,) = reader.get("/api/v1/comparisons/").json()
     body = {"first": two["first"], "second": two["second"]}
-    send = lambda path, given: reader.post(path, given, content_type="application/json")  # noqa: E731
+    send = partial(reader.post, content_type="application/json")
     made = send("/api/v1/comparisons/", body).json()
     assert (made["state"], len(made["pairs"])) == ("draft", 3)
     (both,) = [one for one in made["pairs"] if one["outcome"] == "both"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -162,7 +163,7 @@ def test_two_lesions_joined_by_the_reader_are_as_far_apart_as_they_are(scene):
 
 def test_a_signature_waits_for_every_pair_and_then_nothing_changes(scene):
     comparison = scene.proposed()
-    sign = lambda: comparisons.sign(comparison, by=scene.reader, password=PASSWORD)  # noqa: E731
+    sign = partial(comparisons.sign, comparison, by=scene.reader, password=PASSWORD)
     assert comparisons.obstacles(comparison) == ["Not confirmed yet: 1, 2, 3."]
     assert refusal(sign) == "comparison-not-complete"
     settle(scene, comparison)
@@ -198,7 +199,7 @@ def test_a_new_measurement_or_another_read_ends_what_a_comparison_says(scene):
 def test_a_draft_ends_when_its_series_is_measured_again(scene):
     comparison = scene.proposed()
     measure_again(scene.scans.first)
-    settling = lambda: comparisons.confirm(comparison, [1], by=scene.reader)  # noqa: E731
+    settling = partial(comparisons.confirm, comparison, [1], by=scene.reader)
     assert refusal(settling) == "read-not-standing"
     assert refusal(scene.proposed) == "read-not-standing"
 
@@ -242,7 +243,7 @@ def test_images_of_two_patients_of_one_scan_or_of_unsigned_reads_are_not_compare
     other = comparing.make_two_scans(pet_site, by=everyone)
     other.reader = scene.reader
     stranger = other.signed(other.first)
-    mix = lambda one, two: lambda: comparisons.propose(one, two, by=scene.reader)  # noqa: E731
+    mix = partial(partial, comparisons.propose, by=scene.reader)
     assert refusal(mix(scene.first, stranger)) == "not-of-one-patient"
     assert refusal(mix(scene.first, scene.first)) == "same-scan"
     unsigned = reads.open_read(other.second.series, by=scene.reader)

@@ -7,6 +7,7 @@ The series has one hot block of 4 x 4 x 4 voxels of 4 x 4 x 3 mm, 3.072 mL. Its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_a_signed_read_is_not_changed_and_a_wrong_password_signs_nothing(scene):
     assert Read.objects.get().state == "draft"
     reads.sign(read, by=scene.first, password=PASSWORD)
     row = only(read)
-    decide = lambda: reads.decide(row, by=scene.first, decision="undecided")  # noqa: E731
+    decide = partial(reads.decide, row, by=scene.first, decision="undecided")
     assert refusal(decide) == "read-signed"
     assert refusal(lambda: reads.grow(read, by=scene.first, voxel=INSIDE)) == "read-signed"
     assert refusal(lambda: reads.sign(read, by=scene.first, password=PASSWORD)) == "read-signed"
@@ -207,7 +208,7 @@ def test_two_readers_read_apart_and_neither_touches_the_others(scene):
     assert refusal(lambda: reads.decide(only(one), by=scene.second, decision="undecided")) == (
         "not-your-read"
     )
-    sign = lambda: reads.sign(one, by=scene.second, password=PASSWORD)  # noqa: E731
+    sign = partial(reads.sign, one, by=scene.second, password=PASSWORD)
     assert refusal(sign) == "not-your-read"
     reads.sign(one, by=scene.first, password=PASSWORD)
     reads.decide(
@@ -253,7 +254,7 @@ def test_findings_of_a_read_end_with_the_measurement_that_was_read(scene):
 def test_a_new_measurement_overtakes_a_draft_and_same_regions_keep_what_was_decided(scene):
     old = accepted(scene, scene.first, region="stomach")
     run = measure_again(scene.run)
-    sign = lambda: reads.sign(old, by=scene.first, password=PASSWORD)  # noqa: E731
+    sign = partial(reads.sign, old, by=scene.first, password=PASSWORD)
     assert refusal(sign) == "measured-again"
     read = reads.open_read(scene.series, by=scene.first)
     assert read.quantification == run
