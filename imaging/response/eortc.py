@@ -1,7 +1,7 @@
 """EORTC 1999: metabolic response from the change of SUV in the tumour.
 
     CMR  uptake not to be told from the tissue around
-    PMR  at least 15 % less after one cycle of treatment, at least 25 % less after more
+    PMR  at least 15 % less after one cycle of treatment, more than 25 % less after more
     PMD  over 25 % more; or over 20 % longer; or a new lesion
     SMD  otherwise
 
@@ -10,7 +10,9 @@ nor progression and so SMD. The mistake to fear is to compare SUV of two normali
 
 References
 ----------
-Young et al., Eur J Cancer 1999;35:1773; tables as in PMC7046919, T6 and PMC6506740, T1.
+Young et al., Eur J Cancer 1999;35:1773; tables as in BMC Cancer 2012;12:502, T2, World J
+Gastrointest Oncol 2013;5:102, T2, and PMC7046919, T6, which all have "greater than 25 %" after
+more than one cycle; PMC6506740, T1 writes "at least" and stands alone.
 """
 
 from __future__ import annotations
@@ -31,11 +33,12 @@ from imaging.response.terms import (
 )
 
 SCALE = "EORTC 1999"
-SOURCE = "Young et al., Eur J Cancer 1999;35:1773; PMC7046919, table 6; PMC6506740, table 1"
+SOURCE = "Young et al., Eur J Cancer 1999;35:1773; BMC Cancer 2012;12:502, table 2"
 
 PROGRESSION_PERCENT = 25.0
-# Least fall in percent, by whether there was more than one cycle.
-RESPONSE_PERCENT = {False: 15.0, True: 25.0}
+# Of a response: the least fall after one cycle; what a fall has to exceed after more.
+RESPONSE_PERCENT = 15.0
+LATER_RESPONSE_PERCENT = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ def _problems(baseline: EortcScan, later: EortcScan, cycles: int) -> Iterator[st
 
 
 def _went(before: float, after: float, percent: float) -> str:
-    cuts = (PROGRESSION_PERCENT, *(-cut for cut in RESPONSE_PERCENT.values()))
+    cuts = (PROGRESSION_PERCENT, -RESPONSE_PERCENT, -LATER_RESPONSE_PERCENT)
     return f"SUV went from {words(before)} to {words(after)} ({words(percent, *cuts)} %)"
 
 
@@ -137,8 +140,11 @@ def _category(
         return "PMD", tuple(why for holds, why in progressed if holds)
     if reading.is_resolved:
         return "CMR", ("the uptake is resolved",)
-    least = RESPONSE_PERCENT[cycles > 1]
+    if cycles > 1:
+        has_fallen, fall = exceeds(-percent, LATER_RESPONSE_PERCENT), "more than 25 % less"
+    else:
+        has_fallen, fall = reaches(-percent, RESPONSE_PERCENT), "at least 15 % less"
     after = "more than one cycle" if cycles > 1 else "one cycle"
-    if reaches(-percent, least):
-        return "PMR", (f"at least {least:g} % less after {after}",)
-    return "SMD", (f"neither {least:g} % less after {after} nor more than 25 % more",)
+    if has_fallen:
+        return "PMR", (f"{fall} after {after}",)
+    return "SMD", (f"neither {fall} after {after} nor more than 25 % more",)

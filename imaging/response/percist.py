@@ -13,7 +13,9 @@ right by its protocol and still give no PERCIST.
 References
 ----------
 Wahl et al., J Nucl Med 2009;50 Suppl 1:122S; tables as in J Cancer 2010;1:80 (PMC2938069, T3)
-and Korean J Intern Med (PMC6506740, T1); conditions as in PMC4377159, T2.
+and Korean J Intern Med (PMC6506740, T1); that no other lesion may rise by over 30 % in SUL or
+size, as in pacs.de/term/positron-emission-tomography-response-criteria-in-solid-tumors-percist
+and Egypt J Radiol Nucl Med 2020;51 (s43055-020-0133-5), T1; conditions as in PMC4377159, T2.
 """
 
 from __future__ import annotations
