@@ -35,6 +35,7 @@ LISTS = {
     "consent_versions": ("Consent version", "version"),
     "tracers": ("Tracer", "identifier"),
     "planned_scans": ("Planned scan", "identifier"),
+    "response": ("Response rule", "identifier"),
     "criteria": ("Criterion", "identifier"),
 }
 _ABSENT: Mapping[str, Any] = {
@@ -46,7 +47,8 @@ _ABSENT: Mapping[str, Any] = {
     "countries": None,
     "amendment": None,
     "enrolment": None,
-    **{section: [] for section in LISTS},
+    # The digest of a file without rules of response stays what it was before there were any.
+    **{section: [] for section in LISTS if section != "response"},
     **dict.fromkeys(STATEMENTS),
 }
 # More than this nobody mends in one go, and what a value is quoted with is cut.

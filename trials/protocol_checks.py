@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from trials import decay, expression_checks, spans
+from trials import decay, expression_checks, response_rules, spans
 from trials.expressions import nodes
 
 Definition = Mapping[str, Any]
@@ -23,6 +23,7 @@ NAMED = {
     "consent_versions": "version",
     "tracers": "identifier",
     "planned_scans": "identifier",
+    "response": "identifier",
     "criteria": "identifier",
 }
 _SOME_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -32,12 +33,14 @@ def errors(definition: Definition) -> Found:
     """Every inconsistency, with the path to what is to be mended."""
     yield from _unknown_sources(definition, definition["sources"], ())
     for section, key in NAMED.items():
-        yield from _doubles(section, key, definition[section])
+        yield from _doubles(section, key, definition.get(section, ()))
     yield from _tracers(definition)
     yield from _references(definition)
     yield from _visits(definition)
     for i, scan in enumerate(definition["planned_scans"]):
         yield from _limits(("planned_scans", i, "uptake_minutes"), scan["uptake_minutes"])
+    for i, rule in enumerate(definition.get("response", ())):
+        yield from _response(("response", i), rule, definition)
     for i, site in enumerate(definition["sites"]):
         if site["time_zone"] not in available_timezones():
             message = f"name a time zone as Europe/Berlin, got {site['time_zone']!r}."
@@ -94,12 +97,31 @@ def _references(definition: Definition) -> Found:
         ("visits", "epoch", "epochs", "identifier"),
         ("planned_scans", "tracer", "tracers", "identifier"),
         ("planned_scans", "visit", "visits", "identifier"),
+        ("response", "tracer", "tracers", "identifier"),
+        ("response", "baseline", "planned_scans", "identifier"),
     ]
     for section, key, other, name in asked:
         known = [one[name] for one in definition[other]]
-        for i, row in enumerate(definition[section]):
+        for i, row in enumerate(definition.get(section, ())):
             if row.get(key) is not None and row[key] not in known:
                 yield (section, i, key), f"expected one of {known}, got {row[key]!r}."
+
+
+def _response(path: Path, rule: Mapping[str, Any], definition: Definition) -> Found:
+    """Scans of one tracer, and the parameters that the scale needs and no other."""
+    tracers = {one["identifier"]: one["tracer"] for one in definition["planned_scans"]}
+    if unknown := [one for one in rule["follow_ups"] if one not in tracers]:
+        yield (*path, "follow_ups"), f"{unknown} are no planned scans of this trial."
+    if rule["baseline"] in rule["follow_ups"]:
+        yield (*path, "follow_ups"), "the baseline scan can't be compared with itself."
+    for name in (rule["baseline"], *rule["follow_ups"]):
+        if tracers.get(name, rule["tracer"]) != rule["tracer"]:
+            yield path, f"planned scan {name} is with {tracers[name]}, not with {rule['tracer']}."
+    needed = response_rules.CRITERIA[rule["criterion"]].parameters
+    for name in response_rules.PARAMETERS:
+        if (name in rule) != (name in needed):
+            does = "needs" if name in needed else "has no"
+            yield path, f"{rule['criterion']} {does} {name}."
 
 
 def _visits(definition: Definition) -> Found:

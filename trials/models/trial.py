@@ -68,6 +68,11 @@ class ProtocolVersion(ScopedModel):
         return f"{self.trial} {self.label}"
 
     @property
+    def response_rules(self) -> list[dict]:
+        """The rules by which response is judged; those that are only proposed judge nobody."""
+        return [one for one in self.definition.get("response", ()) if in_force(one)]
+
+    @property
     def positivity(self) -> dict:
         """When a lesion is positive by computation; empty where no source states it."""
         return in_force(self.definition.get("positivity"))

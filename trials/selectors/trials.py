@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trials import conformance_rules
+from trials import conformance_rules, response_rules
 from trials.answer_words import anchor_name, duration
 from trials.conformance_rules import Basis, Check, Limits
 from trials.models import PlannedScan, ProtocolVersion, Trial
@@ -54,6 +54,7 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
         "tracers": _sourced(version.tracers.all(), sources),
         "planned_scans": _planned_scans(version, sources),
         "held_to": _held_to(version, sources),
+        "response": _response(version, sources),
         "criteria": _sourced(version.criteria.all(), sources),
     }
 
@@ -121,6 +122,27 @@ def _planned_scans(
     return [
         (plan, keys, proposed.get(plan.identifier, {}), _acquired(stated.get(plan.identifier, {})))
         for plan, keys in rows
+    ]
+
+
+def _response(version: ProtocolVersion, sources: dict[str, str]) -> list[dict]:
+    """Each rule of response in words, with the scans that it compares and its sources."""
+    scans, tracers = (
+        {one["identifier"]: one[name] for one in version.definition.get(section) or ()}
+        for section, name in (("planned_scans", "label"), ("tracers", "name"))
+    )
+    return [
+        {
+            "identifier": one["identifier"],
+            "words": response_rules.words(one),
+            "tracer": tracers[one["tracer"]],
+            "baseline": scans[one["baseline"]],
+            "follow_ups": [scans[name] for name in one["follow_ups"]],
+            "note": one.get("note", ""),
+            "is_proposed": not in_force(one),
+            "marks": [key for key in one["source"] if key in sources],
+        }
+        for one in version.definition.get("response", ())
     ]
 
 

@@ -113,7 +113,7 @@ def _changes(current: ProtocolVersion | None, definition: protocol.Definition) -
         counts = [
             f"{section.replace('_', ' ')} {len(definition[section])}"
             for section in protocol.LISTS
-            if definition[section]
+            if definition.get(section)
         ]
         return [f"New trial {definition['identifier']}: {', '.join(counts)}."]
     if current.definition_sha256 == protocol.digest(definition):
