@@ -7,7 +7,7 @@ that a derivation finds its voxel and a reader can place a region.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
@@ -500,13 +500,20 @@ def _released(
     return series
 
 
+def add_slices(run: Quantification, planes: Iterable[int], *, blocks: Sequence[Block]) -> None:
+    """More slices of a series that was measured: above it, or with negative numbers below."""
+    with factories.framed():
+        for plane in planes:
+            _instance(run.series, _slice(run.series, plane, blocks, ""), plane)
+
+
 def _instance(series: Series, ds: Dataset, plane: int) -> None:
     data = io.BytesIO()
     ds.save_as(data, enforce_file_format=True)
     sha256, size = storage.archive.write([data.getvalue()])
     file = ReceivedFile.objects.create(
         transmittal=series.transmittal,
-        position=plane,
+        position=plane % 1000,
         sha256=sha256,
         size=size,
         state=ReceivedFile.State.RELEASED,
@@ -528,8 +535,8 @@ def _slice(series: Series, plane: int, blocks: Sequence[Block], frame: str) -> D
     ds.PatientName = ds.PatientID = series.imaging_study.scheduled_scan.patient.identifier
     ds.StudyInstanceUID = series.imaging_study.study_instance_uid
     ds.SeriesInstanceUID = series.series_instance_uid
-    ds.SOPInstanceUID = f"{ds.SeriesInstanceUID}.{plane + 1}"
-    ds.InstanceNumber, ds.NumberOfSlices = plane + 1, PLANES
+    ds.SOPInstanceUID = f"{ds.SeriesInstanceUID}.{plane % 1000 + 1}"
+    ds.InstanceNumber, ds.NumberOfSlices = plane % 1000 + 1, PLANES
     ds.ImagePositionPatient = [0, 0, 3 * plane]
     ds.Rows, ds.Columns = ROWS, COLUMNS
     pixels = np.full((ROWS, COLUMNS), 1000, dtype=np.int16)

@@ -14,7 +14,7 @@ from imaging import models, slices
 from imaging.api.serializers import Node
 from imaging.selectors import derivations
 from imaging.selectors import reads as selecting
-from imaging.services import reads, viewing
+from imaging.services import growing, reads, viewing
 from trials import permissions
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.conduct import Password
@@ -62,6 +62,13 @@ class ReadRegion(Rows):
         source="lesion_id", allow_null=True, help_text="Of one that the measurement found."
     )
     measured = Measured()
+    volume_before_ml = serializers.FloatField(
+        source="grown.grown_from.volume_ml",
+        default=None,
+        allow_null=True,
+        read_only=True,
+        help_text="Of one that was grown again on a new measurement: its volume before, in mL.",
+    )
 
     class Meta:
         model = models.LesionRead
@@ -76,7 +83,19 @@ class ReadRegion(Rows):
             "positivity",
             "decided_at",
             "measured",
+            "volume_before_ml",
         ]
+
+
+class NotCarried(serializers.Serializer):
+    """A region grown in the read before that can't be grown again on this measurement."""
+
+    number = serializers.IntegerField(help_text="In the read before.")
+    decision = serializers.CharField()
+    volume_ml = serializers.FloatField()
+    suvmax = serializers.FloatField()
+    code = serializers.CharField()
+    why = serializers.CharField()
 
 
 class Read(Rows):
@@ -84,13 +103,23 @@ class Read(Rows):
 
     run = serializers.IntegerField(source="quantification.run")
     regions = serializers.SerializerMethodField()
+    not_carried = NotCarried(many=True)
     obstacles = serializers.SerializerMethodField(
         help_text="What stands in the way of the signature, a sentence each."
     )
 
     class Meta:
         model = models.Read
-        fields = ["id", "run", "state", "opened_at", "signed_at", "regions", "obstacles"]
+        fields = [
+            "id",
+            "run",
+            "state",
+            "opened_at",
+            "signed_at",
+            "regions",
+            "not_carried",
+            "obstacles",
+        ]
 
     @extend_schema_field(ReadRegion(many=True))
     def get_regions(self, read: models.Read) -> list[dict]:
@@ -180,7 +209,7 @@ class GrownRegions(Endpoint):
         series = series_for(request, "reading.view", reading_identifier)
         run = get_object_or_404(series.quantifications, is_current=True)
         at = filtered(request, Voxel)
-        found = reads.preview(run, (at["plane"], at["row"], at["column"]))
+        found = growing.preview(run, (at["plane"], at["row"], at["column"]))
         one = found.measured
         return Response(
             {

@@ -38,6 +38,8 @@ class Read(ScopedModel):
     superseded_by = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, related_name="supersedes"
     )
+    # Regions grown in the read before that can't be grown again on this run, and why.
+    not_carried = models.JSONField(default=list)
 
     class Meta:
         ordering = ["quantification", "pk"]
@@ -79,6 +81,10 @@ class GrownLesion(MeasuredRegion):
     # A voxel hotter than the maximum that the threshold is a part of: it may have leaked.
     holds_hotter = models.BooleanField()
     grown_at = models.DateTimeField(default=timezone.now)
+    # The region of an earlier read that this one is, grown again from the same place.
+    grown_from = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="grown_again"
+    )
 
     class Meta:
         ordering = ["read", "pk"]

@@ -286,8 +286,16 @@ def _grown(lesion: GrownLesion) -> Node:
         inputs=(
             Node("Clicked", f"plane {plane}, row {row}, column {column}"),
             Node("Lowest SUV that belongs", lesion.threshold, "g/mL"),
+            *_before(lesion),
         ),
     )
+
+
+def _before(lesion: GrownLesion) -> Iterator[Node]:
+    """What a region was on the measurement before, where it was grown again on this one."""
+    if before := lesion.grown_from:
+        run = before.quantification.run
+        yield Node("Volume before", before.volume_ml, "mL", f"grown at the same place on run {run}")
 
 
 def _threshold(parameters: dict):

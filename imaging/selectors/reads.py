@@ -49,9 +49,22 @@ def standing(read: Read) -> Read | None:
     ).first()
 
 
+def grew(series: Series, reader: User) -> bool:
+    """Whether the reader ever grew a region on it."""
+    return GrownLesion.objects.filter(
+        read__reader=reader, read__quantification__series=series
+    ).exists()
+
+
 def rows_of(read: Read) -> list[LesionRead]:
     """The regions of a read with what is measured on them; one query."""
-    return list(read.lesion_reads.select_related("lesion", "grown"))
+    return list(read.lesion_reads.select_related("lesion", "grown__grown_from__lesionread"))
+
+
+def next_number(read: Read) -> int:
+    """Of a region that the reader adds: one after the last."""
+    last = read.lesion_reads.order_by("-number").first()
+    return last.number + 1 if last else 1
 
 
 def grown_seen_by(user: User, pk: int) -> GrownLesion:

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from django.utils import timezone
 
-from imaging import clicks, matching, reading_terms, thresholds
+from imaging import matching, reading_terms, thresholds
 from imaging.identity import tracer_of
 from imaging.isometries import Isometry
 from imaging.matching import MatchingError, MatchingRule, PlacedLesion, RecordedShift, ScanLesions
 from imaging.models import LesionComparison, LesionPair, LesionRead, Read, Series
 from imaging.selectors import comparisons as selecting
 from imaging.selectors import volumes
-from imaging.services import drawn_lesions, open_volumes
+from imaging.services import drawn_lesions, growing, open_volumes
 from trials import permissions
 from trials.models import ScheduledScan, Signature, User
 from trials.services import audit, signatures
@@ -270,14 +270,7 @@ def _scan_lesions(read: Read) -> ScanLesions:
 
 def _voxels(row: LesionRead, opened: open_volumes.OpenVolume) -> np.ndarray:
     """The voxels of a lesion, found again in its volume; raises if they are not those measured."""
-    if row.grown:
-        grown = row.grown
-        place = (grown.clicked_voxel[0], grown.clicked_voxel[1], grown.clicked_voxel[2])
-        found = clicks.grown(opened.suv, place, grid=opened.grid, method=grown.parameters).flat
-    else:
-        found = next(
-            (one.voxels for one in opened.regions if one.number == row.lesion.number), np.array([])
-        )
+    found = growing.voxels_of(opened, row)
     if found.size != row.measured.voxel_count:
         raise Refused(
             "regions-not-found-again",

@@ -7,15 +7,14 @@ current run, with every one of its regions decided.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
-from imaging import clicks, lesions, reading_terms, thresholds
-from imaging.lesions import LesionMeasurement
+from imaging import lesions, reading_terms, thresholds
 from imaging.models import (
     GrownLesion,
     LesionRead,
@@ -23,13 +22,11 @@ from imaging.models import (
     Read,
     Series,
 )
-from imaging.seeded import Grown
-from imaging.segmentation import SegmentationError
 from imaging.selectors import FLAGS, regions
 from imaging.selectors import reads as selecting
-from imaging.services import drawn_lesions, open_volumes
-from imaging.services import quantification as measuring
-from trials import permissions, segmentation_methods
+from imaging.services import carrying, drawn_lesions, growing, open_volumes
+from imaging.services.carrying import outline_of
+from trials import permissions
 from trials.models import Finding, ScheduledScan, Signature, User
 from trials.services import audit, findings, signatures
 from trials.services.errors import Invalid, Refused
@@ -47,10 +44,13 @@ def open_read(series: Series, *, by: User, reason: str = "") -> Read:
     """The reader's draft on the current run, begun if there is none.
 
     What was decided in a draft on an earlier run is taken over for regions that are still the
-    same. To read again what one signed needs a reason.
+    same, and what the reader grew is grown again. To read again what one signed needs a reason.
     """
     permissions.require(by, "read.edit", series)
     scan = series.imaging_study.scheduled_scan
+    if selecting.grew(series, by):
+        # The archive is read before anything is held.
+        open_volumes.of_run(_current(series))
     with _action("read.opened", scan, by=by, reason=reason or "first read"):
         Series.objects.select_for_update().get(pk=series.pk)
         run = _current(series)
@@ -61,8 +61,12 @@ def open_read(series: Series, *, by: User, reason: str = "") -> Read:
         if mine.filter(state=Read.State.SIGNED, quantification=run, superseded_by=None).exists():
             audit.require_reason(reason)
         earlier = drafts.order_by("-pk").first()
+        last = earlier or mine.filter(superseded_by=None).order_by("pk").last()
         drafts.update(state=Read.State.OVERTAKEN)
-        return _begun(run, by, earlier)
+        read = _begun(run, by, earlier)
+        if last:
+            carrying.carry(last, read)
+        return read
 
 
 def decide(
@@ -88,47 +92,18 @@ def decide(
     return row
 
 
-@dataclass(frozen=True)
-class Preview:
-    """A region grown from a click and what is measured on it; nothing is kept of it."""
-
-    grown: Grown
-    measured: LesionMeasurement
-    parameters: Mapping[str, Any]
-
-
-def preview(run: Quantification, voxel: tuple[int, int, int]) -> Preview:
-    """What a click on a voxel (plane, row, column) of a run takes in."""
-    opened = open_volumes.of_run(run)
-    parameters = segmentation_methods.click(run.parameters)
-    try:
-        grown = clicks.grown(opened.suv, voxel, grid=opened.grid, method=parameters)
-    except SegmentationError as error:
-        raise Refused(error.code, str(error), status=422) from error
-    peak = measuring.peak_of(run.parameters)
-    (measured,) = lesions.measure(opened.suv, grown.components, grid=opened.grid, peak=peak)
-    return Preview(grown, measured, parameters)
-
-
 def grow(
     read: Read, *, by: User, voxel: tuple[int, int, int], instead_of: int | None = None
 ) -> LesionRead:
     """Keep the region that a click takes in: as one more, or in place of an outline."""
     _require_own(read, by)
-    found = preview(read.quantification, voxel)
-    place = open_volumes.of_run(read.quantification).grid.voxel_to_patient(voxel)
+    run = read.quantification
+    found = growing.preview(run, voxel)
+    opened = open_volumes.of_run(run)
     with _action("region.grown", _scan(read), by=by, reason="reading"):
         _require_draft(read)
         row = _row_for(read, instead_of)
-        row.grown = GrownLesion.objects.create(
-            read=read,
-            clicked_voxel=list(voxel),
-            clicked_mm=[float(one) for one in place],
-            parameters=dict(found.parameters),
-            threshold=found.grown.threshold,
-            holds_hotter=found.grown.holds_hotter,
-            **measuring.measured_columns(found.measured),
-        )
+        row.grown = GrownLesion.objects.create(read=read, **found.columns(opened))
         row.save()
     return row
 
@@ -212,6 +187,8 @@ def content_of(read: Read) -> dict[str, Any]:
             for one in regions.stood_for(run, at=read.signed_at)
         ],
         "regions": [_signed(row) for row in selecting.rows_of(read)],
+        # Left out where there is none: reads signed before this was kept stay as signed.
+        **({"not_carried": read.not_carried} if read.not_carried else {}),
     }
 
 
@@ -317,9 +294,9 @@ def _begun(run: Quantification, by: User, earlier: Read | None) -> Read:
     read = Read.objects.create(quantification=run, reader=by)
     rows = selecting.rows_of(earlier) if earlier else []
     # What was said of a region that was grown in its place was not said of the outline.
-    said = {_identity(row.lesion): row for row in rows if row.grown is None}
+    said = {outline_of(row.lesion): row for row in rows if row.grown is None}
     LesionRead.objects.bulk_create(
-        _row(read, lesion, said.get(_identity(lesion))) for lesion in run.lesions.all()
+        _row(read, lesion, said.get(outline_of(lesion))) for lesion in run.lesions.all()
     )
     return read
 
@@ -330,24 +307,15 @@ def _row(read: Read, lesion, earlier: LesionRead | None) -> LesionRead:
     return LesionRead(read=read, lesion=lesion, number=lesion.number, **taken)
 
 
-def _identity(lesion) -> tuple | None:
-    """What tells that a region of another run is the same voxels."""
-    return lesion and (tuple(lesion.suvmax_voxel), lesion.voxel_count)
-
-
 def _row_for(read: Read, number: int | None) -> LesionRead:
     """The row of a region that is grown anew, or one after the last."""
     rows = read.lesion_reads.select_for_update(of=("self",))
     if number is not None:
         if row := rows.filter(number=number).first():
-            # What was said was said of other voxels.
-            for name, value in _said(Decision.UNDECIDED).items():
-                setattr(row, name, value)
-            row.decided_at = None
+            carrying.unsay(row)
             return row
         raise Invalid("instead_of", f"This read has no region {number}.")
-    last = read.lesion_reads.order_by("-number").first()
-    return LesionRead(read=read, number=last.number + 1 if last else 1)
+    return LesionRead(read=read, number=selecting.next_number(read))
 
 
 def _current(series: Series) -> Quantification:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imaging import clicks, slices
+from imaging import slices
 from imaging.models import LesionRead, Quantification, Read
 from imaging.pictures import LESION, PictureError
 from imaging.selectors import reads as selecting
-from imaging.services import open_volumes, reads
+from imaging.services import growing, open_volumes
 from imaging.services.open_volumes import OpenVolume
 from imaging.slices import Outline, Plane
 from trials.services.errors import Refused
@@ -51,7 +51,7 @@ def slice_of(
     opened = open_volumes.of_run(run)
     outlines = [*_outlines(opened, read)]
     if click is not None:
-        outlines.append(Outline("new", reads.preview(run, click).grown.flat, slices.GROWN))
+        outlines.append(Outline("new", growing.preview(run, click).grown.flat, slices.GROWN))
     try:
         return slices.slice_png(
             opened.suv,
@@ -76,18 +76,11 @@ def voxel_at(
 
 
 def _outlines(opened: OpenVolume, read: Read | None) -> Iterator[Outline]:
-    voxels = {one.number: one.voxels for one in opened.regions}
     if read is None:
-        yield from (Outline(f"{number}?", flat, slices.OPEN) for number, flat in voxels.items())
+        yield from (Outline(f"{one.number}?", one.voxels, slices.OPEN) for one in opened.regions)
         return
     for row in selecting.rows_of(read):
         label, colour = DRAWN[row.decision]
-        flat = _grown(opened, row) if row.grown else voxels.get(row.lesion.number)
-        if flat is not None:
+        flat = growing.voxels_of(opened, row)
+        if flat.size:
             yield Outline(label.format(row.number), flat, colour)
-
-
-def _grown(opened: OpenVolume, row: LesionRead):
-    """The voxels that a kept click took in; grown again, for they are not stored."""
-    place = tuple(row.grown.clicked_voxel)
-    return clicks.grown(opened.suv, place, grid=opened.grid, method=row.grown.parameters).flat

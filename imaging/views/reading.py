@@ -29,7 +29,7 @@ from imaging.models import (
 from imaging.ratios import Ratio
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
-from imaging.services import reads, regions, viewing
+from imaging.services import growing, reads, regions, viewing
 from imaging.slices import Plane
 from imaging.views.measured import measured
 from trials import permissions, segmentation_methods
@@ -168,7 +168,7 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
             x=_number(asked, "x", -1.0),
             y=_number(asked, "y", -1.0),
         )
-        found = reads.preview(run, voxel)
+        found = growing.preview(run, voxel)
     except Refused as refusal:
         return JsonResponse({"code": refusal.code, "message": refusal.message}, status=422)
     one = found.measured
@@ -311,6 +311,7 @@ def _read_of(
         "columns": 5 + len(compared),
         "current": current,
         "decision": decision if shows else None,
+        "again": _again(current.said) if shows else None,
         "decided": decided,
         "count": len(said),
         "obstacles": reads.obstacles(read) if is_draft else [],
@@ -401,7 +402,15 @@ def _address(identifier: str, number: int, asked: QueryDict) -> str:
     return f"{reverse('reading', args=[identifier])}?{urlencode({'region': number} | kept)}"
 
 
+def _again(said: LesionRead) -> GrownLesion | None:
+    """What an undecided region was in the read before, which it was grown again from."""
+    is_open = said.decision == LesionRead.Decision.UNDECIDED
+    return said.grown.grown_from if is_open and said.grown else None
+
+
 def _initial(said: LesionRead) -> dict:
+    if before := _again(said):
+        said = before.lesionread
     found = {name: getattr(said, name) for name in reads.SAID}
     if said.decision == LesionRead.Decision.UNDECIDED:
         del found["decision"]

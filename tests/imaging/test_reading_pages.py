@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging.models import LesionRead, Read
-from imaging.services import reads
+from imaging.models import GrownLesion, LesionRead, Read
+from imaging.services import quantification, reads
 from tests import factories, records
 from tests.factories import PASSWORD
 from trials.models import Finding
 from trials.roles import Role
+from trials.services import jobs
 
 # Of the page with a draft, for any number of regions.
 QUERIES = 10
@@ -130,6 +131,27 @@ def test_a_click_tells_what_it_would_take_in_and_is_kept_by_a_form(client, desk,
     row = LesionRead.objects.get(number=2)
     derivation = client.get(f"/derivations/grown/{row.grown_id}/suvmax/").content.decode()
     assert "SUV ≥ 41 % of the highest near the click" in derivation
+
+
+def test_a_region_grown_again_shows_what_it_was_and_offers_what_was_said(client, desk, run, reader):
+    read = reads.open_read(run.series, by=reader)
+    kept = reads.grow(read, by=reader, voxel=(5, 11, 11), instead_of=1)
+    lost = reads.grow(read, by=reader, voxel=(5, 11, 11))
+    reads.decide(kept, by=reader, decision="accepted", region="stomach")
+    with factories.framed():
+        GrownLesion.objects.filter(pk=lost.grown_id).update(clicked_mm=[0.0, 0.0, 999.0])
+        job = jobs.enqueue("imaging.quantify", actor=reader, series=run.series_id)
+    quantification.run(jobs.claim(job.pk))
+    client.post(f"{desk}open/")
+    answer = client.get(desk)
+    text = answer.content.decode()
+    assert "grown again: before 3.07 mL, now 3.07 mL, confirm" in text
+    assert "Region 2 (3.07 mL, SUVmax 13.82 g/mL), which you grew from a click: This place" in text
+    offered = answer.context["decision"].initial
+    assert (offered["decision"], offered["region"]) == ("accepted", "stomach")
+    grown = LesionRead.objects.get(read__state="draft").grown_id
+    derivation = client.get(f"/derivations/grown/{grown}/suvmax/").content.decode()
+    assert "grown at the same place on run 1" in derivation
 
 
 def test_a_coronal_slice_has_the_head_at_the_top(client, desk):

@@ -12,9 +12,9 @@ from functools import partial
 import pytest
 
 from imaging import reading_terms
-from imaging.models import LesionRead, Quantification, Read
+from imaging.models import GrownLesion, LesionRead, Quantification, Read
 from imaging.selectors import reads as selecting
-from imaging.services import quantification, reads, regions
+from imaging.services import growing, quantification, reads, regions
 from tests import factories, records
 from tests.factories import PASSWORD, framed
 from trials.models import AuditEvent, Finding, User
@@ -264,7 +264,7 @@ def test_a_new_measurement_overtakes_a_draft_and_same_regions_keep_what_was_deci
 
 @pytest.mark.parametrize("voxel", [INSIDE, BESIDE])
 def test_a_click_grows_the_block_from_its_hottest_voxel(scene, voxel):
-    found = reads.preview(scene.run, voxel)
+    found = growing.preview(scene.run, voxel)
     assert found.measured.volume_ml == pytest.approx(VOLUME)
     assert found.grown.threshold == pytest.approx(0.41 * SUV, rel=1e-5)
     assert not LesionRead.objects.exists()
@@ -276,13 +276,72 @@ def test_what_was_said_of_other_voxels_is_not_said_of_a_region(scene):
     assert only(read).decision == "undecided"
     reads.decide(only(read), by=scene.first, decision="accepted")
     measure_again(scene.run)
-    # The outline that was grown anew is back, and nobody said anything of it.
+    # Grown again in its place, and nobody said anything of it yet.
     assert only(reads.open_read(scene.series, by=scene.first)).decision == "undecided"
+
+
+def test_a_grown_region_is_grown_again_at_its_place_in_the_patient(pet_site, everyone, scan):
+    """The block reaches over the last slice: 3 of its planes, then all 4, one plane further up."""
+    block = (9, 10, 10)
+    run = records.make_measured(scan, by=everyone, blocks=[block])
+    reader = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+    old = reads.open_read(run.series, by=reader)
+    row = reads.grow(old, by=reader, voxel=(10, 11, 11), instead_of=1)
+    reads.decide(row, by=reader, decision="accepted", region="stomach")
+    records.add_slices(run, [-1, 12], blocks=[block])
+    measure_again(run)
+    read = reads.open_read(run.series, by=reader)
+    outline, again = selecting.rows_of(read)
+    assert again.grown.clicked_voxel == [11, 11, 11]
+    assert again.grown.grown_from == row.grown
+    volumes = [row.grown.volume_ml, again.grown.volume_ml]
+    assert volumes == pytest.approx([VOLUME * 3 / 4, VOLUME])
+    assert (outline.decision, again.decision) == ("undecided", "undecided")
+    assert reads.obstacles(read) == ["Not decided yet: 1, 2."]
+    assert reads.open_read(run.series, by=reader) == read
+
+
+def test_a_region_that_is_not_grown_again_is_named_on_the_draft(scene):
+    read = reads.open_read(scene.series, by=scene.first)
+    inside = reads.grow(read, by=scene.first, voxel=INSIDE)
+    outside = reads.grow(read, by=scene.first, voxel=BESIDE)
+    with framed():
+        GrownLesion.objects.filter(pk=outside.grown_id).update(clicked_mm=[0.0, 0.0, 999.0])
+    measure_again(scene.run)
+    read = reads.open_read(scene.series, by=scene.first)
+    assert [row.grown and row.grown.grown_from for row in selecting.rows_of(read)] == [
+        None,
+        inside.grown,
+    ]
+    assert [(one["number"], one["code"]) for one in read.not_carried] == [(3, "seed-outside")]
+    assert reads.content_of(read)["not_carried"] == read.not_carried
+
+
+def test_a_region_grown_by_another_method_is_not_taken_over(scene):
+    read = reads.open_read(scene.series, by=scene.first)
+    reads.grow(read, by=scene.first, voxel=INSIDE)
+    plan = scene.series.imaging_study.scheduled_scan.planned_scan
+    plan.segmentation |= {"click": {"method": "threshold", "suv": 2.5}}
+    with framed():
+        plan.save(update_fields=["segmentation"])
+    measure_again(scene.run)
+    read = reads.open_read(scene.series, by=scene.first)
+    assert only(read).grown is None
+    assert [one["code"] for one in read.not_carried] == ["method-changed"]
+
+
+def test_what_was_grown_in_a_signed_read_is_there_when_it_is_read_again(scene):
+    old = reads.open_read(scene.series, by=scene.first)
+    row = reads.grow(old, by=scene.first, voxel=INSIDE, instead_of=1)
+    reads.decide(row, by=scene.first, decision="accepted")
+    reads.sign(old, by=scene.first, password=PASSWORD)
+    again = only(reads.open_read(scene.series, by=scene.first, reason="the spleen"))
+    assert (again.decision, again.grown.grown_from) == ("undecided", row.grown)
 
 
 def test_a_click_outside_the_image_is_refused_by_name(scene):
     below = (records.PLANES, 0, 0)
-    assert refusal(lambda: reads.preview(scene.run, below)) == "seed-outside"
+    assert refusal(lambda: growing.preview(scene.run, below)) == "seed-outside"
 
 
 def test_a_grown_region_is_one_more_or_stands_in_place_of_an_outline(scene):

@@ -1,0 +1,99 @@
+"""Regions that a reader grew, taken over to a new draft: grown again there, at the same place.
+
+Nothing is taken over unseen. Each is for the reader to confirm, beside what it was before, and one
+that can't be grown again is named on the draft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from imaging.geometry import Grid
+from imaging.models import GrownLesion, LesionRead, Read
+from imaging.seeded import Place
+from imaging.segmentation import SegmentationError
+from imaging.selectors import reads as selecting
+from imaging.services import growing, open_volumes
+from imaging.services.open_volumes import OpenVolume
+from trials import segmentation_methods
+
+Decision = LesionRead.Decision
+OTHER_METHOD = (
+    "method-changed",
+    "The protocol grows a region from a click in another way now.",
+)
+
+
+def grown_of(read: Read) -> list[LesionRead]:
+    """The rows of a read whose region its reader grew."""
+    return [row for row in selecting.rows_of(read) if row.grown]
+
+
+def carry(earlier: Read, read: Read) -> None:
+    """Grow what was grown in an earlier read again in a new draft of the same reader.
+
+    In place of an outline that is there again, else as one more. Inside an action.
+    """
+    rows = grown_of(earlier)
+    if not rows:
+        return
+    opened = open_volumes.of_run(read.quantification)
+    outlines = {outline_of(one.lesion): one for one in selecting.rows_of(read)}
+    for row in rows:
+        try:
+            grown = _grown_again(row.grown, read, opened)
+        except SegmentationError as error:
+            read.not_carried.append(_lost(row, error.code, str(error)))
+            continue
+        into = outlines.get(outline_of(row.lesion)) if row.lesion else None
+        _put(read, into, grown)
+    read.save(update_fields=["not_carried"])
+
+
+def outline_of(lesion) -> tuple | None:
+    """What tells that a region of another run is the same voxels."""
+    return lesion and (tuple(lesion.suvmax_voxel), lesion.voxel_count)
+
+
+def _grown_again(region: GrownLesion, read: Read, opened: OpenVolume) -> GrownLesion:
+    run = read.quantification
+    if region.parameters != dict(segmentation_methods.click(run.parameters)):
+        raise SegmentationError(*OTHER_METHOD)
+    found = growing.grown_at(opened, run, _voxel_at(opened.grid, region.clicked_mm))
+    return GrownLesion.objects.create(read=read, grown_from=region, **found.columns(opened))
+
+
+def _voxel_at(grid: Grid, point: Iterable[float]) -> Place:
+    """The voxel that holds a place in the patient: planes may have come, so indices may not do."""
+    plane, row, column = np.rint(grid.patient_to_voxel(list(point))).astype(int).tolist()
+    return plane, row, column
+
+
+def _put(read: Read, into: LesionRead | None, grown: GrownLesion) -> None:
+    if into is None:
+        into = LesionRead(read=read, number=selecting.next_number(read))
+    into.grown = grown
+    # What was said is offered again, and counts once the reader has seen the region.
+    unsay(into)
+    into.save()
+
+
+def unsay(row: LesionRead) -> None:
+    """Nothing is said of a region any more: what was said was said of other voxels."""
+    row.decision, row.positivity = Decision.UNDECIDED, LesionRead.Positivity.NOT_STATED
+    row.organ = row.reason = row.region = ""
+    row.decided_at = None
+
+
+def _lost(row: LesionRead, code: str, why: str) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "decision": row.decision,
+        "volume_ml": row.grown.volume_ml,
+        "suvmax": row.grown.suvmax,
+        "code": code,
+        "why": why,
+    }
