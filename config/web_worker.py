@@ -20,6 +20,9 @@ from trials.services.errors import TooSlow
 GRACE_SECONDS = 30.0
 # Whoever sends so fast is waited for without end: half of what an ISDN line had.
 LEAST_BYTES_PER_SECOND = 4096
+# As much as who reads a body asks for at once. gunicorn would take up to a MiB ahead, and copy
+# what is left of it each time that some of it is wanted.
+MOST_BYTES_AT_ONCE = 2**16
 
 
 class PatientSocket:
@@ -38,6 +41,7 @@ class PatientSocket:
         self._left = self._grace
 
     def recv(self, size: int, *flags: int) -> bytes:
+        size = min(size, MOST_BYTES_AT_ONCE)
         before = self._connection.gettimeout()
         if before is not None:
             # Who reads bounds it: the rest of what was refused, the end of a connection.
