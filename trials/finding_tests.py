@@ -29,8 +29,10 @@ TESTS: Mapping[str, Test] = MappingProxyType(
             Test("SUVMAX", "SUVmax", "g/mL", "highest of the lesions"),
             Test("SUVMEAN", "SUVmean", "g/mL"),
             Test("SUVPEAK", "SUVpeak", "g/mL", "highest of the lesions"),
-            Test("VOLUME", "Volume", "mL", "sum over the lesions"),
-            Test("UPTAKE", "Total uptake", "g", "sum over the lesions"),
+            Test("VOLUME", "Volume", "mL", "sum over the lesions, no voxel of which is in two"),
+            Test(
+                "UPTAKE", "Total uptake", "g", "sum over the lesions, no voxel of which is in two"
+            ),
             Test(
                 "DMAX",
                 "Largest distance between two lesions",

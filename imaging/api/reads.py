@@ -158,6 +158,13 @@ class Grow(serializers.Serializer):
     )
 
 
+class Shared(serializers.Serializer):
+    """A lesion of one's own read that holds some of the same voxels."""
+
+    number = serializers.IntegerField()
+    volume_ml = serializers.FloatField(help_text="What both hold.")
+
+
 class Grown(serializers.Serializer):
     """What a click takes in; nothing is kept of it."""
 
@@ -171,6 +178,7 @@ class Grown(serializers.Serializer):
         help_text="It holds a hotter voxel than the one near the click."
     )
     has_partial_volume = serializers.BooleanField()
+    shares = Shared(many=True, help_text="To be kept in their place: no voxel counts twice.")
 
 
 class Window(serializers.Serializer):
@@ -221,6 +229,7 @@ class GrownRegions(Endpoint):
                 "threshold": found.grown.threshold,
                 "holds_hotter": found.grown.holds_hotter,
                 "has_partial_volume": one.partial_volume,
+                "shares": Shared(reads.shared_by(run, request.user, found), many=True).data,
             }
         )
 

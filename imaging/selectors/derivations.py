@@ -286,9 +286,22 @@ def _grown(lesion: GrownLesion) -> Node:
         inputs=(
             Node("Clicked", f"plane {plane}, row {row}, column {column}"),
             Node("Lowest SUV that belongs", lesion.threshold, "g/mL"),
+            *_instead(lesion),
             *_before(lesion),
         ),
     )
+
+
+def _instead(lesion: GrownLesion) -> Iterator[Node]:
+    """The outline whose place a region took: of the two, the grown one counts."""
+    said = LesionRead.objects.filter(grown=lesion).select_related("lesion").first()
+    if said and said.lesion:
+        yield Node(
+            "In place of",
+            said.lesion.volume_ml,
+            "mL",
+            f"region {said.lesion.number} as the measurement outlined it, which does not count",
+        )
 
 
 def _before(lesion: GrownLesion) -> Iterator[Node]:

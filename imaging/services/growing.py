@@ -72,4 +72,7 @@ def voxels_of(opened: OpenVolume, row: LesionRead) -> Indices:
 def _grown_voxels(opened: OpenVolume, region: GrownLesion) -> Indices:
     plane, row, column = region.clicked_voxel
     place = (plane, row, column)
-    return clicks.grown(opened.suv, place, grid=opened.grid, method=region.parameters).flat
+    try:
+        return clicks.grown(opened.suv, place, grid=opened.grid, method=region.parameters).flat
+    except SegmentationError as error:
+        raise Refused(error.code, str(error)) from error

@@ -24,7 +24,7 @@ from imaging.models import (
 )
 from imaging.selectors import FLAGS, regions
 from imaging.selectors import reads as selecting
-from imaging.services import carrying, drawn_lesions, growing, open_volumes
+from imaging.services import carrying, drawn_lesions, growing, open_volumes, overlaps
 from imaging.services.carrying import outline_of
 from trials import permissions
 from trials.models import Finding, ScheduledScan, Signature, User
@@ -82,9 +82,14 @@ def decide(
     """Say what a region is: a lesion with its place, or not one, with the organ and why."""
     _require_own(row.read, by)
     said = _said(decision, organ=organ, reason=reason, region=region, positivity=positivity)
+    opened = _opened_to_accept(row.read) if decision == Decision.ACCEPTED else None
     with _action("region.decided", _scan(row.read), by=by, reason=said["reason"] or "reading"):
         _require_draft(row.read)
-        row = LesionRead.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        rows = selecting.rows_of(row.read)
+        row = next(one for one in rows if one.pk == row.pk)
+        if opened:
+            voxels = growing.voxels_of(opened, row)
+            overlaps.refuse(overlaps.with_lesions(opened, voxels, rows, but=row.number))
         for name, value in said.items():
             setattr(row, name, value)
         row.decided_at = None if decision == Decision.UNDECIDED else timezone.now()
@@ -102,21 +107,33 @@ def grow(
     opened = open_volumes.of_run(run)
     with _action("region.grown", _scan(read), by=by, reason="reading"):
         _require_draft(read)
+        rows = selecting.rows_of(read)
+        overlaps.refuse(overlaps.with_lesions(opened, found.grown.flat, rows, but=instead_of))
         row = _row_for(read, instead_of)
         row.grown = GrownLesion.objects.create(read=read, **found.columns(opened))
         row.save()
     return row
 
 
+def shared_by(run: Quantification, reader: User, found: growing.Preview) -> list[overlaps.Shared]:
+    """The lesions of the reader's own draft that hold voxels of what a click takes in."""
+    read = selecting.newest(run, reader)
+    if read is None:
+        return []
+    opened = open_volumes.of_run(run)
+    return overlaps.with_lesions(opened, found.grown.flat, selecting.rows_of(read))
+
+
 def obstacles(read: Read) -> list[str]:
     """What stands in the way of a signature, a sentence each."""
-    rows = list(read.lesion_reads.all())
+    rows = selecting.rows_of(read)
     open_ones = [str(row.number) for row in rows if row.decision == Decision.UNDECIDED]
     sentences = []
     if not read.quantification.is_current:
         sentences.append("The series was measured again: go on with the new measurement.")
     if open_ones:
         sentences.append(f"Not decided yet: {', '.join(open_ones)}.")
+    sentences += _counted_twice(read, rows)
     if not rows:
         # That nothing is outlined yet is not that there is no lesion.
         waited_for = [one for one in read.quantification.flags if one in NOTHING_OUTLINED]
@@ -128,6 +145,20 @@ def obstacles(read: Read) -> list[str]:
             "one: accept or place it."
         )
     return sentences
+
+
+def _counted_twice(read: Read, rows: Sequence[LesionRead]) -> list[str]:
+    try:
+        return overlaps.among(read, rows)
+    except Refused as refusal:
+        return [refusal.message]
+
+
+def _opened_to_accept(read: Read) -> open_volumes.OpenVolume | None:
+    """The volume that shows whether two lesions share voxels, where regions can."""
+    if not overlaps.may_share(read, read.lesion_reads.all()):
+        return None
+    return open_volumes.of_run(read.quantification)
 
 
 def sign(read: Read, *, by: User, password: str) -> Signature:

@@ -169,6 +169,7 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
             y=_number(asked, "y", -1.0),
         )
         found = growing.preview(run, voxel)
+        shared = reads.shared_by(run, request.user, found)
     except Refused as refusal:
         return JsonResponse({"code": refusal.code, "message": refusal.message}, status=422)
     one = found.measured
@@ -183,6 +184,7 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
             "threshold": found.grown.threshold,
             "holds_hotter": found.grown.holds_hotter,
             "partial_volume": one.partial_volume,
+            "shares": [{"number": one.number, "volume_ml": one.volume_ml} for one in shared],
         }
     )
 

@@ -131,6 +131,14 @@ def test_a_click_tells_what_it_would_take_in_and_is_kept_by_a_form(client, desk,
     row = LesionRead.objects.get(number=2)
     derivation = client.get(f"/derivations/grown/{row.grown_id}/suvmax/").content.decode()
     assert "SUV ≥ 41 % of the highest near the click" in derivation
+    reads.decide(row, by=reader, decision="accepted")
+    over_page, over_api = (
+        client.get(f"{desk}grow/", asked),
+        client.get(api, {"plane": 5, "row": 11, "column": 11}),
+    )
+    shares = [{"number": 2, "volume_ml": pytest.approx(3.072)}]
+    assert over_page.json()["shares"] == over_api.json()["shares"] == shares
+    assert client.post(f"{desk}grow/", kept).status_code == 409
 
 
 def test_a_region_grown_again_shows_what_it_was_and_offers_what_was_said(client, desk, run, reader):

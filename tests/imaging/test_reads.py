@@ -339,6 +339,46 @@ def test_what_was_grown_in_a_signed_read_is_there_when_it_is_read_again(scene):
     assert (again.decision, again.grown.grown_from) == ("undecided", row.grown)
 
 
+def test_no_voxel_of_a_lesion_is_grown_into_another_one(scene):
+    read = accepted(scene, scene.first)
+    grow = partial(reads.grow, read, by=scene.first, voxel=INSIDE)
+    with pytest.raises(Refused, match=r"shares 3\.07 mL with region 1, which you called a lesion"):
+        grow()
+    assert only(read).grown is None
+    grow(instead_of=1)
+    reads.decide(only(read), by=scene.first, decision="accepted")
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    assert Finding.objects.get(lesion_number=None, test="VOLUME").number == pytest.approx(VOLUME)
+
+
+def test_of_two_regions_that_share_voxels_one_is_accepted(scene):
+    read = reads.open_read(scene.series, by=scene.first)
+    reads.grow(read, by=scene.first, voxel=INSIDE)
+    one, other = selecting.rows_of(read)
+    reads.decide(one, by=scene.first, decision="accepted")
+    assert refusal(partial(reads.decide, other, by=scene.first, decision="accepted")) == (
+        "shares-voxels"
+    )
+    reads.decide(one, by=scene.first, decision="excluded", organ="other", reason="grown anew")
+    reads.decide(other, by=scene.first, decision="accepted")
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    of_scan = Finding.objects.filter(lesion_number=None)
+    assert of_scan.get(test="VOLUME").number == pytest.approx(VOLUME)
+    assert of_scan.get(test="UPTAKE").number == pytest.approx(SUV * VOLUME, rel=1e-5)
+
+
+def test_a_draft_in_which_voxels_count_twice_already_is_not_signed(scene):
+    read = reads.open_read(scene.series, by=scene.first)
+    reads.grow(read, by=scene.first, voxel=INSIDE)
+    with framed():
+        LesionRead.objects.update(decision="accepted")
+    assert reads.obstacles(read) == [
+        "Regions 1 and 2 share 3.07 mL, which would count twice: keep one of them."
+    ]
+    sign = partial(reads.sign, read, by=scene.first, password=PASSWORD)
+    assert refusal(sign) == "read-not-complete"
+
+
 def test_a_click_outside_the_image_is_refused_by_name(scene):
     below = (records.PLANES, 0, 0)
     assert refusal(lambda: growing.preview(scene.run, below)) == "seed-outside"

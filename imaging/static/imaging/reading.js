@@ -95,6 +95,8 @@ async function grow(event) {
   keep.hidden = !found.voxel;
   shown.voxel = found.voxel || "";
   keep.elements.voxel.value = shown.voxel;
+  // What is a lesion already is grown anew, not once more.
+  keep.elements.instead_of.value = found.shares?.length ? found.shares[0].number : "";
   words.textContent = found.message || told(found);
   draw();
 }
@@ -107,7 +109,9 @@ function told(found) {
     `${number.format(found.volume_ml)} mL`,
     `from SUV ${number.format(found.threshold)} g/mL up`,
   ];
+  const shares = found.shares.map((one) => `${number.format(one.volume_ml)} mL with region ${one.number}`);
   const doubts = [
+    shares.length && `It shares ${shares.join(", ")}, already a lesion: keep it in place of that region, for no voxel counts twice.`,
     found.holds_hotter && "It holds a hotter voxel than the one near the click: another lesion or an organ may be in it.",
     found.partial_volume && "Smaller than twice the resolution of the scanner: the numbers are too low.",
   ];
