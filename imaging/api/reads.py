@@ -104,6 +104,9 @@ class Read(Rows):
     run = serializers.IntegerField(source="quantification.run")
     regions = serializers.SerializerMethodField()
     not_carried = NotCarried(many=True)
+    ended = serializers.SerializerMethodField(
+        help_text="Why a signed read holds no more, and what to do; empty where it stands."
+    )
     obstacles = serializers.SerializerMethodField(
         help_text="What stands in the way of the signature, a sentence each."
     )
@@ -116,6 +119,7 @@ class Read(Rows):
             "state",
             "opened_at",
             "signed_at",
+            "ended",
             "regions",
             "not_carried",
             "obstacles",
@@ -124,6 +128,9 @@ class Read(Rows):
     @extend_schema_field(ReadRegion(many=True))
     def get_regions(self, read: models.Read) -> list[dict]:
         return ReadRegion(selecting.rows_of(read), many=True).data
+
+    def get_ended(self, read: models.Read) -> str:
+        return selecting.ended(read)
 
     def get_obstacles(self, read: models.Read) -> list[str]:
         return reads.obstacles(read) if read.state == models.Read.State.DRAFT else []

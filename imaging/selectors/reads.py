@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 
 from imaging.models import GrownLesion, LesionRead, Quantification, Read, Series
@@ -31,12 +31,42 @@ def newest(run: Quantification, reader: User) -> Read | None:
 
 
 def own_of(series: Series, reader: User) -> Read:
-    """The own draft of a series, else the own read that stands; refused where there is none."""
+    """The own draft of a series, else the own signed read, which may have `ended`.
+
+    Refused where there is none.
+    """
     rows = own(reader).filter(quantification__series=series, superseded_by=None)
     read = rows.exclude(state=Read.State.OVERTAKEN).order_by("pk").last()
     if read is None:
         raise Refused("read-not-begun", "Begin the read first.")
     return read
+
+
+def ended(read: Read) -> str:
+    """Why a signed read that nothing superseded holds no more, and what to do; empty if it does."""
+    if read.state != Read.State.SIGNED or read.superseded_by_id:
+        return ""
+    run = read.quantification
+    if run.series.code in Series.GONE:
+        return "The images of this series were removed: there is nothing to read again."
+    if not run.is_current:
+        return (
+            f"The series was measured again after run {run.run} was read, so that the findings of "
+            "that read hold no more. Begin a new read: what was grown is grown again."
+        )
+    if not run.series.counts:
+        return (
+            "This series no longer counts for its scan, so that the findings of the read hold no "
+            "more. The list of series to read has the one that counts."
+        )
+    return ""
+
+
+def last_ended(series: Series, reader: User) -> Read | None:
+    """The reader's signed read of an earlier measurement, where there is none of the current."""
+    mine = own(reader).filter(quantification__series=series, superseded_by=None)
+    last = mine.exclude(state=Read.State.OVERTAKEN).order_by("pk").last()
+    return last if last and ended(last) else None
 
 
 def standing(read: Read) -> Read | None:
@@ -94,8 +124,16 @@ def with_own_read(series: QuerySet[Series], reader: User) -> QuerySet[Series]:
         )
         .order_by("-pk")
     )
+    ended = Read.objects.filter(
+        quantification__series=OuterRef("pk"),
+        quantification__is_current=False,
+        reader=reader,
+        state=Read.State.SIGNED,
+        superseded_by=None,
+    )
     return series.annotate(
         own_state=Subquery(mine.values("state")[:1]),
         own_regions=Subquery(mine.values("regions")[:1]),
         own_decided=Subquery(mine.values("decided")[:1]),
+        own_ended=Exists(ended),
     )

@@ -365,6 +365,8 @@ def _require_own(read: Read, by: User) -> None:
 def _require_draft(read: Read) -> Read:
     """The read as it is now, held; raises if it was signed or overtaken. Inside an action."""
     held = Read.objects.select_for_update(of=("self",)).get(pk=read.pk)
+    if held.state == Read.State.SIGNED and (why := selecting.ended(held)):
+        raise Refused("read-ended", why)
     if held.state == Read.State.SIGNED:
         raise Refused("read-signed", "This read is signed. To change it, read the series again.")
     if held.state == Read.State.OVERTAKEN or not held.quantification.is_current:

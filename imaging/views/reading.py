@@ -233,6 +233,7 @@ def signed(request: HttpRequest, pk: int) -> HttpResponse:
         "patient": scan.patient,
         "is_blinded": not findings.may_see(request.user, read),
         "is_as_signed": reads.is_as_signed(read),
+        "ended": selecting.ended(read),
         "signature": signatures.of(read),
         "findings": scan.findings.filter(
             source_table=Read._meta.db_table, source_pk=read.pk, lesion_number=None
@@ -307,6 +308,7 @@ def _read_of(
         decision = _decision_form(row, None, initial=_initial(current.said))
     return {
         "read": read,
+        "ended": None if read else selecting.last_ended(row, request.user),
         "is_draft": is_draft,
         "rows": rows,
         # SUVmax to uptake, and a ratio to each reference region.

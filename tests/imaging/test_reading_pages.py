@@ -48,6 +48,12 @@ def picture(client, address: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(answer.content)))
 
 
+def measure_again(run, *, by) -> None:
+    with factories.framed():
+        job = jobs.enqueue("imaging.quantify", actor=by, series=run.series_id)
+    quantification.run(jobs.claim(job.pk))
+
+
 def has(image: np.ndarray, colour: tuple[int, int, int]) -> bool:
     return bool((image == colour).all(axis=-1).any())
 
@@ -148,8 +154,7 @@ def test_a_region_grown_again_shows_what_it_was_and_offers_what_was_said(client,
     reads.decide(kept, by=reader, decision="accepted", region="stomach")
     with factories.framed():
         GrownLesion.objects.filter(pk=lost.grown_id).update(clicked_mm=[0.0, 0.0, 999.0])
-        job = jobs.enqueue("imaging.quantify", actor=reader, series=run.series_id)
-    quantification.run(jobs.claim(job.pk))
+    measure_again(run, by=reader)
     client.post(f"{desk}open/")
     answer = client.get(desk)
     text = answer.content.decode()
@@ -160,6 +165,23 @@ def test_a_region_grown_again_shows_what_it_was_and_offers_what_was_said(client,
     grown = LesionRead.objects.get(read__state="draft").grown_id
     derivation = client.get(f"/derivations/grown/{grown}/suvmax/").content.decode()
     assert "grown at the same place on run 1" in derivation
+
+
+def test_a_read_that_ended_says_so_to_its_reader_and_to_a_monitor(
+    client, desk, run, reader, pet_site
+):
+    read = reads.open_read(run.series, by=reader)
+    reads.decide(read.lesion_reads.get(), by=reader, decision="accepted")
+    reads.sign(read, by=reader, password=PASSWORD)
+    measure_again(run, by=reader)
+    assert "To be read again" in client.get("/reading/").content.decode()
+    assert "Your read has ended" in client.get(desk).content.decode()
+    own = f"/api/v1/readings/{run.series.reading_identifier}/read/"
+    assert "Begin a new read" in client.get(own).json()["ended"]
+    assert client.post(f"{desk}open/").status_code == 302
+    assert "0 of 1 decided" in client.get(desk).content.decode()
+    client.force_login(factories.make_user(Role.MONITOR, trial=pet_site.trial, site=pet_site))
+    assert "This read has ended" in client.get(f"/reads/{read.pk}/").content.decode()
 
 
 def test_a_coronal_slice_has_the_head_at_the_top(client, desk):

@@ -251,6 +251,19 @@ def test_findings_of_a_read_end_with_the_measurement_that_was_read(scene):
     assert Finding.objects.filter(test="SUVMAX", source_pk=read.pk).count() == 2
 
 
+def test_a_signed_read_of_an_earlier_measurement_has_ended_and_says_what_to_do(scene):
+    reads.sign(accepted(scene, scene.first), by=scene.first, password=PASSWORD)
+    assert selecting.ended(selecting.own_of(scene.series, scene.first)) == ""
+    measure_again(scene.run)
+    old = selecting.own_of(scene.series, scene.first)
+    assert "measured again after run 1 was read" in selecting.ended(old)
+    assert "Begin a new read" in selecting.ended(old)
+    decide = partial(reads.decide, only(old), by=scene.first, decision="undecided")
+    assert refusal(decide) == "read-ended"
+    draft = reads.open_read(scene.series, by=scene.first)
+    assert selecting.own_of(scene.series, scene.first) == draft
+
+
 def test_a_new_measurement_overtakes_a_draft_and_same_regions_keep_what_was_decided(scene):
     old = accepted(scene, scene.first, region="stomach")
     run = measure_again(scene.run)
