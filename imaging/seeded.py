@@ -22,6 +22,9 @@ from imaging.geometry import Grid
 from imaging.segmentation import Components, Indices, SegmentationError, Volume
 
 Place = tuple[int, int, int]
+Box = tuple[slice, slice, slice]
+# Planes, rows and columns of voxels in the volume, each of shape (V,).
+Places = tuple[Indices, Indices, Indices]
 
 # The click need not hit the hottest voxel.
 RECENTRE_MM = 10.0
@@ -151,11 +154,13 @@ def hottest_near(suv: Volume, seed: Place, *, grid: Grid, within_mm: float = REC
     """
     _require_inside(seed, grid)
     box = _box(seed, grid, within_mm)
-    k, m, n = np.ogrid[box]
-    squares = (
-        (grid.along[k] - grid.along[seed[0]]) ** 2
-        + ((m - seed[1]) * grid.spacing[1]) ** 2
-        + ((n - seed[2]) * grid.spacing[2]) ** 2
+    along = grid.along
+    rows, columns = (
+        (np.arange(one.start, one.stop) - at) * step
+        for one, at, step in zip(box[1:], seed[1:], grid.spacing[1:], strict=True)
+    )
+    squares = np.square(along[box[0]] - along[seed[0]])[:, None, None] + (
+        np.square(rows)[:, None] + np.square(columns)
     )
     near = np.where(squares <= within_mm**2, suv[box], -np.inf)
     best = np.unravel_index(int(near.argmax()), near.shape)
@@ -198,7 +203,7 @@ def along_gradient(
         crop = ndimage.gaussian_filter(crop, smoothing_mm / np.asarray(grid.spacing))
     middle = tuple(at - one.start for at, one in zip(hottest, box, strict=True))
     inside = _basin(_levels(crop), middle)
-    flat = _flat(inside, box, suv.shape)
+    flat = _flat(_places(inside, box), suv.shape)
     values = suv.ravel()[flat]
     is_hotter = bool(values.max() > suv[hottest])
     return Grown(flat, float(values.min()), hottest, holds_hotter=is_hotter)
@@ -228,43 +233,34 @@ def _growing(suv: Volume, seed: Place, grid: Grid, threshold: float, largest_ml:
     half = _FIRST_BOX_MM
     while True:
         box = _box(seed, grid, half)
-        region = _component(suv[box] >= np.float32(threshold), seed, box)
-        planes = np.flatnonzero(region.any(axis=(1, 2)))
-        counts = region.sum(axis=(1, 2))[planes]
-        volume = grid.volume_ml(np.repeat(planes + box[0].start, counts))
-        if volume > largest_ml:
+        places = _component(suv[box] >= np.float32(threshold), seed, box)
+        if grid.volume_ml(places[0]) > largest_ml:
             raise SegmentationError(
                 "region-leaks",
                 f"The region grown from this place at SUV {threshold:.2f} g/mL is larger than "
                 f"{largest_ml:g} mL: it runs into an organ or the background. Raise the "
                 "threshold, or take a percentage of the maximum.",
             )
-        if not _reaches_border(region, box, suv.shape):
-            return _flat(region, box, suv.shape)
+        if not _reaches_border(places, box, suv.shape):
+            return _flat(places, suv.shape)
         half *= 2
 
 
-def _component(
-    above: NDArray[np.bool_], seed: Place, box: tuple[slice, slice, slice]
-) -> NDArray[np.bool_]:
+def _component(above: NDArray[np.bool_], seed: Place, box: Box) -> Places:
     labels, _ = ndimage.label(above, structure=_TOUCHING)
     here = tuple(at - one.start for at, one in zip(seed, box, strict=True))
-    return np.asarray(labels == labels[here])
+    return _places(labels == labels[here], box)
 
 
-def _reaches_border(
-    region: NDArray[np.bool_], box: tuple[slice, slice, slice], shape: Place
-) -> bool:
+def _reaches_border(places: Places, box: Box, shape: Place) -> bool:
     """Whether the region touches a side of the box that is no side of the volume."""
-    sides = (
-        (region.take(edge, axis=axis), beyond)
-        for axis, (one, size) in enumerate(zip(box, shape, strict=True))
-        for edge, beyond in ((0, one.start > 0), (-1, one.stop < size))
+    return any(
+        (one.start > 0 and at.min() == one.start) or (one.stop < size and at.max() == one.stop - 1)
+        for at, one, size in zip(places, box, shape, strict=True)
     )
-    return any(beyond and bool(side.any()) for side, beyond in sides)
 
 
-def _box(seed: Place, grid: Grid, half_mm: float) -> tuple[slice, slice, slice]:
+def _box(seed: Place, grid: Grid, half_mm: float) -> Box:
     """The voxels no farther than this along each axis, within the volume."""
     along = grid.along
     first = np.searchsorted(along, along[seed[0]] - half_mm, "left")
@@ -276,10 +272,14 @@ def _box(seed: Place, grid: Grid, half_mm: float) -> tuple[slice, slice, slice]:
     return slice(int(first), int(last)), rows, columns
 
 
-def _flat(region: NDArray[np.bool_], box: tuple[slice, slice, slice], shape: Place) -> Indices:
+def _places(region: NDArray[np.bool_], box: Box) -> Places:
+    """Planes, rows and columns in the volume of what a box holds."""
+    k, m, n = (at + one.start for at, one in zip(np.nonzero(region), box, strict=True))
+    return k, m, n
+
+
+def _flat(places: Places, shape: Place) -> Indices:
     """Ascending indices into the raveled volume."""
-    inside = np.nonzero(region)
-    places = [at + one.start for at, one in zip(inside, box, strict=True)]
     return np.asarray(np.ravel_multi_index(places, shape), dtype=np.int64)
 
 
