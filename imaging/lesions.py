@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -116,16 +117,14 @@ def measure(
         return ()
     regions = _regions(suv, components)
     columns = _columns(regions, *_peaks(suv, regions, grid, peak), grid, resolution_mm)
-    rows = zip(regions.apart(), *columns.values(), strict=True)
-    return tuple(
-        LesionMeasurement(
-            number=number,
-            suvpeak_definition=peak,
-            voxels=voxels,
-            **dict(zip(columns, row, strict=True)),
-        )
-        for number, (voxels, *row) in enumerate(rows, start=1)
-    )
+    columns |= {
+        "number": range(1, components.count + 1),
+        "suvpeak_definition": [peak] * components.count,
+        "voxels": regions.apart(),
+    }
+    # By place: with names it takes twice as long for the lesion, which hundreds of them show.
+    in_order = (columns[one.name] for one in fields(LesionMeasurement))
+    return tuple(starmap(LesionMeasurement, zip(*in_order, strict=True)))
 
 
 def totals(lesions: Sequence[LesionMeasurement]) -> Totals:
@@ -166,9 +165,9 @@ class _Regions:
         bounds = zip(self.starts.tolist(), ends.tolist(), strict=True)
         return [self.flat[start:end] for start, end in bounds]
 
-    def holding(self, voxels: Indices) -> Indices:
-        """The region of each of these positions in `flat`."""
-        return np.searchsorted(self.starts, voxels, "right") - 1
+    def of_voxels(self) -> Indices:
+        """The region of each voxel."""
+        return np.repeat(np.arange(self.counts.size), self.counts)
 
     def hottest(self) -> Indices:
         """Positions in `flat` of the voxels that have the highest value of their region."""
@@ -207,7 +206,7 @@ def _peaks(
     means, cut = sphere_means(
         suv, regions.flat[centres], grid=grid, weighted=peak == PeakDefinition.WEIGHTED
     )
-    of_region = regions.holding(centres)
+    of_region = regions.of_voxels()[centres]
     starts = np.searchsorted(of_region, np.arange(regions.starts.size))
     highest = np.maximum.reduceat(means, starts)
     first = _firsts(of_region, np.flatnonzero(means == highest[of_region]))
@@ -228,8 +227,7 @@ def _columns(
     resolution_mm: float,
 ) -> dict[str, Iterable[Any]]:
     """Fields of `LesionMeasurement`, each with its value for every region."""
-    everywhere = regions.holding(np.arange(regions.flat.size))
-    hottest = _firsts(everywhere, regions.hottest())
+    hottest = _firsts(regions.of_voxels(), regions.hottest())
     means = np.add.reduceat(regions.values, regions.starts) / regions.counts
     centroids = np.add.reduceat(regions.places, regions.starts, axis=1) / regions.counts
     volumes = _volumes_ml(regions, grid)

@@ -30,8 +30,9 @@ Floats = NDArray[np.float64]
 RADIUS_MM = 10 * (3 / (4 * math.pi)) ** (1 / 3)
 # Points along each edge of a voxel that tell which part of it lies in the sphere.
 _POINTS = 10
-# Voxels gathered at a time: their values and indices stay in the cache.
-_CHUNK = 16384
+# Voxels gathered at a time: their values and indices stay in the cache, and numpy adds single to
+# double precision through a buffer of just as many.
+_CHUNK = 8192
 
 
 class PeakDefinition(StrEnum):
@@ -171,7 +172,8 @@ def _even_means(suv: Volume, flat: Indices, kernel: _Kernel) -> tuple[Floats, ND
         cut |= (at < -first) | (at >= size - last)
     means = np.empty(flat.size)
     means[~cut] = _means_inside(suv.ravel(), flat[~cut], kernel, kernel.offsets @ strides)
-    means[cut], cut[cut] = _means_at_border(suv, places[:, cut].T, kernel)
+    if cut.any():
+        means[cut], cut[cut] = _means_at_border(suv, places[:, cut].T, kernel)
     return means, cut
 
 

@@ -123,13 +123,25 @@ def _require_above_tissue(suv: Volume, threshold: float, *, reaching: int, voxel
     """Below the noise everything is one region: few, and still no lesion."""
     if reaching * voxel_ml <= LITRE:
         return
-    share = reaching / max(1, int(np.count_nonzero(suv >= np.float32(TISSUE))))
+    tissue = _counted(suv, TISSUE, enough=math.ceil(reaching / MOST_OF_TISSUE))
+    share = reaching / max(1, tissue)
     if share > MOST_OF_TISSUE:
         raise SegmentationError(
             "threshold-in-tissue",
             f"{min(share, 1.0):.0%} of the tissue reaches SUV {threshold:g}: the threshold lies in "
             "noise or normal tissue, or the SUV are not what they seem. State a higher one.",
         )
+
+
+def _counted(suv: Volume, threshold: float, *, enough: int) -> int:
+    """How many voxels reach a threshold; counted no further than enough."""
+    values = suv.ravel()
+    count = 0
+    for start in range(0, values.size, _PART):
+        count += int(np.count_nonzero(values[start : start + _PART] >= np.float32(threshold)))
+        if count >= enough:
+            break
+    return count
 
 
 def given(regions: Sequence[Indices]) -> Components:
@@ -161,8 +173,7 @@ def connected(flat: Indices, shape: tuple[int, int, int]) -> Indices:
     if flat.size == 0:
         return flat.copy()
     first, last = _runs(flat, shape[2])
-    pairs = [_touching(flat[first], flat[last], shape, step) for step in _EARLIER_ROWS]
-    ones, others = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    ones, others = _touching(flat[first], flat[last], shape)
     graph = sparse.coo_matrix(
         (np.ones(ones.size, np.int8), (ones, others)), shape=(first.size,) * 2
     )
@@ -204,25 +215,28 @@ def _runs(flat: Indices, columns: int) -> tuple[Indices, Indices]:
     return first, last
 
 
-def _touching(
-    start: Indices, end: Indices, shape: tuple[int, int, int], step: tuple[int, int]
-) -> tuple[Indices, Indices]:
-    """Pairs of runs, the second in the row that `step` leads to, that touch."""
+def _touching(start: Indices, end: Indices, shape: tuple[int, int, int]) -> tuple[Indices, Indices]:
+    """Pairs of runs that touch, the second in a row before that of the first."""
     _, rows, columns = shape
-    planes, row_step = step
+    # Of all planes, one after the other. Divisions cost more than all else here: one for each.
     row = start // columns
-    there = row % rows + row_step
-    inside = (there >= 0) & (there < rows) & (row + planes * rows >= 0)
-    runs = np.flatnonzero(inside)
-    shift = (planes * rows + row_step) * columns
+    of_plane = row % rows
+    begins = row * columns
     # A corner touches, so a run reaches one column further on either side, within its row.
-    low = start[runs] - (start[runs] % columns > 0) + shift
-    high = end[runs] + (end[runs] % columns < columns - 1) + shift
-    first = np.searchsorted(end, low)
-    count = np.maximum(np.searchsorted(start, high, "right") - first, 0)
-    ones = np.repeat(runs, count)
-    begin = np.repeat(first - (np.cumsum(count) - count), count)
-    return ones, begin + np.arange(ones.size)
+    low = start - (start > begins)
+    high = end + (end < begins + columns - 1)
+    ones, others = [], []
+    for planes, row_step in _EARLIER_ROWS:
+        there = of_plane + row_step
+        inside = (there >= 0) & (there < rows) & (row + planes * rows >= 0)
+        runs = np.flatnonzero(inside)
+        shift = (planes * rows + row_step) * columns
+        first = np.searchsorted(end, low[runs] + shift)
+        count = np.maximum(np.searchsorted(start, high[runs] + shift, "right") - first, 0)
+        begin = np.repeat(first - (np.cumsum(count) - count), count)
+        ones.append(np.repeat(runs, count))
+        others.append(begin + np.arange(begin.size))
+    return np.concatenate(ones), np.concatenate(others)
 
 
 def _large_enough(

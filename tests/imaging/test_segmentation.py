@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from imaging import geometry, suv, volume
 from imaging.headers import pet_header
-from imaging.segmentation import SegmentationError, connected, fixed_threshold
+from imaging.segmentation import DENSE, SegmentationError, connected, fixed_threshold
 
 MILLIMETRE = (10.0, 10.0, 10.0)
 EDGES_AND_CORNERS = np.ones((3, 3, 3), bool)
@@ -58,6 +58,17 @@ def test_regions_are_those_of_scipy_on_large_volumes(part):
     expected, count = ndimage.label(volume >= np.float32(1 - part), structure=EDGES_AND_CORNERS)
     assert found.count == count
     assert np.array_equal(found.flat, np.flatnonzero(expected))
+    assert same_partition(found.labels, expected.ravel()[found.flat])
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_regions_are_the_same_on_either_side_of_where_the_path_changes(more):
+    volume = np.zeros((20, 50, 40), np.float32)
+    places = np.random.default_rng(3).permutation(volume.size)
+    volume.flat[places[: int(DENSE * volume.size) + more]] = 5
+    found = segment(volume)
+    expected, count = ndimage.label(volume, structure=EDGES_AND_CORNERS)
+    assert (found.count, found.flat.size) == (count, int(DENSE * volume.size) + more)
     assert same_partition(found.labels, expected.ravel()[found.flat])
 
 
