@@ -16,6 +16,13 @@ handled_by("imaging.expunge", "imaging.services.destruction.expunge")
 handled_by("imaging.destroy", "imaging.services.destruction.destroy")
 
 
+@shared_task(ignore_result=True, expires=5)
+def look_ahead(transmittal: int) -> None:
+    from imaging.services import looking_ahead
+
+    looking_ahead.look(transmittal)
+
+
 @shared_task(ignore_result=True, expires=30)
 def recompute_due() -> None:
     from imaging.services import recompute

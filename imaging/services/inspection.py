@@ -82,9 +82,11 @@ def inspect(claim: jobs.Claim) -> None:
     def inspected(parser: Parser, file: ReceivedFile) -> Inspection:
         return preparing.inspected(parser, file, making)
 
-    with closing(parsers().each(transmittal.pk, inspected, files)) as inspections:
-        for number, (file, inspection) in enumerate(zip(files, inspections, strict=True), start=1):
-            _apply(file, inspection, key)
+    known = preparing.verdicts(transmittal, files, making)
+    rest = [file for file in files if file.pk not in known]
+    with closing(parsers().each(transmittal.pk, inspected, rest)) as inspections:
+        for number, file in enumerate(files, start=1):
+            _apply(file, known.get(file.pk) or next(inspections), key)
             progress.say(number)
     with (
         jobs.fenced(claim),

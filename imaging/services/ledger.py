@@ -93,12 +93,17 @@ def _as_json(rows: Iterable[Model], columns: Sequence[Field]) -> str:
 
 
 def load(claim: jobs.Claim) -> Transmittal:
+    return loaded(claim.arguments["transmittal"])
+
+
+def loaded(key: int) -> Transmittal:
+    """A transmittal with what the steps of the intake ask of it."""
     return Transmittal.objects.select_related(
         "site__trial",
         "scheduled_scan__patient__trial",
         "scheduled_scan__patient__site",
         "scheduled_scan__planned_scan",
-    ).get(pk=claim.arguments["transmittal"])
+    ).get(pk=key)
 
 
 def nothing_to_do(claim: jobs.Claim) -> None:

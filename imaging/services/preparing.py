@@ -2,15 +2,16 @@
 
 Inspection has to try whether a file can be de-identified. Where the scan is known it does so
 under the patient's own policy, and keeps what came of it for release, which makes the proofs of
-it and moves it into the archive. Release takes it only as made under the same policy, by the same
-table and the same software; anything else it makes anew, from the original.
+it and moves it into the archive. The verdict is kept beside it, for an inspection that comes after
+a look ahead or after one that was killed. Both are taken only as made under the same policy, by
+the same table and the same software; anything else is made anew, from the original.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from zoneinfo import ZoneInfo
@@ -26,6 +27,9 @@ from imaging.storage import Arrived, Content, prepared
 from trials.models import Enrolment, Patient
 from trials.services.errors import Refused
 from trials.version import VERSION
+
+# Stands between a verdict and what is told of what was made: in JSON it stands nowhere.
+BETWEEN = "\t"
 
 
 @dataclass(frozen=True)
@@ -85,18 +89,45 @@ def _enrolled_on(patient: Patient) -> str:
 
 
 def inspected(parser: Parser, file: ReceivedFile, making: Making | None) -> Inspection:
-    """The verdict on a file; what was made of it, if it is accepted, is kept."""
+    """The verdict on a file; it is kept, and what was made of the file if it is accepted."""
     data = storage.quarantine.read(file.sha256)
     if making is None:
         return parser.inspect(data)
     inspection, made = parser.examine(data, making.policy)
-    if made is not None:
-        # Without room it is made again at release.
-        with suppress(Refused):
-            receiving.require_space(len(made.dicom))
-            told = _told(made, making)
-            prepared.keep(file.transmittal_id, file.sha256, content=made.dicom, told=told)
+    # Without room it is made again at release.
+    with suppress(Refused):
+        receiving.require_space(len(made.dicom) if made else 0)
+        prepared.keep(
+            file.transmittal_id,
+            file.sha256,
+            content=made and made.dicom,
+            told=f"{_verdict(inspection, making)}{BETWEEN}{_told(made, making) if made else ''}",
+        )
     return inspection
+
+
+def verdicts(
+    transmittal: Transmittal, files: Iterable[ReceivedFile], making: Making | None
+) -> dict[int, Inspection]:
+    """The verdicts that were kept of these files, by their key: as they would be given now."""
+    told = prepared.told(transmittal.pk) if making else {}
+    found = {
+        file.pk: _kept_verdict(told[file.sha256], making) for file in files if file.sha256 in told
+    }
+    return {key: kept for key, kept in found.items() if kept}
+
+
+def _verdict(inspection: Inspection, making: Making) -> str:
+    """On one line, as `json` writes."""
+    return json.dumps({"made_by": making.made_by, "found": asdict(inspection)})
+
+
+def _kept_verdict(line: str, making: Making) -> Inspection | None:
+    try:
+        told = json.loads(line.partition(BETWEEN)[0])
+    except ValueError:
+        return None
+    return Inspection(**told["found"]) if told["made_by"] == making.made_by else None
 
 
 def ready(
@@ -141,7 +172,7 @@ def _kept(
     transmittal: Transmittal, file: ReceivedFile, line: str, making: Making
 ) -> tuple[Made, Content] | None:
     try:
-        told: Mapping = json.loads(line)
+        told: Mapping = json.loads(line.partition(BETWEEN)[2])
     except ValueError:
         return None
     if told["made_by"] != making.made_by:

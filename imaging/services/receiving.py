@@ -9,9 +9,11 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.core.files import File
+from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 
@@ -19,7 +21,7 @@ from imaging import storage
 from imaging.models import ReceivedFile, Transmittal
 from imaging.services import clearing
 from imaging.services.ledger import about, about_scan, move
-from imaging.storage import Arrived, Content
+from imaging.storage import Arrived, Content, prepared
 from trials import permissions
 from trials.models import ScheduledScan, ScopedModel, Site, User
 from trials.services import audit, jobs, patients, sites
@@ -177,7 +179,19 @@ def receive(transmittal: Transmittal, *, files: Iterable[Sent], by: User) -> lis
     with audit.action("files.received", actor=by, reason="upload", **about(transmittal)):
         kept = keep(transmittal, [_content(file) for file in files])
     reach("receive.rows-committed")
+    if transmittal.scheduled_scan_id is not None:
+        transaction.on_commit(partial(_have_looked_into, transmittal.pk), robust=True)
     return kept
+
+
+def _have_looked_into(transmittal: int) -> None:
+    """Tell a worker that there are files to look into, unless one is at it."""
+    from imaging import tasks
+
+    with prepared.alone() as is_nobody_at_it:
+        pass
+    if is_nobody_at_it:
+        jobs.wake(tasks.look_ahead, transmittal)
 
 
 def keep(

@@ -1,26 +1,30 @@
-"""Where files wait that inspection wrote anew and release has not archived yet.
+"""Where files wait that were looked into and written anew, and release has not archived yet.
 
 Beside the originals and as identified as they are: on this machine alone, closed to others, and
 taken away with them. Each lies under the digest of its original, ready to be moved into the
-archive, and what is told of it in a line of a file for all. Nobody waits for the disk here: what
-is not whole, or was written before the machine was last started, is made again.
+archive, and what is told of it in a line of a file for all, its verdict included. Nobody waits for
+the disk here: what is not whole, or was written before the machine was last started, is made again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
 from imaging.storage.folder import Folder
-from imaging.storage.places import Entry, closed_folder, name_of
+from imaging.storage.places import INCOMING, Entry, closed_folder, name_of
 
 TOLD = "told"
+# Held by who looks ahead on this machine.
+LOCK = "looking-ahead.lock"
 _STARTED = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -29,14 +33,15 @@ def open_for(transmittal: int) -> None:
     closed_folder(closed_folder(_root()) / str(transmittal))
 
 
-def keep(transmittal: int, sha256: str, *, content: bytes, told: str) -> None:
+def keep(transmittal: int, sha256: str, *, content: bytes | None, told: str) -> None:
     """Keep what was made of an original, if there is room and the transmittal is still open.
 
-    `told` is one line.
+    `told` is one line. Of what was refused nothing was made.
     """
     folder = _folder(transmittal)
     with suppress(OSError):
-        (folder / Path(name_of(sha256)).name).write_bytes(content)
+        if content is not None:
+            _put(folder / Path(name_of(sha256)).name, content)
         # Behind the content, and whole: a line is appended in one piece.
         line = f"{sha256} {started()} {told}\n".encode()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -45,6 +50,34 @@ def keep(transmittal: int, sha256: str, *, content: bytes, told: str) -> None:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Put it there whole: whoever comes late never opens a file that release has moved."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=INCOMING)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def alone() -> Iterator[bool]:
+    """Whether nobody else on this machine looks ahead, and until the end of it nobody does."""
+    descriptor = os.open(
+        closed_folder(Path(settings.STORAGE)) / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
 
 
 def told(transmittal: int) -> dict[str, str]:

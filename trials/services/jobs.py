@@ -82,22 +82,22 @@ def enqueue(kind: str, *, actor: User, on: ScopedModel | None = None, **argument
     job = Job.objects.create(
         kind=kind, arguments=arguments, actor=actor, trial_id=trial, site_id=site
     )
-    transaction.on_commit(lambda: _wake(tasks.run_job, job.pk), robust=True)
+    transaction.on_commit(lambda: wake(tasks.run_job, job.pk), robust=True)
     return job
 
 
-def _wake(task, job: int) -> None:
+def wake(task, key: int) -> None:
     """Tell a worker, from a thread: a broker that hangs for minutes holds up nobody's request."""
     if _on_the_way.acquire(blocking=False):
-        threading.Thread(target=_send, args=(task, job), name="wake", daemon=True).start()
+        threading.Thread(target=_send, args=(task, key), name="wake", daemon=True).start()
 
 
-def _send(task, job: int) -> None:
-    """Send the message; when the broker is away the sweeper will."""
+def _send(task, key: int) -> None:
+    """Send the message; when the broker is away the sweeper of jobs will."""
     try:
-        task.apply_async((job,), retry=False, ignore_result=True)
+        task.apply_async((key,), retry=False, ignore_result=True)
     except task.OperationalError:
-        logger.warning("broker unreachable, job %s waits for the sweeper", job)
+        logger.warning("broker unreachable, %s of %s waits", task.name, key)
     finally:
         _on_the_way.release()
 
@@ -187,7 +187,7 @@ def _order_again(job: Job, *, reason: str, by: User) -> Job:
         locked.state, locked.attempts = Job.State.QUEUED, 0
         locked.not_before, locked.finished_at = timezone.now(), None
         locked.save(update_fields=["state", "attempts", "not_before", "finished_at"])
-        transaction.on_commit(lambda: _wake(tasks.run_job, locked.pk), robust=True)
+        transaction.on_commit(lambda: wake(tasks.run_job, locked.pk), robust=True)
     return locked
 
 
