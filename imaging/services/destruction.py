@@ -10,6 +10,7 @@ they are gone: at a kill in between nobody reads what is half there, and the job
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from imaging import storage
@@ -24,7 +25,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import drawings, ledger, read_results, reconciliation
+from imaging.services import drawings, ledger, open_volumes, read_results, reconciliation
 from imaging.services.clearing import WAITING, keep_others_off
 from imaging.storage import prepared
 from trials.models import Injection, Job, Patient, ScheduledScan, Withdrawal
@@ -167,6 +168,7 @@ def _withhold(series: QuerySet[Series], code: str, message: str) -> set[int]:
     Series.objects.filter(pk__in=keys).update(
         state=Series.State.REFUSED, code=code, message=message, counts=False, counting=""
     )
+    transaction.on_commit(lambda: open_volumes.forget(keys))
     return keys
 
 
