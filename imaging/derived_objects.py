@@ -54,7 +54,7 @@ _TRIAL = (
     "LongitudinalTemporalInformationModified",
 )
 # What a study must state, if only that it is not known.
-_TYPE_2 = (
+TYPE_2 = (
     "PatientBirthDate",
     "PatientSex",
     "StudyDate",
@@ -75,11 +75,20 @@ class ObjectError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """A signed read and who read it, by the numbers under which both are exported: no names."""
+
+    number: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A released series that objects are made from.
 
     `head` is the data set of one of its images, `headers` are those of all, in the order of the
-    planes. `run` counts the measurements of the series, `key` is the trial's secret.
+    planes. `run` counts the measurements of the series, `key` is the trial's secret. `reader` is
+    None for what a run found by itself.
     """
 
     head: Dataset
@@ -87,6 +96,19 @@ class Source:
     run: int
     key: bytes
     software_version: str
+    reader: Reader | None = None
+
+    @property
+    def title(self) -> str:
+        """What objects are of, for a person.
+
+        A read of the same run has a number of its own.
+        """
+        return f"run {self.run}" + (f", read {self.reader.read}" if self.reader else "")
+
+    def own_uid(self, *of: str) -> str:
+        """As `uid`, and another one for each read of the run."""
+        return self.uid(*of, *(("read", str(self.reader.read)) if self.reader else ()))
 
     def uid(self, *of: str) -> str:
         """The UID of what these words name in this run.
@@ -114,7 +136,7 @@ class Source:
             if keyword in self.head:
                 # By value: an element is shared, and would change in the image too.
                 setattr(shared, keyword, self.head[keyword].value)
-        for keyword in _TYPE_2:
+        for keyword in TYPE_2:
             if keyword not in shared:
                 setattr(shared, keyword, "")
         # Released images have one component there, of which the library warns.

@@ -13,6 +13,11 @@ in use.
 
 Codes of PS3.16: CID 7466, 7464, 7474; UCUM as in its edition of today, where older writers have
 {SUVbw}g/ml.
+
+Of a read, the lesions are those that its reader accepted, with the place that the reader gave; a
+region that the reader excluded is a group without a place of its own in the images (TID 1501): it
+is no finding, and its organ and the reason stand beside its SUVmax. The reader is a person
+observer by number.
 """
 
 from __future__ import annotations
@@ -30,13 +35,25 @@ from pydicom.uid import SegmentationStorage
 from imaging.derived_objects import MANUFACTURER, Source, settle
 from imaging.lesion_segments import tracking
 from imaging.peaks import PeakDefinition
+from imaging.reading_codes import (
+    EXCLUDED,
+    JUDGEMENTS,
+    OURS,
+    VISUAL_POSITIVITY,
+    organ_site,
+    region_site,
+)
+from imaging.value_map import SUV_UNIT as _SUV_UNIT
+from imaging.value_map import SUVBW as _SUVBW
+
+_Group = (
+    hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
+    | hd.sr.MeasurementsAndQualitativeEvaluations
+)
 
 KIND = "SR"
 SERIES_NUMBER = 9500
-OURS = "99TRIALTRACE"
 
-_SUVBW = Code("126401", "DCM", "SUVbw")
-_SUV_UNIT = Code("g/ml{SUVbw}", "UCUM", "Standardized Uptake Value body weight")
 _ML = Code("ml", "UCUM", "milliliter")
 _GRAM = Code("g", "UCUM", "gram")
 _RATIO = Code("{ratio}", "UCUM", "ratio")
@@ -82,7 +99,8 @@ class LesionRow:
     """Numbers of a lesion: SUV in g/mL, volume in mL, total uptake in g.
 
     `plane` is that of its hottest voxel; `ratios` are those of SUVmax to the SUVmean of a kind of
-    reference region.
+    reference region. Of a read: `region` and `positivity` are what its reader said, `method` is
+    how the reader outlined it anew, empty where the outline is that of the run.
     """
 
     number: int
@@ -94,6 +112,20 @@ class LesionRow:
     volume_ml: float
     total_uptake: float
     ratios: tuple[tuple[str, float], ...] = ()
+    region: str = ""
+    positivity: str = ""
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedRow:
+    """A region that a reader says is no lesion: SUVmax in g/mL, the organ, the reason in words."""
+
+    number: int
+    suvmax: float
+    organ: str
+    reason: str
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +151,7 @@ class Rows:
     lesions: tuple[LesionRow, ...]
     regions: tuple[RegionRow, ...]
     method: str
+    excluded: tuple[ExcludedRow, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -126,8 +159,8 @@ class Rows:
         return sha256(dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def report(source: Source, rows: Rows, segmentation: Dataset | None) -> Dataset:
-    """The numbers of a run as a structured report.
+def report(source: Source, rows: Rows, segmentation: Dataset | None, value_map: Dataset) -> Dataset:
+    """The numbers of a run, or of a read of it, as a structured report.
 
     Parameters
     ----------
@@ -135,7 +168,10 @@ def report(source: Source, rows: Rows, segmentation: Dataset | None) -> Dataset:
         The series that was measured.
     rows : Rows
     segmentation : Dataset, optional
-        That of the lesions, whose segments have their numbers; needed where there are lesions.
+        That of the lesions, a segment for each in the same order; needed where there are any.
+    value_map : Dataset
+        The Real World Value Mapping that SUV comes from; it is named with each measurement.
+
     Raises
     ------
     ObjectError
@@ -145,8 +181,15 @@ def report(source: Source, rows: Rows, segmentation: Dataset | None) -> Dataset:
     # voxels and the middle of the spheres. The series as a whole is named with each group.
     planes = {one.plane for one in rows.lesions} | {one.plane for one in rows.regions}
     images = list(source.images(sorted(planes)))
-    groups = [_lesion(source, one, rows.method, segmentation) for one in rows.lesions]
-    groups += [_region(source, one, number) for number, one in enumerate(rows.regions, start=1)]
+    scale = hd.sr.RealWorldValueMap(value_map.SOPInstanceUID)
+    groups: list[_Group] = [
+        _lesion(source, one, segment, rows.method, segmentation, scale)
+        for segment, one in enumerate(rows.lesions, start=1)
+    ]
+    groups += [
+        _region(source, one, number, scale) for number, one in enumerate(rows.regions, start=1)
+    ]
+    groups += [_excluded(source, one, scale) for one in rows.excluded]
     content = hd.sr.MeasurementReport(
         observation_context=_observer(source),
         procedure_reported=Code("82918005", "SCT", "Positron emission tomography"),
@@ -155,11 +198,11 @@ def report(source: Source, rows: Rows, segmentation: Dataset | None) -> Dataset:
         referenced_images=images,
     )
     ds = hd.sr.Comprehensive3DSR(
-        evidence=[*images, *([segmentation] if segmentation is not None else [])],
+        evidence=[*images, value_map, *([segmentation] if segmentation is not None else [])],
         content=content[0],
-        series_instance_uid=source.uid(KIND, "series", rows.digest),
+        series_instance_uid=source.own_uid(KIND, "series", rows.digest),
         series_number=SERIES_NUMBER + source.run,
-        sop_instance_uid=source.uid(KIND, rows.digest),
+        sop_instance_uid=source.own_uid(KIND, rows.digest),
         instance_number=1,
         manufacturer=MANUFACTURER,
         is_complete=True,
@@ -168,7 +211,7 @@ def report(source: Source, rows: Rows, segmentation: Dataset | None) -> Dataset:
     settle(
         ds,
         source,
-        description=f"Lesion measurements, run {source.run}",
+        description=f"Lesion measurements, {source.title}",
         number=SERIES_NUMBER + source.run,
     )
     ds.CodingSchemeIdentificationSequence = [_our_scheme()]
@@ -191,16 +234,32 @@ def _observer(source: Source) -> hd.sr.ObservationContext:
         serial_number=source.software_version,
     )
     return hd.sr.ObservationContext(
+        observer_person_context=_person(source.reader.number) if source.reader else None,
         observer_device_context=hd.sr.ObserverContext(
             observer_type=codes.DCM.Device, observer_identifying_attributes=device
-        )
+        ),
+    )
+
+
+def _person(number: int) -> hd.sr.ObserverContext:
+    """The reader as exports have it: a number in place of a name."""
+    return hd.sr.ObserverContext(
+        observer_type=codes.DCM.Person,
+        observer_identifying_attributes=hd.sr.PersonObserverIdentifyingAttributes(
+            name=f"READER^{number}"
+        ),
     )
 
 
 def _lesion(
-    source: Source, one: LesionRow, method: str, segmentation: Dataset | None
+    source: Source,
+    one: LesionRow,
+    segment: int,
+    method: str,
+    segmentation: Dataset | None,
+    scale: hd.sr.RealWorldValueMap,
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
-    uid, identifier = tracking(source, one.number)
+    uid, identifier = tracking(source, one.number, is_own=bool(one.method))
     if segmentation is None:
         raise ValueError("lesions are reported with the segmentation that holds them")
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
@@ -209,16 +268,53 @@ def _lesion(
         referenced_segment=hd.sr.ReferencedSegment(
             sop_class_uid=SegmentationStorage,
             sop_instance_uid=segmentation.SOPInstanceUID,
-            segment_number=one.number,
+            segment_number=segment,
             source_series=hd.sr.SourceSeriesForSegmentation(source.headers[0].series_instance_uid),
         ),
         finding_category=codes.SCT.MorphologicallyAbnormalStructure,
         finding_type=codes.SCT.Lesion,
+        finding_sites=_sites(one.region),
         algorithm_id=hd.sr.AlgorithmIdentification(
-            name=MANUFACTURER, version=source.software_version, parameters=[method]
+            name=MANUFACTURER, version=source.software_version, parameters=[one.method or method]
         ),
+        referenced_real_world_value_map=scale,
         measurements=_of_lesion(source, one),
+        qualitative_evaluations=_judged(one.positivity),
     )
+
+
+def _sites(region: str) -> list[hd.sr.FindingSite] | None:
+    if not region:
+        return None
+    place, side = region_site(region)
+    return [hd.sr.FindingSite(place, laterality=side)]
+
+
+def _judged(positivity: str) -> list[hd.sr.QualitativeEvaluation] | None:
+    if positivity not in JUDGEMENTS:
+        return None
+    return [hd.sr.QualitativeEvaluation(VISUAL_POSITIVITY, JUDGEMENTS[positivity])]
+
+
+def _excluded(
+    source: Source, one: ExcludedRow, scale: hd.sr.RealWorldValueMap
+) -> hd.sr.MeasurementsAndQualitativeEvaluations:
+    uid, identifier = tracking(source, one.number, is_own=one.is_own)
+    group = hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=uid, identifier=identifier),
+        finding_type=EXCLUDED,
+        finding_sites=[hd.sr.FindingSite(organ_site(one.organ))],
+        referenced_real_world_value_map=scale,
+        measurements=[hd.sr.Measurement(_SUVBW, one.suvmax, _SUV_UNIT, derivation=_MAXIMUM)],
+    )
+    group[0].ContentSequence.append(
+        hd.sr.TextContentItem(
+            name=codes.DCM.Comment,
+            value=one.reason,
+            relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
+        )
+    )
+    return group
 
 
 def _of_lesion(source: Source, one: LesionRow) -> list[hd.sr.Measurement]:
@@ -238,7 +334,7 @@ def _of_lesion(source: Source, one: LesionRow) -> list[hd.sr.Measurement]:
 
 
 def _region(
-    source: Source, one: RegionRow, number: int
+    source: Source, one: RegionRow, number: int, scale: hd.sr.RealWorldValueMap
 ) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     uid = source.uid("region", str(number), one.kind)
     site, side = _SITES[one.kind]
@@ -252,6 +348,7 @@ def _region(
         ),
         finding_type=_REFERENCE_REGION,
         finding_sites=[hd.sr.FindingSite(site, laterality=side)],
+        referenced_real_world_value_map=scale,
         measurements=[
             hd.sr.Measurement(_SUVBW, one.suvmean, _SUV_UNIT, derivation=_MEAN),
             hd.sr.Measurement(_SUVBW, one.suv_sd, _SUV_UNIT, derivation=_SD),

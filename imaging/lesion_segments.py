@@ -44,22 +44,30 @@ class Origin(StrEnum):
 class Outline:
     """The voxels of one lesion, as indices into the raveled volume, and how they were found.
 
-    `number` is the lesion's in the table of its run. `method` names the algorithm; a region drawn
-    by hand has none.
+    `number` is the lesion's in the table of its run or read; what a reader outlined anew `is_own`
+    to the read. `method` names the algorithm; a region drawn by hand has none.
     """
 
     number: int
     voxels: Indices = field(repr=False)
     origin: Origin = Origin.AUTOMATIC
     method: str = ""
+    is_own: bool = False
 
     @property
     def label(self) -> str:
         return f"Lesion {self.number}"
 
 
-def tracking(source: Source, number: int) -> tuple[str, str]:
-    """Tracking UID and identifier of a lesion: the same in segmentation and report."""
+def tracking(source: Source, number: int, *, is_own: bool = False) -> tuple[str, str]:
+    """Tracking UID and identifier of a lesion: the same in segmentation and report.
+
+    A lesion that a reader accepted as the run outlined it is the one of the run.
+    """
+    if is_own:
+        return source.own_uid(
+            "lesion", str(number)
+        ), f"{source.title}, lesion {number}".capitalize()
     return source.uid("lesion", str(number)), f"Run {source.run}, lesion {number}"
 
 
@@ -73,7 +81,8 @@ def segmentation(
     source : Source
         The series that they lie on.
     outlines : sequence of Outline
-        At least one; numbered 1, 2, 3 … in this order. They may overlap.
+        At least one, their numbers ascending; the first makes segment 1, the next one segment 2.
+        They may overlap.
     shape : (int, int, int)
         (K, M, N) of the volume.
 
@@ -89,10 +98,12 @@ def segmentation(
         source_images=list(source.images([int(plane) for plane in planes])),
         pixel_array=_frames(outlines, planes, shape),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[_described(source, one) for one in outlines],
-        series_instance_uid=source.uid(KIND, "series"),
+        segment_descriptions=[
+            _described(source, one, segment) for segment, one in enumerate(outlines, start=1)
+        ],
+        series_instance_uid=source.own_uid(KIND, "series"),
         series_number=SERIES_NUMBER + source.run,
-        sop_instance_uid=source.uid(KIND),
+        sop_instance_uid=source.own_uid(KIND),
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=MANUFACTURER,
@@ -100,23 +111,24 @@ def segmentation(
         device_serial_number=source.software_version,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         content_label="LESIONS",
-        content_description=f"Lesions of run {source.run}",
+        content_description=f"Lesions of {source.title}",
     )
     settle(
         ds,
         source,
-        description=f"Lesions, run {source.run}",
+        description=f"Lesions, {source.title}",
         number=SERIES_NUMBER + source.run,
     )
-    _name_dimensions(ds, source.uid(KIND, "dimensions"))
+    _name_dimensions(ds, source.own_uid(KIND, "dimensions"))
     return ds
 
 
 def _require_sound(outlines: Sequence[Outline], shape: tuple[int, int, int]) -> None:
     if not outlines:
         raise ObjectError("no-lesions", "There is no lesion to make a segment of.")
-    if [one.number for one in outlines] != list(range(1, len(outlines) + 1)):
-        raise ObjectError("lesions-not-numbered", "Lesions must be numbered 1, 2, 3 and so on.")
+    numbers = [0, *(one.number for one in outlines)]
+    if numbers != sorted(set(numbers)):
+        raise ObjectError("lesions-not-numbered", "Lesions need ascending numbers from 1.")
     for one in outlines:
         if one.voxels.size == 0:
             raise ObjectError("lesion-without-voxel", f"{one.label} has no voxel.")
@@ -135,10 +147,10 @@ def _frames(
     ]
     size = planes.size * area
     numbers = np.zeros(size, np.uint16)
-    for one, at in zip(outlines, places, strict=True):
+    for segment, at in enumerate(places, start=1):
         if numbers[at].any():
             return _layered(places, (planes.size, shape[1], shape[2]))
-        numbers[at] = one.number
+        numbers[at] = segment
     return numbers.reshape(planes.size, shape[1], shape[2])
 
 
@@ -154,8 +166,8 @@ def _layered(places: Sequence[Indices], shape: tuple[int, int, int]) -> NDArray[
     return layers.reshape(*shape, len(places))
 
 
-def _described(source: Source, one: Outline) -> hd.seg.SegmentDescription:
-    uid, identifier = tracking(source, one.number)
+def _described(source: Source, one: Outline, segment: int) -> hd.seg.SegmentDescription:
+    uid, identifier = tracking(source, one.number, is_own=one.is_own)
     algorithm = None
     if one.origin != Origin.MANUAL:
         algorithm = hd.AlgorithmIdentificationSequence(
@@ -165,7 +177,7 @@ def _described(source: Source, one: Outline) -> hd.seg.SegmentDescription:
             source=MANUFACTURER,
         )
     return hd.seg.SegmentDescription(
-        segment_number=one.number,
+        segment_number=segment,
         segment_label=one.label,
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Lesion,

@@ -12,6 +12,7 @@ handled_by("imaging.clear", "imaging.services.clearing.clear")
 handled_by("imaging.assemble", "imaging.services.assembly.build")
 handled_by("imaging.quantify", "imaging.services.quantification.run")
 handled_by("imaging.write_objects", "imaging.services.object_writing.write")
+handled_by("imaging.write_read_objects", "imaging.services.read_objects.write")
 handled_by("imaging.expunge", "imaging.services.destruction.expunge")
 handled_by("imaging.destroy", "imaging.services.destruction.destroy")
 

@@ -9,7 +9,6 @@ from django.db.models import Count, Prefetch, QuerySet
 
 from imaging import geometry, suv_terms
 from imaging.models import (
-    DicomObject,
     Lesion,
     Quantification,
     ReceivedFile,
@@ -77,11 +76,6 @@ def current_quantification(series: Series) -> Quantification | None:
 def to_read(series: QuerySet[Series]) -> QuerySet[Series]:
     """Those that readers read: measured, and the one of its scan that counts."""
     return series.filter(modality="PT", state=Series.State.QUANTIFIED, counts=True)
-
-
-def objects_of(quantification: Quantification | None) -> QuerySet[DicomObject]:
-    """What was written of a run as DICOM, the newest of each kind first."""
-    return DicomObject.objects.filter(quantification=quantification).order_by("kind", "-pk")
 
 
 def series_of(transmittal: Transmittal) -> QuerySet[Series]:

@@ -16,6 +16,7 @@ from django.http import Http404
 
 from imaging.dicom_search import Json, Search, attributes, clock, day
 from imaging.models import DicomObject, ImagingStudy, Instance, Series
+from imaging.selectors import written
 from trials import permissions
 from trials.models import User
 from trials.services.errors import Forbidden, Refused
@@ -107,8 +108,8 @@ class _Listed:
 def studies(user: User, search: Search, *, root: str) -> Found:
     """Studies of which a series matches; four queries for any number."""
     matching = _series(user, search).filter(imaging_study=OuterRef("pk"))
-    written = _objects(user, search).filter(**{f"{_SOURCE}imaging_study": OuterRef("pk")})
-    rows = ImagingStudy.objects.filter(Exists(matching) | Exists(written)).order_by("-pk")
+    objects = _objects(user, search).filter(**{f"{_SOURCE}imaging_study": OuterRef("pk")})
+    rows = ImagingStudy.objects.filter(Exists(matching) | Exists(objects)).order_by("-pk")
     rows = rows.select_related(f"{PATIENT}__trial", f"{PATIENT}__site")
     page, total = _page(search, rows)
     held = [
@@ -149,14 +150,17 @@ def held(user: User, *, study: str, series: str = "", instance: str = "") -> Hel
     was written of the images is left out for who may see images alone.
     """
     images = _kept(_at(Instance, study, series, instance), user, "series", PERMISSION)
-    objects = _at(DicomObject, study, series, instance)
+    objects = written.seen_by(_at(DicomObject, study, series, instance), user)
+    if not (series or instance):
+        # By its own address what refers to it finds it still.
+        objects = objects.filter(superseded_at=None)
     if images is not None:
         seen = _kept_of(objects, user, "quantification__series", OBJECTS)
         return Held(images.select_related("series").order_by("series", "pk"), seen.order_by("pk"))
-    written = _kept(objects, user, "quantification__series", OBJECTS)
-    if written is None:
+    kept = _kept(objects, user, "quantification__series", OBJECTS)
+    if kept is None:
         raise Http404
-    return Held(Instance.objects.none(), written.order_by("pk"))
+    return Held(Instance.objects.none(), kept.order_by("pk"))
 
 
 def images_of(user: User, **at: str) -> QuerySet[Instance]:
@@ -211,8 +215,8 @@ def in_bulk(held: Held, *, with_faces: bool) -> tuple[list[str], int]:
             "This study has CT images alone, from which a face can be rendered. They are sent with "
             "recognizable=include, or by the address of their series.",
         )
-    written = held.objects.values_list("sha256", flat=True)
-    return [*kept, *written], len(found) - len(kept)
+    objects = held.objects.values_list("sha256", flat=True)
+    return [*kept, *objects], len(found) - len(kept)
 
 
 def middle(images: QuerySet[Instance]) -> Instance:
@@ -235,9 +239,9 @@ def _released(user: User) -> QuerySet[Series]:
 
 
 def _written(user: User) -> QuerySet[DicomObject]:
-    """What was written of the measurements of released series."""
-    rows = DicomObject.objects.visible_to(user, OBJECTS)
-    return rows.filter(quantification__series__in=_released(user))
+    """What stands of the measurements of released series."""
+    rows = written.seen_by(DicomObject.objects.visible_to(user, OBJECTS), user)
+    return rows.filter(quantification__series__in=_released(user), superseded_at=None)
 
 
 def _series(user: User, search: Search) -> QuerySet[Series]:
@@ -246,7 +250,7 @@ def _series(user: User, search: Search) -> QuerySet[Series]:
     if uids := search.exact.get("SOPInstanceUID"):
         images = Instance.objects.filter(series=OuterRef("pk"), sop_instance_uid__in=uids)
         rows = rows.filter(Exists(images))
-    rows = _by_modalities(rows, search, "imaging_study")
+    rows = _by_modalities(rows, search, "imaging_study", user)
     return _by_day(_by_words(rows, search), search)
 
 
@@ -255,7 +259,7 @@ def _objects(user: User, search: Search) -> QuerySet[DicomObject]:
     rows = _matching(_written(user), search, _OF_OBJECT)
     if uids := search.exact.get("SOPInstanceUID"):
         rows = rows.filter(sop_instance_uid__in=uids)
-    rows = _by_modalities(rows, search, f"{_SOURCE}imaging_study")
+    rows = _by_modalities(rows, search, f"{_SOURCE}imaging_study", user)
     for keyword, path in _DESCRIBED.items():
         if keyword in search.patterns:
             rows = rows.alias(**{keyword: KT(path)}).filter(
@@ -276,15 +280,17 @@ def _matching(rows: QuerySet, search: Search, paths: Mapping[str, str]) -> Query
     return rows
 
 
-def _by_modalities(rows: QuerySet, search: Search, study: str) -> QuerySet:
+def _by_modalities(rows: QuerySet, search: Search, study: str, user: User) -> QuerySet:
     """Of a study in which something has a modality."""
     if not (pattern := search.patterns.get("ModalitiesInStudy")):
         return rows
     images = Series.objects.filter(imaging_study=OuterRef(study), modality__regex=_whole(pattern))
-    written = DicomObject.objects.filter(
-        quantification__series__imaging_study=OuterRef(study), kind__regex=_whole(pattern)
+    objects = written.seen_by(DicomObject.objects.all(), user).filter(
+        quantification__series__imaging_study=OuterRef(study),
+        kind__regex=_whole(pattern),
+        superseded_at=None,
     )
-    return rows.filter(Exists(images) | Exists(written))
+    return rows.filter(Exists(images) | Exists(objects))
 
 
 def _by_words(rows: QuerySet[Series], search: Search) -> QuerySet[Series]:

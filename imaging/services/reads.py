@@ -24,7 +24,7 @@ from imaging.models import (
 )
 from imaging.selectors import FLAGS, regions
 from imaging.selectors import reads as selecting
-from imaging.services import carrying, drawn_lesions, growing, open_volumes, overlaps
+from imaging.services import carrying, drawn_lesions, growing, objects, open_volumes, overlaps
 from imaging.services.carrying import outline_of
 from trials import permissions
 from trials.models import Finding, ScheduledScan, Signature, User
@@ -187,6 +187,7 @@ def sign(read: Read, *, by: User, password: str) -> Signature:
         read.state = Read.State.SIGNED
         read.save(update_fields=["state", "signed_at"])
         _hand_over(read, scan)
+        objects.follow_read(read, earlier, by=by)
     return signature
 
 

@@ -29,7 +29,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.selectors import candidates, derivations, pictures, reads, released, waiting
+from imaging.selectors import candidates, derivations, pictures, reads, released, waiting, written
 from imaging.services import (
     assignment,
     inspection,
@@ -184,7 +184,7 @@ def series(request: HttpRequest, pk: int) -> HttpResponse:
         runs = row.quantifications.order_by("-run")
         context |= {"may_see_numbers": True, "may_see_drawings": True, "runs": runs}
         context |= measured(run)
-        context["objects"] = selectors.objects_of(run)
+        context["objects"] = written.of_run(run, request.user)
     return render(request, "imaging/series.html", context)
 
 
@@ -369,16 +369,18 @@ def picture(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def dicom_object(request: HttpRequest, pk: int) -> HttpResponse:
-    """Segmentation or report of a run, as a file."""
+    """Segmentation, report or map of values, as a file."""
+    rows = DicomObject.objects.select_related("quantification__series__imaging_study")
     row = permissions.fetched(
-        DicomObject.objects.select_related("quantification__series__imaging_study"),
+        written.seen_by(rows, request.user),
         request.user,
         "objects.view",
         pk=pk,
     )
     response = HttpResponse(released.object_of(row), content_type="application/dicom")
     series = row.quantification.series.reading_identifier
-    name = f"{series}-run-{row.quantification.run}-{row.kind}.dcm"
+    read = f"-read-{row.read_id}" if row.read_id else ""
+    name = f"{series}-run-{row.quantification.run}{read}-{row.kind}.dcm"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

@@ -15,7 +15,7 @@ import pydicom
 import pytest
 import SimpleITK
 
-from imaging import geometry, lesion_segments, segmentation, segments, storage, volume
+from imaging import geometry, lesion_segments, segmentation, segments, storage, value_map, volume
 from imaging.derived_objects import ObjectError, Source, written
 from imaging.headers import pet_header
 from imaging.lesion_segments import Outline
@@ -44,7 +44,8 @@ def stores(storage):
 
 @pytest.fixture
 def run(scan, everyone, fdg) -> Quantification:
-    return records.make_measured(scan, by=everyone)
+    # No UID of it is that of a study.
+    return records.make_measured(scan, by=everyone, frame="1.3.9")
 
 
 @pytest.fixture
@@ -182,24 +183,24 @@ def test_every_reference_is_to_released_images_and_every_date_theirs(run, made):
             if element.keyword == "ReferencedSOPInstanceUID"
         }
         assert referenced & images
-        assert referenced <= images | {made["SEG"].sop_instance_uid}
+        assert referenced <= images | {made["SEG"].sop_instance_uid, made["RWV"].sop_instance_uid}
         days = {element.value for element in ds.iterall() if element.VR == "DA" and element.value}
         instants = {element.value[:8] for element in ds.iterall() if element.VR == "DT"}
         assert days | instants == {"20260301"}
 
 
 def test_the_same_run_gives_the_same_bytes(run, made):
-    found = object_writing.found_of(run)
+    found = object_writing.found_of(run, object_writing.outlines_of)
     again = object_writing.made_of(found, object_writing.rows_of(run, found.grid))
     digests = [hashlib.sha256(written(ds)).hexdigest() for ds in again]
-    assert digests == [made["SEG"].sha256, made["SR"].sha256]
+    assert digests == [made[kind].sha256 for kind in ("RWV", "SEG", "SR")]
 
 
 def test_a_job_done_twice_writes_nothing_twice(run, made):
     with factories.framed():
         objects.order(run, by=jobs.system_user())
     worked()
-    assert run.dicom_objects.count() == 2
+    assert run.dicom_objects.count() == 3
 
 
 def test_a_new_run_has_its_own_and_the_old_ones_stay(run, made, everyone):
@@ -208,8 +209,10 @@ def test_a_new_run_has_its_own_and_the_old_ones_stay(run, made, everyone):
     jobs.run(job.pk)
     worked()
     uids = list(DicomObject.objects.values_list("sop_instance_uid", flat=True))
-    assert len(set(uids)) == len(uids) == 4
+    assert len(set(uids)) == len(uids) == 6
     assert all(storage.archive.has(one.sha256) for one in made.values())
+    standing = DicomObject.objects.filter(superseded_at=None)
+    assert {one.quantification.run for one in standing} == {2}
 
 
 def test_a_region_that_a_reader_places_is_in_a_report_of_its_own(run, made, everyone):
@@ -270,16 +273,16 @@ def at(run: Quantification, one: DicomObject, *rest: str) -> str:
 def test_dicomweb_lists_them_beside_the_images(run, made, coordinator):
     client = logged_in(coordinator)
     (study,) = client.get(f"{ROOT}/studies?ModalitiesInStudy=SEG").json()
-    assert values(study, "ModalitiesInStudy") == ["PT", "SEG", "SR"]
-    assert values(study, "NumberOfStudyRelatedInstances") == [records.PLANES + 2]
+    assert values(study, "ModalitiesInStudy") == ["PT", "RWV", "SEG", "SR"]
+    assert values(study, "NumberOfStudyRelatedInstances") == [records.PLANES + 3]
     listed = client.get(in_study(run, "series")).json()
-    assert [values(one, "Modality") for one in listed] == [["PT"], ["SEG"], ["SR"]]
-    assert values(listed[1], "SeriesDescription") == ["Lesions, run 1"]
-    (third,) = client.get(f"{ROOT}/instances?limit=1&offset={records.PLANES + 1}").json()
+    assert [values(one, "Modality") for one in listed] == [["PT"], ["RWV"], ["SEG"], ["SR"]]
+    assert values(listed[2], "SeriesDescription") == ["Lesions, run 1"]
+    (third,) = client.get(f"{ROOT}/instances?limit=1&offset={records.PLANES + 2}").json()
     assert values(third, "SOPInstanceUID") == [made["SR"].sop_instance_uid]
-    for query, count in {"Modality=SR": 1, "Modality=CT": 0, "StudyDate=20260301": 3}.items():
+    for query, count in {"Modality=SR": 1, "Modality=CT": 0, "StudyDate=20260301": 4}.items():
         assert len(client.get(f"{ROOT}/series?{query}").json()) == count
-    assert client.get(f"{ROOT}/series?SeriesDescription=Lesion*").json() == listed[1:]
+    assert client.get(f"{ROOT}/series?SeriesDescription=Lesion*").json() == listed[2:]
     (only,) = client.get(f"{ROOT}/instances?SOPInstanceUID={made['SEG'].sop_instance_uid}").json()
     assert values(only, "SOPClassUID") == [pydicom.uid.SegmentationStorage]
 
@@ -293,8 +296,8 @@ def test_dicomweb_sends_them_by_each_address(run, made, coordinator):
         (header,) = json.loads(whole(client.get(at(run, one, "metadata"))))
         assert header["00080018"]["Value"] == [one.sop_instance_uid]
     sent = [hashlib.sha256(part).hexdigest() for part in parts(client.get(in_study(run)))]
-    assert sent[-2:] == [made["SEG"].sha256, made["SR"].sha256]
-    assert len(sent) == records.PLANES + 2
+    assert sent[-3:] == [made[kind].sha256 for kind in ("RWV", "SEG", "SR")]
+    assert len(sent) == records.PLANES + 3
     answer = client.get(at(run, made["SEG"], "rendered"))
     assert (answer.status_code, answer.json()["code"]) == (409, "no-picture")
 
@@ -360,17 +363,71 @@ def test_fsck_looks_at_them(run, made):
 def test_what_an_earlier_release_did_not_write_is_ordered_once(run):
     Job.objects.filter(kind=objects.KIND).update(kind="imaging.of-another")
     (job,) = objects.order_due()
-    assert job.arguments == {"quantification": run.pk}
+    assert job.arguments == {"quantification": run.pk, "form": objects.FORM}
     assert objects.order_due() == []
     worked()
     assert objects.order_due() == []
+
+
+# The map from stored values to SUV
+
+
+def test_the_map_gives_the_suv_of_the_record(run, made):
+    ds = dataset_of(made["RWV"])
+    (item,) = ds.ReferencedImageRealWorldValueMappingSequence
+    images = [one.ReferencedSOPInstanceUID for one in item.ReferencedImageSequence]
+    kept = run.series.instances.values_list("sop_instance_uid", flat=True)
+    assert images == list(kept)
+    (line,) = item.RealWorldValueMappingSequence
+    unit = line.MeasurementUnitsCodeSequence[0]
+    assert (unit.CodeValue, unit.CodingSchemeDesignator) == ("g/ml{SUVbw}", "UCUM")
+    quantity = line.QuantityDefinitionSequence[0].ConceptCodeSequence[0]
+    assert (quantity.CodeValue, quantity.CodingSchemeDesignator) == ("126401", "DCM")
+    # 16 bits with a sign, as the images.
+    assert (line.RealWorldValueFirstValueMapped, line.RealWorldValueLastValueMapped) == (
+        -(2**15),
+        2**15 - 1,
+    )
+    # By hand, as in test_reads: 2.5 Bq/mL per unit stored, 70 kg, 370 MBq one hour ago.
+    by_hand = 2.5 * 70_000 / (370e6 * 2 ** (-3600 / 6586.2))
+    assert line.RealWorldValueSlope == pytest.approx(by_hand, rel=1e-5)
+    assert 20_000 * line.RealWorldValueSlope + line.RealWorldValueIntercept == pytest.approx(
+        run.lesions.get().suvmax
+    )
+
+
+def test_each_group_of_the_report_names_the_map(made):
+    for group in groups(made["SR"]).values():
+        named = [one for one in group[0].ContentSequence if one.name.value == "126100"]
+        uids = [one.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for one in named]
+        assert uids == [made["RWV"].sop_instance_uid]
+
+
+def test_slices_of_their_own_slope_have_a_line_of_their_own(run):
+    found = object_writing.found_of(run, object_writing.outlines_of)
+    factors = [*found.factors[:-1], 2 * found.factors[-1]]
+    first, last = value_map.value_map(
+        found.source, factors
+    ).ReferencedImageRealWorldValueMappingSequence
+    counts = [len(one.ReferencedImageSequence) for one in (first, last)]
+    assert counts == [records.PLANES - 1, 1]
+    slopes = [one.RealWorldValueMappingSequence[0].RealWorldValueSlope for one in (first, last)]
+    assert slopes[1] == 2 * slopes[0]
+
+
+def test_a_region_put_back_makes_the_earlier_report_stand_again(run, everyone):
+    for x in (20.0, 30.0, 20.0):
+        regions.place(run, kind="blood_pool", centre_mm=(x, 20.0, 15.0), radius_mm=9.0, by=everyone)
+        worked()
+    reports = run.dicom_objects.filter(kind="SR").order_by("pk")
+    assert [one.superseded_at is None for one in reports] == [True, False]
 
 
 # Lesions from other sources
 
 
 def test_lesions_that_overlap_keep_all_their_voxels(run):
-    found = object_writing.found_of(run)
+    found = object_writing.found_of(run, object_writing.outlines_of)
     ours = found.outlines[0].voxels
     drawn = Outline(2, np.append(ours[:5], [0, 1]), origin=lesion_segments.Origin.MANUAL)
     ds = lesion_segments.segmentation(
@@ -386,13 +443,14 @@ def test_lesions_that_overlap_keep_all_their_voxels(run):
     ("outlines", "code"),
     [
         ([], "no-lesions"),
-        ([(2, [1])], "lesions-not-numbered"),
+        ([(2, [1]), (1, [1])], "lesions-not-numbered"),
+        ([(0, [1])], "lesions-not-numbered"),
         ([(1, [])], "lesion-without-voxel"),
         ([(1, [10**9])], "lesions-outside"),
     ],
 )
 def test_what_is_no_lesion_is_refused_by_name(run, outlines, code):
-    found = object_writing.found_of(run)
+    found = object_writing.found_of(run, object_writing.outlines_of)
     several = [Outline(number, np.array(voxels, np.int64)) for number, voxels in outlines]
     with pytest.raises(ObjectError) as refusal:
         lesion_segments.segmentation(found.source, several, shape=found.grid.shape)
