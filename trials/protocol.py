@@ -37,6 +37,8 @@ LISTS = {
     "planned_scans": ("Planned scan", "identifier"),
     "response": ("Response rule", "identifier"),
     "criteria": ("Criterion", "identifier"),
+    "forms": ("Form", "identifier"),
+    "general_forms": ("General form", "form"),
 }
 _ABSENT: Mapping[str, Any] = {
     "is_demo": False,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from trials import decay, expression_checks, response_rules, spans
+from trials import decay, expression_checks, form_checks, response_rules, spans
 from trials.expressions import nodes
 
 Definition = Mapping[str, Any]
@@ -48,6 +48,7 @@ def errors(definition: Definition) -> Found:
     yield from _dates(definition)
     for i, criterion in enumerate(definition["criteria"]):
         yield from _criterion(("criteria", i), criterion, definition)
+    yield from form_checks.errors(definition, anchors=own_anchors(definition))
 
 
 def _unknown_sources(value: Any, sources: Collection[str], path: Path) -> Found:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from trials import permissions, protocol
+from trials import case_report_forms, permissions, protocol, trial_yaml
 from trials.models import (
     Cohort,
     ConsentVersion,
@@ -28,6 +28,7 @@ from trials.services.errors import Invalid
 # What a later file may say otherwise of a site that takes part.
 RESTATED = ("name", "time_zone")
 SCHEMA = Path(__file__).resolve().parents[1] / "protocol.schema.json"
+GENERAL_FORMS = SCHEMA.with_name("general_forms.yaml")
 UID_KEY_BYTES = 32
 
 
@@ -87,9 +88,16 @@ def schema_text() -> str:
 
 def _definition(text: str) -> protocol.Definition:
     try:
-        return protocol.parse(text, schema=_schema())
+        found = protocol.parse(text, schema=_schema())
     except protocol.ProtocolError as error:
         raise NotATrialFile(error.problems) from error
+    return case_report_forms.expanded(found, general_forms())
+
+
+@cache
+def general_forms() -> list[dict]:
+    """The forms that a trial file may ask for by name."""
+    return trial_yaml.read(GENERAL_FORMS.read_text(encoding="utf-8")).content
 
 
 @cache

@@ -1,0 +1,133 @@
+"""What is wrong with the forms of a trial file that its schema can't see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from trials import case_report_forms, expression_checks, item_conditions
+from trials.case_report_forms import CHOICES, DATES, NUMBERS, Form, Item
+from trials.expressions import nodes
+
+Definition = Mapping[str, Any]
+Path = tuple[str | int, ...]
+Found = Iterator[tuple[Path, str]]
+
+# Columns that the table of every form has beside its items.
+COLUMNS = frozenset(
+    {
+        "trial",
+        "usubjid",
+        "site",
+        "patient",
+        "visit",
+        "repeat",
+        "protocol_version",
+        "is_signed",
+        "completed_at",
+        "record_table",
+        "record_pk",
+    }
+)
+
+
+def errors(definition: Definition, *, anchors: Collection[str]) -> Found:
+    """Every inconsistency in the forms, with the path to what is to be mended.
+
+    `anchors` are those the trial file defines, as `visit.PET2`.
+    """
+    visits = [one["identifier"] for one in definition["visits"]]
+    names = [one["identifier"] for one in definition["forms"]]
+    for i, stated in enumerate(definition["forms"]):
+        path: Path = ("forms", i)
+        if stated["identifier"] in names[:i]:
+            yield (*path, "identifier"), f"the form {stated['identifier']!r} stands more than once."
+        if stated.get("provenance") != "proposed" and not stated.get("source"):
+            yield path, "name the source that asks this, or mark the form as proposed."
+        yield from _visits(path, stated, visits)
+        yield from _applies_to(path, stated, anchors)
+        yield from _items(path, case_report_forms.form(stated))
+    taken = set(names)
+    for i, stated in enumerate(definition["general_forms"]):
+        path = ("general_forms", i)
+        if stated["form"] in taken:
+            yield (*path, "form"), f"the form {stated['form']!r} stands more than once."
+        taken.add(stated["form"])
+        yield from _visits(path, stated, visits)
+
+
+def _visits(path: Path, stated: Mapping[str, Any], known: Collection[str]) -> Found:
+    for j, visit in enumerate(stated.get("visits", ())):
+        if visit not in known:
+            yield (*path, "visits", j), f"expected one of {list(known)}, got {visit!r}."
+
+
+def _applies_to(path: Path, stated: Mapping[str, Any], anchors: Collection[str]) -> Found:
+    for node in nodes(stated.get("applies_to")):
+        # Who is asked is judged as at enrolment: of the patient, and of no scan.
+        for message in expression_checks.errors(
+            node, gate="enrolment", tracers=(), anchors=anchors
+        ):
+            yield (*path, "applies_to"), message
+
+
+def _items(path: Path, form: Form) -> Found:
+    seen: list[str] = []
+    for j, item in enumerate(form.items):
+        place: Path = (*path, "items", j)
+        if item.identifier in seen:
+            yield (*place, "identifier"), f"the item {item.identifier!r} stands more than once."
+        elif item.identifier in COLUMNS or item.identifier.endswith("_missing"):
+            yield (*place, "identifier"), f"{item.identifier!r} is a column of every form."
+        else:
+            for message in item_conditions.errors(form, item):
+                yield (*place, "condition"), message
+        yield from _item(place, item)
+        yield from _order(place, item, form, seen)
+        seen.append(item.identifier)
+    yield from _clock(path, form)
+
+
+def _item(path: Path, item: Item) -> Found:
+    codes = [code for code, _ in item.codes]
+    if (item.type in CHOICES) != bool(codes):
+        yield (*path, "codes"), "a choice has codes, and nothing else has."
+    if len(set(codes)) != len(codes):
+        yield (*path, "codes"), "a code stands more than once."
+    if item.unit and item.type not in NUMBERS:
+        yield (*path, "unit"), f"{item.type} has no unit."
+    for limits in (item.soft, item.hard):
+        low, high = limits
+        if limits != case_report_forms.NO_LIMITS and item.type not in NUMBERS:
+            yield (*path, "range"), f"{item.type} has no range."
+        elif low is not None and high is not None and low > high:
+            yield (*path, "range"), f"low {low:g} is above high {high:g}."
+    if _is_crossed(item):
+        yield (*path, "range"), "the soft limits lie outside the hard ones."
+
+
+def _is_crossed(item: Item) -> bool:
+    (low, high), (lowest, highest) = item.soft, item.hard
+    is_below = low is not None and lowest is not None and low < lowest
+    return is_below or (high is not None and highest is not None and high > highest)
+
+
+def _order(path: Path, item: Item, form: Form, before: Collection[str]) -> Found:
+    if not item.not_before:
+        return
+    other = form.item(item.not_before)
+    if other is None or item.not_before not in before:
+        yield (*path, "not_before"), f"there is no earlier item {item.not_before!r}."
+    elif item.type not in DATES or other.type not in DATES:
+        yield (*path, "not_before"), "only dates come before each other."
+
+
+def _clock(path: Path, form: Form) -> Found:
+    if form.clock is None:
+        return
+    for message in item_conditions.node_errors(form.clock.when, form):
+        yield (*path, "report_clock", "when"), message
+    for key in ("known", "done"):
+        item = form.item(getattr(form.clock, key))
+        if item is None or item.type != "datetime":
+            yield (*path, "report_clock", key), "name an item that is a day and time."

@@ -1,0 +1,380 @@
+"""What was entered for an item of a form: text in, a typed value out, or why it is none.
+
+Numbers come with a point or a comma, dates as ISO 8601 and only as precise as their source. A
+value that is missing says why, by a code. The one mistake to fear is an empty field read as an
+answer: nothing is not "no", and not "none".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from trials import item_conditions, spans
+from trials.case_report_forms import (
+    MISSING,
+    NEEDS_REASON,
+    NUMBERS,
+    Form,
+    Item,
+    Limits,
+)
+from trials.kleene import Truth
+
+LONGEST_TEXT = 4000
+LONGEST_REASON = 200
+# Clocks of a site and of the server may differ by as much.
+CLOCKS = timedelta(minutes=5)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,15}([.,][0-9]{0,15})?|[.,][0-9]{1,15})")
+_PARTIAL = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}")
+_TRUTHS = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
+_UNCLEAN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+
+
+class ItemError(ValueError):
+    """A value that can't be one of its item; `code` is stable, `message` says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was entered: a value as text, number, truth or list; or a code why there is none."""
+
+    value: Any = None
+    missing: str = ""
+    reason: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return self.value in (None, "", []) and not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A typed value, or the code and reason that say why it is missing."""
+
+    value: Any = None
+    missing: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time and place that dates are held against: now, on the calendar of the site."""
+
+    now: datetime
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A whole form: typed values by item, and what is wrong by item."""
+
+    values: Mapping[str, Entered]
+    errors: Mapping[str, ItemError]
+
+
+def checked(form: Form, given: Mapping[str, Given], *, at: Moment) -> Checked:
+    """Everything entered in a form, as it would be kept.
+
+    What is asked follows from the typed answers, so a wrong answer to one item leaves those
+    that hang on it unasked until it is right.
+    """
+    values: dict[str, Entered] = {}
+    errors: dict[str, ItemError] = {}
+    for item in form.items:
+        one = given.get(item.identifier, Given())
+        if one.is_empty:
+            continue
+        try:
+            values[item.identifier] = entered(item, one, at=at)
+        except ItemError as error:
+            errors[item.identifier] = error
+    asked = item_conditions.asked(form, answers(values))
+    for item in form.items:
+        name = item.identifier
+        if name not in asked and name in values:
+            errors.setdefault(name, _not_asked(form, item))
+        elif name in asked and item.is_required and name not in values and name not in errors:
+            errors[name] = _required(item)
+        elif name in values and name not in errors:
+            _note_order(item, values, errors, form, at)
+    unknown = sorted(set(given) - {one.identifier for one in form.items})
+    errors |= {
+        name: ItemError("no-such-item", f"The form has no item {name!r:.60}.") for name in unknown
+    }
+    kept = {name: one for name, one in values.items() if name not in errors}
+    return Checked(kept, errors)
+
+
+def answers(values: Mapping[str, Entered]) -> dict[str, Any]:
+    """Typed answers by item, as conditions read them; what is missing is none."""
+    return {name: one.value for name, one in values.items() if not one.missing}
+
+
+def entered(item: Item, given: Given, *, at: Moment) -> Entered:
+    """One typed value; raises ItemError.
+
+    >>> from datetime import UTC
+    >>> at = Moment(datetime(2026, 3, 2, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    >>> entered(Item("pulse", "Pulse", "integer"), Given("72"), at=at).value
+    72
+    """
+    if given.missing:
+        return _missing(item, given)
+    value = _typed(item, given.value, at)
+    if item.type in NUMBERS:
+        _require_within(item, value)
+    if item.type in {"date", "partial_date", "datetime"} and not item.may_lie_ahead:
+        _require_past(item, value, at)
+    return Entered(value)
+
+
+def is_unusual(item: Item, value: Any) -> bool:
+    """Whether a number lies outside its soft limits: kept, and asked about."""
+    return item.type in NUMBERS and value is not None and not _within(value, item.soft)
+
+
+def shown(item: Item, entry: Entered) -> str:
+    """A value in words, with its unit; a missing one says why.
+
+    >>> shown(Item("pulse", "Pulse", "integer", unit="/min"), Entered(72))
+    '72 /min'
+    >>> shown(Item("pulse", "Pulse", "integer"), Entered(missing="ND", reason="cuff broken"))
+    'Not done: cuff broken'
+    """
+    if entry.missing:
+        label = MISSING.get(entry.missing, entry.missing)
+        return f"{label}: {entry.reason}" if entry.reason else label
+    codes = dict(item.codes)
+    if isinstance(entry.value, bool):
+        return "Yes" if entry.value else "No"
+    if isinstance(entry.value, list):
+        return ", ".join(codes.get(str(one), str(one)) for one in entry.value) or "None of them"
+    text = codes.get(entry.value, f"{entry.value}")
+    if item.type == "datetime":
+        text = text.replace("T", " ", 1)
+    return f"{text} {item.unit}".rstrip()
+
+
+def limits_words(limits: Limits, unit: str) -> str:
+    """Limits as a person says them.
+
+    >>> limits_words((40, None), "/min"), limits_words((40, 180), "/min")
+    ('at least 40 /min', '40 to 180 /min')
+    """
+    low, high = limits
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g} {unit}".rstrip()
+    side, limit = ("at least", low) if low is not None else ("at most", high)
+    return "" if limit is None else f"{side} {limit:g} {unit}".rstrip()
+
+
+def _missing(item: Item, given: Given) -> Entered:
+    if given.missing not in item.missing:
+        known = ", ".join(f"{one} ({MISSING[one]})" for one in item.missing) or "none"
+        raise ItemError("no-such-code", f"{item.label} may be missing as: {known}.")
+    if given.value not in (None, "", []):
+        raise ItemError("value-and-code", f"{item.label}: give a value or why it is missing.")
+    reason = given.reason.strip()
+    if given.missing in NEEDS_REASON and len(reason) < 3:
+        raise ItemError("reason-missing", f"{item.label} was not done: say why.")
+    if len(reason) > LONGEST_REASON or _UNCLEAN.search(reason):
+        raise ItemError("reason-too-long", f"Say why in {LONGEST_REASON} plain characters.")
+    return Entered(missing=given.missing, reason=reason)
+
+
+def _typed(item: Item, value: Any, at: Moment) -> Any:
+    if item.type == "multi_choice":
+        return _chosen(item, value)
+    if item.type == "yes_no" and isinstance(value, bool):
+        return value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if item.type in NUMBERS and is_number:
+        value = repr(value)
+    if not isinstance(value, str):
+        raise ItemError("wrong-type", f"{item.label} is {_expected(item)}, got {value!r:.60}.")
+    text = value.strip()
+    readers = {
+        "integer": _integer,
+        "decimal": _decimal,
+        "date": _date,
+        "partial_date": _partial,
+        "time": _time,
+        "datetime": lambda item, text: _datetime(item, text, at.zone),
+        "choice": _choice,
+        "yes_no": _truth,
+        "text": _text,
+    }
+    return readers[item.type](item, text)
+
+
+def _expected(item: Item) -> str:
+    return {"yes_no": "yes or no", "choice": "one code", "text": "a text"}.get(
+        item.type, f"{item.type.replace('_', ' ')}"
+    )
+
+
+def _integer(item: Item, text: str) -> int:
+    text = re.sub(r"\.0$", "", text)
+    if not _INTEGER.fullmatch(text):
+        raise ItemError("not-an-integer", f"{item.label} is a whole number, got {text!r:.60}.")
+    return int(text)
+
+
+def _decimal(item: Item, text: str) -> float:
+    if not _DECIMAL.fullmatch(text):
+        try:
+            number = float(text) if "e" in text.lower() else math.nan
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number):
+            return number
+        raise ItemError("not-a-number", f"{item.label} is a number such as 36.5, got {text!r:.60}.")
+    return float(text.replace(",", "."))
+
+
+def _date(item: Item, text: str) -> str:
+    return _calendar(item, text, whole=True)
+
+
+def _partial(item: Item, text: str) -> str:
+    return _calendar(item, text, whole=False)
+
+
+def _calendar(item: Item, text: str, *, whole: bool) -> str:
+    parts = text.split("-")
+    try:
+        is_date = bool(_PARTIAL.fullmatch(text)) and (len(parts) == 3 or not whole)
+        date(*(int(part) for part in [*parts, "1", "1"][:3]))
+    except ValueError:
+        is_date = False
+    if not is_date:
+        known = "2026-03-02" if whole else "2026-03-02, 2026-03 or 2026"
+        raise ItemError("not-a-date", f"{item.label} is a date as {known}, got {text!r:.60}.")
+    return text
+
+
+def _time(item: Item, text: str) -> str:
+    try:
+        is_time = bool(_TIME.fullmatch(text)) and bool(time.fromisoformat(text) or True)
+    except ValueError:
+        is_time = False
+    if not is_time:
+        raise ItemError("not-a-time", f"{item.label} is a time as 08:15, got {text!r:.60}.")
+    return text
+
+
+def _datetime(item: Item, text: str, zone: ZoneInfo) -> str:
+    """A moment with its zone; a wall clock without one is that of the site."""
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "T", 1))
+        has_time = ":" in text
+    except ValueError:
+        has_time = False
+    if not has_time:
+        raise ItemError(
+            "not-a-datetime",
+            f"{item.label} is a day and time as 2026-03-02 08:15, got {text!r:.60}.",
+        )
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+        # The hour that clocks skip in spring is on no clock of the site.
+        if moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment.replace(
+            tzinfo=None
+        ):
+            raise ItemError("no-such-time", f"{item.label}: no clock of the site showed {text}.")
+    return moment.isoformat(timespec="minutes" if not moment.second else "seconds")
+
+
+def _choice(item: Item, text: str) -> str:
+    if text not in dict(item.codes):
+        known = ", ".join(code for code, _ in item.codes)
+        raise ItemError("no-such-choice", f"{item.label} is one of {known}; got {text!r:.60}.")
+    return text
+
+
+def _chosen(item: Item, value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    for one in values:
+        if not isinstance(one, str):
+            raise ItemError("wrong-type", f"{item.label} is a list of codes, got {one!r:.60}.")
+        _choice(item, one)
+    return [code for code, _ in item.codes if code in values]
+
+
+def _truth(item: Item, text: str) -> bool:
+    found = _TRUTHS.get(text.lower())
+    if found is None:
+        raise ItemError("not-yes-or-no", f"{item.label} is yes or no, got {text!r:.60}.")
+    return found
+
+
+def _text(item: Item, text: str) -> str:
+    if len(text) > LONGEST_TEXT or _UNCLEAN.search(text):
+        raise ItemError("not-a-text", f"{item.label} has at most {LONGEST_TEXT} plain characters.")
+    return text
+
+
+def _within(value: float, limits: Limits) -> bool:
+    low, high = limits
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _require_within(item: Item, value: float) -> None:
+    if not _within(value, item.hard):
+        said = limits_words(item.hard, item.unit)
+        raise ItemError(
+            "out-of-range", f"{item.label} is {said}, got {value:g}: check value and unit."
+        )
+
+
+def _require_past(item: Item, value: str, at: Moment) -> None:
+    if spans.span(value, at.zone).first > at.now + CLOCKS:
+        raise ItemError("lies-ahead", f"{item.label} lies ahead ({value}): check the date.")
+
+
+def _required(item: Item) -> ItemError:
+    codes = " or ".join(MISSING[one].lower() for one in item.missing)
+    instead = f", or say that it is {codes}" if codes else ""
+    return ItemError("required", f"{item.label} is asked: answer it{instead}.")
+
+
+def _not_asked(form: Form, item: Item) -> ItemError:
+    when = item_conditions.words(item.condition or {}, form)
+    return ItemError(
+        "not-asked", f"{item.label} is asked only if {when}: empty it, or correct that answer."
+    )
+
+
+def _note_order(
+    item: Item,
+    values: Mapping[str, Entered],
+    errors: dict[str, ItemError],
+    form: Form,
+    at: Moment,
+) -> None:
+    """A date that surely lies before one that it may not precede."""
+    first, second = values.get(item.not_before), values[item.identifier]
+    earlier = form.item(item.not_before)
+    if not earlier or not first or first.missing or second.missing:
+        return
+    if (
+        spans.before(spans.span(second.value, at.zone), spans.span(first.value, at.zone))
+        is Truth.YES
+    ):
+        errors[item.identifier] = ItemError(
+            "before-its-beginning",
+            f"{item.label} ({second.value}) is before {earlier.label} ({first.value}).",
+        )
