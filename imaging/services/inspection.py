@@ -6,8 +6,9 @@ One job with one transaction at its end; done twice it changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import lru_cache, partial
 from itertools import chain
 
 from imaging.deidentification import keyed_digest
@@ -74,7 +75,8 @@ def inspect(claim: jobs.Claim) -> None:
         return
     unpacking.unpack(claim, transmittal)
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
-    key = bytes(transmittal.site.trial.uid_key)
+    # What many files have in common is digested once.
+    digest = lru_cache(1000)(partial(keyed_digest, key=bytes(transmittal.site.trial.uid_key)))
     progress = Progress(claim, "Inspecting", len(files))
     making = preparing.making_for(transmittal) if transmittal.scheduled_scan else None
     prepared.open_for(transmittal.pk)
@@ -86,7 +88,7 @@ def inspect(claim: jobs.Claim) -> None:
     rest = [file for file in files if file.pk not in known]
     with closing(parsers().each(transmittal.pk, inspected, rest)) as inspections:
         for number, file in enumerate(files, start=1):
-            _apply(file, known.get(file.pk) or next(inspections), key)
+            _apply(file, known.get(file.pk) or next(inspections), digest)
             progress.say(number)
     with (
         jobs.fenced(claim),
@@ -164,15 +166,15 @@ def _one_at_a_time(transmittal: Transmittal) -> None:
     Trial.objects.select_for_update(no_key=True).get(pk=transmittal.site.trial_id)
 
 
-def _apply(file: ReceivedFile, inspection: Inspection, key: bytes) -> None:
+def _apply(file: ReceivedFile, inspection: Inspection, digest: Callable[[str], str]) -> None:
     """Put the verdict on the ledger; identified UIDs only as keyed digests."""
     file.state = FileState(inspection.verdict)
     file.code, file.message = inspection.code, inspection.message
     facts = inspection.facts
-    file.source_instance = keyed_digest(facts.get("sop_instance_uid", ""), key=key)
-    file.source_series = keyed_digest(facts.get("series_instance_uid", ""), key=key)
-    file.source_study = keyed_digest(facts.get("study_instance_uid", ""), key=key)
-    file.source_patient = keyed_digest(facts.get("patient_id", ""), key=key)
+    file.source_instance = digest(facts.get("sop_instance_uid", ""))
+    file.source_series = digest(facts.get("series_instance_uid", ""))
+    file.source_study = digest(facts.get("study_instance_uid", ""))
+    file.source_patient = digest(facts.get("patient_id", ""))
     file.facts = {name: facts.get(name, "") for name in KEPT} if facts else {}
 
 

@@ -178,8 +178,11 @@ def _kept(
     if told["made_by"] != making.made_by:
         return None
     path, sha256, size = prepared.path(transmittal.pk, file.sha256), told["sha256"], told["size"]
-    lies_at = path.stat().st_size if path.exists() else storage.archive.size(sha256)
-    if lies_at != size:
+    try:
+        lies_there = path.stat().st_size
+    except FileNotFoundError:
+        lies_there = storage.archive.size(sha256)
+    if lies_there != size:
         return None
     made = Made(
         sha256,

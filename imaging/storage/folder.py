@@ -47,10 +47,10 @@ class Folder:
         """A file that a rename moves into its place."""
         if not isinstance(content, Arrived):
             return waiting.enter_context(incoming(self.root, content))
-        device = closed_folder(self.root).stat().st_dev
-        if not content.path.exists() or content.path.stat().st_dev == device:
-            return content
-        return waiting.enter_context(incoming(self.root, _pieces(content.path)))
+        with suppress(FileNotFoundError):
+            if content.path.stat().st_dev != closed_folder(self.root).stat().st_dev:
+                return waiting.enter_context(incoming(self.root, _pieces(content.path)))
+        return content
 
     def _found(self, arrived: Arrived) -> Path:
         return arrived.path if arrived.path.exists() else self.path(arrived.sha256)
@@ -58,9 +58,13 @@ class Folder:
     def _placed(self, arrived: Arrived) -> Path:
         """Put a file where its digest says; the folder it lies in now."""
         path = self.path(arrived.sha256)
-        path.parent.mkdir(exist_ok=True, mode=0o700)
-        with suppress(FileNotFoundError):
+        try:
             arrived.path.replace(path)
+        except FileNotFoundError:
+            # The first of its folder; or moved before, by a try that came to nothing.
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            with suppress(FileNotFoundError):
+                arrived.path.replace(path)
         return path.parent
 
     def read(self, sha256: str) -> bytes:

@@ -110,7 +110,9 @@ def verified(data: bytes, sha256: str) -> bytes:
 
 def closed_folder(folder: Path) -> Path:
     """The folder, made if need be; nobody else looks into it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Asked for each file, and nearly always there.
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 
