@@ -45,6 +45,12 @@ TESTS: Mapping[str, Test] = MappingProxyType(
                 "",
                 "positive by one lesion above the reference; negative if all are said not to be",
             ),
+            Test(
+                "CMPPOS",
+                "Computed positivity",
+                "",
+                "positive by one lesion that is, by the protocol's rule; negative if all are not",
+            ),
         )
     }
 )

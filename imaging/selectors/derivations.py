@@ -18,8 +18,8 @@ from imaging.models import (
     Quantification,
     ReferenceRegion,
 )
-from imaging.selectors import regions, volumes
-from trials import positivity_rules, segmentation_methods
+from imaging.selectors import positivity, regions, volumes
+from trials import segmentation_methods
 from trials.models import Injection
 from trials.selectors import injection_versions
 
@@ -121,7 +121,7 @@ def region_derivation(region: ReferenceRegion, quantity: str, *, with_origin: bo
     if quantity not in OF_REGION or getattr(region, quantity) is None:
         raise Http404
     run = region.quantification
-    return Node(
+    node = Node(
         f"{OF_REGION[quantity][0]} of {region.get_kind_display().lower()}",
         inputs=(*_sphere(region), _scale(run, with_origin), _origin(run, with_origin)),
         **_of_region(region, quantity),
@@ -181,27 +181,22 @@ def _values(lesion: MeasuredRegion, quantity: str) -> Iterator[tuple[ReferenceRe
 
 
 def _positivity(lesion: MeasuredRegion, with_origin: bool) -> Node:
-    rule = lesion.quantification.parameters.get(POSITIVITY)
-    if not rule or not isinstance(lesion, Lesion):
-        # What a reader grew, the reader alone judges.
+    judging = positivity.judging(lesion.quantification)
+    if judging is None:
         raise Http404
-    label = f"Positive by computation, lesion {lesion.number}"
-    words = positivity_rules.words(rule)
-    found = regions.positivities_in_force().filter(lesion=lesion).select_related("region").first()
-    if found is None:
-        return Node(
-            label,
-            "not checkable",
-            source=f"{words}: no reader has accepted or placed the region on this measurement.",
-        )
-    region = found.region
+    label = f"Positive by computation, {_name(lesion)}"
+    found, region = judging.found(lesion), judging.region
+    if found is None or region is None or found.is_positive is None:
+        why = "no reader has accepted or placed the region on this measurement."
+        source = f"{judging.words}: {found.why if found else why}"
+        return Node(label, "not checkable", source=source)
     return Node(
         label,
-        str(found),
+        judging.word(lesion),
         source=found.why,
         inputs=(
-            Node("Rule", words, source="protocol version of the trial"),
-            derivation_of(lesion, rule["on"], with_origin=with_origin),
+            Node("Rule", judging.words, source="protocol version of the trial"),
+            derivation_of(lesion, judging.rule["on"], with_origin=with_origin),
             Node("To be exceeded", found.threshold, "g/mL"),
             Node(region.get_kind_display(), inputs=tuple(_sphere(region))),
         ),

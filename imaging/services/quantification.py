@@ -18,7 +18,6 @@ from imaging import (
     geometry,
     lesions,
     pictures,
-    ratios,
     reference_regions,
     segmentation,
     storage,
@@ -38,8 +37,8 @@ from imaging.models import (
     Transmittal,
 )
 from imaging.peaks import PeakDefinition
+from imaging.selectors import positivity, series_of, volumes
 from imaging.selectors import regions as selecting
-from imaging.selectors import series_of, volumes
 from imaging.services import drawn_lesions, objects, read_results, reconciliation, reviews
 from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
@@ -516,15 +515,7 @@ def judge_positivity(region: ReferenceRegion) -> None:
 def _positivity(
     lesion: Lesion, region: ReferenceRegion, rule: dict, run: Quantification
 ) -> LesionPositivity | None:
-    found = ratios.positivity(
-        ratios.PositivityRule(
-            statistic=rule["on"], factor=rule["times_mean"], deviations=rule["times_sd"]
-        ),
-        getattr(lesion, rule["on"]),
-        mean=region.suvmean,
-        sd=region.suv_sd,
-        uptake_minutes=run.uptake_minutes,
-    )
+    found = positivity.judged(lesion, rule, region, run)
     if found.is_positive is None:
         return None
     return LesionPositivity(

@@ -7,7 +7,7 @@ current run, with every one of its regions decided.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from imaging.models import (
     Read,
     Series,
 )
-from imaging.selectors import FLAGS, regions
+from imaging.selectors import FLAGS, positivity, regions
 from imaging.selectors import reads as selecting
 from imaging.services import carrying, drawn_lesions, growing, objects, open_volumes, overlaps
 from imaging.services.carrying import outline_of
@@ -244,9 +244,14 @@ def _hand_over(read: Read, scan: ScheduledScan) -> list[Finding]:
     """The findings of a signed read, of the scan and of each lesion."""
     run = read.quantification
     found = [row for row in selecting.rows_of(read) if row.decision == Decision.ACCEPTED]
+    judging = positivity.judging(run)
     return findings.record(
         scan,
-        [*_of_scan(read, found), *(one for row in found for one in _of_lesion(row))],
+        [
+            *_of_scan(read, found),
+            *(one for row in found for one in _of_lesion(row)),
+            *(_computed(read, found, judging) if judging else ()),
+        ],
         source=read,
         by=read.reader,
         at=read.signed_at,
@@ -288,6 +293,17 @@ def _of_lesion(row: LesionRead) -> list[Result]:
         Result("UPTAKE", number=measured.total_uptake, **of),
         Result("VISPOS", text=row.positivity, **of),
     ]
+
+
+def _computed(
+    read: Read, found: Sequence[LesionRead], judging: positivity.Judging
+) -> Iterator[Result]:
+    """What the protocol's rule says, beside what the reader saw."""
+    words = [judging.word(row.measured) for row in found]
+    how = judging.words
+    yield Result("CMPPOS", read, text=positivity.of_scan(words), method=how)
+    for row, word in zip(found, words, strict=True):
+        yield Result("CMPPOS", row, text=word, method=how, lesion=row.number, location=row.region)
 
 
 def visual_positivity(found: Sequence[LesionRead]) -> str:

@@ -27,6 +27,7 @@ from imaging.models import (
     Series,
 )
 from imaging.ratios import Ratio
+from imaging.selectors import positivity
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
 from imaging.services import growing, reads, regions, viewing
@@ -202,11 +203,14 @@ def sign(request: HttpRequest, reading_identifier: str) -> HttpResponse:
         return address
 
     done = perform(request, form, act)
+    judging = positivity.judging(read.quantification)
     context = {
         "form": form,
         "series": row,
         "read": read,
-        "rows": selecting.rows_of(read),
+        "rows": [
+            (row, judging.word(row.measured) if judging else "") for row in selecting.rows_of(read)
+        ],
         "references": region_selectors.stood_for(read.quantification),
         "obstacles": reads.obstacles(read),
         "meaning": Signature.Meaning.READ.label,
@@ -226,6 +230,8 @@ def signed(request: HttpRequest, pk: int) -> HttpResponse:
     )
     series = read.quantification.series
     scan = series.imaging_study.scheduled_scan
+    found = scan.findings.filter(source_table=Read._meta.db_table, source_pk=read.pk)
+    computed = {one.lesion_number: one.result for one in found if one.test == "CMPPOS"}
     context = {
         "read": read,
         "series": series,
@@ -235,10 +241,11 @@ def signed(request: HttpRequest, pk: int) -> HttpResponse:
         "is_as_signed": reads.is_as_signed(read),
         "ended": selecting.ended(read),
         "signature": signatures.of(read),
-        "findings": scan.findings.filter(
-            source_table=Read._meta.db_table, source_pk=read.pk, lesion_number=None
-        ),
-        "rows": [(row, _derivations(row.measured)) for row in selecting.rows_of(read)],
+        "findings": [one for one in found if one.lesion_number is None],
+        "rows": [
+            (row, _derivations(row.measured), computed.get(row.number, ""))
+            for row in selecting.rows_of(read)
+        ],
     }
     return render(request, "imaging/read.html", context)
 
@@ -268,7 +275,8 @@ def _page(
     context = {"series": row, "form": form or RegionForm(), "may_place": True}
     context |= measured(run, with_lesions=False)
     if run is not None and not context["refused"]:
-        context |= _read_of(request, row, run, context["compared"], decision, at)
+        compared, in_force = context["compared"], context["regions"]
+        context |= _read_of(request, row, run, compared, in_force, decision, at)
     wrong = any(one is not None and one.errors for one in (form, decision))
     status = (decision.refused_with if decision is not None else None) or 422 if wrong else 200
     return render(request, "imaging/reading.html", context, status=status)
@@ -286,6 +294,8 @@ class Row:
     address: str
     # Where the derivations of its numbers begin.
     derivation: str
+    # By the protocol's rule; empty where it states none.
+    computed: str
 
 
 def _read_of(
@@ -293,13 +303,15 @@ def _read_of(
     row: Series,
     run: Quantification,
     compared: list[ReferenceRegion],
+    in_force: list[ReferenceRegion],
     decision: RegionDecisionForm | None,
     at: int | None,
 ) -> dict:
     """The own read on a run: its regions, the one that is looked at, the slices, the progress."""
     read = selecting.newest(run, request.user)
     said = selecting.rows_of(read) if read else []
-    rows = _rows(row, run, compared, said, request.GET)
+    judging = positivity.judging(run, in_force)
+    rows = _rows(row, run, compared, said, request.GET, judging)
     current = _looked_at(rows, at or _integer(request.GET.get("region", "")))
     decided = sum(one.decision != LesionRead.Decision.UNDECIDED for one in said)
     is_draft = read is not None and read.state == Read.State.DRAFT
@@ -331,6 +343,7 @@ def _rows(
     compared: list[ReferenceRegion],
     said: list[LesionRead],
     asked: QueryDict,
+    judging: positivity.Judging | None,
 ) -> list[Row]:
     """The regions of the own read; before it begins, those of the run."""
     found = [(one.number, one.measured, one) for one in said] or [
@@ -344,6 +357,7 @@ def _rows(
             words,
             _address(row.reading_identifier, number, asked),
             _derivations(one),
+            judging.word(one) if judging else "",
         )
         for number, one, words in found
     ]

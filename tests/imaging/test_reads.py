@@ -13,6 +13,7 @@ import pytest
 
 from imaging import reading_terms
 from imaging.models import GrownLesion, LesionRead, Quantification, Read
+from imaging.selectors import derivations
 from imaging.selectors import reads as selecting
 from imaging.services import growing, quantification, reads, regions
 from tests import factories, records
@@ -172,6 +173,46 @@ def test_positivity_waits_for_a_reference_region_that_a_reader_accepted(scene):
     place_blood_pool(scene, scene.first)
     reads.sign(read, by=scene.first, password=PASSWORD)
     assert Finding.objects.get(lesion_number=None, test="VISPOS").text == "negative"
+
+
+def state_rule(scene: Scene, times_mean: float) -> None:
+    """Against the block's surroundings: 1000 stored, a twentieth of the block, without noise."""
+    version = scene.series.imaging_study.scheduled_scan.planned_scan.version
+    rule = {"region": "blood_pool", "times_mean": times_mean, "times_sd": 2.0, "on": "suvmax"}
+    version.definition = version.definition | {"positivity": rule}
+    with framed():
+        version.save(update_fields=["definition"])
+    scene.run = measure_again(scene.run)
+
+
+def computed(scene: Scene) -> dict:
+    rows = Finding.objects.filter(test="CMPPOS", superseded_at=None)
+    return {one.lesion_number: (one.text, one.method) for one in rows}
+
+
+@pytest.mark.parametrize(("times", "word"), [(19.0, "positive"), (21.0, "negative")])
+def test_the_protocols_rule_judges_a_grown_region_and_goes_to_the_trial(scene, times, word):
+    """The block is 20 times its surroundings."""
+    state_rule(scene, times)
+    place_blood_pool(scene, scene.first)
+    read = reads.open_read(scene.series, by=scene.first)
+    row = reads.grow(read, by=scene.first, voxel=INSIDE, instead_of=1)
+    reads.decide(row, by=scene.first, decision="accepted")
+    node = derivations.derivation_of(row.grown, "positivity", with_origin=False)
+    assert (node.value, node.inputs[1].value) == (word, row.grown.suvmax)
+    assert node.inputs[2].value == pytest.approx(times * SUV / 20, rel=1e-5)
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    rule = f"SUVmax above {times:g} × mean + 2 × SD of the blood pool"
+    assert computed(scene) == {None: (word, rule), 1: (word, rule)}
+
+
+def test_without_an_accepted_region_a_lesion_is_not_checkable_and_no_negative(scene):
+    state_rule(scene, 19.0)
+    read = accepted(scene, scene.first)
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    assert {word for word, _ in computed(scene).values()} == {"not_checkable"}
+    node = derivations.derivation_of(only(read).measured, "positivity", with_origin=False)
+    assert node.value == "not checkable"
 
 
 def test_a_signed_read_is_not_changed_and_a_wrong_password_signs_nothing(scene):

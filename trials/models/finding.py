@@ -36,7 +36,7 @@ class Finding(ScopedModel):
     text = models.CharField(max_length=40, blank=True)
     unit = models.CharField(max_length=20, blank=True)
     # How it was measured, where one test can be measured in several ways.
-    method = models.CharField(max_length=60, blank=True)
+    method = models.CharField(max_length=200, blank=True)
     # The signed row that says so, and the row whose number it is.
     source_table = models.CharField(max_length=63)
     source_pk = models.BigIntegerField()
