@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.http import Http404
@@ -79,9 +80,15 @@ class Node:
 def derivation_of(lesion: MeasuredRegion, quantity: str, *, with_origin: bool) -> Node:
     """How one number of a lesion came about, back to the voxel, the syringe and the file.
 
-    Without origin it leaves out transmittal and syringe: their times would tell a blinded
-    reader when the patient was scanned.
+    Without origin it leaves out transmittal and syringe, and every date: they would tell a blinded
+    reader when the patient was scanned. Those of headers are shifted, but alike for all scans of a
+    patient.
     """
+    node = _derivation_of(lesion, quantity, with_origin)
+    return node if with_origin else undated(node)
+
+
+def _derivation_of(lesion: MeasuredRegion, quantity: str, with_origin: bool) -> Node:
     if quantity == POSITIVITY:
         return _positivity(lesion, with_origin)
     if quantity not in QUANTITIES:
@@ -126,6 +133,32 @@ def region_derivation(region: ReferenceRegion, quantity: str, *, with_origin: bo
         inputs=(*_sphere(region), _scale(run, with_origin), _origin(run, with_origin)),
         **_of_region(region, quantity),
     )
+    return node if with_origin else undated(node)
+
+
+# A day, and the time of day that follows it.
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}\S*)?")
+NO_DATE = "date not shown to readers"
+
+
+def undated(node: Node) -> Node:
+    """A derivation without any date, wherever in it one is written."""
+    return replace(
+        node,
+        **{
+            name: _DATE.sub(NO_DATE, getattr(node, name)) for name in ("label", "source", "formula")
+        },
+        value=_undated(node.value),
+        inputs=tuple(undated(one) for one in node.inputs),
+    )
+
+
+def _undated(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_undated(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _undated(one) for name, one in value.items()}
+    return _DATE.sub(NO_DATE, value) if isinstance(value, str) else value
 
 
 def _of_region(region: ReferenceRegion, quantity: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ of 4 x 4 x 4 voxels, rows and columns 10 to 13, planes 4 to 7; the planes go up,
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -182,6 +183,23 @@ def test_a_read_that_ended_says_so_to_its_reader_and_to_a_monitor(
     assert "0 of 1 decided" in client.get(desk).content.decode()
     client.force_login(factories.make_user(Role.MONITOR, trial=pet_site.trial, site=pet_site))
     assert "This read has ended" in client.get(f"/reads/{read.pk}/").content.decode()
+
+
+def test_a_reader_reads_no_date_in_a_derivation_and_a_monitor_does(client, desk, run, pet_site):
+    lesion = run.lesions.get()
+    addresses = [
+        f"/derivations/lesion/{lesion.pk}/suvmax/",
+        f"/api/v1/lesions/{lesion.pk}/derivation/suvmax/",
+    ]
+
+    def dates() -> list[int]:
+        answers = [client.get(address) for address in addresses]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        return [len(re.findall(r"\d{4}-\d{2}-\d{2}", one.content.decode())) for one in answers]
+
+    assert dates() == [0, 0]
+    client.force_login(factories.make_user(Role.MONITOR, trial=pet_site.trial, site=pet_site))
+    assert min(dates()) > 0
 
 
 def test_a_coronal_slice_has_the_head_at_the_top(client, desk):
