@@ -323,8 +323,8 @@ def _read_of(
         "ended": None if read else selecting.last_ended(row, request.user),
         "is_draft": is_draft,
         "rows": rows,
-        # SUVmax to uptake, and a ratio to each reference region.
-        "columns": 5 + len(compared),
+        # SUVmax to uptake, and three ratios to each reference region.
+        "columns": 5 + 3 * len(compared),
         "current": current,
         "decision": decision if shows else None,
         "again": _again(current.said) if shows else None,

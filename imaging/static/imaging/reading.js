@@ -206,6 +206,15 @@ if (form) {
   });
   fit();
 }
+// -------------------------------------------------------------------------------- the ratios
+
+// What the reader asked for once is there on the next page too.
+const variants = document.getElementById("tbr-variants");
+if (variants) {
+  const KEY = "reading.tbr-variants";
+  variants.checked = localStorage.getItem(KEY) === "yes";
+  variants.addEventListener("change", () => localStorage.setItem(KEY, variants.checked ? "yes" : "no"));
+}
 // Who goes on from region to region has the keys at hand.
 if (new URLSearchParams(location.search).has("region") && !document.querySelector(".is-invalid")) {
   stage.focus({ preventScroll: true });
