@@ -20,6 +20,7 @@ from tests import factories, records
 from tests.factories import PASSWORD, framed
 from trials.models import AuditEvent, Finding, User
 from trials.roles import Role
+from trials.selectors import findings as trial_findings
 from trials.services import jobs
 from trials.services.errors import Forbidden, Invalid, Refused
 
@@ -258,6 +259,34 @@ def test_two_readers_read_apart_and_neither_touches_the_others(scene):
     reads.sign(other, by=scene.second, password=PASSWORD)
     counts = Finding.objects.filter(test="LESNUM", superseded_at=None)
     assert {row.evaluator: row.number for row in counts} == {scene.first: 1, scene.second: 0}
+
+
+def test_where_two_readers_differ_is_told_of_the_patient(scene):
+    patient = scene.series.imaging_study.scheduled_scan.patient
+
+    def told() -> list:
+        found = list(trial_findings.of_scans(patient))
+        return [
+            (each.question, each.first, each.second)
+            for one in trial_findings.discordances(patient, found)
+            for each in one.differences
+        ]
+
+    one = accepted(scene, scene.first, region="nodes_cervical_right")
+    reads.sign(one, by=scene.first, password=PASSWORD)
+    assert told() == []
+    other = reads.open_read(scene.series, by=scene.second)
+    reads.decide(
+        only(other), by=scene.second, decision="excluded", organ="other", reason="artefact"
+    )
+    reads.sign(other, by=scene.second, password=PASSWORD)
+    assert told() == [
+        ("Number of lesions", "1", "0"),
+        ("Scan", "not stated", "negative"),
+        ("Nodes cervical right", "positive", "negative"),
+    ]
+    measure_again(scene.run)
+    assert told() == []
 
 
 def test_who_is_no_reader_reads_nothing(scene, everyone, pet_site):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from django.db.models import QuerySet
 
-from trials.models import Finding, Patient, ScopedModel, User
+from trials import discordance
+from trials.discordance import Difference, Reading
+from trials.models import Finding, Patient, ScheduledScan, ScopedModel, User
 
 
 def may_see(user: User, row: ScopedModel) -> bool:
@@ -26,4 +32,52 @@ def of_scans(patient: Patient) -> QuerySet[Finding]:
         patient.findings.filter(lesion_number=None, superseded_at=None)
         .select_related("scheduled_scan__planned_scan", "evaluator")
         .order_by("scheduled_scan__planned_at", "source_pk", "pk")
+    )
+
+
+@dataclass(frozen=True)
+class Discordance:
+    """Two standing reads of one scan by two readers, and what they differ in."""
+
+    scan: ScheduledScan
+    first: Finding
+    second: Finding
+    differences: list[Difference]
+
+
+def discordances(patient: Patient, of_scans: Sequence[Finding]) -> list[Discordance]:
+    """Where readers differ; no query where no scan was read twice, else one.
+
+    `of_scans` is what `of_scans` answers of the patient.
+    """
+    reads: dict[int, dict[int, Finding]] = defaultdict(dict)
+    for one in of_scans:
+        reads[one.scheduled_scan_id].setdefault(one.source_pk, one)
+    twice = {scan: found for scan, found in reads.items() if len(found) > 1}
+    if not twice:
+        return []
+    rows: dict[int, list[Finding]] = defaultdict(list)
+    for one in patient.findings.filter(superseded_at=None, scheduled_scan__in=twice):
+        rows[one.source_pk].append(one)
+    return [
+        Discordance(found[int(one)].scheduled_scan, found[int(one)], found[int(other)], differences)
+        for found in twice.values()
+        for (one, other), differences in discordance.among(
+            {str(read): _reading(rows[read]) for read in found}
+        ).items()
+    ]
+
+
+def _reading(rows: Sequence[Finding]) -> Reading:
+    """What one read says of its scan and of each of its lesions."""
+    of_scan = {one.test: one for one in rows if one.lesion_number is None}
+    count, positivity = of_scan.get("LESNUM"), of_scan.get("VISPOS")
+    return Reading(
+        count=int(count.number or 0) if count else 0,
+        positivity=positivity.text if positivity else discordance.NOT_STATED,
+        lesions=[
+            (one.location, one.text)
+            for one in rows
+            if one.test == "VISPOS" and one.lesion_number is not None
+        ],
     )

@@ -102,6 +102,7 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
     may = rights(request.user, row.scope(), *RIGHTS)
     standing = selectors.standing_of(row)
     act = patient_way.next_act(standing)
+    found = list(findings.of_scans(row)) if findings.may_see(request.user, row) else []
     context = {
         "patient": row,
         "may": may,
@@ -114,7 +115,8 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         **_visits(row),
         "zone": row.site.time_zone,
         "consent_standing": consents.standing(row),
-        "findings": findings.of_scans(row) if findings.may_see(request.user, row) else (),
+        "findings": found,
+        "discordances": findings.discordances(row, found),
         "failure": getattr(row, "screen_failure", None),
         "enrolment": getattr(row, "enrolment", None),
         "withdrawals": row.withdrawals.select_related("recorded_by"),
