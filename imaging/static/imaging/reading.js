@@ -77,12 +77,18 @@ function move(steps) {
 function drop() {
   shown.voxel = "";
   grown.hidden = true;
+  cross.hidden = true;
   draw();
 }
 
-async function grow(event) {
-  const x = ((event.offsetX * image.naturalWidth) / image.clientWidth).toFixed(1);
-  const y = ((event.offsetY * image.naturalHeight) / image.clientHeight).toFixed(1);
+// A place on the slice as a part of its width and height, so that it stays when the page is resized.
+function grow(event) {
+  growAt(event.offsetX / image.clientWidth, event.offsetY / image.clientHeight);
+}
+
+async function growAt(across, down) {
+  const x = (across * image.naturalWidth).toFixed(1);
+  const y = (down * image.naturalHeight).toFixed(1);
   const asked = new URLSearchParams({ plane: shown.plane, slice: shown.slice, x, y });
   let found;
   try {
@@ -99,6 +105,20 @@ async function grow(event) {
   keep.elements.instead_of.value = found.shares?.length ? found.shares[0].number : "";
   words.textContent = found.message || told(found);
   draw();
+}
+
+// The place that keys move over the slice, for who has no pointer.
+const cross = document.getElementById("cross");
+const place = { across: 0.5, down: 0.5 };
+const STEP = 0.01;
+
+function aim(across, down) {
+  const within = (value) => Math.min(Math.max(value, 0), 0.999);
+  place.across = within(place.across + across * STEP);
+  place.down = within(place.down + down * STEP);
+  cross.hidden = false;
+  cross.style.left = `${image.offsetLeft + place.across * image.clientWidth}px`;
+  cross.style.top = `${image.offsetTop + place.down * image.clientHeight}px`;
 }
 
 function told(found) {
@@ -158,8 +178,20 @@ const KEYS = {
   p: () => go(-1),
 };
 
+const AIMS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+if (viewer.dataset.mayGrow === "yes") {
+  KEYS.g = () => {
+    aim(0, 0);
+    growAt(place.across, place.down);
+  };
+  KEYS.k = () => {
+    if (!keep.hidden && !grown.hidden) keep.elements.instead_of.focus();
+  };
+}
+
 stage.addEventListener("keydown", (event) => {
-  const act = KEYS[event.key];
+  const aimed = event.shiftKey && viewer.dataset.mayGrow === "yes" && AIMS[event.key];
+  const act = aimed ? () => aim(...aimed) : KEYS[event.key];
   if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   act();
