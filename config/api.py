@@ -81,10 +81,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"code": "server-error", "message": FAILED}, status=500)
 
 
-def _refusal(error: Refused) -> dict[str, str]:
-    body = {"code": error.code, "message": error.message}
+def _refusal(error: Refused) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
     if field := getattr(error, "field", ""):
         body["field"] = field
+    if errors := getattr(error, "errors", None):
+        body["errors"] = errors
     return body
 
 

@@ -12,7 +12,7 @@ from imaging import selectors
 from imaging.models import PrivacyIncident, ReferenceRegion, Series, Transmittal
 from imaging.selectors import waiting
 from reporting.models import Export
-from trials.models import Deviation, Job, Patient, Query, ScheduledScan, User
+from trials.models import Deviation, FormEntry, Job, Patient, Query, ScheduledScan, User
 
 SHOWN = 6
 
@@ -148,6 +148,18 @@ KINDS = (
         "transmittals",
         lambda user, permission: waiting.late(Transmittal.objects.visible_to(user, permission)),
         "late",
+        is_urgent=True,
+    ),
+    Kind(
+        "Reports due",
+        "serious events and pregnancies to report",
+        "clock",
+        "form.record",
+        "form_entries",
+        lambda user, permission: FormEntry.objects.visible_to(user, permission).filter(
+            report_due_at__isnull=False
+        ),
+        "due",
         is_urgent=True,
     ),
     Kind(

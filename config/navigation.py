@@ -55,6 +55,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "patient.view",
                 ("patient", "consent", "evidence", "scan", "injection", "upload"),
             ),
+            Entry("Forms", "list-details", "form_entries", "form.view", ("form",)),
             Entry(
                 "Eligibility",
                 "clipboard-check",

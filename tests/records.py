@@ -58,6 +58,7 @@ from trials.models import (
     EligibilityAssessment,
     EligibilityCriterion,
     Evidence,
+    FormEntry,
     Injection,
     Job,
     Membership,
@@ -80,6 +81,7 @@ from trials.services import (
     consents,
     deviations,
     evidence,
+    form_entries,
     injections,
     jobs,
     queries,
@@ -133,6 +135,8 @@ class Record:
     scanner: Scanner
     node: DicomNode
     sending_token: SendingToken
+    form: FormEntry
+    draft: FormEntry
 
     @property
     def trial(self) -> Trial:
@@ -205,6 +209,8 @@ def make_record(site: Site, *, by: User) -> Record:
         sending_token=sending_tokens.issue(
             site, name=f"PACS {next(_uids)}", expires_on=site.today(), by=by
         )[1],
+        form=_form(patient, by=by),
+        draft=form_entries.begin(patient, form="note", by=by),
     )
 
 
@@ -259,6 +265,18 @@ def _visit(patient: Patient, by: User) -> VisitRecord:
     return visits.record(
         patient, visit=seen, took_place_at="2026-03-01", performed_by="Dr Who", by=by
     )
+
+
+def _form(patient: Patient, *, by: User) -> FormEntry:
+    """A complete form of one item, which the version in force asks as often as it happens."""
+    version = patient.site.version_in_force
+    text = {"identifier": "text", "label": "Note", "type": "text"}
+    note = {"identifier": "note", "label": "Note", "is_repeating": True, "items": [text]}
+    with factories.framed():
+        version.definition |= {"forms": [note]}
+        version.save(update_fields=["definition"])
+    entry = form_entries.begin(patient, form="note", by=by)
+    return form_entries.complete(entry, given={"text": "well"}, revision=1, by=by)
 
 
 def _plan(like: PlannedScan) -> PlannedScan:

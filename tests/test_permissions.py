@@ -30,8 +30,9 @@ from tests.imaging.test_intake import a_slice
 from tests.imaging.test_stow import TYPE as STOW_TYPE
 from tests.imaging.test_stow import body as stow_body
 from tests.records import Record
-from trials.models import Cohort, Job, Membership, Site, Trial, User
+from trials.models import Cohort, ItemValue, Job, Membership, Site, Trial, User
 from trials.roles import PERMISSIONS, Role
+from trials.services import form_reviews
 
 pytestmark = pytest.mark.django_db
 
@@ -217,6 +218,30 @@ TABLE: dict[tuple[str, str], Need] = {
     ("visit_correct", "POST"): OnRow("visit.record"),
     ("visit_undo", "GET"): OnRow("visit.record"),
     ("visit_undo", "POST"): OnRow("visit.record"),
+    ("patient_forms", "GET"): OnRow("form.view"),
+    ("form_begin", "POST"): OnRow("form.record"),
+    ("form_entries", "GET"): OnList("form.view"),
+    ("form_entry", "GET"): OnRow("form.view"),
+    **{(name, "POST"): OnRow("form.record") for name in ("form_entry", "form_draft")},
+    **{
+        (name, method): OnRow(permission)
+        for name, permission in {
+            "form_correct": "form.record",
+            "form_undo": "form.record",
+            "form_sign": "form.sign",
+            "form_verify": "form.verify",
+        }.items()
+        for method in ("GET", "POST")
+    },
+    ("api_forms", "GET"): OnRow("form.view"),
+    ("api_forms", "POST"): OnRow("form.record"),
+    **{(name, "GET"): OnRow("form.view") for name in ("api_form", "api_form_history")},
+    ("api_form_draft", "PUT"): OnRow("form.record"),
+    **{
+        (f"api_form_{act}", "POST"): OnRow("form.record") for act in ("complete", "correct", "undo")
+    },
+    ("api_form_sign", "POST"): OnRow("form.sign"),
+    ("api_form_verify", "POST"): OnRow("form.verify"),
     ("scan_reschedule", "GET"): OnRow("scan.schedule"),
     ("scan_reschedule", "POST"): OnRow("scan.schedule"),
     ("scan_new", "GET"): OnRow("scan.schedule"),
@@ -571,6 +596,11 @@ ROWS: dict[str, Of] = {
     "account_end": lambda r: factories.make_user(Role.COORDINATOR, trial=r.trial, site=r.site),
     "job_again": lambda r: Job.objects.filter(state="parked", site=r.site).first(),
     **dict.fromkeys(["visit_correct", "visit_undo"], lambda r: r.visit),
+    **dict.fromkeys(["form_entry", "form_draft", "form_complete"], lambda r: r.draft),
+    **dict.fromkeys(
+        ["form", "form_history", "form_correct", "form_undo", "form_sign", "form_verify"],
+        lambda r: r.form,
+    ),
     "scan_reschedule": lambda r: r.prepared,
     "scan": lambda r: r.scan,
     "scan_assess": lambda r: r.prepared,
@@ -778,6 +808,25 @@ BODIES: dict[str, Of] = {
     **dict.fromkeys(["scan_cancel", "api_scan_cancel"], lambda _: WORDS),
     **dict.fromkeys(["visit_undo", "api_visit_undo"], lambda _: WORDS),
     **dict.fromkeys(["visit_correct", "api_visit_correct"], lambda _: WORDS | HELD),
+    **dict.fromkeys(
+        ["form_entry", "form_draft", "form_correct"],
+        lambda _: {"form-revision": "1", "text": "dizzy", "form-reason": "as the source says"},
+    ),
+    "api_forms": lambda _: {"form": "note"},
+    **dict.fromkeys(
+        ["api_form_draft", "api_form_complete"],
+        lambda _: {"values": {"text": "dizzy"}, "revision": 1},
+    ),
+    "api_form_correct": lambda _: WORDS | {"values": {"text": "dizzy"}, "revision": 1},
+    **dict.fromkeys(["form_undo", "api_form_undo"], lambda _: WORDS),
+    **dict.fromkeys(
+        ["form_sign", "api_form_sign"],
+        lambda _: {"revision": 1, "password": factories.PASSWORD},
+    ),
+    "form_verify": lambda r: {"seen": [f"{_note(r).pk}:{form_reviews.digest_of(_note(r))}"]},
+    "api_form_verify": lambda r: {
+        "values": [{"id": _note(r).pk, "digest": form_reviews.digest_of(_note(r))}]
+    },
     "visit_record": lambda _: HELD,
     "api_visits": lambda _: HELD | {"visit": "CALL"},
     "site_batch_new": lambda _: (
@@ -956,6 +1005,10 @@ OTHERWISE = {
 }
 
 
+def _note(record: Record) -> ItemValue:
+    return record.form.values.get()
+
+
 def _criterion(record: Record) -> str:
     return record.site.version_in_force.criteria.first().identifier
 
@@ -993,6 +1046,7 @@ def address(name: str, record: Record) -> str:
         "move": "suspend",
         "criterion": _criterion(record),
         "visit": "CALL",
+        "form": "note",
         "study": record.series.imaging_study.study_instance_uid,
         "series": record.series.series_instance_uid,
         "instance": record.series.instances.first().sop_instance_uid,
@@ -1092,7 +1146,7 @@ def record() -> Record:
         version = site.trial.newest_version
         # The sources disagree on the phase, and there is a cohort to close.
         stated = {"text": "Phase 2", "source": [], "conflict": [{"text": "Phase 3", "source": []}]}
-        version.definition = {"phase": stated}
+        version.definition |= {"phase": stated}
         version.save(update_fields=["definition"])
         Cohort.objects.create(version=version, identifier="MAIN", label="Everybody")
         Job.objects.create(

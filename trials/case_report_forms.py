@@ -8,6 +8,7 @@ question that nobody asked; so an entry keeps to the version that it was entered
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,20 @@ class Difference:
 def forms_of(definition: Definition) -> dict[str, Form]:
     """The forms of a trial's definition by their identifiers, in its order."""
     return {one["identifier"]: form(one) for one in definition.get("forms", ())}
+
+
+def column_word(code: str) -> str:
+    """A code as a part of the name of a column.
+
+    >>> column_word("RECOVERED/RESOLVED")
+    'recovered_resolved'
+    """
+    return re.sub(r"[^a-z0-9]", "_", code.lower())
+
+
+def visit_labels(definition: Definition) -> dict[str, str]:
+    """What the visits of a definition are called."""
+    return {one["identifier"]: one["label"] for one in definition.get("visits", ())}
 
 
 def form(stated: Mapping[str, Any]) -> Form:

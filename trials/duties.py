@@ -9,6 +9,7 @@ from __future__ import annotations
 from trials.roles import Role
 
 CONSENT, ASSESS, SIGN, ENROL, INJECT = "consent", "assess", "sign", "enrol", "inject"
+RECORD = "record"
 
 _C, _I, _T = Role.COORDINATOR, Role.INVESTIGATOR, Role.TECHNOLOGIST
 
@@ -19,6 +20,7 @@ DUTIES: dict[str, frozenset[Role]] = {
     SIGN: frozenset({_I}),
     ENROL: frozenset({_C, _I}),
     INJECT: frozenset({_C, _I, _T}),
+    RECORD: frozenset({_C, _I, _T}),
 }
 
 

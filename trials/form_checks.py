@@ -23,7 +23,6 @@ COLUMNS = frozenset(
         "visit",
         "repeat",
         "protocol_version",
-        "is_signed",
         "completed_at",
         "record_table",
         "record_pk",
@@ -79,6 +78,8 @@ def _items(path: Path, form: Form) -> Found:
             yield (*place, "identifier"), f"the item {item.identifier!r} stands more than once."
         elif item.identifier in COLUMNS or item.identifier.endswith("_missing"):
             yield (*place, "identifier"), f"{item.identifier!r} is a column of every form."
+        elif "__" in item.identifier:
+            yield (*place, "identifier"), "two lines stand between an item and a code of it only."
         else:
             for message in item_conditions.errors(form, item):
                 yield (*place, "condition"), message
@@ -92,8 +93,8 @@ def _item(path: Path, item: Item) -> Found:
     codes = [code for code, _ in item.codes]
     if (item.type in CHOICES) != bool(codes):
         yield (*path, "codes"), "a choice has codes, and nothing else has."
-    if len(set(codes)) != len(codes):
-        yield (*path, "codes"), "a code stands more than once."
+    if len({case_report_forms.column_word(code) for code in codes}) != len(codes):
+        yield (*path, "codes"), "two codes are the same, or but for spaces and marks."
     if item.unit and item.type not in NUMBERS:
         yield (*path, "unit"), f"{item.type} has no unit."
     for limits in (item.soft, item.hard):

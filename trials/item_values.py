@@ -85,6 +85,32 @@ class Checked:
     errors: Mapping[str, ItemError]
 
 
+def given(raw: Any) -> Given:
+    """What was entered, as it is sent and kept: a value, or an object that says why there is none.
+
+    >>> given({"missing": "ND", "reason": "cuff broken"}).missing, given(72).value
+    ('ND', 72)
+    """
+    if not isinstance(raw, Mapping):
+        return Given(raw)
+    parts = {key: raw.get(key) or "" for key in ("missing", "reason")}
+    if set(raw) - {"value", *parts} or not all(isinstance(one, str) for one in parts.values()):
+        raise ItemError("wrong-type", "Send a value, or an object with missing and reason.")
+    return Given(raw.get("value"), **parts)
+
+
+def raw(given: Given) -> Any:
+    """A `Given` as it is kept.
+
+    >>> raw(Given("72")), raw(Given(missing="NK"))
+    ('72', {'missing': 'NK', 'reason': ''})
+    """
+    if not given.missing:
+        return given.value
+    kept = {"missing": given.missing, "reason": given.reason}
+    return kept if given.value in (None, "", []) else {"value": given.value, **kept}
+
+
 def checked(form: Form, given: Mapping[str, Given], *, at: Moment) -> Checked:
     """Everything entered in a form, as it would be kept.
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 NOT_AUDITED = {
     "trials_auditevent": "is the trail",
     "imaging_dicomcontact": "who called a DICOM node last, many times a day; what comes is audited",
+    "trials_formdraft": "what is typed into a form, every few seconds; its record begins when the "
+    "form is complete, and from there every change is in the trail",
     "trials_job": "heartbeats many times a minute; what a job changes is audited itself",
 }
 

@@ -131,13 +131,14 @@ def _open(site: Site) -> None:
 
 
 def _delegate(site: Site, leader: User) -> None:
-    """The coordinator consents, assesses, enrols and injects; the technologist injects."""
+    """The coordinator does all but sign; the technologist injects and fills in forms."""
     given = [
         (user_of(Role.COORDINATOR, site.code), duty)
-        for duty in (duties.CONSENT, duties.ASSESS, duties.ENROL, duties.INJECT)
+        for duty in sorted(set(duties.DUTIES) - {duties.SIGN})
     ]
     if site.code == SITE_CODE:
-        given.append((user_of(Role.TECHNOLOGIST), duties.INJECT))
+        technologist = user_of(Role.TECHNOLOGIST)
+        given += [(technologist, duty) for duty in (duties.INJECT, duties.RECORD)]
     for user, duty in given:
         if not delegations.holds(user, duty, site):
             delegations.delegate(

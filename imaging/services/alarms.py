@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from smtplib import SMTPRecipientsRefused
 from types import MappingProxyType
 
@@ -22,7 +22,7 @@ from django.utils import timezone
 from imaging.models import AlarmMail, Transmittal
 from imaging.selectors import waiting
 from trials import roles
-from trials.models import Job, Membership, ScopedModel, User
+from trials.models import FormEntry, Job, Membership, ScopedModel, User
 from trials.services import audit, jobs
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ WAITS_FOR: Mapping[str, str] = MappingProxyType(
 KEEPERS = "jobs.order"
 # A mail names so many things and says how many more there are.
 NAMED = 20
+# A report is told of while there is time to make it; most are due within a day.
+SOON = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def send_due(*, now: datetime | None = None) -> int:
     if not settings.MAIL_FROM:
         return 0
     at = now or timezone.now()
-    things = [*_transmittals(at), *_jobs()]
+    things = [*_transmittals(at), *_jobs(), *_reports(at)]
     told = 0
     for user, mine in _by_user(things).items():
         try:
@@ -94,6 +96,20 @@ def _jobs() -> Iterator[Late]:
             f"Job {row.pk} ({row.kind}), {at}: given up after three attempts. Look why, and order "
             "it again.",
             f"{reverse('jobs')}?state=parked",
+        )
+
+
+def _reports(now: datetime) -> Iterator[Late]:
+    """Reports of forms that are due soon or overdue."""
+    due = FormEntry.objects.filter(report_due_at__lte=now + SOON)
+    for row in due.select_related("patient__trial", "patient__site").order_by("report_due_at"):
+        yield Late(
+            row,
+            "form.record",
+            f"Form {row.pk}, trial {row.patient.trial}, site {row.patient.site.code}: its report "
+            f"is due by {row.report_due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC. Enter when it was "
+            "made.",
+            reverse("form_entry", args=[row.pk]),
         )
 
 

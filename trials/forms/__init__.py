@@ -18,6 +18,7 @@ from trials.forms.base import (
     TextForm,
     variable_choices,
 )
+from trials.forms.case_report import REASON, REVISION, CaseReportForm, FormSignForm, FormVerifyForm
 from trials.forms.conduct import (
     ActivationForm,
     ApprovalEndForm,
@@ -55,6 +56,8 @@ from trials.forms.scan_day import (
 )
 
 __all__ = [
+    "REASON",
+    "REVISION",
     "AccountEndForm",
     "ActForm",
     "ActivationForm",
@@ -63,6 +66,7 @@ __all__ = [
     "BatchForm",
     "BatchReleaseForm",
     "CancelForm",
+    "CaseReportForm",
     "ClockForm",
     "CohortForm",
     "ConsentForm",
@@ -77,6 +81,8 @@ __all__ = [
     "EventField",
     "EvidenceForm",
     "FactForm",
+    "FormSignForm",
+    "FormVerifyForm",
     "InjectionCorrectionForm",
     "InjectionForm",
     "LeaderForm",

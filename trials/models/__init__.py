@@ -11,6 +11,7 @@ from trials.models.conduct import (
 )
 from trials.models.enrolment import Enrolment, ScreenFailure, SourceVerification, Withdrawal
 from trials.models.finding import Finding
+from trials.models.form import FormDraft, FormEntry, ItemValue
 from trials.models.patient import (
     Consent,
     CriterionResult,
@@ -53,8 +54,11 @@ __all__ = [
     "Enrolment",
     "Evidence",
     "Finding",
+    "FormDraft",
+    "FormEntry",
     "HeaderStatement",
     "Injection",
+    "ItemValue",
     "Job",
     "JobOrder",
     "Membership",

@@ -113,6 +113,7 @@ class Signature(ScopedModel):
         DELEGATION = "delegation", "I delegate this duty and answer for it"
         DEVIATION = "deviation", "I know of this deviation and answer for it"
         READ = "read", "I have read these images and confirm these findings"
+        FORM = "form", "I have reviewed this form and answer for what it says"
 
     trial_path = "trial_id"
     site_path = "site_id"
@@ -153,6 +154,7 @@ class Delegation(ScopedModel):
         SIGN = "sign", "Sign eligibility"
         ENROL = "enrol", "Enrol patients"
         INJECT = "inject", "Inject tracers"
+        RECORD = "record", "Fill in case report forms"
 
     trial_path = "site__trial_id"
     site_path = "site_id"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from trials.models.conduct import Signature
+from trials.models.form import ItemValue
 from trials.models.patient import Consent, EligibilityAssessment, Patient
 from trials.models.scan import ScheduledScan
 from trials.models.scope import ScopedModel
@@ -113,16 +115,21 @@ class Withdrawal(ScopedModel):
 
 
 class SourceVerification(ScopedModel):
-    """A monitor compared the evidence of one criterion with its source.
+    """A monitor compared the evidence of one criterion, or one value of a form, with its source.
 
-    The mark stands as long as the evidence has the digest it had then.
+    The mark stands as long as the evidence, or the value, has the digest it had then.
     """
 
     trial_path = "patient__trial_id"
     site_path = "patient__site_id"
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="verifications")
-    criterion = models.ForeignKey(EligibilityCriterion, on_delete=models.PROTECT, related_name="+")
+    criterion = models.ForeignKey(
+        EligibilityCriterion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    item_value = models.ForeignKey(
+        ItemValue, on_delete=models.PROTECT, null=True, blank=True, related_name="verifications"
+    )
     scheduled_scan = models.ForeignKey(
         ScheduledScan, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -135,6 +142,13 @@ class SourceVerification(ScopedModel):
 
     class Meta:
         ordering = ["patient", "-verified_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="verified_criterion_or_value",
+                condition=Q(criterion__isnull=False, item_value__isnull=True)
+                | Q(criterion__isnull=True, item_value__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"{self.criterion.identifier} of {self.patient} verified"
+        return f"{self.criterion or self.item_value} of {self.patient} verified"

@@ -199,7 +199,9 @@ def _by_scan_time(item: tuple[tuple[int, str, int | None], CriterionResult]) -> 
 
 
 def _newest_marks(patients: list[Patient]) -> dict[tuple[int, str, int | None], SourceVerification]:
-    rows = SourceVerification.objects.filter(patient__in=patients).select_related("criterion")
+    rows = SourceVerification.objects.filter(
+        patient__in=patients, criterion__isnull=False
+    ).select_related("criterion")
     return {
         (one.patient_id, one.criterion.identifier, one.scheduled_scan_id): one
         for one in rows.order_by("verified_at", "pk")

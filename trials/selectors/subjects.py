@@ -6,13 +6,14 @@ from django.apps import apps
 from django.db import models
 from django.urls import reverse
 
-from trials.models import Evidence, Injection, ScheduledScan
+from trials.models import Evidence, Injection, ItemValue, ScheduledScan
 
 # Pages that show one row of a table by its key.
 PAGES = {
     "trials_patient": "patient",
     "trials_scheduledscan": "scan",
     "trials_eligibilityassessment": "assessment",
+    "trials_formentry": "form_entry",
     "trials_query": "query",
     "trials_deviation": "deviation",
     "imaging_transmittal": "transmittal",
@@ -41,6 +42,8 @@ def address(row: models.Model) -> str:
     table = row._meta.db_table
     if table in PAGES:
         return reverse(PAGES[table], args=[row.pk])
+    if isinstance(row, ItemValue):
+        return f"{reverse('form_entry', args=[row.entry_id])}#item-{row.item}"
     scan = row.along("scheduled_scan")
     if scan is not None:
         return reverse("scan", args=[scan.pk])

@@ -46,6 +46,7 @@ RIGHTS = (
     "eligibility.assess",
     "scan.schedule",
     "visit.record",
+    "form.view",
     "query.view",
     "query.open",
     "deviation.view",

@@ -1,0 +1,266 @@
+"""Forms of a patient as pages, API and lists show them, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from trials import case_report_forms, item_conditions, item_values
+from trials.case_report_forms import Form, Item
+from trials.item_values import Entered
+from trials.kleene import Truth
+from trials.models import (
+    AuditEvent,
+    FormEntry,
+    ItemValue,
+    Patient,
+    Query,
+    Signature,
+    SourceVerification,
+)
+from trials.services import form_entries, form_reviews
+
+State = FormEntry.State
+ENTRIES, VALUES = FormEntry._meta.db_table, ItemValue._meta.db_table
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An entry with what is open about it."""
+
+    entry: FormEntry
+    open_queries: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A form at a visit: what was entered so far, and whether more may be."""
+
+    form: Form
+    visit: str
+    visit_label: str
+    entries: tuple[Standing, ...]
+    may_begin: bool
+    # Whether the form is asked of the patient can't be told yet.
+    is_doubtful: bool = False
+
+    @property
+    def state(self) -> str:
+        """The state of the whole line, in a word."""
+        if not self.entries:
+            return "not begun"
+        if any(one.entry.state == State.DRAFT for one in self.entries):
+            return State.DRAFT
+        return State.COMPLETE
+
+
+@dataclass(frozen=True)
+class Past:
+    """A value as it stood before, with who changed it to that, when and why."""
+
+    shown: str
+    by: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """An item of an entry: what stands, what stood before, and what is said about it."""
+
+    item: Item
+    row: ItemValue | None
+    shown: str
+    is_asked: bool
+    asked_if: str
+    history: tuple[Past, ...] = ()
+    queries: tuple[Query, ...] = ()
+    mark: SourceVerification | None = None
+    digest: str = ""
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether a monitor compared the very value that stands."""
+        return self.mark is not None and self.mark.evidence_sha256 == self.digest
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One entry with everything known of it."""
+
+    entry: FormEntry
+    form: Form
+    visit_label: str
+    fields: tuple[Field, ...]
+    queries: tuple[Query, ...]
+    signature: Signature | None
+    is_signature_standing: bool
+
+
+def rows() -> QuerySet[FormEntry]:
+    """Entries with what their pages name."""
+    return FormEntry.objects.select_related(
+        "patient__trial", "patient__site", "version", "begun_by", "completed_by", "draft__saved_by"
+    )
+
+
+def lines_of(patient: Patient) -> list[Line]:
+    """What the version in force asks of a patient, by visit, and what was entered besides."""
+    version = patient.site.version_in_force
+    definition = version.definition if version else {}
+    forms = case_report_forms.forms_of(definition)
+    entries = list(
+        FormEntry.objects.filter(patient=patient)
+        .exclude(state=State.UNDONE)
+        .select_related("version", "completed_by")
+    )
+    asks = _open_queries(entries)
+    by_place: dict[tuple[str, str], list[Standing]] = defaultdict(list)
+    for entry in entries:
+        standing = Standing(entry, asks.get(entry.pk, 0))
+        by_place[entry.form, entry.visit].append(standing)
+    labels = case_report_forms.visit_labels(definition)
+    now = timezone.now()
+    truths = {name: form_entries.asked_of(form, patient, now=now) for name, form in forms.items()}
+    lines = [
+        _line(form, visit, labels, by_place.pop((form.identifier, visit), []), truths[name])
+        for visit in ("", *labels)
+        for name, form in forms.items()
+        if visit in (form.visits or ("",))
+    ]
+    kept = [line for line in lines if line.entries or truths[line.form.identifier] is not Truth.NO]
+    return [*kept, *_of_earlier_versions(by_place)]
+
+
+def opened(entry: FormEntry) -> Opened:
+    """An entry of `rows` with its fields, their history, queries and marks."""
+    form = form_entries.form_of(entry)
+    values = {row.item: row for row in entry.values.all()}
+    answers = item_values.answers({name: row.entered for name, row in values.items()})
+    asked = item_conditions.asked(form, answers)
+    history = _history(form, values)
+    about = _queries_about(entry, values)
+    marks = {
+        one.item_value_id: one
+        for one in SourceVerification.objects.filter(item_value__entry=entry)
+        .select_related("verified_by")
+        .order_by("pk")
+    }
+    signature = form_reviews.signatures.of(entry)
+    return Opened(
+        entry=entry,
+        form=form,
+        visit_label=case_report_forms.visit_labels(entry.version.definition).get(
+            entry.visit, entry.visit
+        ),
+        fields=tuple(
+            _field(form, item, values.get(item.identifier), asked, history, about, marks)
+            for item in form.items
+        ),
+        queries=tuple(about.get((ENTRIES, entry.pk), ())),
+        signature=signature,
+        is_signature_standing=bool(signature and form_reviews.signature_in_force(entry)),
+    )
+
+
+def history_of(entry: FormEntry) -> dict[str, list[Past]]:
+    """Every value of every item, the first one first."""
+    values = {row.item: row for row in entry.values.all()}
+    return _history(form_entries.form_of(entry), values)
+
+
+def _line(
+    form: Form, visit: str, labels: Mapping[str, str], entries: list[Standing], truth: Truth
+) -> Line:
+    return Line(
+        form=form,
+        visit=visit,
+        visit_label=labels.get(visit, ""),
+        entries=tuple(entries),
+        may_begin=truth is not Truth.NO and (form.is_repeating or not entries),
+        is_doubtful=truth is Truth.UNKNOWN,
+    )
+
+
+def _of_earlier_versions(by_place: Mapping[tuple[str, str], list[Standing]]) -> Iterator[Line]:
+    """What was entered and is asked no more."""
+    for (_, visit), entries in by_place.items():
+        first = entries[0].entry
+        labels = case_report_forms.visit_labels(first.version.definition)
+        yield Line(
+            form_entries.form_of(first), visit, labels.get(visit, visit), tuple(entries), False
+        )
+
+
+def _open_queries(entries: Iterable[FormEntry]) -> dict[int, int]:
+    """How many queries about an entry or a value of it are not closed, by entry."""
+    keys = {entry.pk for entry in entries}
+    owners = dict(ItemValue.objects.filter(entry__in=keys).values_list("pk", "entry"))
+    asked = Query.objects.exclude(state=Query.State.CLOSED)
+    found: dict[int, int] = defaultdict(int)
+    for table, pk in (
+        asked.filter(subject_table=ENTRIES, subject_pk__in=keys)
+        | asked.filter(subject_table=VALUES, subject_pk__in=owners)
+    ).values_list("subject_table", "subject_pk"):
+        found[pk if table == ENTRIES else owners[pk]] += 1
+    return found
+
+
+def _queries_about(
+    entry: FormEntry, values: Mapping[str, ItemValue]
+) -> dict[tuple[str, int], list[Query]]:
+    keys = [row.pk for row in values.values()]
+    rows = Query.objects.filter(subject_table=ENTRIES, subject_pk=entry.pk) | Query.objects.filter(
+        subject_table=VALUES, subject_pk__in=keys
+    )
+    found: dict[tuple[str, int], list[Query]] = defaultdict(list)
+    for row in rows.order_by("pk"):
+        found[row.subject_table, row.subject_pk].append(row)
+    return found
+
+
+def _history(form: Form, values: Mapping[str, ItemValue]) -> dict[str, list[Past]]:
+    """Each value as the trail has it: what changed is laid over what stood before."""
+    names = {str(row.pk): name for name, row in values.items()}
+    events = AuditEvent.objects.filter(table=VALUES, row__in=names).order_by("pk")
+    stood: dict[str, dict[str, Any]] = defaultdict(dict)
+    found: dict[str, list[Past]] = defaultdict(list)
+    for event in events:
+        name = names[event.row]
+        stood[name] = stood[name] | (event.after or {})
+        kept = Entered(*(stood[name].get(key) for key in ("value", "missing", "reason")))
+        item = form.item(name)
+        said = item_values.shown(item, kept) if item and kept != EMPTIED else "emptied"
+        found[name].append(Past(said, event.actor_name, event.at, event.reason))
+    return found
+
+
+EMPTIED = Entered()
+
+
+def _field(
+    form: Form,
+    item: Item,
+    row: ItemValue | None,
+    asked: frozenset[str],
+    history: Mapping[str, list[Past]],
+    about: Mapping[tuple[str, int], list[Query]],
+    marks: Mapping[int, SourceVerification],
+) -> Field:
+    return Field(
+        item=item,
+        row=row,
+        shown="" if row is None or row.is_empty else item_values.shown(item, row.entered),
+        is_asked=item.identifier in asked,
+        asked_if=item_conditions.words(item.condition, form) if item.condition else "",
+        history=tuple(history.get(item.identifier, ())),
+        queries=tuple(about.get((VALUES, row.pk), ())) if row else (),
+        mark=marks.get(row.pk) if row else None,
+        digest=form_reviews.digest_of(row) if row else "",
+    )

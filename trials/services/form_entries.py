@@ -1,0 +1,345 @@
+"""Case report forms filled in: begun, drafted, completed, corrected, taken back.
+
+What is typed is kept as a draft every few seconds and leaves no trail; the record begins when
+the form is complete, and from there each value has one row whose trail is its history, so that
+queries and marks on it survive every correction. The one mistake to fear is two people at one
+form: who saves over what they have not seen is told, and loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils import timezone
+
+from trials import case_report_forms, expressions, item_conditions, item_values, permissions
+from trials.case_report_forms import Form
+from trials.item_values import Entered, Given, ItemError, Moment
+from trials.kleene import Truth
+from trials.models import AuditEvent, Delegation, FormDraft, FormEntry, ItemValue, Patient, User
+from trials.services import assessments, audit, delegations, deviations, patients, queries
+from trials.services.errors import Invalid, Refused
+
+State = FormEntry.State
+RECORD = Delegation.Duty.RECORD
+# Rules that ask, and the one that drafts a deviation.
+UNUSUAL, REPORT_DUE, REPORT_LATE = "value-unusual", "report-due", "report-late"
+# What a form has at most by its schema.
+MOST_ITEMS = 200
+FORMS = FormEntry._meta.db_table
+Raw = Mapping[str, Any]
+
+
+class WrongItems(Invalid):
+    """A form with something to mend; `errors` says what, by item."""
+
+    def __init__(self, form: Form, errors: Mapping[str, ItemError]) -> None:
+        self.errors = {name: errors[name].message for name in _ordered(form, errors)}
+        count = len(self.errors)
+        super().__init__(
+            "values",
+            f"{count} item{'s' * (count > 1)} to mend: {' '.join(self.errors.values())}",
+            code="wrong-items",
+        )
+
+
+class Overtaken(Refused):
+    """Somebody else saved the form since it was looked at; `now` is what stands."""
+
+    def __init__(self, who: str, at: datetime, now: Raw) -> None:
+        super().__init__(
+            "changed-meanwhile",
+            f"{who} saved this form on {at.astimezone(UTC):%Y-%m-%d at %H:%M} UTC, after you "
+            "opened it. Nothing of yours is lost: compare, then save again.",
+        )
+        self.now = now
+
+
+def form_of(entry: FormEntry) -> Form:
+    """The form as the version states it that the entry was begun under."""
+    return case_report_forms.forms_of(entry.version.definition)[entry.form]
+
+
+def standing_of(entry: FormEntry) -> dict[str, Any]:
+    """What stands in a form, as it would be sent."""
+    return _raws({row.item: row.entered for row in entry.values.all() if not row.is_empty})
+
+
+def asked_of(form: Form, patient: Patient, *, now: datetime) -> Truth:
+    """Whether a form is for a patient, as far as can be told."""
+    if form.applies_to is None:
+        return Truth.YES
+    record = assessments.record_of(patient, None, now=now)
+    return expressions.evaluate(form.applies_to, record).truth
+
+
+def begin(patient: Patient, *, form: str, visit: str = "", by: User) -> FormEntry:
+    """Begin a form: an empty draft. One that is begun and does not repeat is gone on with."""
+    _require(patient, by)
+    patients.require_participation(patient)
+    patients.require_consent_stands(patient)
+    version = assessments.version_of(patient, None)
+    known = case_report_forms.forms_of(version.definition).get(form)
+    if known is None:
+        raise Invalid("form", f"{version} asks no form {form!r:.40}.")
+    _require_visit(known, visit)
+    if asked_of(known, patient, now=timezone.now()) is Truth.NO:
+        raise Refused("not-for-this-patient", f"{known.label} is not asked of {patient}.")
+    with audit.action(
+        "form.begun", actor=by, reason="form", trial=patient.trial_id, patient=patient.pk
+    ):
+        locked = patients.hold_still(patient)
+        patients.require_participation(locked)
+        rows = FormEntry.objects.filter(patient=locked, form=form, visit=visit)
+        standing = rows.exclude(state=State.UNDONE).order_by("-repeat").first()
+        if standing and not known.is_repeating:
+            return standing
+        entry = FormEntry.objects.create(
+            patient=locked,
+            version=version,
+            form=form,
+            visit=visit,
+            repeat=standing.repeat + 1 if standing else 1,
+            begun_by=by,
+        )
+        FormDraft.objects.create(entry=entry, saved_by=by)
+    return entry
+
+
+def save_draft(entry: FormEntry, *, given: Raw, revision: int, by: User) -> FormDraft:
+    """Keep what was typed, right or wrong. `revision` is that of the draft it was typed over."""
+    _require(entry.patient, by)
+    _require_names(form_of(entry), given)
+    with transaction.atomic():
+        draft = _draft(entry, revision, given)
+        if draft.given != given:
+            draft.given, draft.saved_by, draft.saved_at = dict(given), by, timezone.now()
+            draft.revision += 1
+            draft.save(update_fields=["given", "saved_by", "saved_at", "revision"])
+    return draft
+
+
+def complete(entry: FormEntry, *, given: Raw, revision: int, by: User) -> FormEntry:
+    """Make what was typed the record, if every item is right; raises WrongItems otherwise."""
+    patient = entry.patient
+    _require(patient, by)
+    patients.require_participation(patient)
+    form = form_of(entry)
+    values = _checked(form, given, entry)
+    with audit.action(
+        "form.completed", actor=by, reason="form", trial=patient.trial_id, patient=patient.pk
+    ):
+        patients.require_participation(patients.hold_still(patient))
+        _draft(entry, revision, given)
+        locked = FormEntry.objects.select_for_update().get(pk=entry.pk)
+        rows = [ItemValue(entry=locked, item=name, **_columns(values[name])) for name in values]
+        ItemValue.objects.bulk_create(rows)
+        locked.state, locked.completed_by, locked.completed_at = State.COMPLETE, by, timezone.now()
+        locked.save(update_fields=["state", "completed_by", "completed_at"])
+        _ask_about_unusual(form, rows)
+        _mind_clock(locked, form, values)
+    return locked
+
+
+def correct(entry: FormEntry, *, given: Raw, revision: int, reason: str, by: User) -> FormEntry:
+    """Change items of a complete form; those that are not given stay as they are."""
+    patient = entry.patient
+    _require(patient, by)
+    audit.require_reason(reason)
+    form = form_of(entry)
+    _require_names(form, given)
+    with audit.action(
+        "form.corrected", actor=by, reason=reason, trial=patient.trial_id, patient=patient.pk
+    ):
+        patients.hold_still(patient)
+        locked = FormEntry.objects.select_for_update().get(pk=entry.pk)
+        _require_state(locked, State.COMPLETE, "Only a complete form is corrected.")
+        rows = {row.item: row for row in locked.values.all()}
+        standing = {name: row.entered for name, row in rows.items() if not row.is_empty}
+        if locked.revision != revision:
+            last = AuditEvent.objects.filter(table=FORMS, row=str(locked.pk)).latest("pk")
+            raise Overtaken(last.actor_name, last.at, _raws(standing))
+        values = _checked(form, {**_raws(standing), **given}, locked)
+        changed = [
+            name
+            for name in {**rows, **values}
+            if values.get(name, Entered()) != (rows[name].entered if name in rows else Entered())
+        ]
+        if not changed:
+            raise Refused("nothing-changed", "The form says so already: nothing was changed.")
+        for name in changed:
+            row = rows.get(name) or ItemValue(entry=locked, item=name)
+            for column, value in _columns(values.get(name, Entered())).items():
+                setattr(row, column, value)
+            row.save()
+            rows[name] = row
+        locked.revision += 1
+        locked.save(update_fields=["revision"])
+        _ask_about_unusual(form, [rows[name] for name in changed])
+        _mind_clock(locked, form, values)
+    return locked
+
+
+def undo(entry: FormEntry, *, reason: str, by: User) -> FormEntry:
+    """Take back a form that should not have been filled in; everything in it stays readable."""
+    patient = entry.patient
+    _require(patient, by)
+    audit.require_reason(reason)
+    with audit.action(
+        "form.undone", actor=by, reason=reason, trial=patient.trial_id, patient=patient.pk
+    ):
+        patients.hold_still(patient)
+        locked = FormEntry.objects.select_for_update().get(pk=entry.pk)
+        if locked.state == State.UNDONE:
+            raise Refused("undone-already", "This form was taken back already.")
+        locked.state, locked.undone_because = State.UNDONE, reason.strip()
+        locked.report_due_at = None
+        locked.save(update_fields=["state", "undone_because", "report_due_at"])
+        queries.settle_by_rule(locked, rule=REPORT_DUE, text="The form was taken back.")
+        for row in locked.values.all():
+            queries.settle_by_rule(row, rule=UNUSUAL, text="The form was taken back.")
+    return locked
+
+
+def moment_of(patient: Patient) -> Moment:
+    """Now, on the calendar of the patient's site."""
+    return Moment(timezone.now(), ZoneInfo(patient.site.time_zone))
+
+
+def _require(patient: Patient, by: User) -> None:
+    permissions.require(by, "form.record", patient)
+    delegations.require(by, RECORD, patient.site)
+
+
+def _require_visit(form: Form, visit: str) -> None:
+    if form.visits and visit not in form.visits:
+        known = ", ".join(form.visits)
+        raise Invalid("visit", f"{form.label} is asked at: {known}; got {visit or 'no visit'!r}.")
+    if visit and not form.visits:
+        raise Invalid("visit", f"{form.label} is asked at any time: name no visit.")
+
+
+def _require_names(form: Form, given: Raw) -> None:
+    known = {one.identifier for one in form.items}
+    unknown = {
+        name: ItemError("no-such-item", f"The form has no item {name!r:.60}.")
+        for name in sorted(set(given) - known)
+    }
+    if unknown:
+        raise WrongItems(form, unknown)
+
+
+def _require_state(entry: FormEntry, state: str, expected: str) -> None:
+    if entry.state != state:
+        raise Refused(
+            "wrong-state", f"This form is {entry.get_state_display().lower()}. {expected}"
+        )
+
+
+def _draft(entry: FormEntry, revision: int, given: Raw) -> FormDraft:
+    """The draft, locked and as it was seen; saved again in the same words it is no conflict."""
+    draft = (
+        FormDraft.objects.select_for_update(of=("self",))
+        .select_related("saved_by")
+        .get(entry=entry)
+    )
+    state = FormEntry.objects.only("state").get(pk=entry.pk)
+    _require_state(state, State.DRAFT, "Only a draft is saved and completed: correct the form.")
+    if draft.revision != revision and draft.given != given:
+        raise Overtaken(str(draft.saved_by), draft.saved_at, draft.given)
+    return draft
+
+
+def _checked(form: Form, given: Raw, entry: FormEntry) -> dict[str, Entered]:
+    read: dict[str, Given] = {}
+    errors: dict[str, ItemError] = {}
+    for name, one in given.items():
+        try:
+            read[name] = item_values.given(one)
+        except ItemError as error:
+            errors[name] = error
+    found = item_values.checked(form, read, at=moment_of(entry.patient))
+    errors = {**found.errors, **errors}
+    if errors:
+        raise WrongItems(form, errors)
+    return dict(found.values)
+
+
+def _columns(value: Entered) -> dict[str, Any]:
+    return {"value": value.value, "missing": value.missing, "reason": value.reason}
+
+
+def _raws(values: Mapping[str, Entered]) -> dict[str, Any]:
+    return {
+        name: item_values.raw(Given(one.value, one.missing, one.reason))
+        for name, one in values.items()
+    }
+
+
+def _ordered(form: Form, names: Mapping[str, Any]) -> list[str]:
+    order = [one.identifier for one in form.items]
+    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+
+
+def _ask_about_unusual(form: Form, rows: list[ItemValue]) -> None:
+    """A value outside of its soft limits is kept as its source says, and asked about."""
+    for row in rows:
+        item = form.item(row.item)
+        if item and item_values.is_unusual(item, row.value):
+            limits = item_values.limits_words(item.soft, item.unit)
+            said = item_values.shown(item, row.entered)
+            text = f"{item.label} {said} is not {limits}: check it against the source, and correct "
+            queries.raise_by_rule(row, rule=UNUSUAL, text=f"{text}it or confirm it.")
+        else:
+            queries.settle_by_rule(row, rule=UNUSUAL, text="The value is within its limits now.")
+
+
+def _mind_clock(entry: FormEntry, form: Form, values: Mapping[str, Entered]) -> None:
+    """A report that is due: asked for until it is made, a deviation when it was made late."""
+    due = _due(form, values, ZoneInfo(entry.patient.site.time_zone))
+    done = form.clock and values.get(form.clock.done)
+    is_running = due is not None and not (done and done.value)
+    if entry.report_due_at != (due if is_running else None):
+        entry.report_due_at = due if is_running else None
+        entry.save(update_fields=["report_due_at"])
+    if form.clock is None:
+        return
+    if is_running:
+        said = f"{form.clock.text} within {form.clock.hours:g} h: by {_told(due)}."
+        queries.raise_by_rule(entry, rule=REPORT_DUE, text=f"{said} Enter when it was.")
+    else:
+        queries.settle_by_rule(entry, rule=REPORT_DUE, text="The report is made, or not due.")
+    deviations.judge_by_rule(entry, rule=REPORT_LATE, finding=_late(form, due, done))
+
+
+def _due(form: Form, values: Mapping[str, Entered], zone: ZoneInfo) -> datetime | None:
+    clock = form.clock
+    if clock is None or item_conditions.holds(clock.when, item_values.answers(values)) is not (
+        Truth.YES
+    ):
+        return None
+    known = values.get(clock.known)
+    if known is None or not known.value:
+        return None
+    return datetime.fromisoformat(known.value).astimezone(zone) + timedelta(hours=clock.hours)
+
+
+def _late(
+    form: Form, due: datetime | None, done: Entered | None
+) -> tuple[str, dict[str, Any]] | None:
+    if due is None or not done or not done.value:
+        return None
+    at = datetime.fromisoformat(done.value)
+    if at <= due:
+        return None
+    said = f"{form.clock.text} within {form.clock.hours:g} h: it was due by {_told(due)}"
+    values = {"found": at.isoformat(), "expected": due.isoformat(), "unit": ""}
+    return f"{said} and made on {_told(at)}.", values
+
+
+def _told(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M %Z}"
