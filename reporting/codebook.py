@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from reporting import csvtext, derived
-from reporting.datasets import DATASETS, Column, Dataset, Privacy, Type
+from reporting.datasets import Column, Dataset, Privacy, Type
 from trials.variables import VARIABLES
 
 PATH = "codebook.csv"
@@ -50,6 +50,9 @@ How to read the files: CSV by RFC 4180, UTF-8, a header line, decimal points.
 - Columns ending in `_derivation` hold the address, below that of the site, of the page that
   shows how the number beside it came about. `record_table` and `record_pk` name the row of the
   record.
+- Files whose names begin with form_ are the case report forms, a row for each that is complete;
+  a column ending in `_missing` says why the value before it is missing, one with two lines in its
+  name whether a code was among several.
 - What the column `variable` of the evidence can hold stands in codebook_variables.csv.
 
 Tags: *key* links rows and says nothing by itself; *quasi-identifier* can single out a person
@@ -59,9 +62,9 @@ tells which tracer was given; *free text* is what a person wrote and may hold an
 """
 
 
-def rows() -> Iterator[tuple[str, ...]]:
+def rows(datasets: Iterable[Dataset]) -> Iterator[tuple[str, ...]]:
     """A row per column of every dataset, as `COLUMNS` names its cells."""
-    for dataset in DATASETS.values():
+    for dataset in datasets:
         for column in dataset.columns:
             yield (
                 dataset.name,
@@ -78,9 +81,9 @@ def rows() -> Iterator[tuple[str, ...]]:
             )
 
 
-def table() -> Iterator[bytes]:
+def table(datasets: Iterable[Dataset]) -> Iterator[bytes]:
     """The lines of codebook.csv."""
-    return csvtext.lines(COLUMNS, rows())
+    return csvtext.lines(COLUMNS, rows(datasets))
 
 
 def variables() -> Iterator[bytes]:
@@ -102,9 +105,9 @@ def variables() -> Iterator[bytes]:
     )
 
 
-def readable() -> str:
+def readable(datasets: Iterable[Dataset]) -> str:
     """The codebook for people, in Markdown."""
-    return "\n".join([READING, *(_section(dataset) for dataset in DATASETS.values())])
+    return "\n".join([READING, *(_section(dataset) for dataset in datasets)])
 
 
 def _section(dataset: Dataset) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from reporting import codebook, csvtext, manifest
-from reporting.datasets import DATASETS, Dataset
+from reporting.datasets import Dataset
 
 # The zip format begins here; a time of writing would make every bundle another file.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -42,19 +42,20 @@ class Bundle:
 def write(
     target: IO[bytes],
     *,
+    datasets: Mapping[str, Dataset],
     rows: Callable[[Dataset], Iterator[Any]],
     described: Callable[[tuple[manifest.File, ...]], manifest.Manifest],
 ) -> manifest.Manifest:
     """Write the whole bundle, files in the order of their names, the manifest last."""
     with zipfile.ZipFile(target, "w") as archive:
         bundle = Bundle(archive)
-        bundle.add(codebook.PATH, "Codebook", codebook.table(), has_rows=True)
-        text = codebook.readable().encode()
+        bundle.add(codebook.PATH, "Codebook", codebook.table(datasets.values()), has_rows=True)
+        text = codebook.readable(datasets.values()).encode()
         bundle.add(codebook.READABLE_PATH, "Codebook, to read", [text])
         variables = codebook.variables()
         bundle.add(codebook.VARIABLES_PATH, "Variables of evidence", variables, has_rows=True)
-        for name in sorted(DATASETS):
-            dataset = DATASETS[name]
+        for name in sorted(datasets):
+            dataset = datasets[name]
             bundle.add(dataset.path, dataset.label, _lines(dataset, rows(dataset)), has_rows=True)
         result = described(tuple(bundle.files))
         bundle.add(manifest.PATH, "Manifest", [result.text().encode()])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from imaging.storage import StorageError, UnreachableError
 from reporting import storage
 from reporting.csvtext import CellError
+from reporting.datasets import DATASETS, Dataset
+from reporting.datasets.case_report_forms import FormTable
 from reporting.manifest import File, Manifest
 from reporting.models import Export, ExportDownload
-from reporting.selectors import rows
+from reporting.selectors import form_rows, rows
 from reporting.services import bundle, snapshots
 from trials import permissions
 from trials.models import Trial, User
@@ -95,14 +99,22 @@ def _frozen(export: Export) -> Frozen:
     """The bundle of this instant, in the store."""
     with tempfile.TemporaryFile() as file:
         with snapshots.taken() as instant:
+            forms = form_rows.tables(export.trial)
             manifest = bundle.write(
                 file,
-                rows=lambda dataset: rows.of(dataset, export.trial),
+                datasets={**DATASETS, **{name: one.dataset for name, one in forms.items()}},
+                rows=lambda dataset: _rows(dataset, forms, export.trial),
                 described=lambda files: _manifest(export, instant, files),
             )
         file.seek(0)
         sha256, size = storage.exports.write(iter(lambda: file.read(CHUNK_BYTES), b""))
     return Frozen(manifest, sha256, size)
+
+
+def _rows(dataset: Dataset, forms: dict[str, FormTable], trial: Trial) -> Iterator[list[Any]]:
+    if dataset.name in forms:
+        return form_rows.of(forms[dataset.name], trial)
+    return rows.of(dataset, trial)
 
 
 def _manifest(export: Export, instant: snapshots.Instant, files: tuple[File, ...]) -> Manifest:

@@ -1,0 +1,153 @@
+"""Case report forms, from the coordinator's page to the statistician's file, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.journeys.visitor import Visitor
+from trials.roles import Role
+
+pytestmark = [pytest.mark.browser, pytest.mark.live]
+
+WAIT_MS = 120_000
+# Of the demo's first site, whose clock the coordinator writes down.
+BERLIN = ZoneInfo("Europe/Berlin")
+BEFORE = {"pulse": "61", "systolic": "128", "diastolic": "82", "respiration": "14"}
+DURING = {"pulse": "66", "systolic": "131", "diastolic": "84", "respiration": "15"}
+AFTER = {"pulse": "64", "systolic": "212", "diastolic": "83", "respiration": "14"}
+
+
+def test_what_a_coordinator_enters_is_asked_about_corrected_and_exported(visitor: Visitor, browser):
+    page = visitor.page
+    visitor.log_in(Role.COORDINATOR)
+    visitor.open("/patients/?state=enrolled")
+    page.get_by_role("main").get_by_role("rowheader").get_by_role("link").first.click()
+    visitor.press("Forms")
+    visitor.look("patient-forms")
+    forms = page.url.removeprefix(visitor.address)
+    fill_vital_signs(visitor)
+    vital_signs = page.url.removeprefix(visitor.address)
+    expect(page.get_by_text("212 mmHg")).to_be_visible()
+    visitor.look("form-read")
+    monitor = Visitor(browser.new_page(), visitor.address)
+    ask(monitor, vital_signs)
+    visitor.open(vital_signs)
+    visitor.press("Correct")
+    page.get_by_label("Systolic blood pressure after").fill("122")
+    page.get_by_label("Reason of the correction").fill("digits exchanged, see the chart")
+    visitor.look("form-correct")
+    visitor.press("Correct")
+    row = page.locator("#item-after_systolic")
+    expect(row.locator("strong")).to_have_text("122 mmHg")
+    row.get_by_text("2 versions").click()
+    expect(row.get_by_text("digits exchanged")).to_be_visible()
+    expect(row.get_by_text("Closed")).to_be_visible()
+    visitor.look("form-history")
+    visitor.open(forms)
+    report_event(visitor)
+    visitor.open("/")
+    expect(page.get_by_text("Reports due")).to_be_visible()
+    found = exported(Visitor(browser.new_page(), visitor.address))
+    signs = found("form_vital_signs")
+    assert (signs["after_systolic"], signs["during_pulse_missing"]) == ("122", "ND")
+    event = found("form_adverse_events")
+    assert (event["term"], event["grade"], event["is_serious"]) == ("Rash", "3", "Y")
+    assert event["serious_because__aeshosp"] == "Y"
+
+
+def fill_vital_signs(visitor: Visitor) -> None:
+    """Drafted, left and found again; one value was not measured, one is mistyped."""
+    page = visitor.page
+    page.get_by_role("button", name="Begin Vital signs around the injection, First PET").click()
+    for when, values in (("before", BEFORE), ("during", DURING), ("after", AFTER)):
+        page.locator(f"[name={when}_at]").fill(clock(-2))
+        for name, value in values.items():
+            page.locator(f"[name={when}_{name}]").fill(value)
+    expect(page.get_by_role("status").get_by_text("Draft saved")).to_be_visible()
+    page.reload()
+    expect(page.locator("[name=after_systolic]")).to_have_value("212")
+    pulse = page.locator("#item-during_pulse")
+    page.locator("[name=during_pulse]").fill("")
+    pulse.get_by_text("No value").click()
+    pulse.get_by_label("Because").select_option(label="Not done")
+    visitor.press("Complete")
+    expect(page.get_by_role("alert").get_by_text("was not done: say why")).to_be_visible()
+    visitor.expect_refusal()
+    visitor.look("form-refused")
+    pulse.get_by_label("Reason").fill("no cuff at hand")
+    visitor.press("Complete")
+
+
+def ask(monitor: Visitor, form: str) -> None:
+    """The monitor asks about a value, and finds that a rule did so before."""
+    page = monitor.page
+    monitor.log_in(Role.MONITOR)
+    monitor.open(form)
+    row = page.locator("#item-after_systolic")
+    expect(row.get_by_role("link", name=re.compile("^Query"))).to_be_visible()
+    row.get_by_role("link", name="Ask about Systolic blood pressure after").click()
+    page.get_by_label("Question").fill("212 after 131: is this what the chart says?")
+    page.get_by_role("main").get_by_role("button").first.click()
+    expect(page.get_by_text("is this what the chart says?").first).to_be_visible()
+    monitor.open(form)
+    expect(row.get_by_role("link", name=re.compile("^Query"))).to_have_count(2)
+    monitor.press("Verify")
+    monitor.look("form-verify")
+    monitor.press("Verify")
+    expect(page.locator("#item-before_pulse").get_by_text("Verified")).to_be_visible()
+
+
+def report_event(visitor: Visitor) -> None:
+    """A serious event: what is asked of it alone appears when it is said to be serious."""
+    page = visitor.page
+    page.get_by_role("button", name="Begin Adverse event").click()
+    known = page.locator("[name=known_at]")
+    expect(known).to_be_hidden()
+    page.get_by_label("Event", exact=True).fill("Rash")
+    page.get_by_label("Began").fill(f"{datetime.now(UTC):%Y-%m}")
+    page.get_by_label("Grade by CTCAE 5.0", exact=True).select_option(value="3")
+    page.locator("#id_is_serious").get_by_label("Yes").check()
+    page.get_by_label("Hospital stay begun or prolonged").check()
+    known.fill(clock(-2))
+    page.locator("[name=related_tracer]").select_option(value="POSSIBLY RELATED")
+    page.locator("[name=related_procedure]").select_option(value="NOT RELATED")
+    page.locator("[name=action]").select_option(value="NOT APPLICABLE")
+    page.locator("#id_is_treated").get_by_label("No", exact=True).check()
+    page.locator("[name=outcome]").select_option(value="RECOVERING/RESOLVING")
+    visitor.look("form-event")
+    visitor.press("Complete")
+    expect(page.get_by_role("status").get_by_text("A report is due")).to_be_visible()
+    visitor.look("form-event-due")
+
+
+def exported(statistician: Visitor):
+    """The first row of a file of an export, by the file's name."""
+    page = statistician.page
+    statistician.log_in(Role.STATISTICIAN)
+    statistician.open("/exports/new/")
+    page.get_by_label("Trial").select_option(label="DEMO")
+    page.get_by_label("Reason").fill("what the forms say")
+    page.get_by_role("main").get_by_role("button").first.click()
+    expect(page.get_by_text("Frozen", exact=True).first).to_be_visible(timeout=WAIT_MS)
+    with page.expect_download() as download:
+        page.get_by_role("main").get_by_role("link", name=re.compile("Download")).first.click()
+    package = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
+
+    def first_of(name: str) -> dict[str, str]:
+        return next(csv.DictReader(io.StringIO(package.read(f"data/{name}.csv").decode())))
+
+    return first_of
+
+
+def clock(hours: int) -> str:
+    """A time some hours from now on the wall clock of the site, as an input takes it."""
+    return f"{datetime.now(BERLIN) + timedelta(hours=hours):%Y-%m-%dT%H:%M}"
