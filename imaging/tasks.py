@@ -13,6 +13,7 @@ handled_by("imaging.assemble", "imaging.services.assembly.build")
 handled_by("imaging.quantify", "imaging.services.quantification.run")
 handled_by("imaging.write_objects", "imaging.services.object_writing.write")
 handled_by("imaging.write_read_objects", "imaging.services.read_objects.write")
+handled_by("imaging.evaluate_response", "imaging.services.responses.evaluate")
 handled_by("imaging.expunge", "imaging.services.destruction.expunge")
 handled_by("imaging.destroy", "imaging.services.destruction.destroy")
 
@@ -36,6 +37,13 @@ def write_objects_due() -> None:
     from imaging.services import objects
 
     objects.order_due()
+
+
+@shared_task(ignore_result=True, expires=60)
+def evaluate_responses_due() -> None:
+    from imaging.services import response_orders
+
+    response_orders.order_due()
 
 
 @shared_task(ignore_result=True, expires=60)

@@ -471,10 +471,15 @@ def _injection(scan: ScheduledScan, *, by: User) -> Injection:
 
 
 def make_measured(
-    scan: ScheduledScan, *, by: User, blocks: Sequence[Block] = (BLOCK,), frame: str = ""
+    scan: ScheduledScan,
+    *,
+    by: User,
+    blocks: Sequence[Block] = (BLOCK,),
+    frame: str = "",
+    stored: int = 20_000,
 ) -> Quantification:
     """A series of small slices with hot blocks, released, assembled and measured."""
-    series = _released(scan, by=by, blocks=blocks, frame=frame)
+    series = _released(scan, by=by, blocks=blocks, frame=frame, stored=stored)
     with factories.framed():
         job = jobs.enqueue("imaging.assemble", actor=by, transmittal=series.transmittal_id)
     assembly.build(jobs.claim(job.pk))
@@ -495,7 +500,12 @@ def segmentation_of(run: Quantification) -> DicomObject:
 
 
 def _released(
-    scan: ScheduledScan, *, by: User, blocks: Sequence[Block] = (BLOCK,), frame: str = ""
+    scan: ScheduledScan,
+    *,
+    by: User,
+    blocks: Sequence[Block] = (BLOCK,),
+    frame: str = "",
+    stored: int = 20_000,
 ) -> Series:
     study_uid = f"1.2.{next(_uids)}"
     with factories.framed():
@@ -514,7 +524,7 @@ def _released(
             modality="PT",
         )
         for plane in range(PLANES):
-            _instance(series, _slice(series, plane, blocks, frame), plane)
+            _instance(series, _slice(series, plane, blocks, frame, stored), plane)
     return series
 
 
@@ -547,7 +557,9 @@ def _instance(series: Series, ds: Dataset, plane: int) -> None:
     )
 
 
-def _slice(series: Series, plane: int, blocks: Sequence[Block], frame: str) -> Dataset:
+def _slice(
+    series: Series, plane: int, blocks: Sequence[Block], frame: str, stored: int = 20_000
+) -> Dataset:
     ds = pet_dataset()
     ds.FrameOfReferenceUID = frame or ds.FrameOfReferenceUID
     ds.PatientName = ds.PatientID = series.imaging_study.scheduled_scan.patient.identifier
@@ -560,6 +572,6 @@ def _slice(series: Series, plane: int, blocks: Sequence[Block], frame: str) -> D
     pixels = np.full((ROWS, COLUMNS), 1000, dtype=np.int16)
     for planes, rows, columns in blocks:
         if planes <= plane < planes + EDGE:
-            pixels[rows : rows + EDGE, columns : columns + EDGE] = 20_000
+            pixels[rows : rows + EDGE, columns : columns + EDGE] = stored
     ds.PixelData = pixels.tobytes()
     return ds

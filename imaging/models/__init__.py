@@ -21,6 +21,7 @@ from imaging.models.quantification import (
     ReferenceRegion,
 )
 from imaging.models.read import GrownLesion, LesionRead, Read
+from imaging.models.response import ResponseAnswers, ResponseEvaluation
 from imaging.models.review import CountingDecision, SuvDecision
 
 __all__ = [
@@ -49,6 +50,8 @@ __all__ = [
     "Read",
     "ReceivedFile",
     "ReferenceRegion",
+    "ResponseAnswers",
+    "ResponseEvaluation",
     "Series",
     "SuvDecision",
     "Transmittal",

@@ -79,7 +79,7 @@ def eortc(
         Of both scans; the scale is flagged for any but FDG.
     """
     against = (
-        *_problems(baseline, later, cycles),
+        *_problems(baseline, later, reading, cycles),
         *unanswered(
             (
                 ("there is a new lesion", reading.has_new_lesion),
@@ -89,10 +89,10 @@ def eortc(
         ),
     )
     before, after = baseline.suv, later.suv
-    if against or before is None or after is None:
+    if against or before is None:
         return _response("NE", against, (), tracer)
-    percent = change_percent(before, after)
-    category, reasons = _category(percent, reading, cycles)
+    percent = None if after is None else change_percent(before, after)
+    category, reasons = _category(percent or 0.0, reading, cycles)
     unit = UNIT[baseline.suv_type]
     used = numbers(
         ("SUV at baseline", before, unit),
@@ -109,10 +109,13 @@ def _response(
     return answer(category, reasons, scale=SCALE, source=SOURCE, used=used, flags=fdg_flags(tracer))
 
 
-def _problems(baseline: EortcScan, later: EortcScan, cycles: int) -> Iterator[str]:
+def _problems(
+    baseline: EortcScan, later: EortcScan, reading: EortcReading, cycles: int
+) -> Iterator[str]:
     if not is_positive(baseline.suv):
         yield "the SUV at baseline is missing or not positive"
-    if not is_measured(later.suv):
+    # What can't be told from its surroundings has nothing to be measured on.
+    if not is_measured(later.suv) and not (later.suv is None and reading.is_resolved):
         yield "the SUV of the later scan is missing"
     if baseline.suv_type not in UNIT or baseline.suv_type != later.suv_type:
         yield (
@@ -123,7 +126,9 @@ def _problems(baseline: EortcScan, later: EortcScan, cycles: int) -> Iterator[st
         yield "the later scan was before the first cycle of treatment was over"
 
 
-def _went(before: float, after: float, percent: float) -> str:
+def _went(before: float, after: float | None, percent: float | None) -> str:
+    if after is None or percent is None:
+        return f"SUV was {words(before)} and is not measured any more"
     cuts = (PROGRESSION_PERCENT, -RESPONSE_PERCENT, -LATER_RESPONSE_PERCENT)
     return f"SUV went from {words(before)} to {words(after)} ({words(percent, *cuts)} %)"
 

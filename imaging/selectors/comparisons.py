@@ -35,9 +35,14 @@ def is_current(comparison: LesionComparison) -> bool:
     return stands(comparison.first) and stands(comparison.second)
 
 
+def standing_reads() -> QuerySet[Read]:
+    """Reads that are signed and not overtaken, by another read or another run."""
+    return Read.objects.filter(_stands(""))
+
+
 def stands(read: Read) -> bool:
-    """Whether a read is signed and not overtaken, by another read or another run; asked anew."""
-    return Read.objects.filter(_stands(""), pk=read.pk).exists()
+    """Whether a read stands; asked anew."""
+    return standing_reads().filter(pk=read.pk).exists()
 
 
 def _stands(prefix: str) -> Q:
@@ -87,8 +92,10 @@ def comparable(user: User) -> list[Comparable]:
 
     In the order of reading identifiers, which say nothing of patient or time.
     """
-    reads = Read.objects.filter(_stands(""), reader=user).select_related(
-        f"{SCAN}__patient", f"{SCAN}__planned_scan__tracer"
+    reads = (
+        standing_reads()
+        .filter(reader=user)
+        .select_related(f"{SCAN}__patient", f"{SCAN}__planned_scan__tracer")
     )
     made = {
         frozenset((row.first_id, row.second_id)): row

@@ -22,7 +22,7 @@ from imaging.matching import MatchingError, MatchingRule, PlacedLesion, Recorded
 from imaging.models import LesionComparison, LesionPair, LesionRead, Read, Series
 from imaging.selectors import comparisons as selecting
 from imaging.selectors import volumes
-from imaging.services import drawn_lesions, growing, open_volumes
+from imaging.services import drawn_lesions, growing, open_volumes, response_orders
 from trials import permissions
 from trials.models import ScheduledScan, Signature, User
 from trials.services import audit, signatures
@@ -162,6 +162,7 @@ def sign(comparison: LesionComparison, *, by: User, password: str) -> Signature:
         ).update(superseded_by=comparison)
         comparison.state = State.SIGNED
         comparison.save(update_fields=["state", "signed_at"])
+        response_orders.order(_scan(comparison.second), by=by)
     return signature
 
 
@@ -261,14 +262,14 @@ def _scan_lesions(read: Read) -> ScanLesions:
         frame_of_reference=_frame(read),
         lesions=tuple(
             PlacedLesion(
-                name=_name(row.number), voxels=_voxels(row, opened), region=row.region or None
+                name=_name(row.number), voxels=voxels_of(row, opened), region=row.region or None
             )
             for row in selecting.lesions_of(read)
         ),
     )
 
 
-def _voxels(row: LesionRead, opened: open_volumes.OpenVolume) -> np.ndarray:
+def voxels_of(row: LesionRead, opened: open_volumes.OpenVolume) -> np.ndarray:
     """The voxels of a lesion, found again in its volume; raises if they are not those measured."""
     found = growing.voxels_of(opened, row)
     if found.size != row.measured.voxel_count:

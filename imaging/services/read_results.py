@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imaging.models import Read
+from django.db.models import Q
+from django.utils import timezone
+
+from imaging.models import Read, ResponseEvaluation
 from trials.services import findings
+
+OVERTAKEN = (
+    "A series it rests on was measured again, taken away, or counts no more for its scan: it is "
+    "to be read again."
+)
+READ_AGAIN = "A reader signed another read in place of one that it rests on."
 
 
 def end(series: Iterable[int]) -> None:
@@ -16,4 +25,12 @@ def end(series: Iterable[int]) -> None:
     for read in Read.objects.filter(
         quantification__series__in=series, state=Read.State.SIGNED, superseded_by=None
     ):
-        findings.supersede(read)
+        end_of(read, because=OVERTAKEN)
+
+
+def end_of(read: Read, *, because: str) -> None:
+    """What one read found, and the responses that rest on it, hold no more. Inside an action."""
+    findings.supersede(read)
+    ResponseEvaluation.objects.filter(
+        Q(later_read=read) | Q(baseline_read=read), is_current=True
+    ).update(is_current=False, ended_at=timezone.now(), ended_because=because)

@@ -24,7 +24,17 @@ from imaging.models import (
 )
 from imaging.selectors import FLAGS, positivity, regions
 from imaging.selectors import reads as selecting
-from imaging.services import carrying, drawn_lesions, growing, objects, open_volumes, overlaps
+from imaging.services import (
+    carrying,
+    drawn_lesions,
+    growing,
+    objects,
+    open_volumes,
+    overlaps,
+    read_results,
+    response_answers,
+    response_orders,
+)
 from imaging.services.carrying import outline_of
 from trials import permissions
 from trials.models import Finding, ScheduledScan, Signature, User
@@ -183,11 +193,12 @@ def sign(read: Read, *, by: User, password: str) -> Signature:
         )
         if earlier:
             Read.objects.filter(pk=earlier.pk).update(superseded_by=read)
-            findings.supersede(earlier)
+            read_results.end_of(earlier, because=read_results.READ_AGAIN)
         read.state = Read.State.SIGNED
         read.save(update_fields=["state", "signed_at"])
         _hand_over(read, scan)
         objects.follow_read(read, earlier, by=by)
+        response_orders.order(scan, by=by)
     return signature
 
 
@@ -221,6 +232,8 @@ def content_of(read: Read) -> dict[str, Any]:
         "regions": [_signed(row) for row in selecting.rows_of(read)],
         # Left out where there is none: reads signed before this was kept stay as signed.
         **({"not_carried": read.not_carried} if read.not_carried else {}),
+        # A read that was asked nothing is signed as it was before there were questions.
+        **({"response": answers} if (answers := response_answers.of(read)) else {}),
     }
 
 

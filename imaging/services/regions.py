@@ -11,7 +11,7 @@ from imaging import reference_regions
 from imaging.models import Quantification, ReferenceRegion, Series
 from imaging.selectors import regions as selecting
 from imaging.selectors import volumes
-from imaging.services import objects
+from imaging.services import objects, response_orders
 from imaging.services import quantification as measuring
 from trials import permissions
 from trials.models import User
@@ -99,6 +99,8 @@ def _follow(region: ReferenceRegion, *, by: User) -> None:
         jobs.enqueue("imaging.quantify", actor=by, on=scan, series=quantification.series_id)
     else:
         objects.order(quantification, by=by)
+        if region.kind == ReferenceRegion.Kind.LIVER:
+            response_orders.order(quantification.series.imaging_study.scheduled_scan, by=by)
 
 
 def _action(name: str, quantification: Quantification, *, by: User) -> AbstractContextManager:

@@ -51,6 +51,12 @@ def test_resolved_uptake_is_complete_response():
     assert judged(10.0, 9.0, is_resolved=True).category == "CMR"
 
 
+def test_a_lesion_that_is_resolved_need_not_be_measured_and_any_other_must():
+    assert judged(10.0, None, is_resolved=True).category == "CMR"
+    assert judged(10.0, None, is_resolved=True, has_new_lesion=True).category == "PMD"
+    assert judged(10.0, None).category == "NE"
+
+
 def test_the_sentence_and_the_numbers():
     found = judged(10.0, 8.0, cycles=1)
     assert found.why == (

@@ -1,0 +1,266 @@
+"""Response evaluated from signed reads: frozen inputs, a scale, an answer that says why.
+
+The scale is a pure function of what is frozen (`imaging.response.judging`), so that each answer
+can be judged again from its row. Nothing is overwritten: another answer supersedes, and one whose
+read ends says so (`read_results.end_of`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imaging.models import (
+    LesionComparison,
+    LesionRead,
+    Quantification,
+    Read,
+    ReferenceRegion,
+    ResponseEvaluation,
+)
+from imaging.response import judging, qpet
+from imaging.selectors import comparisons as selecting
+from imaging.selectors import regions, volumes
+from imaging.services import comparisons, open_volumes, response_answers
+from imaging.services.quantification import peak_of
+from trials import canonical, response_rules
+from trials.models import Injection, Patient, ProtocolVersion, ScheduledScan
+from trials.services import audit, jobs
+from trials.services.errors import Refused
+from trials.version import VERSION
+
+SCAN = "quantification__series__imaging_study__scheduled_scan"
+
+
+@dataclass(frozen=True)
+class Due:
+    """A response that can be evaluated: a rule, and one reader's reads of its scans."""
+
+    version: ProtocolVersion
+    rule: Mapping[str, Any]
+    baseline: Read | None
+    later: Read
+
+
+def evaluate(claim: jobs.Claim) -> None:
+    """Evaluate every response of a patient that the standing reads allow; none twice."""
+    patient = Patient.objects.get(pk=claim.arguments["patient"])
+    found = [(due, inputs_of(due)) for due in due_of(patient)]
+    with (
+        jobs.fenced(claim),
+        audit.action(
+            "response.evaluated",
+            actor=jobs.system_user(),
+            reason="signed reads",
+            trial=patient.trial_id,
+            patient=patient.pk,
+        ),
+    ):
+        for due, inputs in found:
+            _keep(due, inputs)
+
+
+def due_of(patient: Patient) -> Iterator[Due]:
+    """Each rule with each later scan and each reader who signed it, and the baseline if needed."""
+    rows = selecting.standing_reads().filter(**{f"{SCAN}__patient": patient})
+    reads = list(
+        rows.select_related(
+            f"{SCAN}__planned_scan__version", f"{SCAN}__planned_scan__tracer", f"{SCAN}__patient"
+        ).order_by(f"{SCAN}__planned_at", "pk")
+    )
+    for later in reads:
+        plan = scan_of(later).planned_scan
+        for rule in plan.version.response_rules:
+            if plan.identifier not in rule["follow_ups"]:
+                continue
+            baseline = _baseline(reads, later, rule["baseline"])
+            needs = response_rules.CRITERIA[rule["criterion"]].needs_baseline
+            if baseline or not needs:
+                yield Due(plan.version, rule, baseline, later)
+
+
+def _baseline(reads: list[Read], later: Read, identifier: str) -> Read | None:
+    """The same reader's read of the last baseline scan before a later one."""
+    mine = [
+        one
+        for one in reads
+        if one.reader_id == later.reader_id
+        and scan_of(one).planned_scan.identifier == identifier
+        and scan_of(one).planned_at < scan_of(later).planned_at
+    ]
+    return mine[-1] if mine else None
+
+
+def inputs_of(due: Due) -> dict[str, Any]:
+    """All that the scale looks at, as plain JSON."""
+    is_qpet = due.rule["criterion"] == "qpet"
+    return {
+        "rule": dict(due.rule),
+        "tracer": scan_of(due.later).planned_scan.tracer.name,
+        "baseline": _side(due.baseline) if due.baseline else None,
+        "later": _side(due.later) | ({"qpet": _qpet_peak(due.later)} if is_qpet else {}),
+        "pair": _pair(due) if due.rule["criterion"] == "eortc" else None,
+    }
+
+
+def _side(read: Read) -> dict[str, Any]:
+    run = read.quantification
+    scan = scan_of(read)
+    injection = Injection.objects.filter(scheduled_scan=scan).select_related("scanner").first()
+    height, origin = _height(run, injection, scan.patient)
+    return {
+        "scan": scan.pk,
+        "read": read.pk,
+        "run": run.run,
+        "input_sha256": run.input_sha256,
+        "uptake_minutes": run.uptake_minutes,
+        "scanner": _scanner(run, injection),
+        "peak_definition": peak_of(run.parameters).value,
+        "injected_activity_bq": run.derivation.get("injected_activity"),
+        "weight_kg": run.derivation.get("weight"),
+        "height_cm": height,
+        "height_from": origin,
+        "sex": scan.patient.sex_at_birth,
+        "liver": _liver(run),
+        "lesions": [_lesion(row) for row in selecting.lesions_of(read)],
+        "answers": response_answers.of(read),
+    }
+
+
+def _lesion(row: LesionRead) -> dict[str, Any]:
+    measured = row.measured
+    return {
+        "number": row.number,
+        "region": row.region,
+        "table": measured._meta.db_table,
+        "pk": measured.pk,
+        "suvmax": measured.suvmax,
+        "suvmean": measured.suvmean,
+        "suvpeak": measured.suvpeak,
+        "suvpeak_definition": measured.suvpeak_definition,
+        "volume_ml": measured.volume_ml,
+    }
+
+
+def _liver(run: Quantification) -> dict[str, Any] | None:
+    """The liver as a reader stands for it; what is only proposed is none."""
+    kind = ReferenceRegion.Kind.LIVER
+    region = regions.stood_for(run).filter(kind=kind).first()
+    if region is None:
+        return None
+    return {
+        "pk": region.pk,
+        "suvmean": region.suvmean,
+        "suv_sd": region.suv_sd,
+        "radius_mm": region.radius_mm,
+    }
+
+
+def _height(
+    run: Quantification, injection: Injection | None, patient: Patient
+) -> tuple[float | None, str]:
+    """Height in cm and where it is from: the day of the scan, else the record, else the header."""
+    if injection and injection.height_cm:
+        return injection.height_cm, "recorded on the day of the scan"
+    fact = patient.evidence.filter(variable="height", superseded_by=None).order_by("pk").last()
+    if fact:
+        return float(fact.value), "recorded for the patient"
+    said = [one["value"] for one in run.derivation["inputs"] if one["name"] == "Patient's Size"]
+    if said and said[0]:
+        return float(said[0]) * 100.0, "header of the images"
+    return None, ""
+
+
+def _scanner(run: Quantification, injection: Injection | None) -> str:
+    """Scanner and reconstruction; empty where the scanner is not recorded.
+
+    A header's manufacturer alone does not tell two scanners apart.
+    """
+    if injection is None or injection.scanner is None:
+        return ""
+    instance = run.series.instances.first()
+    method = instance and volumes.header_of(instance, "PT").reconstruction_method
+    return f"{injection.scanner}, {method or 'reconstruction not stated'}"
+
+
+def _qpet_peak(read: Read) -> dict[str, Any]:
+    """SUVpeak of qPET of the hottest lesion, measured on its voxels; or why there is none."""
+    rows = selecting.lesions_of(read)
+    if not rows:
+        return {"peak": None, "why": "no lesion is left to be compared with the liver"}
+    hottest = max(rows, key=lambda row: (row.measured.suvmax, -row.number))
+    try:
+        opened = open_volumes.of_run(read.quantification)
+        peak = qpet.qpet_peak(opened.suv, comparisons.voxels_of(hottest, opened))
+    except (Refused, qpet.QpetError) as error:
+        return {"peak": None, "why": str(error).rstrip(".")}
+    return {"peak": peak, "lesion": hottest.number}
+
+
+def _pair(due: Due) -> dict[str, Any] | None:
+    """The hottest lesion of the baseline and what it is in the later scan, as a reader signed it.
+
+    None without a signed comparison of the two reads.
+    """
+    comparison = (
+        selecting.standing(LesionComparison.objects.all())
+        .filter(first=due.baseline, second=due.later)
+        .first()
+    )
+    before = selecting.lesions_of(due.baseline)
+    if comparison is None or not before:
+        return None
+    hottest = max(before, key=lambda row: (row.measured.suvmax, -row.number))
+    for pair in selecting.pairs_of(comparison):
+        numbers = [pair.first.number if pair.first else None, *pair.first_parts]
+        if hottest.number in numbers:
+            later = pair.second.number if pair.second else None
+            return {"baseline": hottest.number, "later": later, "comparison": comparison.pk}
+    return None
+
+
+def _keep(due: Due, inputs: Mapping[str, Any]) -> None:
+    """A new evaluation, unless the same one stands. Inside the action of the job."""
+    later = Read.objects.select_for_update(of=("self",)).get(pk=due.later.pk)
+    reads = [one for one in (due.baseline, later) if one]
+    if not all(selecting.stands(one) for one in reads):
+        # Ended meanwhile: whatever ended it orders the next.
+        return
+    digest = canonical.sha256(inputs)
+    earlier = (
+        ResponseEvaluation.objects.filter(
+            **{f"later_read__{SCAN}": scan_of(due.later)},
+            rule=due.rule["identifier"],
+            reader=later.reader,
+            superseded_by=None,
+        )
+        .order_by("pk")
+        .last()
+    )
+    if earlier and earlier.is_current:
+        if (earlier.inputs_sha256, earlier.software_version) == (digest, VERSION):
+            return
+        ResponseEvaluation.objects.filter(pk=earlier.pk).update(is_current=False)
+    response = judging.judged(inputs)
+    ResponseEvaluation.objects.create(
+        version=due.version,
+        rule=due.rule["identifier"],
+        criterion=due.rule["criterion"],
+        reader=later.reader,
+        baseline_read=due.baseline,
+        later_read=later,
+        category=response.category,
+        why=response.why,
+        numbers=[asdict(one) for one in response.numbers],
+        flags=list(response.flags),
+        source=response.source,
+        inputs=dict(inputs),
+        inputs_sha256=digest,
+        software_version=VERSION,
+        supersedes=earlier,
+    )
+
+
+def scan_of(read: Read) -> ScheduledScan:
+    return read.quantification.series.imaging_study.scheduled_scan

@@ -1,0 +1,245 @@
+"""Response on record: from signed reads, frozen, judged again, superseded, ended.
+
+Expected by hand. SUV of the hot block at baseline is 13.817 g/mL (tests/imaging/test_reads.py); the
+later scan holds 13 990 of 20 000 there: -30.05 %. Lean body mass after Janmahasatian of a woman of
+70 kg and 170 cm: 9270 * 70 / (8780 + 244 * 70 / 1.7^2) = 44.173 kg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import transaction
+from django.test import override_settings
+
+from imaging.models import Read, ResponseEvaluation
+from imaging.response import judging
+from imaging.selectors import comparisons as comparing
+from imaging.services import comparisons, reads, response_answers, response_orders
+from tests import factories, records
+from tests.factories import PASSWORD
+from tests.imaging import responding
+from tests.imaging.responding import BEFORE, SUV, Responding, of, work
+from tests.imaging.test_reads import measure_again, refusal
+from trials import canonical
+from trials.models import AuditEvent, Job
+from trials.roles import Role
+from trials.services import evidence
+from trials.services.errors import Invalid
+
+pytestmark = pytest.mark.django_db
+
+LEAN = 9270 * 70 / (8780 + 244 * 70 / 1.7**2) / 70
+SUL = SUV * LEAN
+
+
+@pytest.fixture(scope="module")
+def arranged(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Responding]:
+    """Two measured scans for all tests; what each adds is rolled back behind it."""
+    folder = override_settings(STORAGE=tmp_path_factory.mktemp("storage"))
+    with django_db_blocker.unblock(), folder, transaction.atomic():
+        site = factories.make_site(factories.make_fdg_trial())
+        yield responding.make_responding(site, by=records.everyone(site.trial))
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def scene(arranged, db) -> Responding:
+    return arranged
+
+
+@pytest.fixture
+def judged(scene) -> Responding:
+    """Both scans read and signed, and evaluated."""
+    scene.place_livers()
+    scene.signed_baseline()
+    scene.signed_later()
+    work()
+    return scene
+
+
+def number(evaluation: ResponseEvaluation, name: str) -> float:
+    return next(one["value"] for one in evaluation.numbers if one["name"] == name)
+
+
+def test_percist_is_judged_on_sul_by_the_lean_mass_that_the_protocol_names(judged):
+    found = of("P")
+    assert found.category == "PMR"
+    assert number(found, "SULpeak at baseline") == pytest.approx(SUL, rel=1e-5)
+    assert number(found, "SULpeak later") == pytest.approx(SUL * 13_990 / BEFORE, rel=1e-5)
+    assert number(found, "Change of SULpeak") == pytest.approx(-30.05, abs=1e-3)
+    # 2 blocks of 64 voxels of 0.048 mL; total lesion glycolysis is SULmean times volume.
+    assert number(found, "Total lesion glycolysis at baseline") == pytest.approx(
+        SUL * 128 * 0.048, rel=1e-5
+    )
+    assert found.flags == []
+    assert found.why.startswith("PERCIST 1.0 PMR: SULpeak went from 8.7 to 6.1 g/mL (-30.05 %)")
+
+
+def test_lugano_is_the_reader_s_score_and_qpet_the_four_hottest_voxels_over_the_liver(judged):
+    assert of("L").category == "PMR"
+    found = of("Q")
+    # The block is even: 13 990 over the 1 000 of the background.
+    assert (found.category, number(found, "qPET")) == ("5", pytest.approx(13.99, rel=1e-5))
+
+
+def test_eortc_waits_for_a_signed_comparison_and_follows_it(judged):
+    assert of("E").category == "NE"
+    assert "no signed comparison of the two scans" in of("E").why
+    first, second = Read.objects.filter(reader=judged.reader).order_by("pk")
+    comparison = comparisons.propose(first, second, by=judged.reader)
+    numbers = [one.number for one in comparing.pairs_of(comparison)]
+    comparisons.confirm(comparison, numbers, by=judged.reader)
+    comparisons.sign(comparison, by=judged.reader, password=PASSWORD)
+    work()
+    found = of("E")
+    # Over 25 % less after two cycles.
+    assert (found.category, number(found, "Change of SUV")) == ("PMR", pytest.approx(-30.05, 1e-4))
+    assert found.supersedes.category == "NE"
+    # The others rest on what did not change.
+    assert ResponseEvaluation.objects.filter(rule="P").count() == 1
+
+
+def test_what_is_frozen_gives_the_same_answer_again_and_the_trail_tells_by_whom(judged):
+    for row in ResponseEvaluation.objects.all():
+        again = judging.judged(row.inputs)
+        assert (again.category, again.why) == (row.category, row.why)
+        assert canonical.sha256(row.inputs) == row.inputs_sha256
+    event = AuditEvent.objects.filter(table="imaging_responseevaluation", operation="I").first()
+    assert (event.action, event.actor_name) == ("response.evaluated", "System")
+
+
+def test_the_same_reads_are_evaluated_once(judged):
+    before = list(ResponseEvaluation.objects.values_list("pk", flat=True))
+    with factories.framed():
+        response_orders.order(judged.later.series.imaging_study.scheduled_scan, by=judged.reader)
+    work()
+    assert list(ResponseEvaluation.objects.values_list("pk", flat=True)) == before
+
+
+def test_without_a_read_of_the_baseline_nothing_is_compared(scene):
+    scene.place_livers()
+    scene.signed_later()
+    work()
+    assert set(ResponseEvaluation.objects.values_list("rule", flat=True)) == {"L", "Q"}
+    scene.signed_baseline()
+    work()
+    assert of("P").category == "PMR"
+
+
+def test_a_liver_that_no_reader_stands_for_is_no_liver_and_one_that_comes_is_judged(scene):
+    scene.signed_baseline()
+    scene.signed_later()
+    work()
+    assert of("P").category == "NE"
+    assert "the mean SUL of the liver is missing" in of("P").why
+    scene.place_livers()
+    work()
+    assert (of("P").category, of("P").supersedes.category) == ("PMR", "NE")
+
+
+@pytest.mark.parametrize(
+    ("answer", "category", "says"),
+    [
+        ({"new_lesion": ""}, "NE", "nobody says whether there is a new lesion"),
+        ({"new_lesion": "yes"}, "PMD", "a new lesion"),
+        ({"risen_elsewhere": "yes"}, "SMD", "another lesion rose by more than 30 %"),
+        ({"liver_diseased": "yes"}, "NE", "the liver is diseased"),
+    ],
+)
+def test_what_the_reader_answers_decides_and_what_is_not_answered_is_not_guessed(
+    scene, answer, category, says
+):
+    scene.place_livers()
+    scene.signed_baseline()
+    scene.signed_later(**answer)
+    work()
+    assert (of("P").category, says in of("P").why) == (category, True)
+
+
+def test_a_read_in_place_of_another_ends_what_rests_on_it_at_once(judged):
+    old = of("P")
+    judged.signed_later(new_lesion="yes")
+    old.refresh_from_db()
+    assert not old.is_current
+    assert old.ended_because == "A reader signed another read in place of one that it rests on."
+    work()
+    assert (of("P").category, of("P").supersedes) == ("PMD", old)
+
+
+def test_a_new_measurement_ends_every_response_and_says_why(judged):
+    measure_again(judged.baseline)
+    assert not ResponseEvaluation.objects.filter(rule__in=["P", "E"], is_current=True).exists()
+    ended = ResponseEvaluation.objects.filter(rule="P").get()
+    assert "it is to be read again" in ended.ended_because
+    assert ended.ended_at is not None
+
+
+def test_two_readers_are_judged_apart(judged):
+    other = factories.make_user(Role.READER, trial=judged.trial, site=judged.patient.site)
+    judged.signed(judged.baseline, by=other, liver_diseased="no")
+    judged.signed(judged.later, by=other, **(responding.CALM | {"new_lesion": "yes"}))
+    work()
+    standing = ResponseEvaluation.objects.filter(rule="P", is_current=True)
+    assert dict(standing.values_list("reader", "category")) == {
+        judged.reader.pk: "PMR",
+        other.pk: "PMD",
+    }
+
+
+def test_a_height_that_comes_later_orders_it_anew_once(judged, arranged):
+    by = records.everyone(judged.trial)
+    assert response_orders.order_due() == []
+    evidence.record(
+        judged.patient,
+        variable="height",
+        value=168,
+        unit="cm",
+        observed_at="2026-03-01",
+        is_study_specific=False,
+        source="record",
+        by=by,
+    )
+    with factories.framed():
+        assert len(response_orders.order_due()) == 1
+        assert response_orders.order_due() == []
+
+
+def test_pentixafor_is_judged_with_a_flag(scene):
+    inputs = {
+        "rule": {"criterion": "lugano"},
+        "tracer": "[68Ga]Ga-Pentixafor",
+        "baseline": None,
+        "later": {"answers": responding.CALM},
+    }
+    found = judging.judged(inputs)
+    assert (found.category, found.flags) == ("PMR", ("scale-made-for-fdg",))
+
+
+def test_only_what_a_scale_asks_is_answered_and_in_a_draft_alone(scene):
+    scan = scene.baseline.series.imaging_study.scheduled_scan
+    assert [one.code for one in response_answers.asked_of(scan)] == ["liver_diseased"]
+    read = reads.open_read(scene.baseline.series, by=scene.reader)
+    with pytest.raises(Invalid, match="No scale"):
+        response_answers.say(read, {"deauville": "4"}, by=scene.reader)
+    with pytest.raises(Invalid, match="Choose one of"):
+        response_answers.say(read, {"liver_diseased": "perhaps"}, by=scene.reader)
+    signed = scene.signed_baseline()
+    assert refusal(lambda: response_answers.say(signed, {}, by=scene.reader)) == "read-signed"
+    other = factories.make_user(Role.READER, trial=scene.trial, site=scene.patient.site)
+    assert refusal(lambda: response_answers.say(signed, {}, by=other)) == "not-your-read"
+
+
+def test_answers_are_signed_with_the_read(scene):
+    read = scene.signed_later()
+    assert reads.content_of(read)["response"]["deauville"] == "4"
+    assert reads.is_as_signed(read)
+
+
+def test_a_trial_without_rules_orders_nothing():
+    site = factories.make_site(factories.make_fdg_trial())
+    by = records.everyone(site.trial)
+    scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by)
+    assert response_orders.order(scan, by=by) is None
+    assert not Job.objects.filter(kind="imaging.evaluate_response").exists()
