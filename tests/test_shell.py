@@ -301,6 +301,7 @@ def inside(links: list[str]) -> set[str]:
                 "Trials",
                 "Sites",
                 "Patients",
+                "Forms",
                 "Images",
                 "Queries",
                 "Deviations",
@@ -353,6 +354,7 @@ def test_home_counts_what_waits_within_the_users_sites(client, site):
         "Patients in screening": 1,
         "Queries to answer": 0,
         "Images that wait too long": 0,
+        "Reports due": 0,
     }
 
 

@@ -89,6 +89,8 @@ function put() {
 let timer = 0;
 let isSaving = false;
 let isChanged = false;
+// The button that was pressed while a draft was on its way.
+let waiting = null;
 
 async function save() {
   if (isSaving) return;
@@ -97,7 +99,8 @@ async function save() {
   said.textContent = "Saving the draft …";
   const again = await kept();
   isSaving = false;
-  if (again || isChanged) later(again || PAUSE);
+  if (waiting) form.requestSubmit(waiting);
+  else if (again || isChanged) later(again || PAUSE);
 }
 
 // How long to wait until the draft is sent again; nothing once it is kept or refused for good.
@@ -137,9 +140,14 @@ form.addEventListener("input", () => {
   isChanged = true;
   if (form.dataset.draft) later();
 });
-// A draft that is still on its way would come after the form it belongs to.
-form.addEventListener("submit", () => {
+// A draft that is still on its way would count as somebody else's.
+form.addEventListener("submit", (event) => {
   clearTimeout(timer);
+  if (isSaving) {
+    event.preventDefault();
+    waiting = event.submitter;
+    return;
+  }
   form.removeAttribute("data-draft");
 });
 window.addEventListener("beforeunload", (event) => {
