@@ -255,11 +255,16 @@ def test_a_form_taken_back_stays_readable_and_may_be_begun_anew(patient, filled,
     assert again.repeat == 1
 
 
-def test_after_an_amendment_an_entry_keeps_what_it_was_asked(site, patient, filled, coordinator):
+def test_after_an_amendment_an_entry_keeps_what_it_was_asked(
+    client, site, patient, filled, coordinator
+):
     entry = filled(**HISTORY)
     changed = DEMO.replace('version: "1.0"', 'version: "2.0"', 1)
     changed = changed.replace("  - {form: medical_history}\n", "")
     version = protocols.load_trial(changed, by=jobs.system_user()).version
+    client.force_login(member(Role.DATA_MANAGER, site))
+    tried = client.get(reverse("amendment", args=[site.pk, version.pk])).content.decode()
+    assert "Medical history is asked no more; what was entered stays." in tried
     factories.activate(version, site)
     patient = type(patient).objects.get(pk=patient.pk)
     (kept,) = [one for one in selectors.lines_of(patient) if one.form.identifier == entry.form]

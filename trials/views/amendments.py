@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from trials import permissions
+from trials import case_report_forms, permissions
 from trials.forms import ActivationForm
 from trials.models import ProtocolVersion, Site
 from trials.services import amendments
@@ -29,12 +29,17 @@ def amendment(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     done = perform(request, form, activate)
     if done:
         return done
+    # The dry run refuses a site that follows no version yet.
+    run = amendments.dry_run(row, site=site, by=request.user)
+    current = site.version_in_force
+    sides = (case_report_forms.forms_of(one.definition) for one in (current, row))
     context = {
         "form": form,
         "site": site,
         "version": row,
-        "current": site.version_in_force,
-        "run": amendments.dry_run(row, site=site, by=request.user),
+        "current": current,
+        "form_changes": list(case_report_forms.differences(*sides)),
+        "run": run,
         "amendment": row.definition.get("amendment"),
     }
     return form_page(request, "trials/amendment.html", context)
