@@ -12,7 +12,8 @@ and one that holds a voxel hotter than the maximum it was counted from says so.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +40,16 @@ _TOUCHING = np.ones((3, 3, 3), bool)
 class Grown:
     """One region, the SUV in g/mL that its voxels reach, and the voxel it was grown from.
 
-    `holds_hotter` says that it holds a voxel above the maximum that the threshold is a part of:
-    another lesion, or an organ, may have been taken in.
+    `came_to` are the SUV in g/mL that the threshold was computed from, by name. `holds_hotter`
+    says that it holds a voxel above the maximum that the threshold is a part of: another lesion,
+    or an organ, may have been taken in.
     """
 
     flat: Indices
     threshold: float
     seed: Place
     holds_hotter: bool = False
+    came_to: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def components(self) -> Components:

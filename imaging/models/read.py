@@ -75,9 +75,12 @@ class GrownLesion(MeasuredRegion):
     # Plane, row, column that was clicked, and the same place in the patient's frame, mm (LPS).
     clicked_voxel = models.JSONField()
     clicked_mm = models.JSONField()
-    # Method and numbers, as `trials.segmentation_methods.click` gives them, and what they came to.
+    # Method and numbers, as `trials.segmentation_methods` gives them of a click or a placed shape,
+    # and what they came to.
     parameters = models.JSONField()
     threshold = models.FloatField()
+    # The SUV that the threshold was computed from, by name, g/mL.
+    came_to = models.JSONField(default=dict)
     # A voxel hotter than the maximum that the threshold is a part of: it may have leaked.
     holds_hotter = models.BooleanField()
     grown_at = models.DateTimeField(default=timezone.now)

@@ -307,13 +307,19 @@ def _drawn(lesion: Lesion, drawing: Instance, with_origin: bool) -> Node:
 
 def _grown(lesion: GrownLesion) -> Node:
     plane, row, column = lesion.clicked_voxel
+    words = segmentation_methods.click_words(lesion.parameters)
+    if lesion.parameters["method"] == segmentation_methods.PLACED:
+        place, how = "Middle of the shape", f"placed by the reader: {words}"
+    else:
+        place, how = "Clicked", f"grown from a click: {words}, 26-connected"
     return Node(
         "Segmentation",
-        f"grown from a click: {segmentation_methods.click_words(lesion.parameters)}, 26-connected",
+        how,
         source="protocol version of the trial",
         inputs=(
-            Node("Clicked", f"plane {plane}, row {row}, column {column}"),
+            Node(place, f"plane {plane}, row {row}, column {column}"),
             Node("Lowest SUV that belongs", lesion.threshold, "g/mL"),
+            *(Node(name.capitalize(), suv, "g/mL") for name, suv in lesion.came_to.items()),
             *_instead(lesion),
             *_before(lesion),
         ),

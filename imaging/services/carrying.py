@@ -60,9 +60,11 @@ def outline_of(lesion) -> tuple | None:
 
 def _grown_again(region: GrownLesion, read: Read, opened: OpenVolume) -> GrownLesion:
     run = read.quantification
-    if region.parameters != dict(segmentation_methods.click(run.parameters)):
+    method = segmentation_methods.now_of(region.parameters, run.parameters)
+    if region.parameters != dict(method):
         raise SegmentationError(*OTHER_METHOD)
-    found = growing.grown_at(opened, run, _voxel_at(opened.grid, region.clicked_mm))
+    voxel = _voxel_at(opened.grid, region.clicked_mm)
+    found = growing.grown_at(opened, run, voxel, method=method)
     return GrownLesion.objects.create(read=read, grown_from=region, **found.columns(opened))
 
 

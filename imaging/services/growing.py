@@ -36,23 +36,36 @@ class Preview:
             "clicked_mm": [float(one) for one in opened.grid.voxel_to_patient(self.voxel)],
             "parameters": dict(self.parameters),
             "threshold": self.grown.threshold,
+            "came_to": dict(self.grown.came_to),
             "holds_hotter": self.grown.holds_hotter,
             **measuring.measured_columns(self.measured),
         }
 
 
-def preview(run: Quantification, voxel: Place) -> Preview:
-    """What a click on a voxel (plane, row, column) of a run takes in."""
+def preview(
+    run: Quantification, voxel: Place, *, method: Mapping[str, Any] | None = None
+) -> Preview:
+    """What a click on a voxel (plane, row, column) of a run takes in, or a shape placed there.
+
+    `method` is that of a shape, as `trials.segmentation_methods.placed` gives it.
+    """
     try:
-        return grown_at(open_volumes.of_run(run), run, voxel)
+        return grown_at(open_volumes.of_run(run), run, voxel, method=method)
     except SegmentationError as error:
         raise Refused(error.code, str(error), status=422) from error
 
 
-def grown_at(opened: OpenVolume, run: Quantification, voxel: Place) -> Preview:
-    """As `preview`, in a volume that is at hand; raises what `imaging.clicks.grown` raises."""
-    parameters = segmentation_methods.click(run.parameters)
+def grown_at(
+    opened: OpenVolume,
+    run: Quantification,
+    voxel: Place,
+    *,
+    method: Mapping[str, Any] | None = None,
+) -> Preview:
+    """As `preview`, in a volume that is at hand; raises what `imaging.clicks` raises."""
+    parameters = method or segmentation_methods.click(run.parameters)
     grown = clicks.grown(opened.suv, voxel, grid=opened.grid, method=parameters)
+    clicks.require_own_maximum(opened.suv, grown, parameters)
     peak = measuring.peak_of(run.parameters)
     (measured,) = lesions.measure(opened.suv, grown.components, grid=opened.grid, peak=peak)
     return Preview(voxel, grown, measured, parameters)

@@ -158,7 +158,7 @@ def rows_of(row: Quantification, grid: geometry.Grid) -> Rows:
 def method_of(row: Quantification) -> str:
     """How the run outlined its lesions, in words."""
     words = segmentation_methods.words(row.parameters)
-    if row.parameters["method"] == segmentation_methods.IMPORTED:
+    if "minimum_volume_ml" not in row.parameters:
         return words
     return f"{words}, at least {row.parameters['minimum_volume_ml']:g} mL, 26-connected"
 

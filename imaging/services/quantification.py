@@ -42,7 +42,7 @@ from imaging.selectors import regions as selecting
 from imaging.services import drawn_lesions, objects, read_results, reconciliation, reviews
 from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
-from trials.segmentation_methods import IMPORTED
+from trials.segmentation_methods import IMPORTED, MANUAL
 from trials.services import audit, jobs, queries
 from trials.services.fault_points import reach
 from trials.version import VERSION
@@ -296,6 +296,8 @@ def _threshold(
     placed: list[tuple[ReferenceRegion, reference_regions.RegionStatistics]],
 ) -> tuple[thresholds.Threshold | None, tuple[str, ...]]:
     """Where lesions begin, and what to doubt of it."""
+    if parameters["method"] == MANUAL:
+        return None, ()
     is_proposed = parameters.get("region") in proposed
     try:
         threshold = thresholds.of_protocol(

@@ -7,7 +7,7 @@ current run, with every one of its regions decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -108,12 +108,20 @@ def decide(
 
 
 def grow(
-    read: Read, *, by: User, voxel: tuple[int, int, int], instead_of: int | None = None
+    read: Read,
+    *,
+    by: User,
+    voxel: tuple[int, int, int],
+    instead_of: int | None = None,
+    method: Mapping[str, Any] | None = None,
 ) -> LesionRead:
-    """Keep the region that a click takes in: as one more, or in place of an outline."""
+    """Keep the region that a click takes in: as one more, or in place of an outline.
+
+    `method` is that of a shape placed at the voxel instead, as `growing.preview` takes it.
+    """
     _require_own(read, by)
     run = read.quantification
-    found = growing.preview(run, voxel)
+    found = growing.preview(run, voxel, method=method)
     opened = open_volumes.of_run(run)
     with _action("region.grown", _scan(read), by=by, reason="reading"):
         _require_draft(read)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from imaging import slices
 from imaging.models import LesionRead, Quantification, Read
@@ -46,12 +47,17 @@ def slice_of(
     low: float,
     high: float,
     click: tuple[int, int, int] | None = None,
+    method: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """A slice as PNG: the regions as the read decided them, and what a click would take in."""
+    """A slice as PNG: the regions as the read decided them, and what a click would take in.
+
+    `method` is that of a shape placed at the voxel instead, as `growing.preview` takes it.
+    """
     opened = open_volumes.of_run(run)
     outlines = [*_outlines(opened, read)]
     if click is not None:
-        outlines.append(Outline("new", growing.preview(run, click).grown.flat, slices.GROWN))
+        found = growing.preview(run, click, method=method)
+        outlines.append(Outline("new", found.grown.flat, slices.GROWN))
     try:
         return slices.slice_png(
             opened.suv,

@@ -22,6 +22,7 @@ def measured(run: Quantification | None, *, with_lesions: bool = True) -> dict:
         "method": segmentation_methods.words(run.parameters),
         "positivity_rule": positivity_rules.words(rule) if rule else "",
         "is_drawn": run.parameters["method"] == segmentation_methods.IMPORTED,
+        "is_manual": run.parameters["method"] == segmentation_methods.MANUAL,
         "run_flags": selectors.flags_of(run),
         "suv_source": selectors.suv_source_of(run),
         "lesions": lesions,

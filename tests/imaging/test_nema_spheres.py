@@ -8,12 +8,14 @@ measurement would give is the closed form of the blurred sphere.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
-from imaging.blurred_sphere import BlurredSphere, sphere_volume_ml
+from imaging.adapted import to_background
+from imaging.blurred_sphere import FWHM_PER_SD, BlurredSphere, sphere_volume_ml
 from imaging.geometry import Grid
 from imaging.lesions import measure
 from imaging.peaks import PeakDefinition, sphere_means
@@ -112,6 +114,31 @@ def test_volumes_are_off_as_published(spacing, threshold):
         _, grid, middle, volumes = phantoms(spacing, diameter)
         found = [_volume(volume, grid, middle, threshold) for volume in volumes]
         assert_off_by(found, sphere_volume_ml(diameter / 2), one)
+
+
+@pytest.mark.parametrize("spacing", [FINE, MIDDLE, COARSE])
+@pytest.mark.parametrize("diameter", [17, 22, 37])
+def test_volumes_adapted_to_the_background_are_off_by_the_blur(spacing, diameter):
+    body, grid, middle, volumes = phantoms(spacing, diameter)
+    found = [
+        to_background(
+            volume,
+            middle,
+            grid=grid,
+            signal="suvmax",
+            times_signal=0.5,
+            times_background=0.5,
+            largest_ml=1e3,
+        )
+        for volume in volumes
+    ]
+    # A voxel blurs too: as a Gaussian of its own variance, a twelfth of the square of its edge.
+    of_voxel = FWHM_PER_SD**2 * np.mean(np.square(spacing)) / 12
+    blurred = replace(body, fwhm=math.sqrt(body.fwhm**2 + of_voxel))
+    closed = sphere_volume_ml(blurred.radius_at((blurred.maximum + body.outside) / 2))
+    true = sphere_volume_ml(diameter / 2)
+    volumes_ml = [one.flat.size * grid.voxel_volume_ml for one in found]
+    assert_off_by(volumes_ml, true, 100 * (closed / true - 1))
 
 
 def _volume(volume, grid, middle, threshold):

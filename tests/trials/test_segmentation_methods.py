@@ -52,7 +52,12 @@ def test_regions_drawn_elsewhere_are_loaded_and_said(client):
             "{method: gradient, box_mm: 25}",
             "up to where the SUV falls off most steeply, within 25 mm",
         ),
-        ("{method: threshold, suv: 3}", "SUV ≥ 3 g/mL"),
+        ("{method: threshold, suv: 3, largest_ml: 500}", "SUV ≥ 3 g/mL"),
+        (
+            "{method: background_adapted, signal: suvmean70, times_signal: 0.15, "
+            "times_background: 1}",
+            "SUV ≥ 0.15 × mean above 70 % of SUVmax + 1 × the background around it",
+        ),
     ],
 )
 def test_what_a_click_takes_in_is_loaded_and_said(client, stated, said):
@@ -60,6 +65,14 @@ def test_what_a_click_takes_in_is_loaded_and_said(client, stated, said):
     client.force_login(factories.make_user(Role.MONITOR, trial=made.trial))
     page = client.get(reverse("trial", args=[made.trial.identifier])).content.decode()
     assert f"From a click: {said}</div>" in page
+
+
+def test_lesions_that_a_reader_outlines_are_loaded_and_said(client):
+    made = loaded("{method: manual, placed: {method: threshold, suv: 2.5}}")
+    client.force_login(factories.make_user(Role.MONITOR, trial=made.trial))
+    page = client.get(reverse("trial", args=[made.trial.identifier])).content.decode()
+    assert "<td>regions that a reader outlines<div" in page
+    assert "Of a placed shape: SUV ≥ 2.5 g/mL</div>" in page
 
 
 def test_a_click_takes_in_41_percent_of_the_maximum_where_nothing_is_stated():
@@ -89,6 +102,12 @@ def test_a_click_takes_in_41_percent_of_the_maximum_where_nothing_is_stated():
         "{method: fixed_threshold, suv: 4}",
         "{method: imported, minimum_volume_ml: 1}",
         "{method: imported, suv: 4}",
+        "{method: manual, suv: 4}",
+        "{method: manual, minimum_volume_ml: 1}",
+        "{method: manual, placed: {method: part_of_maximum}}",
+        "{method: manual, placed: {method: everything, suv: 3}}",
+        "{method: manual, click: {method: background_adapted, signal: suvmax, times_signal: 0.5}}",
+        "{method: manual, click: {method: gradient, box_mm: 30, largest_ml: 50}}",
     ],
 )
 def test_a_method_that_says_half_is_refused(segmentation):

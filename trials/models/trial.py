@@ -268,6 +268,12 @@ class PlannedScan(ScopedModel):
         return segmentation_methods.click_words(segmentation_methods.click(self.segmentation))
 
     @property
+    def placed_words(self) -> str:
+        """What belongs of a shape that a reader places, as a reader says it."""
+        inside = segmentation_methods.inside_placed(self.segmentation)
+        return segmentation_methods.inside_words(inside)
+
+    @property
     def tolerances(self) -> Tolerances:
         """How far image headers and record may be apart."""
         return self.limits.tolerances
