@@ -161,7 +161,12 @@ class OpenReadForm(ActForm):
 
 
 class CompareForm(ActForm):
-    """What is asked before two scans are compared: a shift, and why again; often nothing."""
+    """What is asked before two scans are compared: a shift, and why again.
+
+    In one frame of reference a shift is for where the patient moved all the same.
+    """
+
+    SHIFT = ("x_mm", "y_mm", "z_mm", "how")
 
     x_mm = forms.FloatField(label="x, to the patient's left (mm)")
     y_mm = forms.FloatField(label="y, to the back (mm)")
@@ -179,11 +184,20 @@ class CompareForm(ActForm):
 
     def __init__(self, *args, needs_shift: bool, is_again: bool, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        if not needs_shift:
-            for name in ("x_mm", "y_mm", "z_mm", "how"):
-                del self.fields[name]
+        for name in self.SHIFT:
+            self.fields[name].required = needs_shift
         if not is_again:
             del self.fields["reason"]
+
+    def clean(self) -> dict:
+        """A shift is whole: three numbers, and how they were found; or it is not there."""
+        found = super().clean()
+        missing = [name for name in self.SHIFT if found.get(name) in (None, "")]
+        if len(missing) < len(self.SHIFT):
+            for name in missing:
+                if name not in self.errors:
+                    self.add_error(name, "A shift is x, y and z, and how it was found.")
+        return found
 
 
 class OnePerLine(forms.CharField):

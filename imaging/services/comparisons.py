@@ -31,8 +31,6 @@ from trials.version import VERSION
 
 State, Kind = LesionComparison.State, LesionComparison.Kind
 Status, Outcome, MatchedBy = LesionPair.Status, LesionPair.Outcome, LesionPair.MatchedBy
-# What is proposed as one lesion: the reader decides about each.
-RULE = MatchingRule(least_overlap=0.25, largest_distance_mm=15.0)
 OVERTAKEN = (
     "One of the two reads no longer stands, or its series was measured again: read it, then "
     "compare anew."
@@ -53,7 +51,8 @@ def propose(
         shift = RecordedShift(motion=shift.motion.inverse, how=shift.how)
     if draft := _draft(first, second):
         return draft
-    found = _matched(first, second, shift)
+    rule = rule_for(first, second)
+    found = _matched(first, second, rule, shift)
     with _action("lesions.paired", _scan(first), by=by, reason=reason or "first comparison"):
         _hold(first, second)
         if draft := _draft(first, second):
@@ -69,7 +68,7 @@ def propose(
             reader=by,
             shift=asdict(shift.motion) if shift else {},
             shift_how=shift.how if shift else "",
-            parameters=asdict(RULE),
+            parameters=rule,
             software_version=VERSION,
         )
         _keep(comparison, found)
@@ -248,9 +247,22 @@ def _draft(first: Read, second: Read) -> LesionComparison | None:
     return LesionComparison.objects.filter(first=first, second=second, state=State.DRAFT).first()
 
 
-def _matched(first: Read, second: Read, shift: RecordedShift | None) -> matching.Matching:
+def rule_for(first: Read, second: Read) -> dict[str, Any]:
+    """What is proposed as one lesion, by the newer of the two scans' protocol versions."""
+    versions = (_scan(read).planned_scan.version for read in (first, second))
+    return max(versions, key=lambda version: version.number).lesion_matching
+
+
+def _matched(
+    first: Read, second: Read, rule: dict[str, Any], shift: RecordedShift | None
+) -> matching.Matching:
+    numbers = MatchingRule(
+        least_overlap=rule["least_overlap"], largest_distance_mm=rule["largest_distance_mm"]
+    )
     try:
-        return matching.match(_scan_lesions(first), _scan_lesions(second), rule=RULE, shift=shift)
+        return matching.match(
+            _scan_lesions(first), _scan_lesions(second), rule=numbers, shift=shift
+        )
     except MatchingError as error:
         raise Refused(error.code, error.message, status=422) from error
 

@@ -16,7 +16,7 @@ from imaging.matching import RecordedShift
 from imaging.models import LesionComparison, LesionRead, Picture, Read
 from imaging.selectors import comparisons as selecting
 from imaging.services import comparisons
-from trials import permissions
+from trials import matching_rules, permissions
 from trials.forms import SignForm
 from trials.models import Signature
 from trials.services.errors import Invalid
@@ -52,7 +52,7 @@ def new(request: HttpRequest, pk: int, other: int) -> HttpResponse:
 
     def act(found: dict) -> str:
         moved = None
-        if "how" in found:
+        if found.get("how"):
             motion = shift((found["x_mm"], found["y_mm"], found["z_mm"]))
             moved = RecordedShift(motion=motion, how=found["how"])
         made = comparisons.propose(
@@ -62,8 +62,14 @@ def new(request: HttpRequest, pk: int, other: int) -> HttpResponse:
 
     done = perform(request, form, act)
     names = [one.quantification.series.reading_identifier for one in (first, second)]
-    intro = "Pairs of lesions are proposed by shared volume and distance; you decide about each."
-    if "how" in form.fields:
+    rule = matching_rules.words(comparisons.rule_for(first, second))
+    intro = f"Pairs of lesions are proposed by {rule}; you decide about each."
+    if comparisons.shares_frame(first, second):
+        intro = (
+            "The two scans share a frame of reference. Where the patient moved between them all "
+            f"the same, give the shift that lays {names[1]} on {names[0]}. {intro}"
+        )
+    else:
         intro = (
             "The two scans are in two frames of reference: give the shift that lays "
             f"{names[1]} on {names[0]}, and how it was found. {intro}"
@@ -129,6 +135,8 @@ def _page(row: LesionComparison) -> dict:
     waiting = [one for one in pairs if comparisons.is_open(one)]
     return {
         "comparison": row,
+        "rule": matching_rules.words(row.parameters),
+        "origin": matching_rules.origin_words(row.parameters),
         "sides": _sides(row),
         "pairs": pairs,
         "next": waiting[0] if waiting else None,

@@ -70,6 +70,23 @@ def test_a_reader_compares_from_the_list_to_the_signature(reader, scans):
     assert "Compare again" in reader.get("/comparisons/").content.decode()
 
 
+def test_a_shift_in_a_common_frame_is_recorded_whole_or_not_at_all(reader, scans):
+    first, second = Read.objects.filter(reader=scans.reader).order_by("pk")
+    address = f"/comparisons/new/{first.pk}/{second.pk}/"
+    text = reader.get(address).content.decode()
+    assert "share a frame of reference" in text
+    assert "at least 25 % of the smaller lesion" in text
+    half = reader.post(address, {"x_mm": "4", "y_mm": "0"})
+    assert half.status_code == 422
+    assert "A shift is x, y and z, and how it was found." in half.content.decode()
+    whole = {"x_mm": "-4", "y_mm": "0", "z_mm": "0", "how": "head turned: skull laid on skull"}
+    made = LesionComparison.objects.get(pk=reader.post(address, whole).url.split("/")[2])
+    assert (made.shift["offset_mm"], made.shift_how) == ([-4.0, 0.0, 0.0], whole["how"])
+    text = reader.get(f"/comparisons/{made.pk}/").content.decode()
+    assert "after a recorded shift (-4.0, 0.0, 0.0 mm: head turned: skull laid on skull)" in text
+    assert "the usual rule, itself proposed" in text
+
+
 def test_a_page_of_a_comparison_names_no_patient_no_date_no_person(reader, scans):
     page = reader.get(begin(reader, scans)).content.decode()
     listed = reader.get("/comparisons/").content.decode()

@@ -113,7 +113,11 @@ def test_lesions_that_share_volume_are_proposed_as_one_and_the_others_alone(scen
     assert both.shared_ml == pytest.approx(3 * 4 * 4 * 0.048)
     assert both.dice == pytest.approx(0.75)
     assert both.distance_mm == pytest.approx(4.0)
-    assert comparison.parameters == {"least_overlap": 0.25, "largest_distance_mm": 15.0}
+    assert comparison.parameters == {
+        "least_overlap": 0.25,
+        "largest_distance_mm": 15.0,
+        "origin": "usual",
+    }
 
 
 def test_fdg_is_second_whichever_is_named_first_and_a_draft_is_proposed_once(scene):
@@ -222,6 +226,22 @@ def test_scans_in_two_frames_need_a_recorded_shift_which_is_kept_with_how_it_was
     both = pair_with(comparison, "both")
     assert (both.dice, both.distance_mm) == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-6))
     assert comparisons.motion_of(comparison) == Isometry(offset_mm=(-20.0, 0.0, 0.0))
+
+
+def test_the_rule_of_the_newer_protocol_version_proposes_and_is_kept(scene):
+    version = scene.scans.site.version_in_force
+    stated = {"least_overlap": 0.9, "largest_distance_mm": 3.0, "provenance": "proposed"}
+    with factories.framed():
+        version.definition = version.definition | {"lesion_matching": stated}
+        version.save(update_fields=["definition"])
+    comparison = scene.proposed()
+    assert comparison.parameters == {
+        "least_overlap": 0.9,
+        "largest_distance_mm": 3.0,
+        "origin": "proposed",
+    }
+    # A column apart they share three quarters and lie 4 mm apart: two lesions, by this rule.
+    assert [one[3] for one in told(comparison)].count("both") == 0
 
 
 def test_a_lesion_beyond_the_other_scan_is_not_covered_also_when_taken_apart(pet_site, everyone):

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from trials import positivity_rules, segmentation_methods
+from trials import matching_rules, positivity_rules, segmentation_methods
 from trials.conformance_rules import Limits
 from trials.models.scope import ScopedModel
 from trials.protocol import in_force
@@ -76,6 +76,17 @@ class ProtocolVersion(ScopedModel):
     def positivity(self) -> dict:
         """When a lesion is positive by computation; empty where no source states it."""
         return in_force(self.definition.get("positivity"))
+
+    @property
+    def lesion_matching(self) -> dict:
+        """When lesions of two scans are proposed as one, and where the rule comes from."""
+        return matching_rules.rule_of(self.definition)
+
+    @property
+    def lesion_matching_words(self) -> str:
+        """The same as a reader says it."""
+        rule = self.lesion_matching
+        return f"{matching_rules.words(rule)} ({matching_rules.origin_words(rule)})"
 
     @property
     def positivity_words(self) -> str:
