@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django import forms
 
 from imaging import reading_terms
@@ -102,6 +104,44 @@ class RegionForm(forms.Form):
     def centre_mm(self) -> tuple[float, float, float]:
         found = self.cleaned_data
         return found["x_mm"], found["y_mm"], found["z_mm"]
+
+
+class PlacedShapeForm(ActForm):
+    """A shape around a lesion: where its middle lies, and how large it is."""
+
+    MIDDLE = ("x_mm", "y_mm", "z_mm")
+    # Along planes, rows and columns, as the voxels are counted.
+    SIZE = ("through_mm", "down_mm", "across_mm")
+
+    shape = forms.ChoiceField(
+        label="Shape", choices=[("ellipsoid", "Ellipsoid (a sphere)"), ("box", "Box")]
+    )
+    x_mm = forms.FloatField(label="x, to the patient's left (mm)")
+    y_mm = forms.FloatField(label="y, to the back (mm)")
+    z_mm = forms.FloatField(label="z, to the head (mm)")
+    across_mm = forms.FloatField(
+        label="Across, along a row (mm)", initial=20.0, min_value=1, max_value=500
+    )
+    down_mm = forms.FloatField(
+        label="Down, along a column (mm)", initial=20.0, min_value=1, max_value=500
+    )
+    through_mm = forms.FloatField(
+        label="Through the planes (mm)", initial=20.0, min_value=1, max_value=500
+    )
+    instead_of = forms.TypedChoiceField(
+        label="Keep it", coerce=int, empty_value=None, required=False
+    )
+
+    def __init__(self, *args, rows: Iterable[LesionRead], **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        numbers = [(row.number, f"in place of region {row.number}") for row in rows]
+        self.fields["instead_of"].choices = [("", "as a new region"), *numbers]
+
+    def middle_mm(self) -> tuple[float, ...]:
+        return tuple(self.cleaned_data[name] for name in self.MIDDLE)
+
+    def size_mm(self) -> tuple[float, ...]:
+        return tuple(self.cleaned_data[name] for name in self.SIZE)
 
 
 class RegionDecisionForm(ActForm):

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from imaging import views
-from imaging.views import comparisons, incidents, pairings, reading
+from imaging.views import comparisons, incidents, pairings, placing, reading
 
 urlpatterns = [
     path("scans/<int:pk>/upload/", views.upload, name="upload"),
@@ -45,6 +45,7 @@ urlpatterns = [
         name="reading_slice",
     ),
     path("reading/<str:reading_identifier>/grow/", reading.grow, name="reading_grow"),
+    path("reading/<str:reading_identifier>/place/", placing.place, name="reading_place"),
     path("reading/<str:reading_identifier>/sign/", reading.sign, name="reading_sign"),
     path(
         "reading/<str:reading_identifier>/regions/<int:pk>/accept/",

@@ -345,6 +345,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("reading_slice", "GET"): OnRow("reading.view"),
     ("reading_grow", "GET"): OnRow("reading.view"),
     ("reading_grow", "POST"): OnRow("read.edit"),
+    ("reading_place", "GET"): OnRow("read.edit"),
+    ("reading_place", "POST"): OnRow("read.edit"),
     ("reading_sign", "GET"): OnRow("read.sign"),
     ("reading_sign", "POST"): OnRow("read.sign"),
     ("comparisons", "GET"): OnList("comparison.edit"),
@@ -993,6 +995,8 @@ OTHERWISE = {
             # A read is of its reader, and nobody here began one.
             ("reading_region", "POST"),
             ("reading_grow", "POST"),
+            ("reading_place", "GET"),
+            ("reading_place", "POST"),
             ("reading_sign", "GET"),
             ("reading_sign", "POST"),
             ("api_own_read", "GET"),

@@ -10,12 +10,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from imaging import models, slices
+from imaging import models, placed, slices
 from imaging.api.serializers import Node
 from imaging.selectors import derivations
 from imaging.selectors import reads as selecting
 from imaging.services import growing, reads, viewing
-from trials import permissions
+from trials import permissions, segmentation_methods
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.conduct import Password
 from trials.api.fields import Line
@@ -158,11 +158,24 @@ class Voxel(serializers.Serializer):
     column = serializers.IntegerField(min_value=0)
 
 
+class PlacedShape(serializers.Serializer):
+    """A shape around the voxel, instead of what a click takes in."""
+
+    shape = serializers.ChoiceField(choices=placed.SHAPES)
+    size_mm = serializers.ListField(
+        child=serializers.FloatField(min_value=1, max_value=500),
+        min_length=3,
+        max_length=3,
+        help_text="Whole size along planes, rows and columns.",
+    )
+
+
 class Grow(serializers.Serializer):
     voxel = serializers.ListField(help_text="plane, row, column.", **PLACE)
     instead_of = serializers.IntegerField(
         default=None, allow_null=True, help_text="Number of the region whose outline it replaces."
     )
+    placed = PlacedShape(required=False)
 
 
 class Shared(serializers.Serializer):
@@ -242,11 +255,18 @@ class GrownRegions(Endpoint):
 
     @operation("growRegion", tag="reading", asks=Grow, answers=ReadRegion, status=201)
     def post(self, request: Request, reading_identifier: str) -> Response:
-        """Keep what a click takes in, as one more region or in place of an outline."""
+        """Keep what a click or a placed shape takes in, as one more region or for an outline."""
         read = own_read(request, reading_identifier, "read.edit")
         given = asked(request, Grow)
+        method = None
+        if shape := given.get("placed"):
+            method = segmentation_methods.placed(read.quantification.parameters, **shape)
         row = reads.grow(
-            read, by=request.user, voxel=tuple(given["voxel"]), instead_of=given["instead_of"]
+            read,
+            by=request.user,
+            voxel=tuple(given["voxel"]),
+            instead_of=given["instead_of"],
+            method=method,
         )
         return self.show(row, ReadRegion, status=201)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from imaging import reading_terms
 from imaging.models.quantification import Lesion, MeasuredRegion, Quantification
 from trials.models import ScopedModel
+from trials.segmentation_methods import PLACED
 
 _PATIENT = "quantification__series__imaging_study__scheduled_scan__patient"
 
@@ -95,6 +96,11 @@ class GrownLesion(MeasuredRegion):
     @property
     def quantification(self) -> Quantification:
         return self.read.quantification
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether a shape was placed, not a click grown."""
+        return self.parameters["method"] == PLACED
 
     def __str__(self) -> str:
         return f"grown region {self.pk} of {self.read}"

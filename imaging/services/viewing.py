@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from imaging import slices
 from imaging.models import LesionRead, Quantification, Read
@@ -69,6 +71,19 @@ def slice_of(
         )
     except slices.SliceError as error:
         raise Refused(error.code, str(error), status=422) from error
+
+
+def voxel_of(run: Quantification, point_mm: Iterable[float]) -> tuple[int, int, int]:
+    """The voxel nearest to a point in the patient's frame, mm (LPS); it may lie outside."""
+    grid = open_volumes.of_run(run).grid
+    places = np.rint(grid.patient_to_voxel(list(point_mm))).astype(int)
+    plane, row, column = places.tolist()
+    return plane, row, column
+
+
+def place_of(run: Quantification, voxel: tuple[int, int, int]) -> list[float]:
+    """The middle of a voxel in the patient's frame, mm (LPS)."""
+    return [float(one) for one in open_volumes.of_run(run).grid.voxel_to_patient(voxel)]
 
 
 def voxel_at(

@@ -32,6 +32,7 @@ from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
 from imaging.services import growing, reads, regions, viewing
 from imaging.slices import Plane
+from imaging.views import placing
 from imaging.views.measured import measured
 from trials import permissions, segmentation_methods
 from trials.forms import SignForm
@@ -146,6 +147,7 @@ def picture_of_slice(
         low=_number(asked, "low", 0.0),
         high=_number(asked, "high", 10.0),
         click=_voxel(asked["voxel"]) if "voxel" in asked else None,
+        method=placing.method_asked(run, asked),
     )
     response = HttpResponse(png, content_type="image/png")
     # Its outlines change with each decision.
@@ -161,6 +163,7 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     row = _series(request, reading_identifier)
     run = _run(row)
     asked = request.GET
+    voxel = None
     try:
         voxel = viewing.voxel_at(
             run,
@@ -172,7 +175,10 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
         found = growing.preview(run, voxel)
         shared = reads.shared_by(run, request.user, found)
     except Refused as refusal:
-        return JsonResponse({"code": refusal.code, "message": refusal.message}, status=422)
+        said = {"code": refusal.code, "message": refusal.message}
+        if voxel:
+            said["clicked"] = ",".join(map(str, voxel))
+        return JsonResponse(said, status=422)
     one = found.measured
     return JsonResponse(
         {

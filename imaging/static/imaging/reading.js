@@ -9,6 +9,7 @@ const grown = document.getElementById("grown");
 const words = document.getElementById("grown-words");
 const keep = document.getElementById("keep");
 const form = document.getElementById("decision");
+const shape = document.getElementById("place");
 const planes = [...viewer.querySelectorAll("a[data-plane]")];
 const windows = [...viewer.querySelectorAll("a[data-high]")];
 const address = viewer.dataset.address;
@@ -103,6 +104,8 @@ async function growAt(across, down) {
   keep.elements.voxel.value = shown.voxel;
   // What is a lesion already is grown anew, not once more.
   keep.elements.instead_of.value = found.shares?.length ? found.shares[0].number : "";
+  const at = found.voxel || found.clicked;
+  if (shape && at) shape.search = new URLSearchParams({ voxel: at });
   words.textContent = found.message || told(found);
   draw();
 }
