@@ -85,6 +85,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Reading", "eye", "reading_list", "reading.view", ("reading", "derivation")),
             Entry("Comparisons", "list-details", "comparisons", "comparison.edit", ("comparison",)),
             Entry("Paired lesions", "list-details", "paired_lesions", "comparison.view"),
+            Entry("Response", "list-check", "responses", "response.view", ("response",)),
         ),
     ),
     (

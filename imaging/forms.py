@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django import forms
 
 from imaging import reading_terms
 from imaging.models import LesionRead, PrivacyIncident, ReferenceRegion
+from imaging.response.questions import Question
 from trials.forms import ActForm
 from trials.models import ScheduledScan
 
@@ -277,3 +278,14 @@ class NodeChangeForm(NodeForm):
 
     called_ae_title = None
     reason = forms.CharField(max_length=200, help_text="A few words; they go into the trail.")
+
+
+class ResponseAnswersForm(ActForm):
+    """What a reader answers to the questions of the scales of response; none has to be."""
+
+    def __init__(self, *args, questions: Sequence[Question], **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        for one in questions:
+            self.fields[one.code] = forms.ChoiceField(
+                label=one.text, choices=[("", "Not answered"), *one.choices], required=False
+            )

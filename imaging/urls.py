@@ -3,7 +3,7 @@
 from django.urls import path
 
 from imaging import views
-from imaging.views import comparisons, incidents, pairings, placing, reading
+from imaging.views import comparisons, incidents, pairings, placing, reading, responses
 
 urlpatterns = [
     path("scans/<int:pk>/upload/", views.upload, name="upload"),
@@ -46,6 +46,7 @@ urlpatterns = [
     ),
     path("reading/<str:reading_identifier>/grow/", reading.grow, name="reading_grow"),
     path("reading/<str:reading_identifier>/place/", placing.place, name="reading_place"),
+    path("reading/<str:reading_identifier>/response/", responses.answers, name="reading_response"),
     path("reading/<str:reading_identifier>/sign/", reading.sign, name="reading_sign"),
     path(
         "reading/<str:reading_identifier>/regions/<int:pk>/accept/",
@@ -57,6 +58,8 @@ urlpatterns = [
     path("comparisons/<int:pk>/", comparisons.comparison, name="comparison"),
     path("comparisons/<int:pk>/sign/", comparisons.sign, name="comparison_sign"),
     path("lesions/paired/", pairings.paired_lesions, name="paired_lesions"),
+    path("responses/", responses.listed, name="responses"),
+    path("patients/<int:pk>/response/", responses.patient, name="response_of_patient"),
     path("reads/<int:pk>/", reading.signed, name="read"),
     path("pictures/<int:pk>.png", views.picture, name="picture"),
     path("objects/<int:pk>.dcm", views.dicom_object, name="dicom_object"),

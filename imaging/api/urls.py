@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging.api import comparisons, nodes, reads, views
+from imaging.api import comparisons, nodes, reads, responses, views
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -103,6 +103,12 @@ urlpatterns = [
         "readings/<slug:reading_identifier>/read/grown/",
         reads.GrownRegions.as_view(),
         name="api_read_grown",
+    ),
+    path("responses/", responses.Responses.as_view(), name="api_responses"),
+    path(
+        "readings/<slug:reading_identifier>/read/response/",
+        responses.ReadAnswers.as_view(),
+        name="api_read_response",
     ),
     path(
         "readings/<slug:reading_identifier>/read/sign/",

@@ -32,6 +32,16 @@ def of(read: Read) -> dict[str, str]:
     return row.answers if row else {}
 
 
+def answered(read: Read) -> list[tuple[str, str]]:
+    """The questions that are asked of a read with its answers in words, empty where it gives none.
+
+    No query where no scale asks anything.
+    """
+    asked = asked_of(read.quantification.series.imaging_study.scheduled_scan)
+    said = of(read) if asked else {}
+    return [(one.text, dict(one.choices).get(said.get(one.code, ""), "")) for one in asked]
+
+
 def say(read: Read, answers: Mapping[str, str], *, by: User) -> ResponseAnswers:
     """Answer anew in the own draft; a question that is left out stays unanswered."""
     permissions.require(by, "read.edit", read)

@@ -30,7 +30,7 @@ from imaging.ratios import Ratio
 from imaging.selectors import positivity
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
-from imaging.services import growing, reads, regions, viewing
+from imaging.services import growing, reads, regions, response_answers, viewing
 from imaging.slices import Plane
 from imaging.views import placing
 from imaging.views.measured import measured
@@ -219,6 +219,7 @@ def sign(request: HttpRequest, reading_identifier: str) -> HttpResponse:
         ],
         "references": region_selectors.stood_for(read.quantification),
         "obstacles": reads.obstacles(read),
+        "answered": response_answers.answered(read),
         "meaning": Signature.Meaning.READ.label,
     }
     return done or form_page(request, "imaging/reading_sign.html", context)
@@ -337,6 +338,7 @@ def _read_of(
         "decided": decided,
         "count": len(said),
         "obstacles": reads.obstacles(read) if is_draft else [],
+        "answered": response_answers.answered(read) if read else [],
         "submission": fresh_submission(),
         "click": segmentation_methods.click_words(segmentation_methods.click(run.parameters)),
         **_viewer(request, run, current),

@@ -51,6 +51,7 @@ RIGHTS = (
     "query.open",
     "deviation.view",
     "deviation.record",
+    "response.view",
     "audit.view",
 )
 
