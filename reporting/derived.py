@@ -132,3 +132,12 @@ def words(values: list[str] | list[int] | None) -> str | None:
     '12 15'
     """
     return " ".join(map(str, values)) if values else None
+
+
+def change_percent(numbers: list[dict[str, Any]]) -> float | None:
+    """The change in percent that a response rests on, among its numbers; the first of them.
+
+    >>> change_percent([{"name": "Change of SULpeak", "value": -30.0, "unit": "%"}])
+    -30.0
+    """
+    return next((one["value"] for one in numbers if one["name"].startswith("Change of SU")), None)

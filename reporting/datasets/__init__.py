@@ -22,6 +22,7 @@ from reporting.datasets.conduct import DEVIATIONS, QUERIES
 from reporting.datasets.lesions import LESIONS, RATIOS, REGIONS
 from reporting.datasets.patients import CONSENTS, ELIGIBILITY, EVIDENCE, PATIENTS
 from reporting.datasets.reads import FINDINGS, PAIRS
+from reporting.datasets.responses import RESPONSES
 from reporting.datasets.scans import SCANS, SERIES_SET
 
 __all__ = ["DATASETS", "Column", "Dataset", "Privacy", "Type"]
@@ -41,6 +42,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             RATIOS,
             PAIRS,
             FINDINGS,
+            RESPONSES,
             DEVIATIONS,
             QUERIES,
         )

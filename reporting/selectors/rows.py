@@ -23,6 +23,7 @@ from imaging.models import (
     LesionPositivity,
     LesionRatio,
     ReferenceRegion,
+    ResponseEvaluation,
     Series,
 )
 from imaging.selectors import comparisons
@@ -265,6 +266,13 @@ def _findings(trial: Trial):
     )
 
 
+def _responses(trial: Trial):
+    patient = f"later_read__{_SCAN_OF_RUN}patient__"
+    return ResponseEvaluation.objects.filter(
+        **{f"{patient}trial": trial}, is_current=True
+    ).order_by(f"{patient}identifier", "pk")
+
+
 def _deviations(trial: Trial):
     return Deviation.objects.filter(patient__trial=trial).order_by("patient__identifier", "pk")
 
@@ -460,6 +468,25 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "reader": "evaluator_id",
                 "value_number": "number",
                 "value_text": "text",
+            },
+        ),
+        "responses": Source(
+            _responses,
+            {
+                **_subject(f"later_read__{_SCAN_OF_RUN}patient__"),
+                "scan": f"later_read__{_SCAN_OF_RUN}pk",
+                "baseline_scan": f"baseline_read__{_SCAN_OF_RUN}pk",
+                "evaluation": "pk",
+                "reader": "reader_id",
+                "read": "later_read_id",
+                "baseline_read": "baseline_read_id",
+                "change_percent": computed(derived.change_percent, "numbers"),
+                "change_percent_derivation": computed(
+                    lambda pk: reverse("response_of_patient", args=[pk]),
+                    f"later_read__{_SCAN_OF_RUN}patient_id",
+                ),
+                "numbers": computed(derived.json_text, "numbers"),
+                "flags": computed(derived.words, "flags"),
             },
         ),
         "deviations": Source(

@@ -15,6 +15,7 @@ from imaging.models import (
     Quantification,
     Read,
     ReferenceRegion,
+    ResponseEvaluation,
     Series,
     Transmittal,
 )
@@ -184,6 +185,7 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
         _findings(scan, run, by=by)
         queries.raise_by_rule(series, rule="weight-differs", text="Which weight is right?")
         _compare(run, readers=(jobs.system_user(), by))
+        _respond(run, scan, reader=by)
     return run
 
 
@@ -228,6 +230,28 @@ def _compare(run: Quantification, *, readers: tuple[User, User]) -> None:
     # Taken apart since.
     LesionPair.objects.create(
         comparison=comparison, number=3, first=alone, outcome="first-only", status="rejected"
+    )
+
+
+def _respond(run: Quantification, scan: ScheduledScan, *, reader: User) -> None:
+    """A response that stands, and the one that it took the place of. As rows: nothing is judged."""
+    read = _signed_read(run, reader=reader)
+    common = {
+        "version": scan.planned_scan.version,
+        "rule": "P",
+        "criterion": "percist",
+        "reader": reader,
+        "later_read": read,
+        "why": "PERCIST 1.0 PMR: SULpeak went from 8.0 to 4.0 g/mL (-50.0 %).",
+        "numbers": [{"name": "Change of SULpeak", "value": -50.0, "unit": "%"}],
+        "inputs": {},
+        "inputs_sha256": INPUT_SHA256,
+        "software_version": "test",
+        "evaluated_at": NOON,
+    }
+    earlier = ResponseEvaluation.objects.create(category="NE", is_current=False, **common)
+    ResponseEvaluation.objects.create(
+        category="PMR", flags=["scale-made-for-fdg"], supersedes=earlier, **common
     )
 
 

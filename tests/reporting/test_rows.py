@@ -66,6 +66,14 @@ def test_rows_of_another_trial_are_left_out(name):
     assert {row["trial"] for row in read(name, other)} == {other.identifier}
 
 
+def test_responses_are_those_that_stand_with_the_change_they_rest_on():
+    made = cohort.make_cohort()
+    (row,) = read("responses", made.trial)
+    assert (row["criterion"], row["category"], row["change_percent"]) == ("percist", "PMR", "-50.0")
+    assert (row["flags"], row["baseline_scan"]) == ("scale-made-for-fdg", "")
+    assert row["change_percent_derivation"].endswith("/response/")
+
+
 def test_pairs_are_those_that_stand_each_with_its_lesions():
     made = cohort.make_cohort()
     both, alone = read("pairs", made.trial)
