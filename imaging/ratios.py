@@ -15,13 +15,14 @@ each belongs to its time and is refused at another. No cut-off has a default.
 
 References
 ----------
-CNS lymphoma, 21.93 ± 10.77 over contralateral brain: PMID 34651291. Adrenals: PMID 39626105.
+CNS lymphoma, 21.93 ± 10.77 over contralateral brain: PMID 34651291. Adrenals: PMID 39626105;
+Hu et al., JAMA Netw Open 2023;6:e2255609.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -36,6 +37,7 @@ from imaging.segmentation import Indices, Volume
 Side = Literal["left", "right"]
 Lateralisation = Literal["left", "right", "bilateral"]
 Statistic = Literal["suvmax", "suvpeak"]
+Boundary = Literal["at_least", "above"]
 
 
 class RatioError(ValueError):
@@ -306,6 +308,7 @@ class PublishedCutOff:
 PUBLISHED_CUT_OFFS = (
     PublishedCutOff(1.50, 10.0, 0.68, 0.91, "PMID 39626105, n = 208"),
     PublishedCutOff(1.65, 10.0, 0.61, 0.96, "PMID 39626105, n = 208"),
+    PublishedCutOff(1.65, 10.0, 0.77, 1.00, "Hu et al., JAMA Netw Open 2023;6:e2255609, n = 100"),
 )
 
 
@@ -314,7 +317,8 @@ class LateralisationRule:
     """From which dominant / contralateral on a side is called; protocol data.
 
     `minutes` after injection is when the cut-off was found, `tolerance_minutes` how far from it
-    a scan may be.
+    a scan may be. `boundary` says whether the cut-off itself is one-sided: the papers print the
+    value and no sign, so a protocol states it.
 
     Raises
     ------
@@ -323,6 +327,7 @@ class LateralisationRule:
     """
 
     cut_off: float
+    boundary: Boundary
     minutes: float
     tolerance_minutes: float
     source: str
@@ -368,11 +373,19 @@ class AdrenalComparison:
     right_to_liver: Ratio | None
 
 
-def compared_adrenals(uptake: AdrenalUptake, rule: LateralisationRule) -> AdrenalComparison:
-    """Ratios of the adrenals, and left, right or bilateral by the rule at its own time.
+def rule_at(
+    rules: Sequence[LateralisationRule], minutes: float | None
+) -> LateralisationRule | None:
+    """The rule whose time is nearest to a scan at `minutes` after injection; None without rules.
 
-    A side is called at the cut-off and above.
+    It may still be of another time, and is then refused by `compared_adrenals`.
     """
+    at = minutes if is_measured(minutes) else 0.0
+    return min(rules, key=lambda one: abs(one.minutes - at), default=None)
+
+
+def compared_adrenals(uptake: AdrenalUptake, rule: LateralisationRule | None) -> AdrenalComparison:
+    """Ratios of the adrenals, and left, right or bilateral by the rule at its own time."""
     against = tuple(_against(uptake, rule))
     left, right = uptake.left, uptake.right
     if is_positive(left) and is_positive(right):
@@ -383,7 +396,7 @@ def compared_adrenals(uptake: AdrenalUptake, rule: LateralisationRule) -> Adrena
         between, index, dominant = None, None, None
     side: Lateralisation | None = None
     why = f"Not evaluable: {'; '.join(against)}."
-    if between is not None and not against:
+    if rule is not None and between is not None and not against:
         side, why = _called(between, dominant, uptake, rule)
     return AdrenalComparison(
         side=side,
@@ -403,14 +416,18 @@ def _to_liver(side: str, adrenal: float | None, liver_mean: float | None) -> Rat
     return ratio(f"{side} adrenal SUVmax / liver SUVmean", adrenal, liver_mean)
 
 
-def _against(uptake: AdrenalUptake, rule: LateralisationRule) -> Iterator[str]:
+def _against(uptake: AdrenalUptake, rule: LateralisationRule | None) -> Iterator[str]:
     """Why no side can be called, as parts of a sentence."""
     for side, value in (("left", uptake.left), ("right", uptake.right)):
         if not is_positive(value):
             yield f"SUVmax of the {side} adrenal is missing or not positive"
     if not is_measured(uptake.minutes):
         yield "the time after injection is not known"
-    elif exceeds(abs(uptake.minutes - rule.minutes), rule.tolerance_minutes):
+    if rule is None:
+        yield "the protocol states no cut-off"
+    elif is_measured(uptake.minutes) and exceeds(
+        abs(uptake.minutes - rule.minutes), rule.tolerance_minutes
+    ):
         yield (
             f"the cut-off {rule.cut_off:g} belongs to {rule.minutes:g} ± "
             f"{rule.tolerance_minutes:g} min after injection, the scan was at "
@@ -421,11 +438,13 @@ def _against(uptake: AdrenalUptake, rule: LateralisationRule) -> Iterator[str]:
 def _called(
     between: Ratio, dominant: Side | None, uptake: AdrenalUptake, rule: LateralisationRule
 ) -> tuple[Lateralisation, str]:
-    is_one_sided = dominant is not None and reaches(between.value, rule.cut_off)
+    passes = reaches if rule.boundary == "at_least" else exceeds
+    is_one_sided = dominant is not None and passes(between.value, rule.cut_off)
+    words_of = ("at least", "under") if rule.boundary == "at_least" else ("above", "not above")
     side: Lateralisation = dominant if is_one_sided and dominant else "bilateral"
     return side, (
         f"{side.capitalize()}: SUVmax {words(uptake.left or 0.0)} g/mL left, "
         f"{words(uptake.right or 0.0)} g/mL right; dominant / contralateral "
-        f"{words(between.value, rule.cut_off)} is {'at least' if is_one_sided else 'under'} "
+        f"{words(between.value, rule.cut_off)} is {words_of[not is_one_sided]} "
         f"{rule.cut_off:g} ({rule.source})."
     )

@@ -51,6 +51,8 @@ class RegionStatistics:
     suvpeak_definition: PeakDefinition
     centre_mm: tuple[float, float, float]
     radius_mm: float
+    # Of its voxels, mL.
+    volume_ml: float
 
     @property
     def cv(self) -> float:
@@ -120,6 +122,7 @@ def sphere(
         suvpeak_definition=peak,
         centre_mm=(x, y, z),
         radius_mm=float(radius_mm),
+        volume_ml=grid.volume_ml(np.nonzero(inside)[0] + low[0]),
     )
 
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from imaging import views
-from imaging.views import comparisons, incidents, pairings, placing, reading, responses
+from imaging.views import adrenals, comparisons, incidents, pairings, placing, reading, responses
 
 urlpatterns = [
     path("scans/<int:pk>/upload/", views.upload, name="upload"),
@@ -73,5 +73,10 @@ urlpatterns = [
         "derivations/region/<int:pk>/<str:quantity>/",
         views.region_derivation,
         name="region_derivation",
+    ),
+    path(
+        "derivations/adrenals/<int:pk>/<slug:which>/",
+        adrenals.derivation,
+        name="adrenal_derivation",
     ),
 ]

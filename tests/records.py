@@ -170,6 +170,7 @@ def make_record(site: Site, *, by: User) -> Record:
     fact = _fact(patient, by=by)
     injection = _injection(scan, by=by)
     run = make_measured(scan, by=by)
+    stand_for_adrenals(run, by=by)
     prepared = factories.make_enrolled(site, by=by)
     ready = factories.make_scan(prepared, by=by)
     about = deviations.record(patient, text="early", by=by)
@@ -231,6 +232,16 @@ def propose(run: Quantification, kind: str) -> ReferenceRegion:
         return quantification.add_region(
             run, found, kind=kind, status="proposed", placed_by=jobs.system_user()
         )
+
+
+def stand_for_adrenals(run: Quantification, *, by: User) -> None:
+    """The left one in the hot block, the right one in the even background, as a reader would."""
+    values, grid = quantification.volume_of(run)
+    block = tuple(grid.voxel_to_patient([one + EDGE / 2 for one in BLOCK]))
+    for kind, centre in (("adrenal_left", block), ("adrenal_right", (20.0, 20.0, 15.0))):
+        found = sphere(values, grid=grid, centre_mm=centre, radius_mm=5.0)
+        with factories.framed():
+            quantification.add_region(run, found, kind=kind, status="placed", placed_by=by)
 
 
 def _batch(site: Site, *, by: User) -> Batch:

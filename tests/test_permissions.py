@@ -379,6 +379,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("derivation_grown", "GET"): OnRow("finding.view"),
     ("dicom_object", "GET"): OnRow("objects.view"),
     ("region_derivation", "GET"): OnRow("quantification.view"),
+    ("adrenal_derivation", "GET"): OnRow("quantification.view"),
     ("region_accept", "POST"): OnRow("region.place"),
     ("read", "GET"): OnRow("finding.view"),
     # Pages of exports
@@ -509,6 +510,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_finding_override", "POST"): OnRow("images.decide"),
     ("api_derivation", "GET"): OnRow("quantification.view"),
     ("api_region_derivation", "GET"): OnRow("quantification.view"),
+    ("api_adrenal_derivation", "GET"): OnRow("quantification.view"),
     ("api_picture", "GET"): OnRow("quantification.view"),
     ("api_readings", "GET"): OnList("reading.view"),
     ("api_reading", "GET"): OnRow("reading.view"),
@@ -670,6 +672,7 @@ ROWS: dict[str, Of] = {
     "derivation_grown": lambda r: r.grown,
     "dicom_object": lambda r: r.run.dicom_objects.get(kind="SEG"),
     **dict.fromkeys(["region_derivation", "region_accept"], lambda r: r.region),
+    "adrenal_derivation": lambda r: r.run,
     "comparison_new": lambda r: r.comparison.first,
     **dict.fromkeys(
         [
@@ -1049,6 +1052,7 @@ def address(name: str, record: Record) -> str:
         "identifier": record.trial.identifier,
         "reading_identifier": record.series.reading_identifier,
         "quantity": "suvmax",
+        "which": "ratio",
         "rest": "v1/nowhere/",
         "secret": "made-up",
         "number": 1,

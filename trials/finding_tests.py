@@ -51,6 +51,38 @@ TESTS: Mapping[str, Test] = MappingProxyType(
                 "",
                 "positive by one lesion that is, by the protocol's rule; negative if all are not",
             ),
+            Test("ADRMAXL", "SUVmax of the left adrenal", "g/mL", "in the accepted sphere"),
+            Test("ADRMAXR", "SUVmax of the right adrenal", "g/mL", "in the accepted sphere"),
+            Test(
+                "ADRLIVL",
+                "Left adrenal over liver",
+                "",
+                "SUVmax of the adrenal over SUVmean of the liver",
+            ),
+            Test(
+                "ADRLIVR",
+                "Right adrenal over liver",
+                "",
+                "SUVmax of the adrenal over SUVmean of the liver",
+            ),
+            Test(
+                "ADRRATIO",
+                "Dominant over contralateral adrenal",
+                "",
+                "higher SUVmax of the two over the lower",
+            ),
+            Test(
+                "ADRINDEX",
+                "Left/right index of the adrenals",
+                "",
+                "ln(left SUVmax / right SUVmax): above 0 is left",
+            ),
+            Test(
+                "ADRSIDE",
+                "Side of the adrenals by PET",
+                "",
+                "left, right or bilateral by the protocol's cut-off at its time after injection",
+            ),
         )
     }
 )

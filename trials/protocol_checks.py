@@ -46,9 +46,24 @@ def errors(definition: Definition) -> Found:
             message = f"name a time zone as Europe/Berlin, got {site['time_zone']!r}."
             yield ("sites", i, "time_zone"), message
     yield from _dates(definition)
+    yield from _lateralisation(definition.get("lateralisation") or ())
     for i, criterion in enumerate(definition["criteria"]):
         yield from _criterion(("criteria", i), criterion, definition)
     yield from form_checks.errors(definition, anchors=own_anchors(definition))
+
+
+def _lateralisation(rules: Sequence[Mapping[str, Any]]) -> Found:
+    """At no time after injection may two cut-offs hold."""
+    windows = [
+        (one["minutes"] - one["tolerance_minutes"], one["minutes"] + one["tolerance_minutes"])
+        for one in rules
+    ]
+    for i, (low, high) in enumerate(windows):
+        if any(low <= other_high and other_low <= high for other_low, other_high in windows[:i]):
+            yield (
+                ("lateralisation", i),
+                "its time after injection overlaps that of another cut-off.",
+            )
 
 
 def _unknown_sources(value: Any, sources: Collection[str], path: Path) -> Found:

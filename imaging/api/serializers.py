@@ -305,6 +305,8 @@ class Region(Rows):
             "suvmax",
             "suvpeak",
             "suvpeak_definition",
+            "volume_ml",
+            "uptake_minutes",
         ]
 
 

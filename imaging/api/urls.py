@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging.api import comparisons, nodes, reads, responses, views
+from imaging.api import adrenals, comparisons, nodes, reads, responses, views
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -68,6 +68,11 @@ urlpatterns = [
         "regions/<int:pk>/derivation/<slug:quantity>/",
         views.RegionDerivation.as_view(),
         name="api_region_derivation",
+    ),
+    path(
+        "quantifications/<int:pk>/adrenals/<slug:which>/",
+        adrenals.AdrenalDerivation.as_view(),
+        name="api_adrenal_derivation",
     ),
     path("comparisons/", comparisons.Comparisons.as_view(), name="api_comparisons"),
     path("comparisons/<int:pk>/", comparisons.OneComparison.as_view(), name="api_comparison"),

@@ -158,6 +158,9 @@ class ReferenceRegion(ScopedModel):
     suvmax = models.FloatField(null=True, blank=True)
     suvpeak = models.FloatField(null=True, blank=True)
     suvpeak_definition = models.CharField(max_length=30, blank=True)
+    volume_ml = models.FloatField(null=True, blank=True)
+    # From injection to the start of the bed that shows its centre; None is not known.
+    uptake_minutes = models.FloatField(null=True, blank=True)
     placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     placed_at = models.DateTimeField(default=timezone.now)
     accepted_by = models.ForeignKey(

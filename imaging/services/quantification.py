@@ -39,7 +39,14 @@ from imaging.models import (
 from imaging.peaks import PeakDefinition
 from imaging.selectors import positivity, series_of, volumes
 from imaging.selectors import regions as selecting
-from imaging.services import drawn_lesions, objects, read_results, reconciliation, reviews
+from imaging.services import (
+    bed_times,
+    drawn_lesions,
+    objects,
+    read_results,
+    reconciliation,
+    reviews,
+)
 from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
 from trials.segmentation_methods import IMPORTED, MANUAL
@@ -79,6 +86,8 @@ class Measured:
     placed: list[tuple[ReferenceRegion, reference_regions.RegionStatistics]]
     # The protocol's rule for positive lesions; empty where no source states one.
     positivity: dict
+    # Its cut-offs for the side of the adrenals; likewise.
+    lateralisation: list[dict]
 
 
 class Blocked(ValueError):  # noqa: N818  a refusal is an answer, not a fault
@@ -222,6 +231,7 @@ def _measure(
         cross_calibration=calibration,
         placed=placed,
         positivity=scan.planned_scan.version.positivity,
+        lateralisation=scan.planned_scan.version.lateralisation,
     )
 
 
@@ -409,6 +419,8 @@ def _new_run(
 def _as_applied(measured: Measured) -> dict:
     """What the method of the protocol came to on this series."""
     applied: dict = {"positivity": measured.positivity} if measured.positivity else {}
+    if measured.lateralisation:
+        applied["lateralisation"] = measured.lateralisation
     if measured.threshold:
         applied |= {"suv": measured.threshold.suv, "why": measured.threshold.why}
     if measured.drawn.drawings:
@@ -492,6 +504,8 @@ def add_region(
         suvmax=statistics.suvmax,
         suvpeak=statistics.suvpeak,
         suvpeak_definition=statistics.suvpeak_definition,
+        volume_ml=statistics.volume_ml,
+        uptake_minutes=bed_times.uptake_minutes(quantification, statistics.centre_mm),
         **stated,
     )
     if selecting.is_background(region):

@@ -25,6 +25,7 @@ from imaging.models import (
 from imaging.selectors import FLAGS, positivity, regions
 from imaging.selectors import reads as selecting
 from imaging.services import (
+    adrenals,
     carrying,
     drawn_lesions,
     growing,
@@ -242,6 +243,7 @@ def content_of(read: Read) -> dict[str, Any]:
         **({"not_carried": read.not_carried} if read.not_carried else {}),
         # A read that was asked nothing is signed as it was before there were questions.
         **({"response": answers} if (answers := response_answers.of(read)) else {}),
+        **adrenals.signed(read),
     }
 
 
@@ -272,6 +274,8 @@ def _hand_over(read: Read, scan: ScheduledScan) -> list[Finding]:
             *_of_scan(read, found),
             *(one for row in found for one in _of_lesion(row)),
             *(_computed(read, found, judging) if judging else ()),
+            *adrenals.results(read),
+            *(one for row in found for one in _of_lesion(row)),
         ],
         source=read,
         by=read.reader,

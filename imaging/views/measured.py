@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imaging import selectors
 from imaging.models import Picture, Quantification
-from imaging.selectors import regions
+from imaging.selectors import adrenals, regions
 from trials import positivity_rules, segmentation_methods
 
 
@@ -29,6 +29,7 @@ def measured(run: Quantification | None, *, with_lesions: bool = True) -> dict:
         "regions": in_force,
         "has_proposed_region": any(one.is_proposed for one in in_force),
         "compared": compared,
+        "adrenals": adrenals.compared(run, in_force),
         "picture": run.pictures.filter(kind=Picture.Kind.MIP).first(),
         "refused": run.status in (Quantification.Status.REFUSED, Quantification.Status.REVIEW),
     }

@@ -27,7 +27,7 @@ from imaging.models import (
     Series,
 )
 from imaging.ratios import Ratio
-from imaging.selectors import positivity
+from imaging.selectors import adrenals, positivity
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
 from imaging.services import growing, reads, regions, response_answers, viewing
@@ -218,6 +218,7 @@ def sign(request: HttpRequest, reading_identifier: str) -> HttpResponse:
             (row, judging.word(row.measured) if judging else "") for row in selecting.rows_of(read)
         ],
         "references": region_selectors.stood_for(read.quantification),
+        "adrenals": adrenals.of_read(read),
         "obstacles": reads.obstacles(read),
         "answered": response_answers.answered(read),
         "meaning": Signature.Meaning.READ.label,
@@ -253,6 +254,8 @@ def signed(request: HttpRequest, pk: int) -> HttpResponse:
             (row, _derivations(row.measured), computed.get(row.number, ""))
             for row in selecting.rows_of(read)
         ],
+        "adrenals": adrenals.of_read(read),
+        "adrenals_at": f"?read={read.pk}",
     }
     return render(request, "imaging/read.html", context)
 

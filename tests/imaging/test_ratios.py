@@ -24,6 +24,7 @@ from imaging.ratios import (
     contralateral_voxels,
     positivity,
     ratio,
+    rule_at,
     target_to_background,
 )
 from imaging.reference_regions import RegionError
@@ -193,7 +194,9 @@ def test_a_rule_that_is_none_is_refused(factor, deviations):
 
 # Adrenals
 
-AT_TEN = LateralisationRule(cut_off=1.5, minutes=10.0, tolerance_minutes=2.0, source="protocol")
+AT_TEN = LateralisationRule(
+    cut_off=1.5, boundary="at_least", minutes=10.0, tolerance_minutes=2.0, source="protocol"
+)
 
 
 def adrenals(left, right, minutes=10.0, liver_mean=2.0, rule=AT_TEN):
@@ -215,6 +218,29 @@ def adrenals(left, right, minutes=10.0, liver_mean=2.0, rule=AT_TEN):
 )
 def test_three_classes_by_the_cut_off(left, right, side):
     assert adrenals(left, right).side == side
+
+
+def test_at_the_cut_off_itself_the_protocol_says_which_class_it_is():
+    above = replace(AT_TEN, boundary="above")
+    assert adrenals(9.0, 6.0, rule=above).side == "bilateral"
+    assert adrenals(9.000001, 6.0, rule=above).side == "left"
+    assert "1.5 is not above 1.5" in adrenals(9.0, 6.0, rule=above).why
+
+
+def test_of_several_cut_offs_that_of_the_nearest_time_is_looked_at():
+    at_forty = replace(AT_TEN, cut_off=1.4, minutes=40.0)
+    assert rule_at([AT_TEN, at_forty], 38.0) is at_forty
+    assert rule_at([AT_TEN, at_forty], 24.0) is AT_TEN
+    assert rule_at([], 10.0) is None
+
+
+def test_without_a_cut_off_the_adrenals_are_compared_and_no_side_is_called():
+    found = adrenals(9.0, 3.0, rule=None)
+    assert (found.side, found.why) == (
+        None,
+        "Not evaluable: the protocol states no cut-off.",
+    )
+    assert found.dominant_to_contralateral.value == 3.0
 
 
 def test_all_that_was_measured_is_recorded():
@@ -254,13 +280,14 @@ def test_the_refusal_says_which_time_the_cut_off_belongs_to():
 def test_published_cut_offs_with_their_sensitivity_and_specificity():
     assert [
         (one.value, one.minutes, one.sensitivity, one.specificity) for one in (PUBLISHED_CUT_OFFS)
-    ] == [(1.50, 10.0, 0.68, 0.91), (1.65, 10.0, 0.61, 0.96)]
+    ] == [(1.50, 10.0, 0.68, 0.91), (1.65, 10.0, 0.61, 0.96), (1.65, 10.0, 0.77, 1.00)]
 
 
 @pytest.mark.parametrize("published", PUBLISHED_CUT_OFFS)
 def test_published_cut_offs_belong_to_ten_minutes(published):
     rule = LateralisationRule(
         cut_off=published.value,
+        boundary="above",
         minutes=published.minutes,
         tolerance_minutes=2.0,
         source=published.source,

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from trials import matching_rules, positivity_rules, segmentation_methods
+from trials import lateralisation_rules, matching_rules, positivity_rules, segmentation_methods
 from trials.conformance_rules import Limits
 from trials.models.scope import ScopedModel
-from trials.protocol import in_force
+from trials.protocol import cited, in_force
 from trials.stated import Tolerances
 
 
@@ -93,6 +93,23 @@ class ProtocolVersion(ScopedModel):
         """What the trial file says of it, also where it is only proposed."""
         stated = self.definition.get("positivity")
         return positivity_rules.words(stated) if stated else ""
+
+    @property
+    def lateralisation(self) -> list[dict]:
+        """From which adrenal ratio on a side is called, each cut-off with its source in full."""
+        stated = self.definition.get("lateralisation") or ()
+        return [
+            {name: one[name] for name in ("cut_off", "boundary", "minutes", "tolerance_minutes")}
+            | {"source": "; ".join(cited(self.definition, one["source"]))}
+            for one in stated
+            if in_force(one)
+        ]
+
+    @property
+    def lateralisation_words(self) -> list[tuple[str, bool]]:
+        """What the trial file says of it, and whether it is in force."""
+        stated = self.definition.get("lateralisation") or ()
+        return [(lateralisation_rules.words(one), bool(in_force(one))) for one in stated]
 
 
 class Site(ScopedModel):
