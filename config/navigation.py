@@ -86,6 +86,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Comparisons", "list-details", "comparisons", "comparison.edit", ("comparison",)),
             Entry("Paired lesions", "list-details", "paired_lesions", "comparison.view"),
             Entry("Response", "list-check", "responses", "response.view", ("response",)),
+            Entry("Normal organs", "list-details", "organ_uptake", "organs.view", ("organ",)),
         ),
     ),
     (

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from imaging import views
-from imaging.views import adrenals, comparisons, incidents, pairings, placing, reading, responses
+from imaging.views import adrenals, comparisons, incidents, organs, pairings, placing, reading, responses
 
 urlpatterns = [
     path("scans/<int:pk>/upload/", views.upload, name="upload"),
@@ -57,6 +57,7 @@ urlpatterns = [
     path("comparisons/new/<int:pk>/<int:other>/", comparisons.new, name="comparison_new"),
     path("comparisons/<int:pk>/", comparisons.comparison, name="comparison"),
     path("comparisons/<int:pk>/sign/", comparisons.sign, name="comparison_sign"),
+    path("organs/", organs.uptake, name="organ_uptake"),
     path("lesions/paired/", pairings.paired_lesions, name="paired_lesions"),
     path("responses/", responses.listed, name="responses"),
     path("patients/<int:pk>/response/", responses.patient, name="response_of_patient"),

@@ -374,6 +374,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_pair_region", "POST"): OnRow("comparison.edit"),
     ("api_comparison_sign", "POST"): OnRow("comparison.edit"),
     ("api_paired_lesions", "GET"): OnList("comparison.view"),
+    ("organ_uptake", "GET"): OnList("organs.view"),
+    ("api_organ_uptake", "GET"): OnList("organs.view"),
     ("picture", "GET"): OnRow("quantification.view"),
     ("derivation", "GET"): OnRow("quantification.view"),
     ("derivation_grown", "GET"): OnRow("finding.view"),

@@ -85,6 +85,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "comparison.view": frozenset({_M, _D, _S, _A}),
     # What the scales make of signed reads, which a site's own people are not shown either.
     "response.view": frozenset({_M, _D, _S, _A}),
+    "organs.view": frozenset({_M, _D, _S, _A}),
     "finding.view": frozenset({_M, _D, _A}),
     "query.view": frozenset({_C, _I, _T, _M, _D, _A}),
     "query.open": frozenset({_M, _D}),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging.api import adrenals, comparisons, nodes, reads, responses, views
+from imaging.api import adrenals, comparisons, nodes, organs, reads, responses, views
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -97,6 +97,7 @@ urlpatterns = [
         comparisons.SignComparison.as_view(),
         name="api_comparison_sign",
     ),
+    path("organ-uptake/", organs.OrganUptake.as_view(), name="api_organ_uptake"),
     path("paired-lesions/", comparisons.PairedLesions.as_view(), name="api_paired_lesions"),
     path("readings/<slug:reading_identifier>/read/", reads.OwnRead.as_view(), name="api_own_read"),
     path(

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from reporting.datasets.columns import Column, Dataset, Privacy, Type
 from reporting.datasets.conduct import DEVIATIONS, QUERIES
 from reporting.datasets.lesions import LESIONS, RATIOS, REGIONS
+from reporting.datasets.organs import ORGANS
 from reporting.datasets.patients import CONSENTS, ELIGIBILITY, EVIDENCE, PATIENTS
 from reporting.datasets.reads import FINDINGS, PAIRS
 from reporting.datasets.responses import RESPONSES
@@ -39,6 +40,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             SERIES_SET,
             LESIONS,
             REGIONS,
+            ORGANS,
             RATIOS,
             PAIRS,
             FINDINGS,

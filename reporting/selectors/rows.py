@@ -230,6 +230,11 @@ def _regions(trial: Trial):
     return _of_current_runs(ReferenceRegion, "", trial).filter(replaced_at=None)
 
 
+def _organs(trial: Trial):
+    counted = {"quantification__series__counts": True}
+    return _regions(trial).filter(**counted).exclude(status=ReferenceRegion.Status.PROPOSED)
+
+
 def _ratios(trial: Trial):
     rows = _of_current_runs(LesionRatio, "lesion__", trial).filter(region__replaced_at=None)
     return rows.annotate(lesion_pk=F("lesion"))
@@ -430,6 +435,19 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "region_status": "status",
                 "cv": computed(truediv, "suv_sd", "suvmean"),
                 **_point("centre", "centre_mm"),
+            },
+        ),
+        "organs": Source(
+            _organs,
+            {
+                **_measured(""),
+                "planned_scan": f"{_SCAN_OF_RUN}planned_scan__identifier",
+                "tracer": f"{_SCAN_OF_RUN}planned_scan__tracer__name",
+                "net_activity_mbq": f"{_SCAN_OF_RUN}injection__net_activity_mbq",
+                "region": "pk",
+                "region_kind": "kind",
+                "region_status": "status",
+                "run": "quantification__run",
             },
         ),
         "ratios": Source(
