@@ -6,7 +6,7 @@ parameters and the digest of what it was computed from.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,7 @@ from imaging.services import (
     bed_times,
     drawn_lesions,
     objects,
+    proposals,
     read_results,
     reconciliation,
     reviews,
@@ -72,7 +73,7 @@ class Measured:
     uptake_minutes: float | None
     lesions: tuple[lesions.LesionMeasurement, ...]
     # Where normal tissue may be, by kind; none of a kind that a reader stands for.
-    proposed: dict[str, reference_regions.RegionStatistics]
+    proposed: proposals.Proposals
     flags: tuple[str, ...]
     # The projection as PNG; None where the volume lies askew.
     picture: bytes | None
@@ -198,13 +199,20 @@ def _measure(
     parameters = _parameters(series)
     peak = peak_of(parameters)
     placed = _placed(rows, values, grid, peak)
-    proposed = _proposed(values, grid, peak, without={row.kind for row, _ in placed})
+    plan = series.imaging_study.scheduled_scan.planned_scan
+    proposed = proposals.proposals(
+        values,
+        grid,
+        peak,
+        kinds=proposals.wanted(plan),
+        without={row.kind for row, _ in placed},
+    )
     if parameters["method"] == IMPORTED:
         drawn = drawn_lesions.measured(series, values, grid, drawings, peak=peak)
         found, threshold, doubts = drawn.lesions, None, drawn.flags
     else:
         drawn = drawn_lesions.Drawn()
-        threshold, doubts = _threshold(parameters, proposed, placed)
+        threshold, doubts = _threshold(parameters, proposed.found, placed)
         found = _lesions(values, grid, threshold.suv, parameters) if threshold else ()
     jobs.report(claim, "Reference regions and pictures")
     picture = _picture(values, grid, found)
@@ -357,29 +365,6 @@ def _picture(values: np.ndarray, grid: geometry.Grid, found) -> bytes | None:
         return None
 
 
-# How a place in normal tissue is found, and the radius of the sphere there in mm.
-PROPOSALS = {
-    ReferenceRegion.Kind.LIVER: (
-        reference_regions.propose_liver,
-        reference_regions.LIVER_RADIUS_MM,
-    ),
-}
-
-
-def _proposed(
-    values: np.ndarray, grid: geometry.Grid, peak: PeakDefinition, *, without: Collection[str]
-) -> dict[str, reference_regions.RegionStatistics]:
-    """Spheres where normal tissue seems to be; none where nothing is plausible."""
-    found = {}
-    for kind, (propose, radius) in PROPOSALS.items():
-        centre = None if kind in without else propose(values, grid=grid)
-        if centre is not None:
-            found[kind.value] = reference_regions.sphere(
-                values, grid=grid, centre_mm=centre, radius_mm=radius, peak=peak
-            )
-    return found
-
-
 def _new_run(
     series: Series, measured: Measured | Exception, digest: str, version: int
 ) -> Quantification:
@@ -419,6 +404,7 @@ def _new_run(
 def _as_applied(measured: Measured) -> dict:
     """What the method of the protocol came to on this series."""
     applied: dict = {"positivity": measured.positivity} if measured.positivity else {}
+    applied["proposals"] = measured.proposed.outcomes
     if measured.lateralisation:
         applied["lateralisation"] = measured.lateralisation
     if measured.threshold:
@@ -438,7 +424,7 @@ def _record(quantification: Quantification, measured: Measured) -> None:
         )
         for one in measured.lesions
     )
-    for kind, statistics in measured.proposed.items():
+    for kind, statistics in measured.proposed.found.items():
         add_region(
             quantification,
             statistics,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from imaging import selectors
 from imaging.models import Picture, Quantification
 from imaging.selectors import adrenals, regions
+from imaging.services import proposals
 from trials import positivity_rules, segmentation_methods
 
 
@@ -27,6 +28,7 @@ def measured(run: Quantification | None, *, with_lesions: bool = True) -> dict:
         "suv_source": selectors.suv_source_of(run),
         "lesions": lesions,
         "regions": in_force,
+        "not_proposed": proposals.told(run.parameters, there={one.kind for one in in_force}),
         "has_proposed_region": any(one.is_proposed for one in in_force),
         "compared": compared,
         "adrenals": adrenals.compared(run, in_force),

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from imaging import selectors
 from imaging.models import Quantification, ReferenceRegion
 from imaging.selectors import derivations
 from imaging.selectors import regions as selecting
-from imaging.services import quantification, regions
+from imaging.services import proposals, quantification, regions
 from tests import factories, records
 from tests.factories import framed
 from trials.models import AuditEvent, Job, User
@@ -96,7 +97,7 @@ def test_a_new_measurement_keeps_what_was_accepted_and_proposes_no_second(scene,
     found = regions.accept(scene.proposed, by=scene.reader)
     kind = ReferenceRegion.Kind.BLOOD_POOL
     elsewhere = (lambda *_, **__: (24.0, 24.0, 15.0), 6.0)
-    monkeypatch.setitem(quantification.PROPOSALS, kind, elsewhere)
+    monkeypatch.setitem(proposals.PROPOSALS, kind, elsewhere)
     run = measure_again(scene.run)
     (kept,) = selecting.in_force(run)
     assert (kept.status, kept.accepted_by) == ("accepted", scene.reader)
@@ -105,7 +106,7 @@ def test_a_new_measurement_keeps_what_was_accepted_and_proposes_no_second(scene,
 
 def test_a_threshold_on_a_proposed_region_is_in_doubt_until_it_is_accepted(scene, monkeypatch):
     there = (lambda *_, **__: THERE["centre_mm"], THERE["radius_mm"])
-    monkeypatch.setitem(quantification.PROPOSALS, ReferenceRegion.Kind.BLOOD_POOL, there)
+    monkeypatch.setitem(proposals.PROPOSALS, ReferenceRegion.Kind.BLOOD_POOL, there)
     plan = scene.run.series.imaging_study.scheduled_scan.planned_scan
     rule = {"method": "reference_threshold", "region": "blood_pool", "times_mean": 4.0}
     plan.segmentation = rule | {"times_sd": 2.0, "minimum_volume_ml": 0.5}
@@ -191,3 +192,23 @@ def test_a_reader_accepts_on_the_page_and_the_page_says_what_is_in_doubt(client,
     text = client.get(address).content.decode()
     assert "mediastinal blood pool, proposed" not in text
     assert "Proposed, accepted by a reader" in text
+
+
+def test_a_run_looks_for_the_regions_that_the_protocol_names_and_says_what_it_did_not_find(
+    scene, client
+):
+    plan = scene.run.series.imaging_study.scheduled_scan.planned_scan
+    # Where the protocol names none, every rule there is.
+    assert scene.run.parameters["proposals"] == {"liver": "no-candidate"}
+    plan.reference_regions = ["blood_pool", "muscle"]
+    with framed():
+        plan.save(update_fields=["reference_regions"])
+    regions.accept(scene.proposed, by=scene.reader)
+    run = measure_again(scene.run)
+    assert run.parameters["proposals"] == {"blood_pool": "stood-for", "muscle": "no-rule"}
+    client.force_login(scene.reader)
+    address = reverse("reading", args=[run.series.reading_identifier])
+    text = client.get(address).content.decode()
+    assert "Muscle: no rule finds it: the reader places it." in text
+    regions.place(run, kind="muscle", by=scene.reader, **THERE)
+    assert "no rule finds it" not in client.get(address).content.decode()
