@@ -3,7 +3,16 @@
 from django.urls import path
 
 from imaging import views
-from imaging.views import adrenals, comparisons, incidents, organs, pairings, placing, reading, responses
+from imaging.views import (
+    adrenals,
+    comparisons,
+    incidents,
+    organs,
+    pairings,
+    placing,
+    reading,
+    responses,
+)
 
 urlpatterns = [
     path("scans/<int:pk>/upload/", views.upload, name="upload"),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trials', '0019_computed_positivity'),
+        ('trials', '0017_computed_positivity'),
     ]
 
     operations = [

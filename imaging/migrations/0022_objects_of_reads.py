@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imaging', '0024_carried_regions'),
+        ('imaging', '0021_carried_regions'),
     ]
 
     operations = [

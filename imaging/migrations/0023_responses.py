@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("imaging", "0025_objects_of_reads"),
+        ("imaging", "0022_objects_of_reads"),
         ("trials", "0016_findings"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

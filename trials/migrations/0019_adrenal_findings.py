@@ -3,8 +3,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trials", "0019_computed_positivity"),
-        ("trials", "0020_case_report_forms"),
+        ("trials", "0017_computed_positivity"),
+        ("trials", "0018_case_report_forms"),
     ]
 
     operations = [

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("imaging", "0022_responses"),
+        ("imaging", "0024_what_thresholds_came_from"),
     ]
 
     operations = [

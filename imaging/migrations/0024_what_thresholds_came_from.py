@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imaging', '0025_objects_of_reads'),
+        ('imaging', '0023_responses'),
     ]
 
     operations = [
