@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def sampled(
-    values: NDArray[np.float32], *, grid: Grid, points_mm: Floats, outside: float
+    values: NDArray[np.float32 | np.int16], *, grid: Grid, points_mm: Floats, outside: float
 ) -> NDArray[np.float32]:
     """Linear interpolation between the eight voxels around each point.
 

@@ -16,8 +16,9 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
+from imaging.fusion import HOT, Underlay, blended, covered
 from imaging.geometry import Grid
 from imaging.pictures import (
     FRAME,
@@ -32,6 +33,7 @@ from imaging.pictures import (
     ticks,
 )
 from imaging.rendering import Window, grey
+from imaging.resampling import Floats
 from imaging.segmentation import Indices, Volume
 
 Place = tuple[int, int, int]
@@ -43,6 +45,8 @@ BAR, BAR_WIDTH, PAD = 112, 16, 12
 # Windows end where no tissue reaches.
 HIGHEST_SUV = 1000.0
 OUTLINE_MARGIN = 2
+# Below the bar, the window of CT in words.
+CT_LEGEND = 100
 OPEN, LEFT_OUT, GROWN = (191, 87, 0), MUTED, (23, 92, 211)
 
 
@@ -153,6 +157,7 @@ def slice_png(
     index: int,
     window: Window,
     outlines: Sequence[Outline] = (),
+    ct: Underlay | None = None,
 ) -> bytes:
     """One slice as a PNG, with the sides of the patient, a bar in mm and one of the SUV.
 
@@ -168,6 +173,8 @@ def slice_png(
         SUV drawn white and black, g/mL.
     outlines : sequence of Outline
         Drawn where their voxels meet the slice.
+    ct : Underlay, optional
+        Drawn under the slice, which is in colours then.
 
     Raises
     ------
@@ -179,18 +186,45 @@ def slice_png(
     _require_slice(grid, plane, index)
     size = _size(grid, plane)
     image = Image.new("RGB", (size[0] + BAR, max(size[1], LARGEST // 2)), PAPER)
-    image.paste(_shades(suv, grid, plane, index, window, size))
+    smooth = _smooth(suv, grid, plane, index, size)
+    if ct is None:
+        image.paste(Image.fromarray(grey(smooth, Window(window.upper, window.lower))))
+    else:
+        points = points_mm(grid, plane, index)
+        image.paste(Image.fromarray(blended(smooth, ct, points, window)))
     for one in outlines:
         mask = _mask(grid, plane, index, one.voxels)
         if mask.any():
-            _draw_outline(image, size, mask, one)
+            _draw_outline(image, size, mask, one, is_cased=ct is not None)
     _draw_sides(image, plane, size)
     _draw_length(image, size, size[0] / _extent_mm(grid, plane)[1])
-    _draw_window(image, size, window)
+    _draw_window(image, size, window, is_hot=ct is not None)
+    if ct is not None:
+        _draw_ct_window(image, size, ct, covered(grid, ct.grid))
     png = io.BytesIO()
     # Made anew for each look: a fast picture matters more than a small one.
     image.save(png, "PNG", compress_level=1)
     return png.getvalue()
+
+
+def points_mm(grid: Grid, plane: Plane, index: int) -> Floats:
+    """Where the pixels of a slice lie in the patient (LPS), shape (height, width, 3), mm."""
+    width, height = _size(grid, plane)
+    shape = _shape(grid)
+    down, right = plane.shown
+    along = (np.arange(height) + 0.5) / height * shape[down] - 0.5
+    edges = np.full((height + width, 3), -0.5)
+    edges[:, plane.fixed] = index
+    edges[:height, down] = shape[down] - 1 - along if down == 0 else along
+    edges[height:, down] = edges[0, down]
+    edges[height:, right] = (np.arange(width) + 0.5) / width * shape[right] - 0.5
+    axes, back = patient_axes(grid)
+    voxels = np.empty_like(edges)
+    for i, axis in enumerate(axes):
+        voxels[:, axis] = shape[i] - 1 - edges[:, i] if back[i] else edges[:, i]
+    # Each index moves a point along an axis of its own, so that two edges give the whole slice.
+    found = grid.voxel_to_patient(voxels)
+    return np.asarray(found[:height, None] + found[None, height:] - found[0])
 
 
 def _require_slice(grid: Grid, plane: Plane, index: int) -> None:
@@ -221,15 +255,14 @@ def _extent_mm(grid: Grid, plane: Plane) -> tuple[float, float]:
     return grid.shape[down] * grid.spacing[down], grid.shape[right] * grid.spacing[right]
 
 
-def _shades(
-    suv: Volume, grid: Grid, plane: Plane, index: int, window: Window, size: tuple[int, int]
-) -> Image.Image:
+def _smooth(
+    suv: Volume, grid: Grid, plane: Plane, index: int, size: tuple[int, int]
+) -> NDArray[np.float32]:
     values = np.take(oriented_volume(suv, grid), index, axis=plane.fixed)
     if plane.shown[0] == 0:
         values = values[::-1]
     smooth = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
-    smooth = smooth.resize(size, Image.Resampling.BICUBIC)
-    return Image.fromarray(grey(np.asarray(smooth), Window(window.upper, window.lower)))
+    return np.asarray(smooth.resize(size, Image.Resampling.BICUBIC))
 
 
 def _mask(grid: Grid, plane: Plane, index: int, voxels: Indices) -> NDArray[np.bool_]:
@@ -246,16 +279,28 @@ def _mask(grid: Grid, plane: Plane, index: int, voxels: Indices) -> NDArray[np.b
 
 
 def _draw_outline(
-    image: Image.Image, size: tuple[int, int], mask: NDArray[np.bool_], one: Outline
+    image: Image.Image,
+    size: tuple[int, int],
+    mask: NDArray[np.bool_],
+    one: Outline,
+    *,
+    is_cased: bool,
 ) -> None:
-    """A line around what a region covers of the slice, and its label beside it."""
+    """A line around what a region covers of the slice, and its label beside it.
+
+    Cased in white it stands out from colours.
+    """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     padded = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], OUTLINE_MARGIN)
     right, down = size[0] / mask.shape[1], size[1] / mask.shape[0]
     box = (max(1, round(padded.shape[1] * right)), max(1, round(padded.shape[0] * down)))
     left = round((columns[0] - OUTLINE_MARGIN) * right)
     top = round((rows[0] - OUTLINE_MARGIN) * down)
-    image.paste(one.colour, (left, top, left + box[0], top + box[1]), ring(padded, box))
+    where = (left, top, left + box[0], top + box[1])
+    line = ring(padded, box)
+    if is_cased:
+        image.paste(PAPER, where, line.filter(ImageFilter.MaxFilter(3)))
+    image.paste(one.colour, where, line)
     edge = round((columns[-1] + 1) * right) + 6
     is_beyond = edge + 10 * len(one.label) > size[0]
     ImageDraw.Draw(image).text(
@@ -281,17 +326,23 @@ def _draw_length(image: Image.Image, size: tuple[int, int], scale: float) -> Non
     fitting = [mm for mm in (200, 100, 50, 20, 10, 5) if mm * scale <= 0.3 * size[0]]
     length = fitting[0] if fitting else 1
     draw, y = ImageDraw.Draw(image), size[1] - 14
-    draw.line((10, y, 10 + round(length * scale), y), INK, 2)
+    ends = (10, y, 10 + round(length * scale), y)
+    # On the black of a CT the edge is what shows.
+    draw.line(ends, PAPER, 4)
+    draw.line(ends, INK, 2)
     text, at = f"{length} mm", (16 + round(length * scale), y)
     draw.text(at, text, INK, font(14), anchor="lm", stroke_width=2, stroke_fill=PAPER)
 
 
-def _draw_window(image: Image.Image, size: tuple[int, int], window: Window) -> None:
-    """The grey bar beside the slice, black at the upper SUV, with round values."""
+def _draw_window(
+    image: Image.Image, size: tuple[int, int], window: Window, *, is_hot: bool
+) -> None:
+    """The bar beside the slice with round values: black at the upper SUV, or white if hot."""
     draw, left, top = ImageDraw.Draw(image), size[0] + PAD, 36
-    height = image.height - top - PAD
+    height = image.height - top - PAD - (CT_LEGEND if is_hot else 0)
     ramp = np.linspace(0, 255, height).round().astype(np.uint8)
-    image.paste(Image.fromarray(np.repeat(ramp[:, None], BAR_WIDTH, axis=1)), (left, top))
+    shades = HOT[ramp[::-1]] if is_hot else np.repeat(ramp[:, None], 3, axis=1)
+    image.paste(Image.fromarray(np.repeat(shades[:, None], BAR_WIDTH, axis=1)), (left, top))
     draw.rectangle((left - 1, top - 1, left + BAR_WIDTH, top + height), outline=FRAME)
     draw.text((left, top - 12), "SUV, g/mL", INK, font(14), anchor="ls")
     span = window.upper - window.lower
@@ -301,3 +352,18 @@ def _draw_window(image: Image.Image, size: tuple[int, int], window: Window) -> N
         draw.line((left + BAR_WIDTH, y, left + BAR_WIDTH + 5, y), MUTED)
         text = f"{window.lower + value:g}{above}"
         draw.text((left + BAR_WIDTH + 10, y), text, INK, font(14), anchor="lm")
+
+
+def _draw_ct_window(image: Image.Image, size: tuple[int, int], ct: Underlay, part: float) -> None:
+    """Which HU are black and white, below the bar of SUV, and how much of the PET has CT."""
+    draw, left = ImageDraw.Draw(image), size[0] + PAD
+    window = ct.window.window
+    lines = (
+        ("CT, HU", INK),
+        (f"white {window.upper:g}", MUTED),
+        (f"black {window.lower:g}", MUTED),
+        (f"of PET {100 * part:.0f} %" if part < 1 else "", MUTED),
+    )
+    for number, (text, colour) in enumerate(lines):
+        y = image.height - CT_LEGEND + 26 + 20 * number
+        draw.text((left, y), text, colour, font(14), anchor="ls")

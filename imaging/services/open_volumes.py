@@ -16,6 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -46,14 +47,25 @@ class OpenVolume:
         return self.suv.nbytes + sum(one.voxels.nbytes for one in self.regions)
 
 
+class Sized(Protocol):
+    """What says how many bytes it takes."""
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes."""
+
+
+Opened = TypeVar("Opened", bound=Sized)
+
+
 @dataclass
-class _Kept:
+class _Kept(Generic[Opened]):
     series: int
-    volume: OpenVolume
+    volume: Opened
     used: float = field(default_factory=time.monotonic)
 
 
-class OpenVolumes:
+class OpenVolumes(Generic[Opened]):
     """A bounded number of bytes of volumes, by the digest of what they were computed from.
 
     Each is read once, whoever waits for it; who asks for another does not wait for it.
@@ -68,14 +80,14 @@ class OpenVolumes:
     ) -> None:
         self._largest = largest_bytes
         self._idle = idle_seconds
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept[Opened]] = OrderedDict()
         self._reading: dict[str, threading.Lock] = {}
         self._loads = threading.BoundedSemaphore(loads_at_once)
         # Of the two tables, held for no longer than they are looked at.
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def get(self, key: str, series: int, load: Callable[[], OpenVolume]) -> OpenVolume:
+    def get(self, key: str, series: int, load: Callable[[], Opened]) -> Opened:
         """The volume of that key, loaded if it is not there."""
         if volume := self._used(key):
             return volume
@@ -105,7 +117,7 @@ class OpenVolumes:
             for key in [key for key, one in self._kept.items() if one.series in series]:
                 del self._kept[key]
 
-    def _used(self, key: str) -> OpenVolume | None:
+    def _used(self, key: str) -> Opened | None:
         with self._lock:
             if key not in self._kept:
                 return None
@@ -113,7 +125,7 @@ class OpenVolumes:
             self._kept[key].used = time.monotonic()
             return self._kept[key].volume
 
-    def _keep(self, key: str, kept: _Kept) -> None:
+    def _keep(self, key: str, kept: _Kept[Opened]) -> None:
         """A run of the same series before this one is looked at no more."""
         self.forget({kept.series})
         with self._lock:
@@ -142,7 +154,7 @@ class OpenVolumes:
         self._watch()
 
 
-_OPEN = OpenVolumes(LARGEST_BYTES)
+_OPEN: OpenVolumes[OpenVolume] = OpenVolumes(LARGEST_BYTES)
 forget = _OPEN.forget
 
 
@@ -165,14 +177,17 @@ def _loaded(run: Quantification) -> OpenVolume:
     suv, grid = measuring.volume_of(run)
     found = OpenVolume(suv, grid, measuring.regions_of(run, suv, grid))
     # What went while this was read, and what another process removed of what is kept here.
-    asked = {run.series_id, *_OPEN.series()}
-    gone = set(
-        Series.objects.filter(pk__in=asked, code__in=Series.GONE).values_list("pk", flat=True)
-    )
+    gone = gone_among({run.series_id, *_OPEN.series()})
     forget(gone)
     if run.series_id in gone:
         raise _gone()
     return found
+
+
+def gone_among(series: Collection[int]) -> set[int]:
+    """Those of some series whose images were removed."""
+    rows = Series.objects.filter(pk__in=series, code__in=Series.GONE)
+    return set(rows.values_list("pk", flat=True))
 
 
 def _gone() -> Refused:

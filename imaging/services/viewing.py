@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from imaging import slices
+from imaging.fusion import CtWindow, Underlay
 from imaging.models import LesionRead, Quantification, Read
 from imaging.pictures import LESION, PictureError
 from imaging.selectors import reads as selecting
-from imaging.services import growing, open_volumes
+from imaging.services import growing, open_ct, open_volumes
 from imaging.services.open_volumes import OpenVolume
 from imaging.slices import Outline, Plane
 from trials.services.errors import Refused
@@ -23,6 +25,19 @@ DRAWN = {
     Decision.UNDECIDED: ("{}?", slices.OPEN),
     Decision.EXCLUDED: ("({})", slices.LEFT_OUT),
 }
+
+
+@dataclass(frozen=True)
+class Ct:
+    """How the CT under a slice is wanted: its window, and the opacity of the uptake over it."""
+
+    window: CtWindow
+    opacity: float
+
+    def under(self, run: Quantification) -> Underlay:
+        """The CT of a run, to be drawn so; refused in words where there is none that fits."""
+        opened = open_ct.of_run(run)
+        return Underlay(opened.hounsfield, opened.grid, self.window, self.opacity)
 
 
 def counts(run: Quantification) -> dict[str, int]:
@@ -50,6 +65,7 @@ def slice_of(
     high: float,
     click: tuple[int, int, int] | None = None,
     method: Mapping[str, Any] | None = None,
+    ct: Ct | None = None,
 ) -> bytes:
     """A slice as PNG: the regions as the read decided them, and what a click would take in.
 
@@ -68,6 +84,7 @@ def slice_of(
             index=index,
             window=slices.window_of(low, high),
             outlines=outlines,
+            ct=ct.under(run) if ct else None,
         )
     except slices.SliceError as error:
         raise Refused(error.code, str(error), status=422) from error

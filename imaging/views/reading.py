@@ -31,8 +31,9 @@ from imaging.selectors import adrenals, positivity
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
 from imaging.services import growing, reads, regions, response_answers, viewing
+from imaging.services.open_ct import CtRefused
 from imaging.slices import Plane
-from imaging.views import placing
+from imaging.views import placing, under_slices
 from imaging.views.measured import measured
 from trials import permissions, segmentation_methods
 from trials.forms import SignForm
@@ -139,16 +140,22 @@ def picture_of_slice(
     row = _series(request, reading_identifier)
     run = _run(row)
     asked = request.GET
-    png = viewing.slice_of(
-        run,
-        selecting.newest(run, request.user),
-        plane=_plane(plane),
-        index=index,
-        low=_number(asked, "low", 0.0),
-        high=_number(asked, "high", 10.0),
-        click=_voxel(asked["voxel"]) if "voxel" in asked else None,
-        method=placing.method_asked(run, asked),
-    )
+    try:
+        png = viewing.slice_of(
+            run,
+            selecting.newest(run, request.user),
+            plane=_plane(plane),
+            index=index,
+            low=_number(asked, "low", 0.0),
+            high=_number(asked, "high", 10.0),
+            click=_voxel(asked["voxel"]) if "voxel" in asked else None,
+            method=placing.method_asked(run, asked),
+            ct=under_slices.asked(asked),
+        )
+    except CtRefused as refusal:
+        return JsonResponse(
+            {"code": refusal.code, "message": refusal.message}, status=refusal.status
+        )
     response = HttpResponse(png, content_type="image/png")
     # Its outlines change with each decision.
     response["Cache-Control"] = "private, no-cache"
@@ -345,6 +352,7 @@ def _read_of(
         "submission": fresh_submission(),
         "click": segmentation_methods.click_words(segmentation_methods.click(run.parameters)),
         **_viewer(request, run, current),
+        **under_slices.offered(run, request.GET),
     }
 
 
@@ -427,7 +435,8 @@ def _after(read: Read, number: int, asked: QueryDict) -> str:
 
 def _address(identifier: str, number: int, asked: QueryDict) -> str:
     """The page with a region looked at, in the plane and the window as they are."""
-    kept = {name: asked[name] for name in ("plane", "high") if asked.get(name)}
+    names = ("plane", "high", "ct", "opacity")
+    kept = {name: asked[name] for name in names if asked.get(name)}
     return f"{reverse('reading', args=[identifier])}?{urlencode({'region': number} | kept)}"
 
 

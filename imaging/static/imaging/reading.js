@@ -12,6 +12,9 @@ const form = document.getElementById("decision");
 const shape = document.getElementById("place");
 const planes = [...viewer.querySelectorAll("a[data-plane]")];
 const windows = [...viewer.querySelectorAll("a[data-high]")];
+const under = [...viewer.querySelectorAll("a[data-ct]")];
+const opacity = document.getElementById("opacity");
+const noCt = document.getElementById("no-ct");
 const address = viewer.dataset.address;
 const number = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
@@ -20,7 +23,11 @@ const shown = {
   slice: Number(viewer.dataset.slice),
   high: viewer.dataset.high,
   voxel: "",
+  ct: viewer.dataset.ct,
+  opacity: Number(viewer.dataset.opacity),
 };
+// The window that CT was last looked at in.
+let lastCt = shown.ct || "soft";
 let isLoading = false;
 let isStale = false;
 
@@ -36,11 +43,17 @@ function draw() {
   slide.setAttribute("aria-valuetext", place);
   document.getElementById("slide-number").textContent = place;
   const label = planeOf(shown.plane).textContent;
-  image.alt = `${label} slice ${place}, SUV 0 to ${shown.high} g/mL, regions outlined and numbered`;
+  const over = shown.ct ? " over CT" : "";
+  image.alt = `${label} slice ${place}, SUV 0 to ${shown.high} g/mL${over}, regions outlined and numbered`;
   for (const link of planes) mark(link, link.dataset.plane === shown.plane);
   for (const link of windows) mark(link, link.dataset.high === shown.high);
-  for (const field of document.querySelectorAll('input[name="plane"]')) field.value = shown.plane;
-  for (const field of document.querySelectorAll('input[name="high"]')) field.value = shown.high;
+  for (const link of under) mark(link, link.dataset.ct === shown.ct);
+  document.getElementById("cover").hidden = !shown.ct;
+  opacity.value = shown.opacity;
+  document.getElementById("opacity-number").textContent = `${shown.opacity} %`;
+  for (const name of ["plane", "high", "ct", "opacity"]) {
+    for (const field of document.querySelectorAll(`input[name="${name}"]`)) field.value = shown[name];
+  }
   load();
 }
 
@@ -57,10 +70,42 @@ function load() {
   }
   const asked = new URLSearchParams({ low: 0, high: shown.high });
   if (shown.voxel) asked.set("voxel", shown.voxel);
+  if (shown.ct) {
+    asked.set("ct", shown.ct);
+    asked.set("opacity", shown.opacity);
+  }
   const source = `${address}slice/${shown.plane}/${shown.slice}.png?${asked}`;
   if (image.getAttribute("src") === source) return;
   isLoading = true;
   image.src = source;
+}
+
+// CT is asked for once before it is shown: where there is none that fits, the answer says why.
+async function lay(window) {
+  if (window && !shown.ct) {
+    noCt.hidden = false;
+    noCt.textContent = "The CT is being opened.";
+    const asked = new URLSearchParams({ high: shown.high, ct: window, opacity: shown.opacity });
+    let words = "";
+    try {
+      const answer = await fetch(`${address}slice/${shown.plane}/${shown.slice}.png?${asked}`);
+      if (!answer.ok) words = (await answer.json()).message;
+    } catch {
+      words = "The server did not answer. Ask for the CT again.";
+    }
+    noCt.hidden = !words;
+    noCt.textContent = words;
+    if (words) return;
+  }
+  shown.ct = window;
+  lastCt = window || lastCt;
+  draw();
+}
+
+function cover(steps) {
+  if (!shown.ct) return;
+  shown.opacity = Math.min(Math.max(shown.opacity + steps, 0), 100);
+  draw();
 }
 
 function loaded() {
@@ -175,6 +220,12 @@ const KEYS = {
   Home: () => move(-shown.slice),
   End: () => move(countOf(shown.plane)),
   Escape: drop,
+  c: () => lay(shown.ct ? "" : lastCt),
+  s: () => lay("soft"),
+  l: () => lay("lung"),
+  b: () => lay("bone"),
+  "+": () => cover(10),
+  "-": () => cover(-10),
   a: () => decide("accepted", "region"),
   x: () => decide("excluded", "organ"),
   n: () => go(1),
@@ -211,6 +262,16 @@ slide.addEventListener("input", () => {
   shown.slice = Number(slide.value);
   draw();
 });
+opacity.addEventListener("input", () => {
+  shown.opacity = Number(opacity.value);
+  draw();
+});
+for (const link of under) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    lay(link.dataset.ct);
+  });
+}
 image.addEventListener("load", loaded);
 image.addEventListener("error", loaded);
 if (viewer.dataset.mayGrow === "yes") image.addEventListener("click", grow);
