@@ -364,6 +364,29 @@ ALL: tuple[Variable, ...] = (
         help="Direct renin is never converted to renin activity.",
     ),
     Variable(
+        "ct_dlp",
+        "Dose-length product of the CT",
+        "number",
+        ("mGy·cm",),
+        is_per_scan=True,
+        plausible=(0, 10000),
+        details=(
+            Detail(
+                "region",
+                "Region of the CT",
+                choices=(
+                    ("trunk", "Trunk"),
+                    ("chest", "Chest"),
+                    ("abdomen_pelvis", "Abdomen or pelvis"),
+                    ("neck", "Neck"),
+                    ("head_neck", "Head and neck"),
+                    ("head", "Head"),
+                ),
+            ),
+        ),
+        help="As the scanner's dose report gives it, one entry for each CT of the scan.",
+    ),
+    Variable(
         "fasting_hours", "Hours fasted", "number", ("h",), is_per_scan=True, plausible=(0, 100)
     ),
     Variable(

@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from reporting.datasets.columns import Column, Dataset, Privacy, Type
 from reporting.datasets.conduct import DEVIATIONS, QUERIES
+from reporting.datasets.dose import EFFECTIVE_DOSE
 from reporting.datasets.lesions import LESIONS, RATIOS, REGIONS
 from reporting.datasets.organs import ORGANS
 from reporting.datasets.patients import CONSENTS, ELIGIBILITY, EVIDENCE, PATIENTS
@@ -37,6 +38,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             EVIDENCE,
             ELIGIBILITY,
             SCANS,
+            EFFECTIVE_DOSE,
             SERIES_SET,
             LESIONS,
             REGIONS,

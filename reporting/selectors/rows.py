@@ -14,7 +14,7 @@ from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, F, FilteredRelation, Min, OuterRef, Q, Subquery, Window
-from django.db.models.functions import RowNumber
+from django.db.models.functions import JSONObject, RowNumber
 from django.urls import reverse
 
 from imaging.models import (
@@ -29,6 +29,7 @@ from imaging.models import (
 from imaging.selectors import comparisons
 from reporting import derived
 from reporting.datasets import Dataset
+from reporting.selectors import dose
 from trials.models import (
     Consent,
     CriterionResult,
@@ -187,6 +188,21 @@ def _scans(trial: Trial):
         .annotate(
             uptake_minutes=Min(
                 "imaging_studies__series__quantifications__uptake_minutes", filter=current
+            )
+        )
+        .order_by("patient__identifier", "planned_at", "pk")
+    )
+
+
+def _doses(trial: Trial):
+    report = Q(evidence__variable="ct_dlp", evidence__superseded_by=None)
+    return (
+        ScheduledScan.objects.filter(patient__trial=trial)
+        .annotate(
+            dose_reports=ArrayAgg(
+                JSONObject(value="evidence__value", details="evidence__details"),
+                filter=report,
+                order_by="evidence",
             )
         )
         .order_by("patient__identifier", "planned_at", "pk")
@@ -379,6 +395,16 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "uptake_high_minutes": "planned_scan__uptake_high_minutes",
                 "activity_low_mbq": "planned_scan__tracer__activity_low_mbq",
                 "activity_high_mbq": "planned_scan__tracer__activity_high_mbq",
+            },
+        ),
+        "effective_dose": Source(
+            _doses,
+            {
+                **_subject("patient__"),
+                "scan": "pk",
+                "tracer": "planned_scan__tracer__name",
+                "net_activity_mbq": "injection__net_activity_mbq",
+                **{name: computed(of, *dose.INPUTS) for name, of in dose.COLUMNS.items()},
             },
         ),
         "series": Source(

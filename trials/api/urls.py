@@ -5,6 +5,7 @@ from django.urls import path
 from trials.api.views import (
     accounts,
     definitions,
+    effective_dose,
     eligibility,
     form_entries,
     patients,
@@ -97,6 +98,11 @@ urlpatterns = [
         "consents/<int:pk>/withdraw/",
         patients.WithdrawConsent.as_view(),
         name="api_consent_withdraw",
+    ),
+    path(
+        "patients/<int:pk>/effective-dose/",
+        effective_dose.PatientDose.as_view(),
+        name="api_effective_dose",
     ),
     path("patients/<int:pk>/findings/", patients.Findings.as_view(), name="api_findings"),
     path("patients/<int:pk>/evidence/", patients.PatientEvidence.as_view(), name="api_evidence"),

@@ -10,6 +10,7 @@ from trials.answer_words import anchor_name, duration
 from trials.conformance_rules import Basis, Check, Limits
 from trials.models import PlannedScan, ProtocolVersion, Trial
 from trials.protocol import in_force
+from trials.selectors import effective_dose
 from trials.services import cohorts, settlements
 
 STATEMENTS = ("title", "acronym", "sponsor", "phase", "status")
@@ -55,6 +56,7 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
         "planned_scans": _planned_scans(version, sources),
         "held_to": _held_to(version, sources),
         "response": _response(version, sources),
+        "doses": effective_dose.stated(definition),
         "criteria": _sourced(version.criteria.all(), sources),
     }
 

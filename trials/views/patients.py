@@ -21,7 +21,7 @@ from trials.forms import (
     WithdrawForm,
 )
 from trials.models import Consent, Patient, Query, Site, Trial
-from trials.selectors import eligibility, evidence, findings, schedule
+from trials.selectors import effective_dose, eligibility, evidence, findings, schedule
 from trials.selectors import patients as selectors
 from trials.services import consents, enrolment, withdrawals
 from trials.services import patients as services
@@ -296,7 +296,7 @@ def _recorded(row: Patient, may: dict[str, bool]) -> dict:
     found = {
         "consents": [(consent, reasons.get(consent.pk, "")) for consent in row.consents.all()],
         "facts": evidence.facts_of(row),
-        "scans": row.scheduled_scans.select_related("planned_scan__tracer", "injection"),
+        "received": effective_dose.of_patient(row),
     }
     if may["eligibility_view"] and row.assessment_id:
         newest = row.assessments.select_related("assessed_by").get(pk=row.assessment_id)
