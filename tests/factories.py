@@ -7,8 +7,9 @@ from itertools import count
 
 from django.contrib.auth.hashers import make_password
 
-from trials import site_readiness
+from trials import randomisation, site_readiness
 from trials.models import (
+    Allocation,
     Consent,
     ConsentVersion,
     Delegation,
@@ -203,6 +204,32 @@ def make_enrolled(site: Site, *, by: User) -> Patient:
         patient.save(update_fields=["state", "identifier"])
         Enrolment.objects.create(patient=patient, enrolled_by=by)
     return patient
+
+
+def make_allocation(patient: Patient, *, by: User, masking: str = "concealed") -> Allocation:
+    """The next place of a randomisation that the version in force states from here on.
+
+    Its periods are no planned scans: no gate asks about them.
+    """
+    version = patient.site.version_in_force
+    stated = {
+        "masking": masking,
+        "sequences": [
+            {"identifier": name, "label": name, "periods": [name]} for name in ("XY1", "XY2")
+        ],
+        "source": [],
+    }
+    with framed():
+        version.definition = version.definition | {"randomisation": stated}
+        version.save(update_fields=["definition"])
+        return Allocation.objects.create(
+            patient=patient,
+            trial=patient.trial,
+            version=version,
+            scheme_sha256=randomisation.scheme_digest(stated),
+            position=patient.trial.allocations.count(),
+            allocated_by=by,
+        )
 
 
 def make_consent(patient: Patient, *, by: User, **given) -> Consent:

@@ -51,6 +51,7 @@ from tests import factories
 from tests.factories import NOON
 from tests.imaging.conftest import pet_dataset
 from trials.models import (
+    Allocation,
     Batch,
     Consent,
     CriterionResult,
@@ -137,6 +138,7 @@ class Record:
     sending_token: SendingToken
     form: FormEntry
     draft: FormEntry
+    allocation: Allocation
 
     @property
     def trial(self) -> Trial:
@@ -212,6 +214,7 @@ def make_record(site: Site, *, by: User) -> Record:
         )[1],
         form=_form(patient, by=by),
         draft=form_entries.begin(patient, form="note", by=by),
+        allocation=factories.make_allocation(patient, by=by),
     )
 
 

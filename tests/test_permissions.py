@@ -150,6 +150,10 @@ TABLE: dict[tuple[str, str], Need] = {
     ("patient_new", "POST"): OnList("patient.screen"),
     ("patient", "GET"): OnRow("patient.view"),
     ("patient_dose", "GET"): OnRow("patient.view"),
+    ("patient_allocation", "GET"): OnRow("patient.view"),
+    ("patient_allocation", "POST"): OnRow("patient.randomise"),
+    ("patient_unblind", "GET"): OnRow("allocation.unblind"),
+    ("patient_unblind", "POST"): OnRow("allocation.unblind"),
     ("consent_new", "GET"): OnRow("consent.record"),
     ("consent_new", "POST"): OnRow("consent.record"),
     ("consent_withdraw", "GET"): OnRow("consent.record"),
@@ -403,6 +407,9 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_patients", "POST"): OnNamed("patient.screen"),
     ("api_patient", "GET"): OnRow("patient.view"),
     ("api_effective_dose", "GET"): OnRow("patient.view"),
+    ("api_allocation", "GET"): OnRow("patient.view"),
+    ("api_allocation", "POST"): OnRow("patient.randomise"),
+    ("api_unblind", "POST"): OnRow("allocation.unblind"),
     ("api_consents", "GET"): OnRow("patient.view"),
     ("api_consents", "POST"): OnRow("consent.record"),
     ("api_consent_withdraw", "POST"): OnRow("consent.record"),
@@ -734,6 +741,8 @@ BODIES: dict[str, Of] = {
     "consent_new": lambda _: CONSENT | {"copy_given": "yes"},
     "api_consents": lambda _: CONSENT | {"copy_given": True},
     "consent_withdraw": lambda _: WORDS,
+    "patient_unblind": lambda _: WORDS,
+    "api_unblind": lambda _: {"reason": WORDS["reason"]},
     "api_consent_withdraw": lambda _: WORDS,
     "evidence_new": lambda _: WORDS | {"value": "171", "unit": "cm", "is_study_specific": "no"},
     "api_evidence": lambda _: (
@@ -973,6 +982,9 @@ OTHERWISE = {
         [
             ("patient_rescreen", "POST"),
             ("api_rescreen", "POST"),
+            # The patient is allocated already.
+            ("patient_allocation", "POST"),
+            ("api_allocation", "POST"),
             ("verdict_sign", "POST"),
             ("api_sign", "POST"),
             ("board_cell", "POST"),
@@ -1170,7 +1182,7 @@ def record() -> Record:
         version = site.trial.newest_version
         # The sources disagree on the phase, and there is a cohort to close.
         stated = {"text": "Phase 2", "source": [], "conflict": [{"text": "Phase 3", "source": []}]}
-        version.definition |= {"phase": stated}
+        version.definition = version.definition | {"phase": stated}
         version.save(update_fields=["definition"])
         Cohort.objects.create(version=version, identifier="MAIN", label="Everybody")
         Job.objects.create(

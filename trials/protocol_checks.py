@@ -7,7 +7,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from trials import decay, expression_checks, form_checks, response_rules, spans
+from trials import (
+    decay,
+    expression_checks,
+    form_checks,
+    randomisation_checks,
+    response_rules,
+    spans,
+)
 from trials.expressions import nodes
 
 Definition = Mapping[str, Any]
@@ -41,6 +48,8 @@ def errors(definition: Definition) -> Found:
         yield from _limits(("planned_scans", i, "uptake_minutes"), scan["uptake_minutes"])
     for i, rule in enumerate(definition.get("response", ())):
         yield from _response(("response", i), rule, definition)
+    if definition.get("randomisation"):
+        yield from randomisation_checks.errors(definition)
     for i, site in enumerate(definition["sites"]):
         if site["time_zone"] not in available_timezones():
             message = f"name a time zone as Europe/Berlin, got {site['time_zone']!r}."

@@ -55,6 +55,10 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "screening_log.view": frozenset({_C, _I, _M, _D, _A}),
     "patient.enrol": frozenset({_C, _I}),
     "patient.enrol_despite": frozenset({_I}),
+    "patient.randomise": frozenset({_C, _I}),
+    # Of an open trial; a concealed allocation is seen by unblinding alone.
+    "allocation.view": frozenset({_C, _I, _T, _M, _D, _A}),
+    "allocation.unblind": frozenset({_I}),
     "patient.withdraw": frozenset({_C, _I}),
     "scan.schedule": frozenset({_C, _I}),
     "visit.record": frozenset({_C, _I}),

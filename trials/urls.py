@@ -4,6 +4,7 @@ from django.urls import path
 
 from trials.views import (
     accounts,
+    allocations,
     amendments,
     board,
     definitions,
@@ -101,6 +102,10 @@ urlpatterns = [
     path("patients/", patients.patients, name="patients"),
     path("patients/new/", patients.patient_new, name="patient_new"),
     path("patients/<int:pk>/", patients.patient, name="patient"),
+    path(
+        "patients/<int:pk>/allocation/", allocations.patient_allocation, name="patient_allocation"
+    ),
+    path("patients/<int:pk>/unblind/", allocations.patient_unblind, name="patient_unblind"),
     path("patients/<int:pk>/effective-dose/", effective_dose.patient_dose, name="patient_dose"),
     path("patients/<int:pk>/consents/new/", patients.consent_new, name="consent_new"),
     path("consents/<int:pk>/withdraw/", patients.consent_withdraw, name="consent_withdraw"),

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from reporting.datasets.allocations import ALLOCATIONS
 from reporting.datasets.columns import Column, Dataset, Privacy, Type
 from reporting.datasets.conduct import DEVIATIONS, QUERIES
 from reporting.datasets.dose import EFFECTIVE_DOSE
@@ -37,6 +38,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             CONSENTS,
             EVIDENCE,
             ELIGIBILITY,
+            ALLOCATIONS,
             SCANS,
             EFFECTIVE_DOSE,
             SERIES_SET,

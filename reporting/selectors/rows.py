@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, F, FilteredRelation, Min, OuterRef, Q, Subquery, Window
+from django.db.models import Count, Exists, F, FilteredRelation, Min, OuterRef, Q, Subquery, Window
 from django.db.models.functions import JSONObject, RowNumber
 from django.urls import reverse
 
@@ -29,8 +29,9 @@ from imaging.models import (
 from imaging.selectors import comparisons
 from reporting import derived
 from reporting.datasets import Dataset
-from reporting.selectors import dose
+from reporting.selectors import allocations, dose
 from trials.models import (
+    Allocation,
     Consent,
     CriterionResult,
     Deviation,
@@ -41,6 +42,7 @@ from trials.models import (
     Query,
     ScheduledScan,
     Trial,
+    Unblinding,
     Withdrawal,
 )
 
@@ -176,6 +178,12 @@ def _eligibility(trial: Trial):
             "pk",
         )
     )
+
+
+def _allocations(trial: Trial):
+    opened = Exists(Unblinding.objects.filter(allocation=OuterRef("pk")))
+    rows = Allocation.objects.filter(trial=trial).annotate(is_unblinded=opened)
+    return rows.order_by("patient__identifier")
 
 
 def _scans(trial: Trial):
@@ -365,6 +373,16 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "answer": computed(derived.checklist_answer, "criterion__category", "word"),
                 "evidence": computed(derived.words, "evidence_pks"),
                 "software_version": "assessment__software_version",
+            },
+        ),
+        "allocations": Source(
+            _allocations,
+            {
+                **_subject("patient__"),
+                "allocation": "pk",
+                "protocol_version": "version__label",
+                "sequence": computed(allocations.sequence, *allocations.INPUTS),
+                "periods": computed(allocations.periods, *allocations.INPUTS),
             },
         ),
         "scans": Source(

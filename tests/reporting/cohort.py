@@ -90,6 +90,7 @@ def add_patient(cohort: Cohort) -> Patient:
         by=by,
     )
     measure(scan, by=by)
+    factories.make_allocation(patient, by=by, masking="open")
     deviations.record(scan, text='=HYPERLINK("http://x")', by=by)
     return patient
 

@@ -44,8 +44,9 @@ FORBIDDEN = re.compile(
     r"|opened_by|reading_identifier|instance|header|username|password|^name$"
 )
 # The name of a tracer is not a person's, of UIDs there is the patient's of CDISC alone, and of the
-# source of a finding the number of the read.
-ALLOWED = {"usubjid", "planned_scan__tracer__name", "source_pk"}
+# source of a finding the number of the read. A sequence is derived with the trial's key, which
+# test_rows looks for in what leaves.
+ALLOWED = {"usubjid", "planned_scan__tracer__name", "source_pk", "trial__uid_key"}
 
 CODES = {
     "patients.state": Patient.State,

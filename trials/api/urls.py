@@ -4,6 +4,7 @@ from django.urls import path
 
 from trials.api.views import (
     accounts,
+    allocations,
     definitions,
     effective_dose,
     eligibility,
@@ -99,6 +100,12 @@ urlpatterns = [
         patients.WithdrawConsent.as_view(),
         name="api_consent_withdraw",
     ),
+    path(
+        "patients/<int:pk>/allocation/",
+        allocations.Allocation.as_view(),
+        name="api_allocation",
+    ),
+    path("patients/<int:pk>/unblind/", allocations.Unblind.as_view(), name="api_unblind"),
     path(
         "patients/<int:pk>/effective-dose/",
         effective_dose.PatientDose.as_view(),

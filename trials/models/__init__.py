@@ -1,5 +1,6 @@
 """The record of a trial, table by table."""
 
+from trials.models.allocation import Allocation, Unblinding
 from trials.models.conduct import (
     CohortClosure,
     ConflictSettlement,
@@ -36,6 +37,7 @@ from trials.models.trial import (
 )
 
 __all__ = [
+    "Allocation",
     "ApiToken",
     "AuditEvent",
     "Batch",
@@ -82,6 +84,7 @@ __all__ = [
     "SourceVerification",
     "Tracer",
     "Trial",
+    "Unblinding",
     "User",
     "VisitRecord",
     "Withdrawal",

@@ -28,6 +28,7 @@ from trials.models import (
     Patient,
     PlannedScan,
     ProtocolActivation,
+    ProtocolVersion,
     Query,
     ScheduledScan,
     Signature,
@@ -39,6 +40,14 @@ from trials.services import own_dates, verdicts
 from trials.services.assessments import counting
 
 ENROLMENT = EligibilityCriterion.Gate.ENROLMENT
+
+
+def with_randomisation(patients: QuerySet[Patient]) -> QuerySet[Patient]:
+    """Patients with whether a version of their protocol states sequences to be allocated to."""
+    stated = ProtocolVersion.objects.filter(
+        trial=OuterRef("trial"), definition__randomisation__sequences__isnull=False
+    )
+    return patients.annotate(is_randomised=Exists(stated))
 
 
 def with_standing(patients: QuerySet[Patient]) -> QuerySet[Patient]:

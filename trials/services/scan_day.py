@@ -32,6 +32,7 @@ from trials.services import (
     assessments,
     batches,
     consents,
+    crossover,
     delegations,
     own_dates,
     scanners,
@@ -75,6 +76,7 @@ def conditions(scan: ScheduledScan, day: Day) -> list[Condition]:
         _consent(patient, day),
         _enrolment(patient),
         *_criteria(scan),
+        *_crossover(scan, day),
         _delegation(patient, day),
         _batch(scan, day),
         _scanner(scan, day),
@@ -143,6 +145,14 @@ def _criteria(scan: ScheduledScan) -> Iterator[Condition]:
             continue
         gap = verdicts.gap(scan, gate=gate)
         yield _told(gate, label, not gap, gap or f"{', '.join(judged)}: satisfied as of now.")
+
+
+def _crossover(scan: ScheduledScan, day: Day) -> Iterator[Condition]:
+    for one in crossover.asked(scan, at=day.at):
+        if one.is_met is None:
+            yield Condition(one.code, one.label, NOT_CHECKABLE, one.sentence)
+        else:
+            yield _told(one.code, one.label, one.is_met, one.sentence)
 
 
 def _failing(judged: dict[str, eligibility.Judgement]) -> str:

@@ -99,7 +99,10 @@ def patient_new(request: HttpRequest) -> HttpResponse:
 def patient(request: HttpRequest, pk: int) -> HttpResponse:
     """A patient's way through the trial, with the next act and everything recorded so far."""
     row = permissions.fetched(
-        selectors.with_standing(Patient.objects.all()), request.user, "patient.view", pk=pk
+        selectors.with_standing(selectors.with_randomisation(Patient.objects.all())),
+        request.user,
+        "patient.view",
+        pk=pk,
     )
     may = rights(request.user, row.scope(), *RIGHTS)
     standing = selectors.standing_of(row)

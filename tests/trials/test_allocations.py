@@ -1,0 +1,260 @@
+"""Allocating patients: once, in order, only who may, and telling nobody what is concealed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from threading import Barrier, Thread
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+
+from tests import factories
+from tests.factories import NOON
+from trials import randomisation
+from trials.models import Allocation, AuditEvent, Deviation, PlannedScan
+from trials.roles import Role
+from trials.services import allocations, crossover, evidence, injections, scans
+from trials.services.errors import Forbidden, Refused
+
+SEQUENCES = [
+    {"identifier": "PF", "label": "Pentixafor, then FDG", "periods": ["scan_ptf", "scan_fdg"]},
+    {"identifier": "FP", "label": "FDG, then Pentixafor", "periods": ["scan_fdg", "scan_ptf"]},
+]
+SCHEME = {
+    "masking": "open",
+    "cap": None,
+    "sequences": SEQUENCES,
+    "strata": [{"by": "site"}],
+    "gap": {"minimum": "PT24H", "maximum": "P14D"},
+    "forbidden_between": {"events": ["therapy.anticancer"]},
+    "source": [],
+}
+
+
+def randomised(trial, **other):
+    """The version of a trial with a second scan and a randomisation."""
+    version = trial.newest_version
+    with factories.framed():
+        version.definition = {"randomisation": SCHEME | other}
+        version.save(update_fields=["definition"])
+        first = version.planned_scans.get(identifier="scan_ptf")
+        if not version.planned_scans.filter(identifier="scan_fdg").exists():
+            PlannedScan.objects.create(
+                version=version,
+                tracer=first.tracer,
+                identifier="scan_fdg",
+                label="FDG PET/CT",
+                segmentation=first.segmentation,
+            )
+
+
+@pytest.fixture
+def site(db):
+    trial = factories.make_trial()
+    randomised(trial)
+    return factories.make_site(trial)
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+
+
+def allocated(site, by, number=1) -> list[Allocation]:
+    return [
+        allocations.allocate(factories.make_enrolled(site, by=by), by=by) for _ in range(number)
+    ]
+
+
+def test_patients_get_the_places_of_their_stratum_one_after_the_other(site, coordinator):
+    rows = allocated(site, coordinator, 10)
+    assert [one.position for one in rows] == list(range(10))
+    assert {one.stratum for one in rows} == {f"site={site.code}"}
+    counts = Counter(allocations.sequence_of(one)["identifier"] for one in rows)
+    # Blocks of four or six: after ten places the two are never more than three apart.
+    assert abs(counts["PF"] - counts["FP"]) <= 3
+
+
+@pytest.mark.parametrize(
+    ("code", "arrange"),
+    [
+        ("not-enrolled", lambda site, by: factories.make_patient(site, by=by)),
+        ("not-eligible", lambda site, by: _despite(site, by)),
+        ("allocated-already", lambda site, by: allocated(site, by)[0].patient),
+    ],
+)
+def test_who_is_not_enrolled_eligible_and_new_is_refused(site, coordinator, code, arrange):
+    patient = arrange(site, coordinator)
+    before = Allocation.objects.count()
+    with pytest.raises(Refused) as refused:
+        allocations.allocate(patient, by=coordinator)
+    assert refused.value.code == code
+    assert Allocation.objects.count() == before
+
+
+def _despite(site, by):
+    patient = factories.make_enrolled(site, by=by)
+    with factories.framed():
+        patient.enrolment.is_despite_criteria = True
+        patient.enrolment.save(update_fields=["is_despite_criteria"])
+    return patient
+
+
+def test_the_last_place_and_a_stratum_that_is_not_known_are_refused_by_name(site, coordinator):
+    allocated(site, coordinator)
+    randomised(site.trial, cap=1)
+    with pytest.raises(Refused, match="All 1 places"):
+        allocated(site, coordinator)
+    by_diagnosis = {"by": "evidence", "variable": "diagnosis.group", "levels": ["NHL", "MM"]}
+    randomised(site.trial, strata=[by_diagnosis])
+    with pytest.raises(Refused, match=r"diagnosis\.group, which is not recorded"):
+        allocated(site, coordinator)
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_two_coordinators_at_once_get_successive_places():
+    trial = factories.make_trial()
+    randomised(trial, strata=[])
+    ready = []
+    for _ in range(2):
+        place = factories.make_site(trial)
+        by = factories.make_user(Role.COORDINATOR, trial=trial, site=place)
+        ready.append((factories.make_enrolled(place, by=by), by))
+    barrier, places = Barrier(2), []
+
+    def allocate(patient, by):
+        barrier.wait()
+        try:
+            places.append(allocations.allocate(patient, by=by).position)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=allocate, args=one) for one in ready]
+    [one.start() for one in threads]
+    [one.join() for one in threads]
+    assert sorted(places) == [0, 1]
+
+
+# ------------------------------------------------------------------------------- what is told
+
+
+def test_who_may_sees_an_open_sequence_and_nobody_the_seed_or_a_block(
+    site, coordinator, client, caplog
+):
+    (row,) = allocated(site, coordinator)
+    client.force_login(coordinator)
+    page = client.get(reverse("patient_allocation", args=[row.patient.pk])).content.decode()
+    answer = client.get(reverse("api_allocation", args=[row.patient.pk])).json()
+    assert allocations.sequence_of(row)["label"] in page
+    assert answer["sequence"] == allocations.sequence_of(row)["identifier"]
+    assert set(answer) == {"id", "allocated_at", "is_concealed", "sequence", "periods"}
+    key = bytes(site.trial.uid_key)
+    seed = randomisation.seed(key, trial=site.trial.identifier, scheme=row.scheme_sha256)
+    trail = str(list(AuditEvent.objects.filter(table="trials_allocation").values()))
+    for told in (page, str(answer), trail, caplog.text):
+        assert seed.hex() not in told
+        assert key.hex() not in told
+        assert "PF" not in trail
+
+
+def test_a_concealed_allocation_is_told_to_who_unblinds_it_and_to_nobody_else(
+    site, coordinator, client
+):
+    randomised(site.trial, masking="concealed")
+    (row,) = allocated(site, coordinator)
+    investigator, other = (
+        factories.make_user(Role.INVESTIGATOR, trial=site.trial, site=site) for _ in range(2)
+    )
+    label = allocations.sequence_of(row)["label"]
+    with pytest.raises(Forbidden):
+        allocations.unblind(row, reason="seizure", by=coordinator)
+    assert not allocations.may_see(row, investigator)
+
+    client.force_login(investigator)
+    address = reverse("patient_unblind", args=[row.patient.pk])
+    shown = client.post(address, {"reason": "anaphylaxis after the tracer"}, follow=True)
+    periods = [one["label"] for one in SEQUENCES]
+    assert label in shown.content.decode()
+    for person in (coordinator, other):
+        assert not allocations.may_see(row, person)
+    client.force_login(other)
+    answer = client.get(reverse("api_allocation", args=[row.patient.pk])).json()
+    assert (answer["is_concealed"], answer["sequence"], answer["periods"]) == (True, None, [])
+    alarm = Deviation.objects.get(rule="allocation-unblinded")
+    assert alarm.is_important
+    assert "anaphylaxis" in alarm.text
+    assert not any(one in alarm.text for one in periods)
+    trail = str(list(AuditEvent.objects.filter(patient=row.patient.pk).values()))
+    assert "allocation.unblinded" in trail
+    assert not any(one["identifier"] in trail for one in SEQUENCES)
+
+
+# ------------------------------------------------------------------------------ the cross-over
+
+
+def asked(patient, second_at, by, told=None):
+    """What the gate asks of the second scan, by code, with the first given at noon."""
+    row = Allocation.objects.get(patient=patient)
+    first, second = allocations.sequence_of(row)["periods"]
+    plans = {one.identifier: one for one in row.version.planned_scans.all()}
+    one = scans.schedule(patient, planned_scan=plans[first], planned_at=NOON, by=by)
+    two = scans.schedule(patient, planned_scan=plans[second], planned_at=second_at, by=by)
+    before = {found.code: found.is_met for found in crossover.asked(two, at=second_at)}
+    assert before == {"sequence": False}
+    injections.record(
+        one,
+        assayed_activity_mbq=150.0,
+        assayed_at=NOON,
+        residual_activity_mbq=None,
+        residual_at=None,
+        injected_at=NOON,
+        weight_kg=70.0,
+        despite="as it was",
+        by=by,
+    )
+    if told is not None:
+        evidence.record(
+            patient,
+            variable="therapy.anticancer",
+            value=told,
+            unit="",
+            observed_at="2026-03-09",
+            is_study_specific=False,
+            source="asked",
+            by=by,
+        )
+    return {found.code: found.is_met for found in crossover.asked(two, at=second_at)}
+
+
+@pytest.mark.parametrize(
+    ("hours", "told", "gap", "between"),
+    [
+        (24, [], True, True),
+        (23.99, [], False, True),
+        (14 * 24, [], True, True),
+        (15 * 24, [], False, True),
+        (168, None, True, False),
+        (168, [{"name": "R-CHOP", "started_on": "2026-03-05"}], True, False),
+        (
+            168,
+            [{"name": "R-CHOP", "started_on": "2026-02", "stopped_on": "2026-02-20"}],
+            True,
+            True,
+        ),
+    ],
+)
+def test_gap_and_therapy_between_the_tracers(site, coordinator, hours, told, gap, between):
+    (row,) = allocated(site, coordinator)
+    second_at = NOON + timedelta(hours=hours)
+    found = asked(row.patient, second_at, coordinator, told)
+    assert found == {"sequence": True, "gap": gap, "between-therapy.anticancer": between}
+
+
+def test_a_scan_of_a_sequence_waits_for_the_allocation(site, coordinator):
+    patient = factories.make_enrolled(site, by=coordinator)
+    scan = factories.make_scan(patient, by=coordinator)
+    (found,) = crossover.asked(scan, at=NOON)
+    assert (found.code, found.is_met) == ("sequence", False)
+    assert "is not randomised" in found.sentence

@@ -1,0 +1,162 @@
+"""Allocating a patient to a sequence: once, in order, and only who is enrolled and eligible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trials import permissions, randomisation
+from trials.models import (
+    Allocation,
+    Delegation,
+    Enrolment,
+    Evidence,
+    Patient,
+    ProtocolVersion,
+    Trial,
+    Unblinding,
+    User,
+)
+from trials.protocol import in_force
+from trials.services import audit, delegations, deviations, patients
+from trials.services.errors import Refused
+
+Stated = Mapping[str, Any]
+
+
+def stated(version: ProtocolVersion | None) -> Stated:
+    """What a version says of its randomisation; empty where it states none, or only proposes it."""
+    return in_force(version.definition.get("randomisation")) if version else {}
+
+
+def allocate(patient: Patient, *, by: User) -> Allocation:
+    """Give a patient the next place of the stratum, or refuse by name."""
+    permissions.require(by, "patient.randomise", patient)
+    delegations.require(by, Delegation.Duty.ENROL, patient.site)
+    with audit.action(
+        "patient.randomised",
+        actor=by,
+        reason="next place of the stratum",
+        trial=patient.trial_id,
+        patient=patient.pk,
+    ):
+        # Two people may allocate at once: the second one waits, and takes the place after.
+        trial = Trial.objects.select_for_update(no_key=True).get(pk=patient.trial_id)
+        patients.hold_still(patient)
+        version = patient.site.version_in_force
+        scheme = stated(version)
+        _require(patient, scheme, trial)
+        stratum = stratum_of(patient, scheme)
+        digest = randomisation.scheme_digest(scheme)
+        taken = trial.allocations.filter(scheme_sha256=digest, stratum=stratum).count()
+        return Allocation.objects.create(
+            patient=patient,
+            trial=trial,
+            version=version,
+            scheme_sha256=digest,
+            stratum=stratum,
+            position=taken,
+            allocated_by=by,
+        )
+
+
+def of(patient: Patient) -> Allocation:
+    """The allocation of a patient; refused where there is none."""
+    found = Allocation.objects.filter(patient=patient).select_related("trial", "version").first()
+    if found is None:
+        raise Refused("not-allocated", f"{patient} is not randomised yet.")
+    return found
+
+
+def stratum_of(patient: Patient, scheme: Stated) -> str:
+    """The stratum of a patient by the record as it stands; refused where a part is not known."""
+    return ";".join(_level(patient, one) for one in scheme.get("strata", ()))
+
+
+def sequence_of(allocation: Allocation) -> dict[str, Any]:
+    """The sequence a patient was allocated to, as the trial file states it.
+
+    Nothing is checked here: who may see it is `may_see`.
+    """
+    return randomisation.sequence_of(
+        allocation.version.definition["randomisation"],
+        key=bytes(allocation.trial.uid_key),
+        trial=allocation.trial.identifier,
+        scheme=allocation.scheme_sha256,
+        stratum=allocation.stratum,
+        position=allocation.position,
+    )
+
+
+def is_concealed(allocation: Allocation) -> bool:
+    return allocation.version.definition["randomisation"]["masking"] == "concealed"
+
+
+def may_see(allocation: Allocation, user: User) -> bool:
+    """An open allocation by right; a concealed one only who unblinded it."""
+    if not is_concealed(allocation):
+        return user.may_for("allocation.view", allocation.scope())
+    return user.may_for("allocation.unblind", allocation.scope()) and (
+        allocation.unblindings.filter(unblinded_by=user).exists()
+    )
+
+
+def unblind(allocation: Allocation, *, reason: str, by: User) -> dict[str, Any]:
+    """Show a concealed allocation in an emergency; everybody concerned learns that it was done."""
+    permissions.require(by, "allocation.unblind", allocation)
+    audit.require_reason(reason)
+    if not is_concealed(allocation):
+        raise Refused("not-concealed", "This allocation is open: there is nothing to unblind.")
+    with audit.action(
+        "allocation.unblinded",
+        actor=by,
+        reason=reason,
+        trial=allocation.trial_id,
+        patient=allocation.patient_id,
+    ):
+        Unblinding.objects.create(allocation=allocation, reason=reason.strip(), unblinded_by=by)
+        deviations.draft_by_rule(
+            allocation,
+            rule="allocation-unblinded",
+            text=f"The allocation was unblinded in an emergency: {reason.strip()}",
+            values={"found": "unblinded", "expected": "concealed"},
+            is_important=True,
+        )
+    return sequence_of(allocation)
+
+
+def _require(patient: Patient, scheme: Stated, trial: Trial) -> None:
+    if not scheme:
+        raise Refused("not-randomised", "The protocol in force states no randomisation.")
+    if Allocation.objects.filter(patient=patient).exists():
+        raise Refused("allocated-already", f"{patient} is allocated already.")
+    patients.require_participation(patient)
+    enrolment = Enrolment.objects.filter(patient=patient).first()
+    if enrolment is None or patient.state != Patient.State.ENROLLED:
+        raise Refused("not-enrolled", f"{patient} is not enrolled: enrol before randomising.")
+    if enrolment.is_despite_criteria:
+        raise Refused(
+            "not-eligible", f"{patient} was enrolled though not eligible and is not randomised."
+        )
+    cap = scheme.get("cap")
+    if cap is not None and trial.allocations.count() >= cap:
+        raise Refused("randomisation-full", f"All {cap} places of the randomisation are taken.")
+
+
+def _level(patient: Patient, stratum: Mapping[str, Any]) -> str:
+    if stratum["by"] == "site":
+        return f"site={patient.site.code}"
+    name = stratum["variable"]
+    newest = (
+        Evidence.objects.filter(patient=patient, variable=name, superseded_by=None)
+        .order_by("observed_at", "pk")
+        .last()
+    )
+    value = newest.value if newest else None
+    if value not in stratum["levels"]:
+        raise Refused(
+            "stratum-not-known",
+            f"The stratum is by {name}, which is {value or 'not recorded'}: expected is one of "
+            f"{', '.join(stratum['levels'])}.",
+        )
+    return f"{name}={value}"
