@@ -72,12 +72,14 @@ from trials.models import (
     ScheduledScan,
     SendingToken,
     Site,
+    TracerMovement,
     Trial,
     User,
     VisitRecord,
 )
 from trials.roles import Role
 from trials.services import (
+    accountability,
     batches,
     consents,
     deviations,
@@ -139,6 +141,7 @@ class Record:
     form: FormEntry
     draft: FormEntry
     allocation: Allocation
+    movement: TracerMovement
 
     @property
     def trial(self) -> Trial:
@@ -215,6 +218,9 @@ def make_record(site: Site, *, by: User) -> Record:
         form=_form(patient, by=by),
         draft=form_entries.begin(patient, form="note", by=by),
         allocation=factories.make_allocation(patient, by=by),
+        movement=accountability.record(
+            site, kind="ordered", tracer="PTF", containers=1, happened_at=NOON, by=by
+        ),
     )
 
 

@@ -264,6 +264,11 @@ TABLE: dict[tuple[str, str], Need] = {
     ("injection_correct", "GET"): OnRow("injection.record"),
     ("injection_correct", "POST"): OnRow("injection.record"),
     ("site_day", "GET"): OnRow("site.view"),
+    ("site_accountability", "GET"): OnRow("site.view"),
+    ("site_movement_new", "GET"): OnRow("batch.record"),
+    ("site_movement_new", "POST"): OnRow("batch.record"),
+    ("site_movement_undo", "GET"): OnRow("batch.record"),
+    ("site_movement_undo", "POST"): OnRow("batch.record"),
     ("site_batch_new", "GET"): OnRow("batch.record"),
     ("site_batch_new", "POST"): OnRow("batch.record"),
     ("site_batch_release", "GET"): OnRow("batch.record"),
@@ -468,6 +473,10 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_scan_gate", "GET"): OnRow("injection.record"),
     ("api_injection", "POST"): OnRow("injection.record"),
     ("api_injection_correct", "POST"): OnRow("injection.record"),
+    ("api_tracer_movements", "GET"): OnRow("site.view"),
+    ("api_tracer_movements", "POST"): OnRow("batch.record"),
+    ("api_tracer_balance", "GET"): OnRow("site.view"),
+    ("api_tracer_movement_undo", "POST"): OnRow("batch.record"),
     ("api_batches", "GET"): OnRow("site.view"),
     ("api_batches", "POST"): OnRow("batch.record"),
     ("api_batch_release", "POST"): OnRow("batch.record"),
@@ -597,6 +606,10 @@ ROWS: dict[str, Of] = {
             "delegations",
             "amendment",
             "site_day",
+            "site_accountability",
+            "site_movement_new",
+            "tracer_movements",
+            "tracer_balance",
             "site_batch_new",
             "batches",
             "site_scanner_new",
@@ -631,6 +644,7 @@ ROWS: dict[str, Of] = {
     "injection_correct": lambda r: r.scan,
     "scan_cancel": lambda r: r.prepared,
     "scan_gate": lambda r: r.prepared,
+    **dict.fromkeys(["site_movement_undo", "tracer_movement_undo"], lambda r: r.movement),
     "batch_release": lambda r: r.batch,
     "site_batch_release": lambda r: r.batch,
     **dict.fromkeys(
@@ -726,6 +740,7 @@ INJECTION = {
 }
 BATCH = {"tracer": "PTF", "number": "B-1", "calibration_activity_mbq": 1000}
 BATCH_TIMES = {"calibrated_at": "08:00", "expires_at": "12:00"}
+MOVEMENT = {"kind": "ordered", "tracer": "PTF", "containers": 2}
 VALID = {"valid_from": "2026-01-01", "valid_until": "2026-12-31", "reference": "on file"}
 CLOCK = {"instrument": "dose_calibrator", "ahead_s": 12}
 HELD = {"took_place_at": "2026-03-02", "performed_by": "Dr Who"}
@@ -860,6 +875,10 @@ BODIES: dict[str, Of] = {
     "api_batches": lambda _: (
         BATCH | {at: f"2026-03-02T{when}Z" for at, when in BATCH_TIMES.items()}
     ),
+    "site_movement_new": lambda _: MOVEMENT | {"happened_at": "2026-03-02T12:00"},
+    "api_tracer_movements": lambda _: MOVEMENT | {"happened_at": "2026-03-02T12:00:00Z"},
+    "site_movement_undo": lambda _: WORDS,
+    "api_tracer_movement_undo": lambda _: {"reason": WORDS["reason"]},
     "site_batch_release": lambda _: {"released_at": "2026-03-02T12:00", "released_by": "Q. Person"},
     "api_batch_release": lambda _: {
         "released_at": "2026-03-02T12:00Z",

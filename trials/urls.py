@@ -3,6 +3,7 @@
 from django.urls import path
 
 from trials.views import (
+    accountability,
     accounts,
     allocations,
     amendments,
@@ -66,6 +67,21 @@ urlpatterns = [
     path("delegations/<int:pk>/end/", sites.delegation_end, name="delegation_end"),
     path("sites/<int:pk>/versions/<int:version>/", amendments.amendment, name="amendment"),
     path("sites/<int:pk>/scan-day/", scan_day.scan_day, name="site_day"),
+    path(
+        "sites/<int:pk>/accountability/",
+        accountability.site_accountability,
+        name="site_accountability",
+    ),
+    path(
+        "sites/<int:pk>/tracer-movements/new/",
+        accountability.movement_new,
+        name="site_movement_new",
+    ),
+    path(
+        "tracer-movements/<int:pk>/undo/",
+        accountability.movement_undo,
+        name="site_movement_undo",
+    ),
     path("sites/<int:pk>/batches/new/", scan_day.batch_new, name="site_batch_new"),
     path("batches/<int:pk>/release/", scan_day.batch_release, name="site_batch_release"),
     path("sites/<int:pk>/scanners/new/", scan_day.scanner_new, name="site_scanner_new"),

@@ -237,6 +237,7 @@ SPECTACULAR_SETTINGS = {
         "TransmittalState": "imaging.models.Transmittal.State",
         "FileState": "imaging.models.ReceivedFile.State",
         "PartialUploadState": "imaging.models.PartialUpload.State",
+        "TracerMovementKind": "trials.models.TracerMovement.Kind",
         "OutcomeEnum": "trials.models.CriterionResult.Outcome",
         "PairOutcome": "imaging.models.LesionPair.Outcome",
         "PairStatus": "imaging.models.LesionPair.Status",

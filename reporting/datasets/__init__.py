@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from reporting.datasets.accountability import TRACER_MOVEMENTS
 from reporting.datasets.allocations import ALLOCATIONS
 from reporting.datasets.columns import Column, Dataset, Privacy, Type
 from reporting.datasets.conduct import DEVIATIONS, QUERIES
@@ -51,6 +52,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             RESPONSES,
             DEVIATIONS,
             QUERIES,
+            TRACER_MOVEMENTS,
         )
     }
 )

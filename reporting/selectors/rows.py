@@ -41,6 +41,7 @@ from trials.models import (
     Patient,
     Query,
     ScheduledScan,
+    TracerMovement,
     Trial,
     Unblinding,
     Withdrawal,
@@ -314,6 +315,10 @@ def _queries(trial: Trial):
     )
 
 
+def _movements(trial: Trial):
+    return TracerMovement.objects.filter(site__trial=trial).order_by("site__code", "pk")
+
+
 def _measured(path: str) -> dict[str, str | Computed]:
     """Columns that say on which scan and series something was measured."""
     return {
@@ -559,6 +564,15 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
                 "values": computed(derived.json_text, "values"),
                 "about_table": "subject_table",
                 "about_pk": "subject_pk",
+            },
+        ),
+        "tracer_movements": Source(
+            _movements,
+            {
+                "trial": "site__trial__identifier",
+                "site": "site__code",
+                "movement": "pk",
+                "batch": "batch__number",
             },
         ),
         "queries": Source(

@@ -32,7 +32,16 @@ from trials.models import (
     User,
 )
 from trials.roles import Role
-from trials.services import consents, deviations, evidence, findings, injections, jobs, queries
+from trials.services import (
+    accountability,
+    consents,
+    deviations,
+    evidence,
+    findings,
+    injections,
+    jobs,
+    queries,
+)
 from trials.services.findings import Result
 
 INPUT_SHA256 = "ab" * 32
@@ -90,6 +99,9 @@ def add_patient(cohort: Cohort) -> Patient:
         by=by,
     )
     measure(scan, by=by)
+    accountability.record(
+        cohort.site, kind="ordered", tracer="PTF", containers=1, happened_at=NOON, by=by
+    )
     factories.make_allocation(patient, by=by, masking="open")
     deviations.record(scan, text='=HYPERLINK("http://x")', by=by)
     return patient

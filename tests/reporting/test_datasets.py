@@ -33,6 +33,7 @@ from trials.models import (
     Patient,
     Query,
     ScheduledScan,
+    TracerMovement,
 )
 from trials.variables import VARIABLES
 
@@ -57,6 +58,7 @@ CODES = {
     "eligibility.verdict": EligibilityAssessment.Verdict,
     "eligibility.outcome": CriterionResult.Outcome,
     "scans.state": ScheduledScan.State,
+    "tracer_movements.kind": TracerMovement.Kind,
     "series.state": Series.State,
     "series.status": Quantification.Status,
     "regions.region_kind": ReferenceRegion.Kind,

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from trials.api.views import (
+    accountability,
     accounts,
     allocations,
     definitions,
@@ -64,6 +65,21 @@ urlpatterns = [
     path("delegations/<int:pk>/end/", sites.EndDelegation.as_view(), name="api_delegation_end"),
     path("sites/<int:pk>/versions/<int:version>/", sites.DryRun.as_view(), name="api_amendment"),
     path("sites/<int:pk>/batches/", scan_day.Batches.as_view(), name="api_batches"),
+    path(
+        "sites/<int:pk>/tracer-movements/",
+        accountability.Movements.as_view(),
+        name="api_tracer_movements",
+    ),
+    path(
+        "sites/<int:pk>/tracer-balance/",
+        accountability.Balances.as_view(),
+        name="api_tracer_balance",
+    ),
+    path(
+        "tracer-movements/<int:pk>/undo/",
+        accountability.UndoMovement.as_view(),
+        name="api_tracer_movement_undo",
+    ),
     path("sites/<int:pk>/scanners/", scan_day.Scanners.as_view(), name="api_scanners"),
     path("sites/<int:pk>/clocks/", scan_day.Clocks.as_view(), name="api_clocks"),
     path(

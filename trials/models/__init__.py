@@ -1,5 +1,6 @@
 """The record of a trial, table by table."""
 
+from trials.models.accountability import TracerMovement
 from trials.models.allocation import Allocation, Unblinding
 from trials.models.conduct import (
     CohortClosure,
@@ -83,6 +84,7 @@ __all__ = [
     "SiteApproval",
     "SourceVerification",
     "Tracer",
+    "TracerMovement",
     "Trial",
     "Unblinding",
     "User",

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trials', '0016_findings'),
+        ('trials', '0019_adrenal_findings'),
     ]
 
     operations = [

@@ -1,0 +1,67 @@
+"""What became of the tracers at the sites."""
+
+from __future__ import annotations
+
+from reporting.datasets.columns import (
+    FREE_TEXT,
+    HEALTH,
+    INTEGER,
+    KEY,
+    MOMENT,
+    NUMBER,
+    QUASI,
+    RECORD,
+    SUBJECT,
+    TECHNICAL,
+    TEXT,
+    Column,
+    Dataset,
+)
+
+TRACER_MOVEMENTS = Dataset(
+    name="tracer_movements",
+    label="Tracer accountability",
+    domain="none",
+    grain="one act of accountability at a site; of no patient",
+    table="trials_tracermovement",
+    keys=("movement",),
+    columns=(
+        SUBJECT[0],
+        SUBJECT[2],
+        Column("movement", "Act of accountability", INTEGER, KEY),
+        Column("tracer", "Tracer", TEXT, TECHNICAL),
+        Column("batch", "Batch number", TEXT, QUASI, missing="an order: no batch is made yet"),
+        Column(
+            "kind",
+            "What happened",
+            TEXT,
+            TECHNICAL,
+            codes=(
+                ("ordered", "Ordered"),
+                ("received", "Received"),
+                ("dispensed", "Dispensed for a patient"),
+                ("returned", "Returned to the supplier"),
+                ("destroyed", "Destroyed, or decayed and disposed of"),
+            ),
+        ),
+        Column("containers", "Vials or syringes", INTEGER, TECHNICAL),
+        Column(
+            "activity_mbq",
+            "Activity in all at that time",
+            NUMBER,
+            HEALTH,
+            unit="MBq",
+            missing="not assayed, which is not zero",
+        ),
+        Column("happened_at", "When it happened", MOMENT, TECHNICAL),
+        Column(
+            "reference",
+            "Order number, delivery note or record",
+            TEXT,
+            FREE_TEXT,
+            missing="none given",
+        ),
+        Column("undone_because", "Why it was taken back", TEXT, FREE_TEXT, missing="it stands"),
+        *RECORD,
+    ),
+)

@@ -1,0 +1,72 @@
+"""What is on hand of a tracer: received less dispensed, returned and destroyed.
+
+Counted in containers (vials, syringes), which must come out at zero; in MBq each amount decays
+from its own assay to the moment asked for. The mistake to fear is an activity that nobody
+measured, summed as zero: the balance in MBq is then not known, the one in containers is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from trials import decay
+
+# What each act does to what is on hand; an order alone does nothing.
+SIGN: Mapping[str, int] = MappingProxyType(
+    {"ordered": 0, "received": 1, "dispensed": -1, "returned": -1, "destroyed": -1}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One act: its kind, containers, and the activity in MBq with its time, None if not assayed."""
+
+    kind: str
+    containers: int
+    activity_mbq: float | None = None
+    activity_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Containers by act and on hand; MBq on hand, None where an amount was not assayed."""
+
+    by_kind: Mapping[str, int]
+    on_hand: int
+    activity_mbq: float | None
+
+
+def balance(movements: Iterable[Movement], *, at: datetime, half_life: float | None) -> Balance:
+    """What is on hand at a moment; `half_life` in s, None where the tracer is not known.
+
+    >>> from datetime import UTC, timedelta
+    >>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    >>> found = balance([Movement("received", 2, 400.0, noon), Movement("dispensed", 1, 100.0,
+    ...                  noon + timedelta(hours=1))], at=noon + timedelta(hours=1), half_life=3600)
+    >>> found.on_hand, found.activity_mbq
+    (1, 100.0)
+    """
+    rows = list(movements)
+    counted = dict.fromkeys(SIGN, 0)
+    for one in rows:
+        counted[one.kind] += one.containers
+    on_hand = sum(SIGN[kind] * number for kind, number in counted.items())
+    return Balance(MappingProxyType(counted), on_hand, _activity(rows, at, half_life))
+
+
+def _activity(rows: list[Movement], at: datetime, half_life: float | None) -> float | None:
+    found = 0.0
+    for one in rows:
+        if not SIGN[one.kind]:
+            continue
+        if one.activity_mbq is None or one.activity_at is None or half_life is None:
+            return None
+        elapsed = (at - one.activity_at).total_seconds()
+        found += SIGN[one.kind] * decay.decayed(
+            one.activity_mbq, elapsed=elapsed, half_life=half_life
+        )
+    # Two assays of one vial differ by their error: less than nothing is nothing left.
+    return max(found, 0.0)

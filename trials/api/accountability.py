@@ -1,0 +1,53 @@
+"""Shapes of the API about tracer accountability."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from trials.api.fields import Key, Line, Moment
+from trials.models import TracerMovement
+
+
+class Movement(serializers.ModelSerializer):
+    class Meta:
+        model = TracerMovement
+        fields = [
+            "id",
+            "kind",
+            "tracer",
+            "batch",
+            "containers",
+            "activity_mbq",
+            "happened_at",
+            "reference",
+            "undone_because",
+        ]
+
+
+class RecordMovement(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=TracerMovement.Kind.choices)
+    tracer = Line(max_length=40, default="", allow_blank=True, help_text="Of an order.")
+    batch = Key(allow_null=True, default=None, help_text="Of every act but an order.")
+    containers = serializers.IntegerField(min_value=1, max_value=10000)
+    activity_mbq = serializers.FloatField(
+        allow_null=True, default=None, help_text="MBq at that time; null is not assayed."
+    )
+    happened_at = Moment()
+    reference = Line(max_length=200, default="", allow_blank=True)
+
+
+class Balance(serializers.Serializer):
+    tracer = serializers.CharField()
+    batch = serializers.CharField(
+        source="batch.number", default=None, allow_null=True, help_text="null: all batches."
+    )
+    ordered = serializers.IntegerField(source="balance.by_kind.ordered")
+    received = serializers.IntegerField(source="balance.by_kind.received")
+    dispensed = serializers.IntegerField(source="balance.by_kind.dispensed")
+    returned = serializers.IntegerField(source="balance.by_kind.returned")
+    destroyed = serializers.IntegerField(source="balance.by_kind.destroyed")
+    on_hand = serializers.IntegerField(source="balance.on_hand")
+    activity_mbq = serializers.FloatField(
+        source="balance.activity_mbq", allow_null=True, help_text="MBq now; null is not known."
+    )
+    injections = serializers.IntegerField()

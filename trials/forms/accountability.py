@@ -1,0 +1,32 @@
+"""Forms of tracer accountability."""
+
+from __future__ import annotations
+
+from django import forms
+
+from trials.forms.base import ActForm, SiteMoment
+from trials.models import TracerMovement
+
+
+class MovementForm(ActForm):
+    kind = forms.ChoiceField(label="What happened", choices=TracerMovement.Kind.choices)
+    tracer = forms.ChoiceField(help_text="Of an order; a batch says its own.")
+    batch = forms.ModelChoiceField(
+        queryset=None, required=False, help_text="Leave empty for an order: no batch is made yet."
+    )
+    containers = forms.IntegerField(label="Vials or syringes", min_value=1)
+    activity_mbq = forms.FloatField(
+        label="Activity in all (MBq)",
+        required=False,
+        min_value=0,
+        help_text="As assayed at that time. Empty if nobody assayed it, which is not zero.",
+    )
+    happened_at = SiteMoment(label="When")
+    reference = forms.CharField(
+        max_length=200, required=False, help_text="Order number, delivery note, record."
+    )
+
+    def __init__(self, *args, batches, tracers, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["batch"].queryset = batches
+        self.fields["tracer"].choices = [(one.identifier, one.name) for one in tracers]

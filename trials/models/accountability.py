@@ -1,0 +1,67 @@
+"""What became of the tracer at a site: ordered, received, dispensed, returned, destroyed."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from trials.models.scan_day import Batch
+from trials.models.scope import ScopedModel
+from trials.models.trial import Site
+
+
+class TracerMovement(ScopedModel):
+    """One act of accountability: so many containers of a tracer, of a batch once it is there."""
+
+    class Kind(models.TextChoices):
+        ORDERED = "ordered", "Ordered"
+        RECEIVED = "received", "Received"
+        DISPENSED = "dispensed", "Dispensed for a patient"
+        RETURNED = "returned", "Returned to the supplier"
+        DESTROYED = "destroyed", "Destroyed, or decayed and disposed of"
+
+    trial_path = "site__trial_id"
+    site_path = "site_id"
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="tracer_movements")
+    # The tracer by its identifier in the protocol, whatever the version.
+    tracer = models.CharField(max_length=40)
+    # None for an order: the batch is not made yet.
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, null=True, blank=True, related_name="movements"
+    )
+    kind = models.CharField(max_length=10, choices=Kind)
+    containers = models.PositiveIntegerField()
+    # As assayed at that time; None where nobody assayed it, which is not zero.
+    activity_mbq = models.FloatField(null=True, blank=True)
+    happened_at = models.DateTimeField()
+    # Delivery note, order number, record of destruction.
+    reference = models.CharField(max_length=200, blank=True)
+    # Why it is taken back; empty while it stands.
+    undone_because = models.CharField(max_length=400, blank=True)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["site", "happened_at", "pk"]
+        constraints = [
+            models.CheckConstraint(name="movement_of_containers", condition=Q(containers__gte=1)),
+            models.CheckConstraint(
+                name="movement_activity_not_negative",
+                condition=Q(activity_mbq__isnull=True) | Q(activity_mbq__gte=0),
+            ),
+            models.CheckConstraint(
+                name="movement_of_a_batch",
+                condition=Q(kind="ordered", batch__isnull=True)
+                | ~Q(kind="ordered") & Q(batch__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.get_kind_display().lower()}: {self.containers} of {self.batch or self.tracer}"
+        )

@@ -1,0 +1,101 @@
+"""Accountability of tracers at a site: each act as it happened, and never more than is there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from trials import accountability, permissions
+from trials.models import Batch, Site, TracerMovement, User
+from trials.services import audit, moments
+from trials.services.errors import Invalid, Refused
+
+Kind = TracerMovement.Kind
+
+
+def record(
+    site: Site,
+    *,
+    kind: str,
+    tracer: str = "",
+    batch: Batch | None = None,
+    containers: int,
+    happened_at: datetime,
+    activity_mbq: float | None = None,
+    reference: str = "",
+    by: User,
+) -> TracerMovement:
+    """Record that containers of a tracer were ordered, came, or went."""
+    permissions.require(by, "batch.record", site)
+    _check(site, kind, tracer, batch, containers, activity_mbq)
+    happened_at = moments.past(happened_at, field="happened_at")
+    with audit.action(f"tracer.{kind}", actor=by, reason=reference or kind, trial=site.trial_id):
+        if batch:
+            # Two people may hand out the last vial at once: the second one finds none.
+            Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
+            _require_there(batch, kind, containers)
+        return TracerMovement.objects.create(
+            site=site,
+            tracer=batch.tracer if batch else tracer,
+            batch=batch,
+            kind=kind,
+            containers=containers,
+            activity_mbq=activity_mbq,
+            happened_at=happened_at,
+            reference=reference.strip(),
+            recorded_by=by,
+        )
+
+
+def undo(movement: TracerMovement, *, reason: str, by: User) -> TracerMovement:
+    """Take back what was recorded by mistake; it stays readable with the reason."""
+    permissions.require(by, "batch.record", movement)
+    audit.require_reason(reason)
+    with audit.action("tracer.undone", actor=by, reason=reason, trial=movement.site.trial_id):
+        if movement.batch_id:
+            Batch.objects.select_for_update(no_key=True).get(pk=movement.batch_id)
+        locked = TracerMovement.objects.select_for_update(of=("self",)).get(pk=movement.pk)
+        if locked.undone_because:
+            raise Refused("undone-already", "This is taken back already.")
+        if locked.kind == Kind.RECEIVED:
+            _require_there(locked.batch, Kind.DESTROYED, locked.containers)
+        locked.undone_because = reason.strip()
+        locked.save(update_fields=["undone_because"])
+    return locked
+
+
+def on_hand(batch: Batch) -> int:
+    """Containers of a batch that are there by the acts that stand."""
+    rows = batch.movements.filter(undone_because="").values_list("kind", "containers")
+    return sum(accountability.SIGN[kind] * number for kind, number in rows)
+
+
+def _require_there(batch: Batch, kind: str, containers: int) -> None:
+    there = on_hand(batch)
+    if accountability.SIGN[kind] < 0 and containers > there:
+        raise Refused(
+            "more-than-there", f"Of {batch} {there} are there by the record, not {containers}."
+        )
+
+
+def _check(
+    site: Site,
+    kind: str,
+    tracer: str,
+    batch: Batch | None,
+    containers: int,
+    activity_mbq: float | None,
+) -> None:
+    if kind not in Kind.values:
+        raise Invalid("kind", f"Expected one of {', '.join(Kind.values)}; got {kind!r}.")
+    if (kind == Kind.ORDERED) != (batch is None):
+        raise Invalid("batch", "An order has no batch yet; every other act names its batch.")
+    if batch and batch.site_id != site.pk:
+        raise Invalid("batch", f"{batch} is not at {site}.")
+    version = site.version_in_force
+    known = [one.identifier for one in version.tracers.all()] if version else []
+    if batch is None and tracer not in known:
+        raise Invalid("tracer", f"Expected one of {', '.join(known) or 'none'}; got {tracer!r}.")
+    if containers < 1:
+        raise Invalid("containers", f"Give how many, one or more; got {containers}.")
+    if activity_mbq is not None and not activity_mbq >= 0:
+        raise Invalid("activity_mbq", f"Can't be negative, got {activity_mbq:g} MBq.")
