@@ -275,7 +275,6 @@ def _hand_over(read: Read, scan: ScheduledScan) -> list[Finding]:
             *(one for row in found for one in _of_lesion(row)),
             *(_computed(read, found, judging) if judging else ()),
             *adrenals.results(read),
-            *(one for row in found for one in _of_lesion(row)),
         ],
         source=read,
         by=read.reader,

@@ -41,7 +41,7 @@ TRACER_MOVEMENTS = Dataset(
                 ("received", "Received"),
                 ("dispensed", "Dispensed for a patient"),
                 ("returned", "Returned to the supplier"),
-                ("destroyed", "Destroyed, or decayed and disposed of"),
+                ("destroyed", "Destroyed or decayed"),
             ),
         ),
         Column("containers", "Vials or syringes", INTEGER, TECHNICAL),

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('tracer', models.CharField(max_length=40)),
-                ('kind', models.CharField(choices=[('ordered', 'Ordered'), ('received', 'Received'), ('dispensed', 'Dispensed for a patient'), ('returned', 'Returned to the supplier'), ('destroyed', 'Destroyed, or decayed and disposed of')], max_length=10)),
+                ('kind', models.CharField(choices=[('ordered', 'Ordered'), ('received', 'Received'), ('dispensed', 'Dispensed for a patient'), ('returned', 'Returned to the supplier'), ('destroyed', 'Destroyed or decayed')], max_length=10)),
                 ('containers', models.PositiveIntegerField()),
                 ('activity_mbq', models.FloatField(blank=True, null=True)),
                 ('happened_at', models.DateTimeField()),

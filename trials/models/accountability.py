@@ -20,7 +20,7 @@ class TracerMovement(ScopedModel):
         RECEIVED = "received", "Received"
         DISPENSED = "dispensed", "Dispensed for a patient"
         RETURNED = "returned", "Returned to the supplier"
-        DESTROYED = "destroyed", "Destroyed, or decayed and disposed of"
+        DESTROYED = "destroyed", "Destroyed or decayed"
 
     trial_path = "site__trial_id"
     site_path = "site_id"
