@@ -292,7 +292,10 @@ def inside(links: list[str]) -> set[str]:
     [
         (Role.READER, ["Home", "Reading", "Comparisons"]),
         (Role.ADMINISTRATOR, ["Home", "Accounts", "Jobs"]),
-        (Role.STATISTICIAN, ["Home", "Trials", "Paired lesions", "Exports"]),
+        (
+            Role.STATISTICIAN,
+            ["Home", "Trials", "Paired lesions", "Response", "Normal organs", "Exports"],
+        ),
         (
             Role.TECHNOLOGIST,
             [

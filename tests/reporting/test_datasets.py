@@ -47,7 +47,9 @@ FORBIDDEN = re.compile(
 # The name of a tracer is not a person's, of UIDs there is the patient's of CDISC alone, and of the
 # source of a finding the number of the read. A sequence is derived with the trial's key, which
 # test_rows looks for in what leaves.
-ALLOWED = {"usubjid", "planned_scan__tracer__name", "source_pk", "trial__uid_key"}
+_SCAN = "quantification__series__imaging_study__scheduled_scan__"
+_TRACER = "planned_scan__tracer__name"
+ALLOWED = {"usubjid", _TRACER, f"{_SCAN}{_TRACER}", "source_pk", "trial__uid_key"}
 
 CODES = {
     "patients.state": Patient.State,
