@@ -144,6 +144,10 @@ class PlacedShapeForm(ActForm):
     def size_mm(self) -> tuple[float, ...]:
         return tuple(self.cleaned_data[name] for name in self.SIZE)
 
+    def told(self) -> str:
+        """The shape in one line, by which what is kept is known for what was shown."""
+        return " ".join(map(str, (self.cleaned_data["shape"], *self.middle_mm(), *self.size_mm())))
+
 
 class RegionDecisionForm(ActForm):
     """What a reader says of one region. What belongs to the other decision is left out."""

@@ -171,10 +171,12 @@ def _described(source: Source, one: Outline, segment: int) -> hd.seg.SegmentDesc
     algorithm = None
     if one.origin != Origin.MANUAL:
         algorithm = hd.AlgorithmIdentificationSequence(
-            name=f"{MANUFACTURER} {one.method}".strip()[:64],
+            name=MANUFACTURER,
             family=codes.DCM.NeighborhoodAnalysis,
             version=source.software_version,
             source=MANUFACTURER,
+            # The words are longer than a name may be, 64 characters.
+            parameters={"method": one.method} if one.method else None,
         )
     return hd.seg.SegmentDescription(
         segment_number=segment,

@@ -72,12 +72,9 @@ def in_shape(
     """
     if not all(0 <= at < count for at, count in zip(centre, grid.shape, strict=True)):
         raise SegmentationError("seed-outside", "This place lies outside the image.")
-    places = _places(centre, grid, shape, size_mm)
+    places = _places(centre, grid, shape, size_mm, largest_ml=largest_ml)
     if places[0].size and grid.volume_ml(places[0]) > largest_ml:
-        raise SegmentationError(
-            "shape-too-large",
-            f"The shape holds more than {largest_ml:g} mL. State a smaller size.",
-        )
+        raise _too_large(largest_ml)
     flat = np.asarray(np.ravel_multi_index(places, suv.shape), dtype=np.int64)
     values = suv.ravel()[flat]
     if values.size:
@@ -93,7 +90,15 @@ def in_shape(
     return Grown(flat, threshold, centre)
 
 
-def _places(centre: Place, grid: Grid, shape: str, size_mm: Size) -> tuple[NDArray[np.int64], ...]:
+def _too_large(largest_ml: float) -> SegmentationError:
+    return SegmentationError(
+        "shape-too-large", f"The shape holds more than {largest_ml:g} mL. State a smaller size."
+    )
+
+
+def _places(
+    centre: Place, grid: Grid, shape: str, size_mm: Size, *, largest_ml: float
+) -> tuple[NDArray[np.int64], ...]:
     """Planes, rows and columns of the voxels whose centres lie in the shape."""
     if shape not in SHAPES or not all(math.isfinite(one) and one > 0 for one in size_mm):
         raise SegmentationError(
@@ -109,6 +114,10 @@ def _places(centre: Place, grid: Grid, shape: str, size_mm: Size) -> tuple[NDArr
     # In half sizes: 1 is the border. A billionth of slack, for sizes are decimals.
     parts = [np.abs(at) / (one / 2) for at, one in zip(from_centre, size_mm, strict=True)]
     within = [np.flatnonzero(part <= 1 + 1e-9) for part in parts]
+    # An ellipsoid is half of its box, so this is none of those allowed: asked before the box
+    # takes memory, which for a whole body is gigabytes.
+    if grid.volume_ml(within[0]) * within[1].size * within[2].size > 2 * largest_ml:
+        raise _too_large(largest_ml)
     k, m, n = np.ix_(*(part[at] for part, at in zip(parts, within, strict=True)))
     distance = np.maximum(np.maximum(k, m), n) if shape == BOX else np.sqrt(k**2 + m**2 + n**2)
     found = np.nonzero(distance <= 1 + 1e-9)

@@ -38,7 +38,11 @@ def carry(earlier: Read, read: Read) -> None:
     In place of an outline that is there again, else as one more. Inside an action.
     """
     rows = grown_of(earlier)
+    if earlier.state != Read.State.SIGNED:
+        # Nobody signed that these are gone: they are named until somebody does.
+        read.not_carried = list(earlier.not_carried)
     if not rows:
+        read.save(update_fields=["not_carried"])
         return
     opened = open_volumes.of_run(read.quantification)
     outlines = {outline_of(one.lesion): one for one in selecting.rows_of(read)}

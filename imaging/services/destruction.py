@@ -25,7 +25,7 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import drawings, ledger, open_volumes, read_results, reconciliation
+from imaging.services import drawings, ledger, open_ct, open_volumes, read_results, reconciliation
 from imaging.services.clearing import WAITING, keep_others_off
 from imaging.storage import prepared
 from trials.models import Injection, Job, Patient, ScheduledScan, Withdrawal
@@ -169,6 +169,7 @@ def _withhold(series: QuerySet[Series], code: str, message: str) -> set[int]:
         state=Series.State.REFUSED, code=code, message=message, counts=False, counting=""
     )
     transaction.on_commit(lambda: open_volumes.forget(keys))
+    transaction.on_commit(lambda: open_ct.forget(keys))
     return keys
 
 

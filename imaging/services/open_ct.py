@@ -7,9 +7,11 @@ record is asked at each use.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import Count
 
 from imaging import fusion, geometry, pixels, storage, volume
 from imaging.geometry import Grid
@@ -61,16 +63,20 @@ def _fitting(run: Quantification) -> Series:
         raise CtRefused("no-ct", "This study has no CT to lay under the PET.")
     frame = run.series.instances.values_list("header__frame_of_reference_uid", flat=True).first()
     same = Instance.objects.filter(series__in=found, header__frame_of_reference_uid=frame)
-    counts: dict[int, int] = {}
-    for pk in same.values_list("series", flat=True) if frame else ():
-        counts[pk] = counts.get(pk, 0) + 1
-    if not counts:
+    counted = same.values_list("series").annotate(planes=Count("pk")).order_by("-planes", "series")
+    most = counted.first() if frame else None
+    if most is None:
         raise CtRefused(
             "ct-in-another-frame",
             "The CT of this study has another frame of reference than the PET: nothing says where "
             "it would lie under it.",
         )
-    return found.get(pk=max(counts, key=lambda pk: (counts[pk], -pk)))
+    return found.get(pk=most[0])
+
+
+def forget(series: Collection[int]) -> None:
+    """Keep no CT of these series in the memory of this process."""
+    _OPEN.forget(series)
 
 
 def _loaded(series: Series) -> OpenCt:

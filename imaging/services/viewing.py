@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,16 +44,23 @@ class Ct:
 def counts(run: Quantification) -> dict[str, int]:
     """How many slices each plane has; refused where the volume lies askew in the patient."""
     grid = open_volumes.of_run(run).grid
-    try:
+    with _refusing():
         return {str(plane): slices.count(grid, plane) for plane in Plane}
-    except PictureError as error:
-        raise Refused("no-picture", f"No slices can be shown: {error}.") from error
 
 
 def through(run: Quantification, voxel: tuple[int, int, int]) -> dict[str, int]:
-    """The slice of each plane that goes through a voxel (plane, row, column)."""
+    """The slice of each plane through a voxel (plane, row, column); refused as `counts`."""
     grid = open_volumes.of_run(run).grid
-    return {str(plane): slices.index_of(grid, plane, voxel) for plane in Plane}
+    with _refusing():
+        return {str(plane): slices.index_of(grid, plane, voxel) for plane in Plane}
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except PictureError as error:
+        raise Refused("no-picture", f"No slices can be shown: {error}.") from error
 
 
 def slice_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ SERIES = Series.objects.select_related(
 )
 # In which the shape is shown: of a lesion of 20 mm the middle, and what is around it.
 UPPER_SUV = 10
+# No volume has as many voxels along an axis.
+_VOXEL = re.compile("[0-9]{1,8}")
 
 
 @form_methods
@@ -47,7 +50,10 @@ def place(request: HttpRequest, reading_identifier: str) -> HttpResponse:
         )
         return f"{reverse('reading', args=[reading_identifier])}?region={kept.number}"
 
-    if "keep" in request.POST and (done := perform(request, form, keep)):
+    is_kept = "keep" in request.POST and form.is_valid()
+    # Numbers may have been changed since: kept is what was looked at, and nothing else.
+    is_other = is_kept and request.POST.get("seen") != form.told()
+    if is_kept and not is_other and (done := perform(request, form, keep)):
         return done
     context = {
         "series": row,
@@ -56,10 +62,11 @@ def place(request: HttpRequest, reading_identifier: str) -> HttpResponse:
             segmentation_methods.inside_placed(read.quantification.parameters)
         ),
         "shown": _shown(read.quantification, form),
+        "is_other": is_other,
         "submission": fresh_submission(),
         "high": UPPER_SUV,
     }
-    status = (form.refused_with or 422) if form.errors else 200
+    status = (form.refused_with or 422) if form.errors or is_other else 200
     return render(request, "imaging/reading_place.html", context, status=status)
 
 
@@ -85,7 +92,7 @@ def method_asked(run: Quantification, asked: QueryDict) -> Mapping[str, Any] | N
 def _middle(read: Read, asked: QueryDict) -> dict[str, Any]:
     """Where the shape is offered: at the voxel that was clicked, else nowhere."""
     parts = asked.get("voxel", "").split(",")
-    if len(parts) != 3 or not all(one.isascii() and one.isdecimal() for one in parts):
+    if len(parts) != 3 or not all(_VOXEL.fullmatch(one) for one in parts):
         return {}
     place = viewing.place_of(read.quantification, (int(parts[0]), int(parts[1]), int(parts[2])))
     return {name: round(at, 1) for name, at in zip(PlacedShapeForm.MIDDLE, place, strict=True)}
@@ -102,13 +109,25 @@ def _shown(run: Quantification, form: PlacedShapeForm) -> dict[str, Any] | None:
         form.refuse(refusal)
         return None
     return {
+        "told": form.told(),
+        **_slices(run, voxel),
         "measured": found.measured,
         "threshold": found.grown.threshold,
         "voxel": ",".join(map(str, voxel)),
         "shape": form.cleaned_data["shape"],
         "size": ",".join(f"{one:g}" for one in form.size_mm()),
+    }
+
+
+def _slices(run: Quantification, voxel: tuple[int, int, int]) -> dict[str, Any]:
+    """The slices through a voxel; of a volume that lies askew the sentence why there are none."""
+    try:
+        through = viewing.through(run, voxel)
+    except Refused as refusal:
+        return {"no_slices": str(refusal)}
+    return {
         "slices": [
             {"plane": plane, "label": Plane(plane).capitalize(), "index": index}
-            for plane, index in viewing.through(run, voxel).items()
-        ],
+            for plane, index in through.items()
+        ]
     }

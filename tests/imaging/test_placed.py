@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,18 @@ def placed(volume, *, shape="ellipsoid", size_mm=(30.0, 30.0, 30.0), grid=GRID, 
 
 def noise():
     return np.random.default_rng(1).gamma(2.0, 1.0, GRID.shape).astype(np.float32)
+
+
+def test_a_shape_of_the_whole_body_is_refused_before_it_takes_memory():
+    grid = replace(GRID, shape=(400, 500, 600))
+    one = np.broadcast_to(np.float32(1.0), grid.shape)
+    tracemalloc.start()
+    with pytest.raises(SegmentationError) as refused:
+        placed(one, shape="box", size_mm=(1e6, 1e6, 1e6), grid=grid)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert refused.value.code == "shape-too-large"
+    assert peak < 1e6
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,12 @@ def test_a_shape_is_shown_then_kept_and_found_again_as_it_was_measured(client, d
     assert not GrownLesion.objects.exists()
     (source, *_) = [part.split('"')[0] for part in text.split('<img src="')[1:]]
     assert client.get(source.replace("&amp;", "&")).status_code == 200
-    kept = client.post(address, SHAPE | SIZE | {"keep": "yes"})
+    # What was changed since it was shown is shown first, whatever is pressed.
+    other = client.post(address, SHAPE | SIZE | {"keep": "yes", "seen": "box 1.0 1.0 1.0 2 2 2"})
+    assert (other.status_code, other.context["is_other"]) == (422, True)
+    assert not GrownLesion.objects.exists()
+    seen = {"seen": other.context["shown"]["told"]}
+    kept = client.post(address, SHAPE | SIZE | {"keep": "yes"} | seen)
     assert kept["Location"] == f"{desk}?region=1"
     page = client.get(desk).content.decode()
     assert "Regions that a reader outlines. Each number" in page
@@ -90,6 +95,8 @@ def test_a_shape_that_takes_nothing_in_is_answered_beside_the_form(client, desk,
     outside = client.post(address, SHAPE | SIZE | {"x_mm": "900", "keep": "yes"})
     assert "outside the image" in outside.content.decode()
     assert client.post(address, SHAPE | SIZE | {"across_mm": "0"}).status_code == 422
+    # A number of more digits than Python reads as one.
+    assert client.get(f"{address}?voxel={'9' * 5000},1,1").status_code == 200
     assert not GrownLesion.objects.exists()
 
 

@@ -26,9 +26,11 @@ from imaging.value_map import KIND as VALUE_MAP
 from tests import factories, records
 from tests.imaging.test_dicom_objects import ROOT, at, dataset_of, dcmqi, file_of, groups, told
 from tests.imaging.test_dicomweb_reading import values
+from tests.imaging.test_placing import MANUAL
 from tests.test_api import logged_in
 from trials.models import Job, Membership, User
 from trials.roles import Role
+from trials.segmentation_methods import placed
 from trials.services import jobs
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
@@ -123,6 +125,31 @@ def test_dcmqi_reads_the_numbers_that_were_signed(scene, tmp_path):
 
 def test_the_checker_finds_no_error(scene, dicom3tools):
     for one in scene.made.values():
+        said = told(dicom3tools, file_of(one))
+        assert "Error" not in said, said
+
+
+def test_a_shape_that_the_reader_placed_is_written_as_it_was_measured(
+    pet_site, everyone, scan, fdg, dicom3tools
+):
+    with factories.framed():
+        scan.planned_scan.segmentation = MANUAL
+        scan.planned_scan.save(update_fields=["segmentation"])
+    run = records.make_measured(scan, by=everyone, frame="1.3.9")
+    reader = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+    read = reads.open_read(run.series, by=reader)
+    method = placed(MANUAL, shape="ellipsoid", size_mm=(24, 30, 30))
+    row = reads.grow(read, by=reader, voxel=(5, 11, 11), method=method)
+    reads.decide(row, by=reader, decision="accepted", region="liver")
+    reads.sign(read, by=reader, password=factories.PASSWORD)
+    worked()
+    made = {one.kind: one for one in read.dicom_objects.all()}
+    seg = dataset_of(made["SEG"])
+    voxels = seg.pixel_array.sum()
+    assert (voxels, row.grown.voxel_count) == (64, 64)
+    (algorithm,) = seg.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence
+    assert "SUV ≥ 4 g/mL in a placed ellipsoid of 24 × 30 × 30 mm" in algorithm.AlgorithmParameters
+    for one in made.values():
         said = told(dicom3tools, file_of(one))
         assert "Error" not in said, said
 

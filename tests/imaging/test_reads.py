@@ -411,6 +411,10 @@ def test_a_region_grown_by_another_method_is_not_taken_over(scene):
     read = reads.open_read(scene.series, by=scene.first)
     assert only(read).grown is None
     assert [one["code"] for one in read.not_carried] == ["method-changed"]
+    # Measured once more before anybody signed that it is gone: it is named still.
+    measure_again(read.quantification)
+    again = reads.open_read(read.quantification.series, by=read.reader)
+    assert (again.pk != read.pk, again.not_carried) == (True, read.not_carried)
 
 
 def test_what_was_grown_in_a_signed_read_is_there_when_it_is_read_again(scene):
