@@ -133,8 +133,42 @@ def test_a_page_that_was_overtaken_shows_both(client, site, patient, coordinator
     assert "Asthma</textarea>" in text
     assert "Saved by the other</span> Gout" in text
     assert 'name="form-revision" value="2"' in text
+    # Kept by itself, it would be saved over the other's before anybody compared.
+    assert "data-draft" not in text
     assert client.post(address, sent | {"form-revision": "2"}).status_code == 302
     assert FormEntry.objects.get(pk=entry.pk).draft.given == {"term": "Asthma"}
+
+
+def overtaken(client, site, entry, **sent):
+    """The page of a colleague who typed `sent` over the first draft."""
+    client.force_login(member(Role.COORDINATOR, site))
+    address = reverse("form_entry", args=[entry.pk])
+    page = client.post(address, {"form-revision": "1", "draft": "1"} | sent)
+    assert page.status_code == 409
+    return page.content.decode()
+
+
+def test_a_page_that_was_overtaken_compares_why_values_are_missing(
+    client, site, patient, coordinator
+):
+    entry = form_entries.begin(patient, form="vital_signs", visit="PET1", by=coordinator)
+    theirs = {"before_pulse": {"missing": "ND", "reason": "cuff broken"}, "after_pulse": "64"}
+    form_entries.save_draft(entry, given=theirs, revision=1, by=coordinator)
+    mine = {"before_pulse-missing": "ND", "before_pulse-reason": "no cuff", "after_pulse": "64"}
+    text = overtaken(client, site, entry, **mine)
+    assert "Saved by the other</span> Not done: cuff broken" in text
+    assert text.count("Saved by the other") == 1
+
+
+def test_a_page_that_was_overtaken_by_an_emptied_one_goes_on_from_it(
+    client, site, patient, coordinator
+):
+    entry = form_entries.begin(patient, form="medical_history", by=coordinator)
+    form_entries.save_draft(entry, given={"term": "Gout"}, revision=1, by=coordinator)
+    form_entries.save_draft(entry, given={}, revision=2, by=coordinator)
+    text = overtaken(client, site, entry, term="Asthma")
+    assert "Saved by the other</span> empty" in text
+    assert 'name="form-revision" value="3"' in text
 
 
 def test_a_correction_keeps_the_row_its_history_and_what_was_asked(site, filled, coordinator):

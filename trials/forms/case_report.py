@@ -51,7 +51,8 @@ class CaseReportForm(ActForm):
     ) -> None:
         super().__init__(*args, zone=zone, **kwargs)
         self.asked, self.place = asked, ZoneInfo(zone)
-        self.theirs: Mapping[str, Any] = {}
+        # What somebody else saved meanwhile; none as long as nobody did.
+        self.theirs: Mapping[str, Any] | None = None
         self.fields[REVISION] = forms.IntegerField(widget=forms.HiddenInput)
         self.initial[REVISION] = revision
         for item in asked.items:
@@ -106,9 +107,6 @@ class CaseReportForm(ActForm):
     def _row(self, item: Item) -> Row:
         name, codes = item.identifier, item.missing
         missing = self[f"{name}-missing"] if codes else None
-        mine = _read(self._mine(name))
-        theirs = _read(self.theirs.get(name))
-        is_other = bool(self.theirs) and self._as_typed(item, theirs.value) != (mine.value or "")
         return Row(
             item=item,
             field=self[name],
@@ -117,11 +115,18 @@ class CaseReportForm(ActForm):
             condition=json.dumps(item.condition) if item.condition else "",
             asked_if=item_conditions.words(item.condition, self.asked) if item.condition else "",
             is_missing=bool(missing and missing.value()),
-            theirs=_told(theirs) if is_other else "",
+            theirs=self._told_otherwise(item),
         )
 
-    def _mine(self, name: str) -> Any:
-        return self[name].value()
+    def _told_otherwise(self, item: Item) -> str:
+        """What the other saved for an item, where it is not what was typed here."""
+        if self.theirs is None:
+            return ""
+        one = _read(self.theirs.get(item.identifier))
+        theirs = (self._as_typed(item, one.value) or "", one.missing, one.reason)
+        keys = [key for key in _keys(item.identifier) if key in self.fields]
+        mine = [self[key].value() or "" for key in keys]
+        return _told(*theirs) if theirs[: len(mine)] != tuple(mine) else ""
 
     def _add(self, item: Item, zone: str) -> None:
         name = item.identifier
@@ -190,12 +195,10 @@ def _read(raw: Any) -> Given:
         return Given()
 
 
-def _told(given: Given) -> str:
-    if given.missing:
-        return MISSING.get(given.missing, given.missing)
-    if isinstance(given.value, list):
-        return ", ".join(given.value)
-    return "empty" if given.value in (None, "") else str(given.value)
+def _told(value: Any, missing: str, reason: str) -> str:
+    shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    said = [shown, MISSING.get(missing, missing), reason]
+    return ": ".join(filter(None, said)) or "empty"
 
 
 def _field(item: Item, zone: str) -> forms.Field:

@@ -238,7 +238,7 @@ def _form(request: HttpRequest, entry: FormEntry, given: dict, revision: int) ->
 
 def _take_newest(form: CaseReportForm, entry: FormEntry) -> None:
     """After a conflict the page is of the newest state: sent again, it is what the user wants."""
-    if form.theirs:
+    if form.theirs is not None:
         now = FormEntry.objects.select_related("draft").get(pk=entry.pk)
         newest = now.draft.revision if now.state == State.DRAFT else now.revision
         form.data = form.data.copy()
