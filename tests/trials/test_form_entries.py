@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -232,6 +232,22 @@ def test_a_serious_event_counts_down_and_a_late_report_is_a_deviation(filled, co
     query.refresh_from_db()
     assert query.state == "closed"
     assert "due by" in Deviation.objects.get(rule=form_entries.REPORT_LATE).text
+
+
+@pytest.mark.parametrize(
+    ("known", "due"),
+    [
+        # Clocks in Berlin went forward on 30 March 2025 and back on 26 October 2025.
+        ("2025-03-29T12:00+01:00", "2025-03-30T11:00+00:00"),
+        ("2025-10-25T12:00+02:00", "2025-10-26T10:00+00:00"),
+    ],
+)
+def test_hours_are_counted_across_a_change_of_clocks(patient, filled, known, due):
+    with factories.framed():
+        patient.site.time_zone = "Europe/Berlin"
+        patient.site.save()
+    entry = filled("adverse_events", **event(started_at="2025", known_at=known))
+    assert entry.report_due_at == datetime.fromisoformat(due)
 
 
 def test_an_event_that_is_not_serious_counts_down_to_nothing(filled):

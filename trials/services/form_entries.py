@@ -325,7 +325,9 @@ def _due(form: Form, values: Mapping[str, Entered], zone: ZoneInfo) -> datetime 
     known = values.get(clock.known)
     if known is None or not known.value:
         return None
-    return datetime.fromisoformat(known.value).astimezone(zone) + timedelta(hours=clock.hours)
+    # In UTC: hours pass while clocks change.
+    due = datetime.fromisoformat(known.value).astimezone(UTC) + timedelta(hours=clock.hours)
+    return due.astimezone(zone)
 
 
 def _late(
