@@ -305,6 +305,15 @@ def test_a_form_taken_back_stays_readable_and_may_be_begun_anew(patient, filled,
     assert again.repeat == 1
 
 
+def test_a_late_report_on_a_form_taken_back_is_no_deviation(filled, coordinator):
+    entry = filled("adverse_events", **event(reported_at=hours(-1)))
+    late = Deviation.objects.get(rule=form_entries.REPORT_LATE)
+    assert late.state == "drafted"
+    form_entries.undo(entry, reason="of another patient", by=coordinator)
+    late.refresh_from_db()
+    assert late.state == "closed"
+
+
 def test_after_an_amendment_an_entry_keeps_what_it_was_asked(
     client, site, patient, filled, coordinator
 ):

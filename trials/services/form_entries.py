@@ -200,6 +200,7 @@ def undo(entry: FormEntry, *, reason: str, by: User) -> FormEntry:
         locked.report_due_at = None
         locked.save(update_fields=["state", "undone_because", "report_due_at"])
         queries.settle_by_rule(locked, rule=REPORT_DUE, text="The form was taken back.")
+        deviations.judge_by_rule(locked, rule=REPORT_LATE, finding=None)
         for row in locked.values.all():
             queries.settle_by_rule(row, rule=UNUSUAL, text="The form was taken back.")
     return locked
