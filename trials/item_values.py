@@ -57,7 +57,7 @@ class Given:
 
     @property
     def is_empty(self) -> bool:
-        return self.value in (None, "", []) and not self.missing
+        return _is_blank(self.value) and not self.missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def raw(given: Given) -> Any:
     if not given.missing:
         return given.value
     kept = {"missing": given.missing, "reason": given.reason}
-    return kept if given.value in (None, "", []) else {"value": given.value, **kept}
+    return kept if _is_blank(given.value) else {"value": given.value, **kept}
 
 
 def checked(form: Form, given: Mapping[str, Given], *, at: Moment) -> Checked:
@@ -207,11 +207,15 @@ def limits_words(limits: Limits, unit: str) -> str:
     return "" if limit is None else f"{side} {limit:g} {unit}".rstrip()
 
 
+def _is_blank(value: Any) -> bool:
+    return value in (None, "", []) or (isinstance(value, str) and not value.strip())
+
+
 def _missing(item: Item, given: Given) -> Entered:
     if given.missing not in item.missing:
         known = ", ".join(f"{one} ({MISSING[one]})" for one in item.missing) or "none"
         raise ItemError("no-such-code", f"{item.label} may be missing as: {known}.")
-    if given.value not in (None, "", []):
+    if not _is_blank(given.value):
         raise ItemError("value-and-code", f"{item.label}: give a value or why it is missing.")
     reason = given.reason.strip()
     if given.missing in NEEDS_REASON and len(reason) < 3:

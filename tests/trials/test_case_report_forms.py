@@ -270,6 +270,7 @@ def test_a_whole_form_is_right_with_what_is_asked():
     [
         ({"is_serious": Given("no")}, {"serious_because": "not-asked", "known_at": "not-asked"}),
         ({"known_at": Given()}, {"known_at": "required"}),
+        ({"term": Given(" \n")}, {"term": "required"}),
         ({"outcome": Given("FATAL")}, {"ended_at": "required"}),
         (
             {"outcome": Given("FATAL"), "ended_at": Given("2026-02-28")},
