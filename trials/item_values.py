@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -31,7 +32,8 @@ LONGEST_REASON = 200
 # Clocks of a site and of the server may differ by as much.
 CLOCKS = timedelta(minutes=5)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
-_DECIMAL = re.compile(r"[+-]?([0-9]{1,15}([.,][0-9]{0,15})?|[.,][0-9]{1,15})")
+# As many places as a number may have that a program sent and a page shows again.
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,16}([.,][0-9]{0,25})?|[.,][0-9]{1,25})")
 _PARTIAL = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}")
 _TRUTHS = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
@@ -232,7 +234,7 @@ def _typed(item: Item, value: Any, at: Moment) -> Any:
         return value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if item.type in NUMBERS and is_number:
-        value = repr(value)
+        return _number(item, value)
     if not isinstance(value, str):
         raise ItemError("wrong-type", f"{item.label} is {_expected(item)}, got {value!r:.60}.")
     text = value.strip()
@@ -256,11 +258,25 @@ def _expected(item: Item) -> str:
     )
 
 
+def _number(item: Item, value: float) -> float:
+    """A number that came as one: right as it is if it is finite, and whole where it has to be."""
+    if item.type == "integer":
+        is_whole = isinstance(value, int) or value.is_integer()
+        return _integer(item, f"{value:.0f}" if is_whole and abs(value) < 1e15 else repr(value))
+    if not abs(value) <= sys.float_info.max:
+        raise _not_a_number(item, repr(value))
+    return float(value)
+
+
 def _integer(item: Item, text: str) -> int:
     text = re.sub(r"\.0$", "", text)
     if not _INTEGER.fullmatch(text):
         raise ItemError("not-an-integer", f"{item.label} is a whole number, got {text!r:.60}.")
     return int(text)
+
+
+def _not_a_number(item: Item, text: str) -> ItemError:
+    return ItemError("not-a-number", f"{item.label} is a number such as 36.5, got {text!r:.60}.")
 
 
 def _decimal(item: Item, text: str) -> float:
@@ -271,7 +287,7 @@ def _decimal(item: Item, text: str) -> float:
             number = math.nan
         if math.isfinite(number):
             return number
-        raise ItemError("not-a-number", f"{item.label} is a number such as 36.5, got {text!r:.60}.")
+        raise _not_a_number(item, text)
     return float(text.replace(",", "."))
 
 
