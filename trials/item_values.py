@@ -326,22 +326,21 @@ def _datetime(item: Item, text: str, zone: ZoneInfo) -> str:
     """A moment with its zone; a wall clock without one is that of the site."""
     try:
         moment = datetime.fromisoformat(text.replace(" ", "T", 1))
-        has_time = ":" in text
+        placed = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        # The first and last days of the calendar are not within it in every zone.
+        is_known = ":" in text and spans.BEGINNING <= placed < spans.END
     except ValueError:
-        has_time = False
-    if not has_time:
+        is_known = False
+    if not is_known:
         raise ItemError(
             "not-a-datetime",
             f"{item.label} is a day and time as 2026-03-02 08:15, got {text!r:.60}.",
         )
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-        # The hour that clocks skip in spring is on no clock of the site.
-        if moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment.replace(
-            tzinfo=None
-        ):
-            raise ItemError("no-such-time", f"{item.label}: no clock of the site showed {text}.")
-    return moment.isoformat(timespec="minutes" if not moment.second else "seconds")
+    # The hour that clocks skip in spring is on no clock of the site.
+    shown_then = placed.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    if moment.tzinfo is None and moment != shown_then:
+        raise ItemError("no-such-time", f"{item.label}: no clock of the site showed {text}.")
+    return placed.isoformat(timespec="minutes" if not placed.second else "seconds")
 
 
 def _choice(item: Item, text: str) -> str:

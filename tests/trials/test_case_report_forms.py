@@ -206,6 +206,9 @@ def test_what_is_entered_is_kept_with_its_type(kind, given, kept):
         ("partial_date", "2027", "lies-ahead"),
         ("time", "25:00", "not-a-time"),
         ("datetime", "2026-03-02", "not-a-datetime"),
+        # Before the calendar's first day in UTC, and after its last.
+        ("datetime", "0001-01-01T00:30", "not-a-datetime"),
+        ("datetime", "9999-12-31T23:59-05:00", "not-a-datetime"),
         # Clocks in Berlin went from 02:00 to 03:00 that night.
         ("datetime", "2025-03-30T02:30", "no-such-time"),
         ("choice", "C", "no-such-choice"),

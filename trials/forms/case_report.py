@@ -154,11 +154,11 @@ class CaseReportForm(ActForm):
     def _on_site_clock(self, text: str) -> str:
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError:
+            if moment.tzinfo is None:
+                return text
+            local = moment.astimezone(self.place).replace(tzinfo=None)
+        except (ValueError, OverflowError):
             return text
-        if moment.tzinfo is None:
-            return text
-        local = moment.astimezone(self.place).replace(tzinfo=None)
         return local.isoformat(timespec="seconds" if local.second else "minutes")
 
 
