@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -219,6 +221,26 @@ def test_an_unusual_value_is_kept_and_asked_about_until_it_is_corrected(filled, 
     correct(entry, coordinator, height_cm="174")
     query.refresh_from_db()
     assert query.state == "closed"
+
+
+def test_an_unusual_value_that_is_taken_away_is_not_said_to_be_within_limits(filled, coordinator):
+    given = {"consent_day_age": "44", "height_cm": "214", "weight_kg": "70"}
+    entry = filled("demographics", "SCREEN", **given)
+    correct(entry, coordinator, height_cm={"missing": "NK"})
+    query = Query.objects.get(rule=form_entries.UNUSUAL)
+    assert query.state == "closed"
+    assert query.messages.last().text == "The value was taken away."
+
+
+def test_completing_a_form_asks_the_database_nothing_for_each_item(patient, coordinator):
+    def cost(**given):
+        entry = form_entries.begin(patient, form="concomitant_medication", by=coordinator)
+        with CaptureQueriesContext(connection) as found:
+            form_entries.complete(entry, given=given, revision=1, by=coordinator)
+        return len(found)
+
+    few = {"name": "Metformin", "class": "NONE", "started_on": "2019", "is_ongoing": "yes"}
+    assert cost(**few) == cost(**few, dose="500 mg", indication="Diabetes")
 
 
 def test_a_serious_event_counts_down_and_a_late_report_is_a_deviation(filled, coordinator):

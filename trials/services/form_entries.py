@@ -140,7 +140,9 @@ def complete(entry: FormEntry, *, given: Raw, revision: int, by: User) -> FormEn
         ItemValue.objects.bulk_create(rows)
         locked.state, locked.completed_by, locked.completed_at = State.COMPLETE, by, timezone.now()
         locked.save(update_fields=["state", "completed_by", "completed_at"])
-        _ask_about_unusual(form, rows)
+        # Nothing was asked about rows that are new: none is settled.
+        for row in rows:
+            _ask_if_unusual(form, row)
         _mind_clock(locked, form, values)
     return locked
 
@@ -179,7 +181,9 @@ def correct(entry: FormEntry, *, given: Raw, revision: int, reason: str, by: Use
             rows[name] = row
         locked.revision += 1
         locked.save(update_fields=["revision"])
-        _ask_about_unusual(form, [rows[name] for name in changed])
+        for name in changed:
+            if not _ask_if_unusual(form, rows[name]):
+                queries.settle_by_rule(rows[name], rule=UNUSUAL, text=_why_settled(rows[name]))
         _mind_clock(locked, form, values)
     return locked
 
@@ -286,17 +290,22 @@ def _ordered(form: Form, names: Mapping[str, Any]) -> list[str]:
     return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def _ask_about_unusual(form: Form, rows: list[ItemValue]) -> None:
+def _ask_if_unusual(form: Form, row: ItemValue) -> bool:
     """A value outside of its soft limits is kept as its source says, and asked about."""
-    for row in rows:
-        item = form.item(row.item)
-        if item and item_values.is_unusual(item, row.value):
-            limits = item_values.limits_words(item.soft, item.unit)
-            said = item_values.shown(item, row.entered)
-            text = f"{item.label} {said} is not {limits}: check it against the source, and correct "
-            queries.raise_by_rule(row, rule=UNUSUAL, text=f"{text}it or confirm it.")
-        else:
-            queries.settle_by_rule(row, rule=UNUSUAL, text="The value is within its limits now.")
+    item = form.item(row.item)
+    if not item or not item_values.is_unusual(item, row.value):
+        return False
+    limits = item_values.limits_words(item.soft, item.unit)
+    said = item_values.shown(item, row.entered)
+    text = f"{item.label} {said} is not {limits}: check it against the source, and correct it "
+    queries.raise_by_rule(row, rule=UNUSUAL, text=f"{text}or confirm it.")
+    return True
+
+
+def _why_settled(row: ItemValue) -> str:
+    if row.value is None:
+        return "The value was taken away."
+    return "The value is within its limits now."
 
 
 def _mind_clock(entry: FormEntry, form: Form, values: Mapping[str, Entered]) -> None:
