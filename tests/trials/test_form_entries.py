@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests import factories
+from trials.kleene import Truth
 from trials.models import AuditEvent, Deviation, FormEntry, ItemValue, Query
 from trials.roles import Role
 from trials.selectors import form_entries as selectors
@@ -308,6 +310,20 @@ def test_what_is_asked_of_women_is_not_asked_of_men(patient, coordinator):
     assert "childbearing" not in {line.form.identifier for line in selectors.lines_of(patient)}
     with pytest.raises(Refused, match="is not asked of"):
         form_entries.begin(patient, form="childbearing", by=coordinator)
+
+
+def test_whom_forms_are_for_costs_the_same_however_many_ask(patient, coordinator):
+    entry = form_entries.begin(patient, form="childbearing", by=coordinator)
+    form = form_entries.form_of(entry)
+
+    def cost(*forms):
+        with CaptureQueriesContext(connection) as found:
+            truths = form_entries.asked_of(forms, patient, now=timezone.now())
+        assert set(truths.values()) == {Truth.YES}
+        return len(found)
+
+    other = replace(form, identifier="other")
+    assert cost(form) == cost(form, other) > cost(replace(form, applies_to=None)) == 0
 
 
 def test_one_that_is_begun_is_gone_on_with_and_a_repeating_one_is_added(patient, coordinator):

@@ -126,8 +126,7 @@ def lines_of(patient: Patient) -> list[Line]:
         standing = Standing(entry, asks.get(entry.pk, 0))
         by_place[entry.form, entry.visit].append(standing)
     labels = case_report_forms.visit_labels(definition)
-    now = timezone.now()
-    truths = {name: form_entries.asked_of(form, patient, now=now) for name, form in forms.items()}
+    truths = form_entries.asked_of(forms.values(), patient, now=timezone.now())
     lines = [
         _line(form, visit, labels, by_place.pop((form.identifier, visit), []), truths[name])
         for visit in ("", *labels)

@@ -8,7 +8,7 @@ form: who saves over what they have not seen is told, and loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -69,12 +69,14 @@ def standing_of(entry: FormEntry) -> dict[str, Any]:
     return _raws({row.item: row.entered for row in entry.values.all() if not row.is_empty})
 
 
-def asked_of(form: Form, patient: Patient, *, now: datetime) -> Truth:
-    """Whether a form is for a patient, as far as can be told."""
-    if form.applies_to is None:
-        return Truth.YES
-    record = assessments.record_of(patient, None, now=now)
-    return expressions.evaluate(form.applies_to, record).truth
+def asked_of(forms: Collection[Form], patient: Patient, *, now: datetime) -> dict[str, Truth]:
+    """Whether each form is for a patient, as far as can be told; by its identifier."""
+    found = {one.identifier: Truth.YES for one in forms}
+    some = {one.identifier: one.applies_to for one in forms if one.applies_to is not None}
+    if some:
+        record = assessments.record_of(patient, None, now=now)
+        found |= {name: expressions.evaluate(node, record).truth for name, node in some.items()}
+    return found
 
 
 def begin(patient: Patient, *, form: str, visit: str = "", by: User) -> FormEntry:
@@ -87,7 +89,7 @@ def begin(patient: Patient, *, form: str, visit: str = "", by: User) -> FormEntr
     if known is None:
         raise Invalid("form", f"{version} asks no form {form!r:.40}.")
     _require_visit(known, visit)
-    if asked_of(known, patient, now=timezone.now()) is Truth.NO:
+    if asked_of([known], patient, now=timezone.now())[form] is Truth.NO:
         raise Refused("not-for-this-patient", f"{known.label} is not asked of {patient}.")
     with audit.action(
         "form.begun", actor=by, reason="form", trial=patient.trial_id, patient=patient.pk
