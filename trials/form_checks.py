@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -28,6 +29,9 @@ COLUMNS = frozenset(
         "record_pk",
     }
 )
+
+# What an item was before an amendment made something else of it has a column of its own.
+MEANING = re.compile(r"_v[0-9]+$")
 
 
 def errors(definition: Definition, *, anchors: Collection[str]) -> Found:
@@ -78,6 +82,11 @@ def _items(path: Path, form: Form) -> Found:
             yield (*place, "identifier"), f"the item {item.identifier!r} stands more than once."
         elif item.identifier in COLUMNS or item.identifier.endswith("_missing"):
             yield (*place, "identifier"), f"{item.identifier!r} is a column of every form."
+        elif MEANING.search(item.identifier):
+            yield (
+                (*place, "identifier"),
+                f"{item.identifier!r} ends as the column of what an item meant in a version.",
+            )
         elif "__" in item.identifier:
             yield (*place, "identifier"), "two lines stand between an item and a code of it only."
         else:

@@ -104,6 +104,7 @@ def test_what_is_wrong_with_a_form_is_said_with_its_line():
             ("items", 0),
             "'grade_missing' is a column of every form.",
         ),
+        ({"identifier": "grade_v2"}, ("items", 0), "'grade_v2' ends as the column of"),
         ({"codes": [{"code": "A", "label": "A"}]}, ("items", 0), "a choice has codes"),
         ({"type": "choice"}, ("items", 1), "a choice has codes"),
         ({"unit": "kg"}, ("items", 1), "yes_no has no unit."),
