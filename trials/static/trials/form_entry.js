@@ -5,6 +5,7 @@ const form = document.getElementById("form-entry");
 const items = [...form.querySelectorAll(".form-item")];
 const said = document.getElementById("saved");
 const revision = form.elements["form-revision"];
+const token = form.elements.csrfmiddlewaretoken;
 const PAUSE = 1500;
 const AGAIN = 10000;
 
@@ -88,9 +89,16 @@ function put() {
 
 let timer = 0;
 let isSaving = false;
+// Whether something is typed that is not kept.
 let isChanged = false;
 // The button that was pressed while a draft was on its way.
 let waiting = null;
+
+// Who logs in again, in another tab, has a new token; the one of the page is refused from then on.
+function takeToken() {
+  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+  if (cookie) token.value = cookie[1];
+}
 
 async function save() {
   if (isSaving) return;
@@ -100,12 +108,14 @@ async function save() {
   const again = await kept();
   isSaving = false;
   if (waiting) form.requestSubmit(waiting);
-  else if (again || isChanged) later(again || PAUSE);
+  else if (again || (again === 0 && isChanged)) later(again || PAUSE);
+  isChanged ||= again !== 0;
 }
 
-// How long to wait until the draft is sent again; nothing once it is kept or refused for good.
+// How long to wait until the draft is sent again; 0 once it is kept, null once it is refused.
 async function kept() {
   let answer;
+  takeToken();
   try {
     answer = await fetch(form.dataset.draft, { method: "POST", body: new FormData(form) });
   } catch {
@@ -118,13 +128,19 @@ async function kept() {
     said.textContent = `Draft saved ${at.slice(11, 19)} UTC`;
     return 0;
   }
-  if (answer.status === 409) {
-    const { message } = await answer.json();
-    said.textContent = `${message} Press “Save the draft” to compare.`;
-    form.removeAttribute("data-draft");
-    return 0;
+  const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
+  if (isJson && [403, 409, 422].includes(answer.status)) {
+    const { message, code } = await answer.json();
+    const compare = code === "changed-meanwhile" ? " Press “Save the draft” to compare." : "";
+    said.textContent = `The draft is not saved. ${message}${compare}`;
+    // What is typed next may mend what is wrong with the page, and nothing else.
+    if (answer.status !== 422) form.removeAttribute("data-draft");
+    return null;
   }
-  said.textContent = "The draft is not saved: log in again in another tab, then go on here.";
+  said.textContent =
+    answer.status >= 500
+      ? "The draft is not saved yet: something went wrong on our side, it is tried again."
+      : "The draft is not saved: log in again in another tab, then go on here.";
   return AGAIN;
 }
 
@@ -148,10 +164,12 @@ form.addEventListener("submit", (event) => {
     waiting = event.submitter;
     return;
   }
+  takeToken();
+  isChanged = false;
   form.removeAttribute("data-draft");
 });
 window.addEventListener("beforeunload", (event) => {
-  if (form.dataset.draft && isChanged) event.preventDefault();
+  if (isChanged) event.preventDefault();
 });
 document.getElementById("form-errors")?.focus();
 put();
