@@ -19,6 +19,10 @@ SIGN: Mapping[str, int] = MappingProxyType(
     {"ordered": 0, "received": 1, "dispensed": -1, "returned": -1, "destroyed": -1}
 )
 
+# One act is never more: what is beyond is a slip of the hand, or Bq typed as MBq.
+MOST_CONTAINERS = 10_000
+MOST_MBQ = 1e6
+
 
 @dataclass(frozen=True, slots=True)
 class Movement:

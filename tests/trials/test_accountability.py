@@ -6,7 +6,7 @@ from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
 from reporting.datasets import DATASETS
@@ -129,13 +129,32 @@ def test_nothing_goes_that_is_not_there_and_what_is_gone_stays_received(site, te
         ("received", {"tracer": "PTF"}, "batch"),
         ("ordered", {"tracer": "XYZ"}, "tracer"),
         ("ordered", {"tracer": "PTF", "containers": 0}, "containers"),
+        ("ordered", {"tracer": "PTF", "containers": 3_000_000_000}, "containers"),
         ("ordered", {"tracer": "PTF", "activity_mbq": -1.0}, "activity_mbq"),
+        ("ordered", {"tracer": "PTF", "activity_mbq": 1e308}, "activity_mbq"),
+        ("ordered", {"tracer": "PTF", "activity_mbq": float("inf")}, "activity_mbq"),
+        ("ordered", {"tracer": "PTF", "activity_mbq": float("nan")}, "activity_mbq"),
     ],
 )
 def test_what_can_not_be_is_refused_by_field(site, technologist, kind, given, field):
     with pytest.raises(Invalid) as refused:
         move(site, technologist, kind, **{"containers": 1, **given})
     assert refused.value.field == field
+
+
+def test_an_amount_that_no_page_could_show_gets_neither_past_the_api_nor_into_the_table(
+    site, technologist, client
+):
+    client.force_login(technologist)
+    address = reverse("api_tracer_movements", args=[site.pk])
+    for part in ('"activity_mbq": 1e400', '"activity_mbq": 1e308', '"containers": 3000000000'):
+        body = '{"containers": 1, "kind": "ordered", "tracer": "PTF", %s, "happened_at": "%s"}'
+        sent = body % (part, NOON.isoformat())
+        assert client.post(address, sent, content_type="application/json").status_code == 422
+    row = move(site, technologist, "ordered", 1, tracer="PTF")
+    for wrong in (float("inf"), float("nan"), -1.0):
+        with factories.framed(), pytest.raises(IntegrityError), transaction.atomic():
+            TracerMovement.objects.filter(pk=row.pk).update(activity_mbq=wrong)
 
 
 @pytest.mark.usefixtures("committed_db")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from trials import accountability
 from trials.api.fields import Key, Line, Moment
 from trials.models import TracerMovement
 
@@ -28,9 +29,13 @@ class RecordMovement(serializers.Serializer):
     kind = serializers.ChoiceField(choices=TracerMovement.Kind.choices)
     tracer = Line(max_length=40, default="", allow_blank=True, help_text="Of an order.")
     batch = Key(allow_null=True, default=None, help_text="Of every act but an order.")
-    containers = serializers.IntegerField(min_value=1, max_value=10000)
+    containers = serializers.IntegerField(min_value=1, max_value=accountability.MOST_CONTAINERS)
     activity_mbq = serializers.FloatField(
-        allow_null=True, default=None, help_text="MBq at that time; null is not assayed."
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=accountability.MOST_MBQ,
+        help_text="MBq at that time; null is not assayed.",
     )
     happened_at = Moment()
     reference = Line(max_length=200, default="", allow_blank=True)

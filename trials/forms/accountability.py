@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
+from trials import accountability
 from trials.forms.base import ActForm, SiteMoment
 from trials.models import TracerMovement
 
@@ -14,11 +15,14 @@ class MovementForm(ActForm):
     batch = forms.ModelChoiceField(
         queryset=None, required=False, help_text="Leave empty for an order: no batch is made yet."
     )
-    containers = forms.IntegerField(label="Vials or syringes", min_value=1)
+    containers = forms.IntegerField(
+        label="Vials or syringes", min_value=1, max_value=accountability.MOST_CONTAINERS
+    )
     activity_mbq = forms.FloatField(
         label="Activity in all (MBq)",
         required=False,
         min_value=0,
+        max_value=accountability.MOST_MBQ,
         help_text="As assayed at that time. Empty if nobody assayed it, which is not zero.",
     )
     happened_at = SiteMoment(label="When")

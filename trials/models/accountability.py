@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from trials import accountability
 from trials.models.scan_day import Batch
 from trials.models.scope import ScopedModel
 from trials.models.trial import Site
@@ -49,10 +50,15 @@ class TracerMovement(ScopedModel):
     class Meta:
         ordering = ["site", "happened_at", "pk"]
         constraints = [
-            models.CheckConstraint(name="movement_of_containers", condition=Q(containers__gte=1)),
             models.CheckConstraint(
-                name="movement_activity_not_negative",
-                condition=Q(activity_mbq__isnull=True) | Q(activity_mbq__gte=0),
+                name="movement_of_containers",
+                condition=Q(containers__range=(1, accountability.MOST_CONTAINERS)),
+            ),
+            # To PostgreSQL NaN is more than any number, infinity included.
+            models.CheckConstraint(
+                name="movement_activity_in_range",
+                condition=Q(activity_mbq__isnull=True)
+                | Q(activity_mbq__range=(0, accountability.MOST_MBQ)),
             ),
             models.CheckConstraint(
                 name="movement_of_a_batch",

@@ -95,7 +95,12 @@ def _check(
     known = [one.identifier for one in version.tracers.all()] if version else []
     if batch is None and tracer not in known:
         raise Invalid("tracer", f"Expected one of {', '.join(known) or 'none'}; got {tracer!r}.")
-    if containers < 1:
-        raise Invalid("containers", f"Give how many, one or more; got {containers}.")
-    if activity_mbq is not None and not activity_mbq >= 0:
-        raise Invalid("activity_mbq", f"Can't be negative, got {activity_mbq:g} MBq.")
+    most = accountability.MOST_CONTAINERS
+    if not 1 <= containers <= most:
+        raise Invalid("containers", f"Give how many, from 1 to {most}; got {containers}.")
+    # What is not finite is within no range.
+    if activity_mbq is not None and not 0 <= activity_mbq <= accountability.MOST_MBQ:
+        raise Invalid(
+            "activity_mbq",
+            f"Give from 0 to {accountability.MOST_MBQ:g} MBq; got {activity_mbq:g} MBq.",
+        )
