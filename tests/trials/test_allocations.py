@@ -215,16 +215,7 @@ def asked(patient, second_at, by, told=None):
         by=by,
     )
     if told is not None:
-        evidence.record(
-            patient,
-            variable="therapy.anticancer",
-            value=told,
-            unit="",
-            observed_at="2026-03-09",
-            is_study_specific=False,
-            source="asked",
-            by=by,
-        )
+        tell(patient, by, "therapy.anticancer", told, "2026-03-09")
     return {found.code: found.is_met for found in crossover.asked(two, at=second_at)}
 
 
@@ -250,6 +241,58 @@ def test_gap_and_therapy_between_the_tracers(site, coordinator, hours, told, gap
     second_at = NOON + timedelta(hours=hours)
     found = asked(row.patient, second_at, coordinator, told)
     assert found == {"sequence": True, "gap": gap, "between-therapy.anticancer": between}
+
+
+def tell(patient, by, variable, value, observed_at):
+    return evidence.record(
+        patient,
+        variable=variable,
+        value=value,
+        unit="",
+        observed_at=observed_at,
+        is_study_specific=False,
+        source="asked",
+        by=by,
+    )
+
+
+def test_a_history_from_before_the_first_tracer_that_is_typed_in_late_tells_nothing(
+    site, coordinator
+):
+    (row,) = allocated(site, coordinator)
+    second_at = NOON + timedelta(days=7)
+    asked(row.patient, second_at, coordinator)
+    scan = row.patient.scheduled_scans.get(injection=None)
+
+    def between():
+        return {one.code: one.is_met for one in crossover.asked(scan, at=second_at)}[
+            "between-therapy.anticancer"
+        ]
+
+    old = tell(row.patient, coordinator, "therapy.anticancer", [], "2026-02-20")
+    assert not between()
+    evidence.correct(
+        old,
+        value=[],
+        unit="",
+        observed_at="2026-02-21",
+        source="asked",
+        reason="typing error",
+        by=coordinator,
+    )
+    assert not between()
+    tell(row.patient, coordinator, "therapy.anticancer", [], "2026-03-08")
+    assert between()
+
+
+def test_the_stratum_is_what_was_observed_last_whatever_its_zone(site, coordinator):
+    by_diagnosis = {"by": "evidence", "variable": "diagnosis.group", "levels": ["NHL", "MM"]}
+    randomised(site.trial, strata=[by_diagnosis])
+    patient = factories.make_enrolled(site, by=coordinator)
+    # The second is half an hour later, though its text sorts before.
+    tell(patient, coordinator, "diagnosis.group", "NHL", "2026-03-02T13:00:00+02:00")
+    tell(patient, coordinator, "diagnosis.group", "MM", "2026-03-02T11:30:00+00:00")
+    assert allocations.allocate(patient, by=coordinator).stratum == "diagnosis.group=MM"
 
 
 def test_a_scan_of_a_sequence_waits_for_the_allocation(site, coordinator):

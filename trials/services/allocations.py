@@ -10,7 +10,6 @@ from trials.models import (
     Allocation,
     Delegation,
     Enrolment,
-    Evidence,
     Patient,
     ProtocolVersion,
     Trial,
@@ -18,7 +17,7 @@ from trials.models import (
     User,
 )
 from trials.protocol import in_force
-from trials.services import audit, delegations, deviations, patients
+from trials.services import audit, delegations, deviations, evidence, patients
 from trials.services.errors import Refused
 
 Stated = Mapping[str, Any]
@@ -147,11 +146,7 @@ def _level(patient: Patient, stratum: Mapping[str, Any]) -> str:
     if stratum["by"] == "site":
         return f"site={patient.site.code}"
     name = stratum["variable"]
-    newest = (
-        Evidence.objects.filter(patient=patient, variable=name, superseded_by=None)
-        .order_by("observed_at", "pk")
-        .last()
-    )
+    newest = evidence.newest(patient, name)
     value = newest.value if newest else None
     if value not in stratum["levels"]:
         raise Refused(

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from trials import crossover
 from trials.kleene import Truth
-from trials.models import Allocation, Evidence, Injection, ScheduledScan
+from trials.models import Allocation, Injection, ScheduledScan
 from trials.protocol import in_force
-from trials.services import allocations
+from trials.services import allocations, evidence
 from trials.variables import VARIABLES
 
 
@@ -87,27 +87,16 @@ def _between(
 ) -> Iterator[Asked]:
     for variable in in_force(scheme.get("forbidden_between")).get("events", ()):
         name = VARIABLES[variable].label
-        told = _told_since(scan, variable, given)
-        if told is None:
+        told = evidence.newest(scan.patient, variable, since=given)
+        if told is None or told.value is None:
             text = f"{name}: ask again, nothing is recorded since the first tracer."
             yield Asked(f"between-{variable}", f"None between: {name}", False, text)
             continue
         zone = ZoneInfo(scan.patient.site.time_zone)
-        found = crossover.events_between(told, given, at, zone)
+        found = crossover.events_between(told.value, given, at, zone)
         text = {
             Truth.NO: f"{name}: none between the tracers.",
             Truth.UNKNOWN: f"{name}: whether between the tracers can't be told from its dates.",
             Truth.YES: f"{name} between the tracers.",
         }[found]
         yield Asked(f"between-{variable}", f"None between: {name}", found is Truth.NO, text)
-
-
-def _told_since(
-    scan: ScheduledScan, variable: str, given: datetime
-) -> list[Mapping[str, Any]] | None:
-    """The events as last told at or after the first tracer; None if nobody asked since."""
-    rows = Evidence.objects.filter(
-        patient=scan.patient_id, variable=variable, superseded_by=None, recorded_at__gte=given
-    )
-    newest = rows.order_by("observed_at", "pk").last()
-    return newest.value if newest else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db.models import JSONField, Value
@@ -87,6 +88,21 @@ def correct(
         if not changed.update(superseded_by=better):
             raise Refused("already-corrected", "Someone corrected this value just now.")
     return better
+
+
+def newest(patient: Patient, variable: str, *, since: datetime | None = None) -> Evidence | None:
+    """What was observed last of a variable; with `since` only what was asked and seen from then on.
+
+    A history that is typed in late, or corrected, tells nothing of what came after it was taken.
+    """
+    zone = ZoneInfo(patient.site.time_zone)
+    rows = Evidence.objects.filter(patient=patient, variable=variable, superseded_by=None)
+    if since is not None:
+        rows = rows.filter(recorded_at__gte=since)
+    dated = [(spans.span(row.observed_at, zone), row) for row in rows]
+    kept = [(when, row) for when, row in dated if since is None or when.last >= since]
+    found = max(kept, key=lambda one: (one[0].first, one[0].last, one[1].pk), default=None)
+    return found[1] if found else None
 
 
 def note(
