@@ -15,7 +15,7 @@ from tests.factories import NOON
 from trials import randomisation
 from trials.models import Allocation, AuditEvent, Deviation, PlannedScan
 from trials.roles import Role
-from trials.services import allocations, crossover, evidence, injections, scans
+from trials.services import allocations, consents, crossover, evidence, injections, scans
 from trials.services.errors import Forbidden, Refused
 
 SEQUENCES = [
@@ -92,6 +92,17 @@ def test_who_is_not_enrolled_eligible_and_new_is_refused(site, coordinator, code
         allocations.allocate(patient, by=coordinator)
     assert refused.value.code == code
     assert Allocation.objects.count() == before
+
+
+def test_who_withdrew_since_the_page_was_opened_takes_no_place(site, coordinator):
+    patient = factories.make_enrolled(site, by=coordinator)
+    consents.withdraw(patient.consents.get(), reason="moved away", by=coordinator)
+    # As the page that was opened before had it.
+    patient.state = patient.State.ENROLLED
+    with pytest.raises(Refused) as refused:
+        allocations.allocate(patient, by=coordinator)
+    assert refused.value.code == "withdrawn"
+    assert not Allocation.objects.exists()
 
 
 def _despite(site, by):

@@ -41,7 +41,7 @@ def allocate(patient: Patient, *, by: User) -> Allocation:
     ):
         # Two people may allocate at once: the second one waits, and takes the place after.
         trial = Trial.objects.select_for_update(no_key=True).get(pk=patient.trial_id)
-        patients.hold_still(patient)
+        patient = patients.hold_still(patient)
         version = patient.site.version_in_force
         scheme = stated(version)
         _require(patient, scheme, trial)
@@ -130,6 +130,7 @@ def _require(patient: Patient, scheme: Stated, trial: Trial) -> None:
     if Allocation.objects.filter(patient=patient).exists():
         raise Refused("allocated-already", f"{patient} is allocated already.")
     patients.require_participation(patient)
+    patients.require_consent_stands(patient)
     enrolment = Enrolment.objects.filter(patient=patient).first()
     if enrolment is None or patient.state != Patient.State.ENROLLED:
         raise Refused("not-enrolled", f"{patient} is not enrolled: enrol before randomising.")
