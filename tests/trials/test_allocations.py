@@ -197,6 +197,11 @@ def test_a_concealed_allocation_is_told_to_who_unblinds_it_and_to_nobody_else(
     assert alarm.is_important
     assert "anaphylaxis" in alarm.text
     assert not any(one in alarm.text for one in periods)
+    allocations.unblind(row, reason="asked by the intensive ward", by=other)
+    assert Deviation.objects.filter(rule="allocation-unblinded", patient=row.patient).count() == 2
+    client.force_login(investigator)
+    for one in Deviation.objects.all():
+        assert client.get(reverse("deviation", args=[one.pk])).status_code == 200
     trail = str(list(AuditEvent.objects.filter(patient=row.patient.pk).values()))
     assert "allocation.unblinded" in trail
     assert not any(one["identifier"] in trail for one in SEQUENCES)

@@ -51,6 +51,7 @@ class Unblinding(ScopedModel):
 
     trial_path = "allocation__trial_id"
     site_path = "allocation__patient__site_id"
+    patient_path = "allocation__patient"
 
     allocation = models.ForeignKey(Allocation, on_delete=models.PROTECT, related_name="unblindings")
     reason = models.CharField(max_length=400)

@@ -113,9 +113,12 @@ def unblind(allocation: Allocation, *, reason: str, by: User) -> dict[str, Any]:
         trial=allocation.trial_id,
         patient=allocation.patient_id,
     ):
-        Unblinding.objects.create(allocation=allocation, reason=reason.strip(), unblinded_by=by)
+        row = Unblinding.objects.create(
+            allocation=allocation, reason=reason.strip(), unblinded_by=by
+        )
+        # A rule drafts once about a row: each unblinding is one of its own.
         deviations.draft_by_rule(
-            allocation,
+            row,
             rule="allocation-unblinded",
             text=f"The allocation was unblinded in an emergency: {reason.strip()}",
             values={"found": "unblinded", "expected": "concealed"},
