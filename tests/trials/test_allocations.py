@@ -219,17 +219,7 @@ def asked(patient, second_at, by, told=None):
     two = scans.schedule(patient, planned_scan=plans[second], planned_at=second_at, by=by)
     before = {found.code: found.is_met for found in crossover.asked(two, at=second_at)}
     assert before == {"sequence": False}
-    injections.record(
-        one,
-        assayed_activity_mbq=150.0,
-        assayed_at=NOON,
-        residual_activity_mbq=None,
-        residual_at=None,
-        injected_at=NOON,
-        weight_kg=70.0,
-        despite="as it was",
-        by=by,
-    )
+    inject(one, NOON, by)
     if told is not None:
         tell(patient, by, "therapy.anticancer", told, "2026-03-09")
     return {found.code: found.is_met for found in crossover.asked(two, at=second_at)}
@@ -309,6 +299,68 @@ def test_the_stratum_is_what_was_observed_last_whatever_its_zone(site, coordinat
     tell(patient, coordinator, "diagnosis.group", "NHL", "2026-03-02T13:00:00+02:00")
     tell(patient, coordinator, "diagnosis.group", "MM", "2026-03-02T11:30:00+00:00")
     assert allocations.allocate(patient, by=coordinator).stratum == "diagnosis.group=MM"
+
+
+def inject(scan, at, by):
+    injections.record(
+        scan,
+        assayed_activity_mbq=150.0,
+        assayed_at=at,
+        residual_activity_mbq=None,
+        residual_at=None,
+        injected_at=at,
+        weight_kg=70.0,
+        despite="as it was",
+        by=by,
+    )
+
+
+def in_order(row, by, order=1):
+    """The two scans of a patient in the order of the sequence, or (-1) against it."""
+    plans = {one.identifier: one for one in row.version.planned_scans.all()}
+    return [
+        scans.schedule(row.patient, planned_scan=plans[one], planned_at=NOON, by=by)
+        for one in allocations.sequence_of(row)["periods"][::order]
+    ]
+
+
+def test_the_first_period_is_red_when_the_later_tracer_was_given_already(site, coordinator):
+    (row,) = allocated(site, coordinator)
+    later, first = in_order(row, coordinator, order=-1)
+    inject(later, NOON, coordinator)
+    found = {one.code: one for one in crossover.asked(first, at=NOON + timedelta(hours=2))}
+    assert "was given already" in found["sequence"].sentence
+    assert {code: one.is_met for code, one in found.items()} == {
+        "sequence": False,
+        "gap": False,
+        "between-therapy.anticancer": False,
+    }
+    # Of the one that was given too early nothing was before.
+    assert [one.code for one in crossover.asked(later, at=NOON)] == ["sequence"]
+
+
+def test_a_concealed_allocation_hides_the_order_alone(site, coordinator):
+    randomised(site.trial, masking="concealed")
+    (row,) = allocated(site, coordinator)
+    one, other = in_order(row, coordinator)
+    assert [found.is_met for found in crossover.asked(one, at=NOON)] == [None]
+    inject(one, NOON, coordinator)
+    found = {each.code: each for each in crossover.asked(other, at=NOON + timedelta(hours=2))}
+    assert {code: each.is_met for code, each in found.items()} == {
+        "sequence": None,
+        "gap": False,
+        "between-therapy.anticancer": False,
+    }
+
+
+def test_an_amendment_that_renames_the_other_scan_leaves_an_answer(site, coordinator):
+    (row,) = allocated(site, coordinator)
+    first, second = in_order(row, coordinator)
+    with factories.framed():
+        PlannedScan.objects.filter(pk=first.planned_scan_id).update(identifier="scan_renamed")
+    (found,) = crossover.asked(second, at=NOON)
+    assert not found.is_met
+    assert allocations.sequence_of(row)["periods"][0] in found.sentence
 
 
 def test_a_scan_of_a_sequence_waits_for_the_allocation(site, coordinator):

@@ -15,6 +15,8 @@ from trials.protocol import in_force
 from trials.services import allocations, evidence
 from trials.variables import VARIABLES
 
+ORDER = "In the order of the sequence"
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -30,43 +32,59 @@ def asked(scan: ScheduledScan, *, at: datetime) -> Iterator[Asked]:
     """Sequence, gap and what may not lie between, of a scan that is a period of a sequence."""
     scheme = allocations.stated(scan.planned_scan.version)
     name = scan.planned_scan.identifier
-    if not any(name in one["periods"] for one in scheme.get("sequences", ())):
+    periods = _periods(scheme)
+    if name not in periods:
         return
     allocation = Allocation.objects.filter(patient=scan.patient).first()
-    label = "In the order of the sequence"
     if allocation is None:
         text = f"{scan.patient} is not randomised: allocate the sequence first."
-        yield Asked("sequence", label, False, text)
+        yield Asked("sequence", ORDER, False, text)
         return
+    # An amendment may have renamed a period since.
+    periods |= _periods(allocations.stated(allocation.version))
+    given = _given(scan, periods, at)
+    yield _order(name, allocation, given)
+    if given:
+        # Neither needs the sequence: they are asked of a concealed one as well.
+        last = max(given.values())
+        yield _gap(scan, last, at, scheme)
+        yield from _between(scan, last, at, scheme)
+
+
+def _periods(scheme: Mapping[str, Any]) -> set[str]:
+    return {name for one in scheme.get("sequences", ()) for name in one["periods"]}
+
+
+def _given(scan: ScheduledScan, periods: set[str], at: datetime) -> dict[str, datetime]:
+    """When the tracer of each other period was given before; the last time, if repeated."""
+    rows = Injection.objects.filter(
+        scheduled_scan__patient=scan.patient_id,
+        scheduled_scan__planned_scan__identifier__in=periods - {scan.planned_scan.identifier},
+        injected_at__lte=at,
+    ).exclude(scheduled_scan=scan)
+    named = rows.values_list("scheduled_scan__planned_scan__identifier", "injected_at")
+    return dict(named.order_by("injected_at"))
+
+
+def _order(name: str, allocation: Allocation, given: Mapping[str, datetime]) -> Asked:
+    """Whether the period before was given, and none that comes after."""
     if allocations.is_concealed(allocation):
         # Whether the order is kept would tell the sequence.
-        yield Asked("sequence", label, None, "The allocation is concealed.")
-        return
+        return Asked("sequence", ORDER, None, "The allocation is concealed.")
     sequence = allocations.sequence_of(allocation)
+    labels = dict(allocation.version.planned_scans.values_list("identifier", "label"))
     if name not in sequence["periods"]:
-        yield Asked("sequence", label, False, f"{scan.planned_scan} is not of the sequence.")
-        return
+        text = f"{labels.get(name, name)} is not of the sequence {sequence['label']}."
+        return Asked("sequence", ORDER, False, text)
     before = crossover.period_before(sequence["periods"], name)
-    if before is None:
-        yield Asked("sequence", label, True, f"First of {sequence['label']}.")
-        return
-    given = _given(scan, before)
-    if given is None:
-        first = scan.planned_scan.version.planned_scans.get(identifier=before)
-        text = f"{first} is given before this scan: the sequence is {sequence['label']}."
-        yield Asked("sequence", label, False, text)
-        return
-    yield Asked("sequence", label, True, f"The sequence is {sequence['label']}.")
-    yield _gap(scan, given, at, scheme)
-    yield from _between(scan, given, at, scheme)
-
-
-def _given(scan: ScheduledScan, planned: str) -> datetime | None:
-    """When the tracer of another period was given to the patient; the last time, if repeated."""
-    rows = Injection.objects.filter(
-        scheduled_scan__patient=scan.patient_id, scheduled_scan__planned_scan__identifier=planned
-    )
-    return rows.order_by("injected_at").values_list("injected_at", flat=True).last()
+    if before is not None and before not in given:
+        text = f"{labels.get(before, before)} is given before this scan: the sequence is "
+        return Asked("sequence", ORDER, False, f"{text}{sequence['label']}.")
+    after = sequence["periods"][sequence["periods"].index(name) + 1 :]
+    if early := [labels.get(one, one) for one in after if one in given]:
+        text = f"{', '.join(early)} was given already: the sequence is {sequence['label']}."
+        return Asked("sequence", ORDER, False, text)
+    return Asked("sequence", ORDER, True, f"The sequence is {sequence['label']}.")
 
 
 def _gap(scan: ScheduledScan, given: datetime, at: datetime, scheme: Mapping[str, Any]) -> Asked:
