@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trials import spans
 from trials.variables import VARIABLES
+
+# As long as the record keeps them.
+LONGEST_SITE_CODE = 20
+LONGEST_STRATUM = 200
 
 Found = Iterator[tuple[tuple[str | int, ...], str]]
 
@@ -18,6 +22,7 @@ def errors(definition: Mapping[str, Any]) -> Found:
     for i, one in enumerate(stated.get("strata", ())):
         if one["by"] == "evidence":
             yield from _stratum(("randomisation", "strata", i), one)
+    yield from _length(stated.get("strata", ()))
     yield from _gap(stated.get("gap") or {})
     for i, name in enumerate((stated.get("forbidden_between") or {}).get("events", ())):
         known = VARIABLES.get(name)
@@ -49,6 +54,23 @@ def _stratum(path: tuple[str | int, ...], one: Mapping[str, Any]) -> Found:
     codes = [code for code, _ in known.choices]
     if unknown := [level for level in one["levels"] if level not in codes]:
         yield (*path, "levels"), f"{unknown} must be choices of {one['variable']}: {codes}."
+
+
+def _length(strata: Sequence[Mapping[str, Any]]) -> Found:
+    """A patient's stratum is kept as one text, such as `site=101;diagnosis.group=NHL`."""
+    parts = [
+        len("site=") + LONGEST_SITE_CODE
+        if one["by"] == "site"
+        else len(one["variable"]) + 1 + max(map(len, one["levels"]))
+        for one in strata
+    ]
+    longest = sum(parts) + max(len(parts) - 1, 0)
+    if longest > LONGEST_STRATUM:
+        yield (
+            ("randomisation", "strata"),
+            f"together these may take {longest} characters and at most {LONGEST_STRATUM} are "
+            "kept: state fewer strata, or shorter levels.",
+        )
 
 
 def _gap(gap: Mapping[str, Any]) -> Found:

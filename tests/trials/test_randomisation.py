@@ -142,6 +142,7 @@ def test_a_randomisation_goes_to_a_file_and_back():
         ("identifier: FP", "identifier: PF", "the sequence 'PF' stands twice."),
         ("diagnosis.group", "glucose", "'glucose' is no variable with choices."),
         ("[NHL, MM]", "[NHL, XX]", "['XX'] must be choices of diagnosis.group"),
+        ("{by: site}", ", ".join(["{by: site}"] * 8), "may take 227 characters and at most 200"),
         ("PT24H", "a day", "'a day' is no duration such as PT24H or P14D."),
         ("therapy.anticancer", "glucose", "'glucose' is no list of events."),
     ],
