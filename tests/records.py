@@ -219,7 +219,7 @@ def make_record(site: Site, *, by: User) -> Record:
         draft=form_entries.begin(patient, form="note", by=by),
         allocation=factories.make_allocation(patient, by=by),
         movement=accountability.record(
-            site, kind="ordered", tracer="PTF", containers=1, happened_at=NOON, by=by
+            site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
         ),
     )
 

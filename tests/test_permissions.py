@@ -740,7 +740,7 @@ INJECTION = {
 }
 BATCH = {"tracer": "PTF", "number": "B-1", "calibration_activity_mbq": 1000}
 BATCH_TIMES = {"calibrated_at": "08:00", "expires_at": "12:00"}
-MOVEMENT = {"kind": "ordered", "tracer": "PTF", "containers": 2}
+MOVEMENT = {"kind": "ordered", "tracer": "PTF", "doses": 2}
 VALID = {"valid_from": "2026-01-01", "valid_until": "2026-12-31", "reference": "on file"}
 CLOCK = {"instrument": "dose_calibrator", "ahead_s": 12}
 HELD = {"took_place_at": "2026-03-02", "performed_by": "Dr Who"}

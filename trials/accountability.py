@@ -1,8 +1,9 @@
 """What is on hand of a tracer: received less dispensed, returned and destroyed.
 
-Counted in containers (vials, syringes), which must come out at zero; in MBq each amount decays
-from its own assay to the moment asked for. The mistake to fear is an activity that nobody
-measured, summed as zero: the balance in MBq is then not known, the one in containers is.
+Counted in patient doses, which must come out at zero: a syringe is one, a vial as many as are
+drawn from it. In MBq each amount decays from its own assay to the moment asked for. The mistake
+to fear is an activity that nobody measured, summed as zero: the balance in MBq is then not known,
+the one in doses is.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ SIGN: Mapping[str, int] = MappingProxyType(
 )
 
 # One act is never more: what is beyond is a slip of the hand, or Bq typed as MBq.
-MOST_CONTAINERS = 10_000
+MOST_DOSES = 10_000
 MOST_MBQ = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One act: its kind, containers, and the activity in MBq with its time, None if not assayed."""
+    """One act: its kind, doses, and the activity in MBq with its time, None if not assayed."""
 
     kind: str
-    containers: int
+    doses: int
     activity_mbq: float | None = None
     activity_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Containers by act and on hand; MBq on hand, None where an amount was not assayed."""
+    """Doses by act and on hand; MBq on hand, None where an amount on hand was not assayed."""
 
     by_kind: Mapping[str, int]
     on_hand: int
@@ -56,9 +57,11 @@ def balance(movements: Iterable[Movement], *, at: datetime, half_life: float | N
     rows = list(movements)
     counted = dict.fromkeys(SIGN, 0)
     for one in rows:
-        counted[one.kind] += one.containers
+        counted[one.kind] += one.doses
     on_hand = sum(SIGN[kind] * number for kind, number in counted.items())
-    return Balance(MappingProxyType(counted), on_hand, _activity(rows, at, half_life))
+    # Of nothing no activity is left, assayed or not.
+    activity = _activity(rows, at, half_life) if on_hand else 0.0
+    return Balance(MappingProxyType(counted), on_hand, activity)
 
 
 def _activity(rows: list[Movement], at: datetime, half_life: float | None) -> float | None:

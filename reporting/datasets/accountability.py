@@ -44,7 +44,7 @@ TRACER_MOVEMENTS = Dataset(
                 ("destroyed", "Destroyed or decayed"),
             ),
         ),
-        Column("containers", "Vials or syringes", INTEGER, TECHNICAL),
+        Column("doses", "Patient doses", INTEGER, TECHNICAL),
         Column(
             "activity_mbq",
             "Activity in all at that time",

@@ -100,7 +100,7 @@ def add_patient(cohort: Cohort) -> Patient:
     )
     measure(scan, by=by)
     accountability.record(
-        cohort.site, kind="ordered", tracer="PTF", containers=1, happened_at=NOON, by=by
+        cohort.site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
     )
     factories.make_allocation(patient, by=by, masking="open")
     deviations.record(scan, text='=HYPERLINK("http://x")', by=by)

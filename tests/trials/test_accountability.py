@@ -17,6 +17,7 @@ from trials import accountability as pure
 from trials.accountability import Movement
 from trials.models import TracerMovement
 from trials.roles import Role
+from trials.selectors import accountability as selectors
 from trials.services import accountability, batches
 from trials.services.errors import Invalid, Refused
 
@@ -38,9 +39,13 @@ def test_each_amount_decays_from_its_own_assay():
 
 
 def test_an_amount_that_nobody_assayed_makes_the_activity_unknown_not_the_count():
-    moves = [Movement("ordered", 9), Movement("received", 2, 800.0, NOON), Movement("destroyed", 2)]
+    moves = [Movement("ordered", 9), Movement("received", 2, 800.0, NOON), Movement("destroyed", 1)]
     found = pure.balance(moves, at=NOON, half_life=GA68)
-    assert (found.on_hand, found.activity_mbq) == (0, None)
+    assert (found.on_hand, found.activity_mbq) == (1, None)
+    # Of nothing nothing is left, whoever assayed it.
+    moves.append(Movement("destroyed", 1))
+    found = pure.balance(moves, at=NOON, half_life=GA68)
+    assert (found.on_hand, found.activity_mbq) == (0, 0.0)
     assert dict(found.by_kind) == {
         "ordered": 9,
         "received": 2,
@@ -72,10 +77,8 @@ def make_batch(site, by, number="B1"):
     )
 
 
-def move(site, by, kind, containers, **given):
-    return accountability.record(
-        site, kind=kind, containers=containers, happened_at=NOON, by=by, **given
-    )
+def move(site, by, kind, doses, **given):
+    return accountability.record(site, kind=kind, doses=doses, happened_at=NOON, by=by, **given)
 
 
 def test_the_way_of_a_batch_on_page_api_and_export(site, technologist, client):
@@ -99,12 +102,22 @@ def test_the_way_of_a_batch_on_page_api_and_export(site, technologist, client):
     exported = [
         dict(zip(dataset.column_names, row, strict=True)) for row in rows.of(dataset, site.trial)
     ]
-    assert [(one["kind"], one["batch"], one["containers"]) for one in exported] == [
+    assert [(one["kind"], one["batch"], one["doses"]) for one in exported] == [
         ("ordered", None, 3),
         ("received", "B1", 3),
         ("dispensed", "B1", 1),
         ("returned", "B1", 1),
     ]
+
+
+def test_one_vial_is_dispensed_for_several_patients(site, technologist):
+    batch = make_batch(site, technologist)
+    move(site, technologist, "received", 4, batch=batch, activity_mbq=800.0, reference="1 vial")
+    for _ in range(3):
+        move(site, technologist, "dispensed", 1, batch=batch, activity_mbq=150.0)
+    move(site, technologist, "destroyed", 1, batch=batch)
+    of_batch = selectors.lines(site, at=NOON)[1]
+    assert (of_batch.balance.on_hand, of_batch.balance.activity_mbq) == (0, 0.0)
 
 
 def test_nothing_goes_that_is_not_there_and_what_is_gone_stays_received(site, technologist):
@@ -114,7 +127,7 @@ def test_nothing_goes_that_is_not_there_and_what_is_gone_stays_received(site, te
     assert refused.value.code == "more-than-there"
     received = move(site, technologist, "received", 1, batch=batch)
     gone = move(site, technologist, "destroyed", 1, batch=batch)
-    with pytest.raises(Refused, match="0 are there"):
+    with pytest.raises(Refused, match="0 patient doses are there"):
         accountability.undo(received, reason="typed twice", by=technologist)
     accountability.undo(gone, reason="typed twice", by=technologist)
     assert accountability.on_hand(batch) == 1
@@ -128,8 +141,8 @@ def test_nothing_goes_that_is_not_there_and_what_is_gone_stays_received(site, te
         ("lost", {"tracer": "PTF"}, "kind"),
         ("received", {"tracer": "PTF"}, "batch"),
         ("ordered", {"tracer": "XYZ"}, "tracer"),
-        ("ordered", {"tracer": "PTF", "containers": 0}, "containers"),
-        ("ordered", {"tracer": "PTF", "containers": 3_000_000_000}, "containers"),
+        ("ordered", {"tracer": "PTF", "doses": 0}, "doses"),
+        ("ordered", {"tracer": "PTF", "doses": 3_000_000_000}, "doses"),
         ("ordered", {"tracer": "PTF", "activity_mbq": -1.0}, "activity_mbq"),
         ("ordered", {"tracer": "PTF", "activity_mbq": 1e308}, "activity_mbq"),
         ("ordered", {"tracer": "PTF", "activity_mbq": float("inf")}, "activity_mbq"),
@@ -138,7 +151,7 @@ def test_nothing_goes_that_is_not_there_and_what_is_gone_stays_received(site, te
 )
 def test_what_can_not_be_is_refused_by_field(site, technologist, kind, given, field):
     with pytest.raises(Invalid) as refused:
-        move(site, technologist, kind, **{"containers": 1, **given})
+        move(site, technologist, kind, **{"doses": 1, **given})
     assert refused.value.field == field
 
 
@@ -147,8 +160,8 @@ def test_an_amount_that_no_page_could_show_gets_neither_past_the_api_nor_into_th
 ):
     client.force_login(technologist)
     address = reverse("api_tracer_movements", args=[site.pk])
-    for part in ('"activity_mbq": 1e400', '"activity_mbq": 1e308', '"containers": 3000000000'):
-        body = '{"containers": 1, "kind": "ordered", "tracer": "PTF", %s, "happened_at": "%s"}'
+    for part in ('"activity_mbq": 1e400', '"activity_mbq": 1e308', '"doses": 3000000000'):
+        body = '{"doses": 1, "kind": "ordered", "tracer": "PTF", %s, "happened_at": "%s"}'
         sent = body % (part, NOON.isoformat())
         assert client.post(address, sent, content_type="application/json").status_code == 422
     row = move(site, technologist, "ordered", 1, tracer="PTF")

@@ -17,7 +17,7 @@ class Movement(serializers.ModelSerializer):
             "kind",
             "tracer",
             "batch",
-            "containers",
+            "doses",
             "activity_mbq",
             "happened_at",
             "reference",
@@ -29,7 +29,11 @@ class RecordMovement(serializers.Serializer):
     kind = serializers.ChoiceField(choices=TracerMovement.Kind.choices)
     tracer = Line(max_length=40, default="", allow_blank=True, help_text="Of an order.")
     batch = Key(allow_null=True, default=None, help_text="Of every act but an order.")
-    containers = serializers.IntegerField(min_value=1, max_value=accountability.MOST_CONTAINERS)
+    doses = serializers.IntegerField(
+        min_value=1,
+        max_value=accountability.MOST_DOSES,
+        help_text="Patient doses: a syringe is one, a vial as many as are drawn from it.",
+    )
     activity_mbq = serializers.FloatField(
         allow_null=True,
         default=None,

@@ -15,8 +15,13 @@ class MovementForm(ActForm):
     batch = forms.ModelChoiceField(
         queryset=None, required=False, help_text="Leave empty for an order: no batch is made yet."
     )
-    containers = forms.IntegerField(
-        label="Vials or syringes", min_value=1, max_value=accountability.MOST_CONTAINERS
+    doses = forms.IntegerField(
+        label="Patient doses",
+        min_value=1,
+        max_value=accountability.MOST_DOSES,
+        help_text="A syringe is one dose. Of a vial for several patients give how many doses it "
+        "holds when it comes, one for each patient it is dispensed for, and the rest when it is "
+        "returned or destroyed.",
     )
     activity_mbq = forms.FloatField(
         label="Activity in all (MBq)",

@@ -14,7 +14,7 @@ from trials.models.trial import Site
 
 
 class TracerMovement(ScopedModel):
-    """One act of accountability: so many containers of a tracer, of a batch once it is there."""
+    """One act of accountability: so many doses of a tracer, of a batch once it is there."""
 
     class Kind(models.TextChoices):
         ORDERED = "ordered", "Ordered"
@@ -34,7 +34,8 @@ class TracerMovement(ScopedModel):
         Batch, on_delete=models.PROTECT, null=True, blank=True, related_name="movements"
     )
     kind = models.CharField(max_length=10, choices=Kind)
-    containers = models.PositiveIntegerField()
+    # A syringe is one, a vial as many as are drawn from it.
+    doses = models.PositiveIntegerField()
     # As assayed at that time; None where nobody assayed it, which is not zero.
     activity_mbq = models.FloatField(null=True, blank=True)
     happened_at = models.DateTimeField()
@@ -51,8 +52,8 @@ class TracerMovement(ScopedModel):
         ordering = ["site", "happened_at", "pk"]
         constraints = [
             models.CheckConstraint(
-                name="movement_of_containers",
-                condition=Q(containers__range=(1, accountability.MOST_CONTAINERS)),
+                name="movement_of_doses",
+                condition=Q(doses__range=(1, accountability.MOST_DOSES)),
             ),
             # To PostgreSQL NaN is more than any number, infinity included.
             models.CheckConstraint(
@@ -68,6 +69,4 @@ class TracerMovement(ScopedModel):
         ]
 
     def __str__(self) -> str:
-        return (
-            f"{self.get_kind_display().lower()}: {self.containers} of {self.batch or self.tracer}"
-        )
+        return f"{self.get_kind_display().lower()}: {self.doses} of {self.batch or self.tracer}"

@@ -53,7 +53,7 @@ def lines(site: Site, *, at: datetime) -> list[Line]:
 
 def _balance(rows: Iterable[TracerMovement], at: datetime, half_life: float | None) -> Balance:
     return accountability.balance(
-        [Movement(one.kind, one.containers, one.activity_mbq, one.happened_at) for one in rows],
+        [Movement(one.kind, one.doses, one.activity_mbq, one.happened_at) for one in rows],
         at=at,
         half_life=half_life,
     )

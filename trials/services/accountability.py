@@ -18,27 +18,27 @@ def record(
     kind: str,
     tracer: str = "",
     batch: Batch | None = None,
-    containers: int,
+    doses: int,
     happened_at: datetime,
     activity_mbq: float | None = None,
     reference: str = "",
     by: User,
 ) -> TracerMovement:
-    """Record that containers of a tracer were ordered, came, or went."""
+    """Record that doses of a tracer were ordered, came, or went."""
     permissions.require(by, "batch.record", site)
-    _check(site, kind, tracer, batch, containers, activity_mbq)
+    _check(site, kind, tracer, batch, doses, activity_mbq)
     happened_at = moments.past(happened_at, field="happened_at")
     with audit.action(f"tracer.{kind}", actor=by, reason=reference or kind, trial=site.trial_id):
         if batch:
             # Two people may hand out the last vial at once: the second one finds none.
             Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
-            _require_there(batch, kind, containers)
+            _require_there(batch, kind, doses)
         return TracerMovement.objects.create(
             site=site,
             tracer=batch.tracer if batch else tracer,
             batch=batch,
             kind=kind,
-            containers=containers,
+            doses=doses,
             activity_mbq=activity_mbq,
             happened_at=happened_at,
             reference=reference.strip(),
@@ -57,23 +57,25 @@ def undo(movement: TracerMovement, *, reason: str, by: User) -> TracerMovement:
         if locked.undone_because:
             raise Refused("undone-already", "This is taken back already.")
         if locked.kind == Kind.RECEIVED:
-            _require_there(locked.batch, Kind.DESTROYED, locked.containers)
+            _require_there(locked.batch, Kind.DESTROYED, locked.doses)
         locked.undone_because = reason.strip()
         locked.save(update_fields=["undone_because"])
     return locked
 
 
 def on_hand(batch: Batch) -> int:
-    """Containers of a batch that are there by the acts that stand."""
-    rows = batch.movements.filter(undone_because="").values_list("kind", "containers")
+    """Doses of a batch that are there by the acts that stand."""
+    rows = batch.movements.filter(undone_because="").values_list("kind", "doses")
     return sum(accountability.SIGN[kind] * number for kind, number in rows)
 
 
-def _require_there(batch: Batch, kind: str, containers: int) -> None:
+def _require_there(batch: Batch, kind: str, doses: int) -> None:
     there = on_hand(batch)
-    if accountability.SIGN[kind] < 0 and containers > there:
+    if accountability.SIGN[kind] < 0 and doses > there:
         raise Refused(
-            "more-than-there", f"Of {batch} {there} are there by the record, not {containers}."
+            "more-than-there",
+            f"Of {batch} {there} patient doses are there by the record, not {doses}. If its vials "
+            "hold more, record the further doses as received first.",
         )
 
 
@@ -82,7 +84,7 @@ def _check(
     kind: str,
     tracer: str,
     batch: Batch | None,
-    containers: int,
+    doses: int,
     activity_mbq: float | None,
 ) -> None:
     if kind not in Kind.values:
@@ -95,9 +97,9 @@ def _check(
     known = [one.identifier for one in version.tracers.all()] if version else []
     if batch is None and tracer not in known:
         raise Invalid("tracer", f"Expected one of {', '.join(known) or 'none'}; got {tracer!r}.")
-    most = accountability.MOST_CONTAINERS
-    if not 1 <= containers <= most:
-        raise Invalid("containers", f"Give how many, from 1 to {most}; got {containers}.")
+    most = accountability.MOST_DOSES
+    if not 1 <= doses <= most:
+        raise Invalid("doses", f"Give how many, from 1 to {most}; got {doses}.")
     # What is not finite is within no range.
     if activity_mbq is not None and not 0 <= activity_mbq <= accountability.MOST_MBQ:
         raise Invalid(

@@ -37,7 +37,7 @@ def site_accountability(request: HttpRequest, pk: int) -> HttpResponse:
 
 @form_methods
 def movement_new(request: HttpRequest, pk: int) -> HttpResponse:
-    """Record that containers of a tracer were ordered, came, or went."""
+    """Record that doses of a tracer were ordered, came, or went."""
     row = _site(request, pk, "batch.record")
     version = row.version_in_force
     form = MovementForm(

@@ -32,7 +32,7 @@ class Movements(Endpoint):
         status=201,
     )
     def post(self, request: Request, pk: int) -> Response:
-        """Record that containers of a tracer were ordered, came, or went."""
+        """Record that doses of a tracer were ordered, came, or went."""
         site = site_for(request, "batch.record", pk)
         given = asked(request, shapes.RecordMovement)
         if given["batch"] is not None:

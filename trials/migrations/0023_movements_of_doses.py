@@ -17,9 +17,14 @@ class Migration(migrations.Migration):
             model_name='tracermovement',
             name='movement_activity_not_negative',
         ),
+        migrations.RenameField(
+            model_name='tracermovement',
+            old_name='containers',
+            new_name='doses',
+        ),
         migrations.AddConstraint(
             model_name='tracermovement',
-            constraint=models.CheckConstraint(condition=models.Q(('containers__range', (1, 10000))), name='movement_of_containers'),
+            constraint=models.CheckConstraint(condition=models.Q(('doses__range', (1, 10000))), name='movement_of_doses'),
         ),
         migrations.AddConstraint(
             model_name='tracermovement',
