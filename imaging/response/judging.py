@@ -151,6 +151,9 @@ def _against_pairing(inputs: Inputs) -> Iterator[str]:
             "no signed comparison of the two scans says which lesion of the later one is the "
             "hottest of the baseline"
         )
+    elif inputs["pair"].get("outcome") == "not-covered":
+        # Not shown is then not gone.
+        yield "the hottest lesion of the baseline lies outside the later scan"
 
 
 def _suvmax(side: Side, number: int | None, suv_type: str) -> float | None:

@@ -189,7 +189,7 @@ def _qpet_peak(read: Read) -> dict[str, Any]:
     rows = selecting.lesions_of(read)
     if not rows:
         return {"peak": None, "why": "no lesion is left to be compared with the liver"}
-    hottest = max(rows, key=lambda row: (row.measured.suvmax, -row.number))
+    hottest = _hottest(rows)
     try:
         opened = open_volumes.of_run(read.quantification)
         peak = qpet.qpet_peak(opened.suv, comparisons.voxels_of(hottest, opened))
@@ -201,7 +201,7 @@ def _qpet_peak(read: Read) -> dict[str, Any]:
 def _pair(due: Due) -> dict[str, Any] | None:
     """The hottest lesion of the baseline and what it is in the later scan, as a reader signed it.
 
-    None without a signed comparison of the two reads.
+    Of a lesion that split, the hottest part. None without a signed comparison of the two reads.
     """
     comparison = (
         selecting.standing(LesionComparison.objects.all())
@@ -211,13 +211,27 @@ def _pair(due: Due) -> dict[str, Any] | None:
     before = selecting.lesions_of(due.baseline)
     if comparison is None or not before:
         return None
-    hottest = max(before, key=lambda row: (row.measured.suvmax, -row.number))
+    hottest = _hottest(before)
     for pair in selecting.pairs_of(comparison):
-        numbers = [pair.first.number if pair.first else None, *pair.first_parts]
-        if hottest.number in numbers:
-            later = pair.second.number if pair.second else None
-            return {"baseline": hottest.number, "later": later, "comparison": comparison.pk}
+        if hottest.number in _numbers(pair.first, pair.first_parts):
+            numbers = _numbers(pair.second, pair.second_parts)
+            parts = [row for row in selecting.lesions_of(due.later) if row.number in numbers]
+            return {
+                "baseline": hottest.number,
+                "later": _hottest(parts).number if parts else None,
+                "outcome": pair.outcome,
+                "comparison": comparison.pk,
+            }
     return None
+
+
+def _hottest(rows: list[LesionRead]) -> LesionRead:
+    return max(rows, key=lambda row: (row.measured.suvmax, -row.number))
+
+
+def _numbers(named: LesionRead | None, parts: list[int]) -> set[int]:
+    """The lesions of one side of a pair: a lesion may have split, or several merged."""
+    return {*([named.number] if named else []), *parts}
 
 
 def _keep(due: Due, inputs: Mapping[str, Any]) -> None:

@@ -13,7 +13,15 @@ import pytest
 from django.db import transaction
 from django.test import override_settings
 
-from imaging.models import Read, ResponseEvaluation
+from imaging.models import (
+    GrownLesion,
+    LesionComparison,
+    LesionPair,
+    LesionRead,
+    MeasuredRegion,
+    Read,
+    ResponseEvaluation,
+)
 from imaging.response import judging
 from imaging.selectors import comparisons as comparing
 from imaging.services import comparisons, reads, response_answers, response_orders
@@ -59,6 +67,16 @@ def judged(scene) -> Responding:
     return scene
 
 
+def signed_comparison(scene: Responding) -> LesionComparison:
+    """Of the reader's two reads, as it is proposed."""
+    first, second = Read.objects.filter(reader=scene.reader).order_by("pk")
+    comparison = comparisons.propose(first, second, by=scene.reader)
+    numbers = [one.number for one in comparing.pairs_of(comparison)]
+    comparisons.confirm(comparison, numbers, by=scene.reader)
+    comparisons.sign(comparison, by=scene.reader, password=PASSWORD)
+    return comparison
+
+
 def number(evaluation: ResponseEvaluation, name: str) -> float:
     return next(one["value"] for one in evaluation.numbers if one["name"] == name)
 
@@ -87,11 +105,7 @@ def test_lugano_is_the_reader_s_score_and_qpet_the_four_hottest_voxels_over_the_
 def test_eortc_waits_for_a_signed_comparison_and_follows_it(judged):
     assert of("E").category == "NE"
     assert "no signed comparison of the two scans" in of("E").why
-    first, second = Read.objects.filter(reader=judged.reader).order_by("pk")
-    comparison = comparisons.propose(first, second, by=judged.reader)
-    numbers = [one.number for one in comparing.pairs_of(comparison)]
-    comparisons.confirm(comparison, numbers, by=judged.reader)
-    comparisons.sign(comparison, by=judged.reader, password=PASSWORD)
+    signed_comparison(judged)
     work()
     found = of("E")
     # Over 25 % less after two cycles.
@@ -99,6 +113,45 @@ def test_eortc_waits_for_a_signed_comparison_and_follows_it(judged):
     assert found.supersedes.category == "NE"
     # The others rest on what did not change.
     assert ResponseEvaluation.objects.filter(rule="P").count() == 1
+
+
+def test_eortc_follows_the_hottest_part_of_a_lesion_that_split(judged):
+    """Named by the larger part; the other is hotter than the baseline: 27 634 over 20 000."""
+    (pair,) = comparing.pairs_of(signed_comparison(judged))
+    outlined = pair.second.measured
+    same = {one.name: getattr(outlined, one.name) for one in MeasuredRegion._meta.get_fields()}
+    with factories.framed():
+        part = GrownLesion.objects.create(
+            **same | {"suvmax": SUV * 27_634 / BEFORE},
+            read=pair.second.read,
+            clicked_voxel=[2, 10, 10],
+            clicked_mm=[0.0, 0.0, 0.0],
+            parameters={"method": "fixed"},
+            threshold=4.0,
+            holds_hotter=False,
+        )
+        LesionRead.objects.create(
+            read=pair.second.read, number=9, grown=part, decision=LesionRead.Decision.ACCEPTED
+        )
+        LesionPair.objects.filter(pk=pair.pk).update(second_parts=[9])
+    work()
+    assert (of("E").category, of("E").inputs["pair"]["later"]) == ("PMD", 9)
+    assert number(of("E"), "Change of SUV") == pytest.approx(38.17, abs=1e-3)
+
+
+def test_a_lesion_outside_the_later_scan_is_no_complete_response(judged):
+    (pair,) = comparing.pairs_of(signed_comparison(judged))
+    work()
+    answers = {**responding.CALM, "indistinguishable": "yes"}
+    later = of("E").inputs["later"] | {"answers": answers}
+    unseen = {**of("E").inputs["pair"], "later": None}
+    gone, outside = (
+        judging.judged(of("E").inputs | {"later": later, "pair": {**unseen, "outcome": outcome}})
+        for outcome in ("first-only", "not-covered")
+    )
+    assert gone.category == "CMR"
+    assert (outside.category, "lies outside the later scan" in outside.why) == ("NE", True)
+    assert of("E").inputs["pair"]["outcome"] == pair.outcome
 
 
 def test_what_is_frozen_gives_the_same_answer_again_and_the_trail_tells_by_whom(judged):
