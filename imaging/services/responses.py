@@ -7,9 +7,12 @@ read ends says so (`read_results.end_of`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 from imaging.models import (
     LesionComparison,
@@ -25,7 +28,7 @@ from imaging.selectors import regions, volumes
 from imaging.services import comparisons, open_volumes, response_answers
 from imaging.services.quantification import peak_of
 from trials import canonical, response_rules
-from trials.models import Injection, Patient, ProtocolVersion, ScheduledScan
+from trials.models import Injection, Job, Patient, ProtocolVersion, ScheduledScan
 from trials.services import audit, jobs
 from trials.services.errors import Refused
 from trials.version import VERSION
@@ -45,6 +48,8 @@ class Due:
 
 def evaluate(claim: jobs.Claim) -> None:
     """Evaluate every response of a patient that the standing reads allow; none twice."""
+    # What is recorded while the inputs are read is newer than the answer.
+    began = timezone.now()
     patient = Patient.objects.get(pk=claim.arguments["patient"])
     found = [(due, inputs_of(due)) for due in due_of(patient)]
     with (
@@ -57,8 +62,25 @@ def evaluate(claim: jobs.Claim) -> None:
             patient=patient.pk,
         ),
     ):
+        _hold(due.later for due, _ in found)
+        if _is_overtaken(claim):
+            return
         for due, inputs in found:
-            _keep(due, inputs)
+            _keep(due, inputs, began)
+
+
+def _hold(reads: Iterable[Read]) -> None:
+    """No other job keeps an answer of these reads until this one has ended."""
+    keys = {one.pk for one in reads}
+    list(Read.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
+
+
+def _is_overtaken(claim: jobs.Claim) -> bool:
+    """Whether it was ordered once more since: that job read, or will read, newer inputs."""
+    patient = claim.arguments["patient"]
+    return Job.objects.filter(
+        pk__gt=claim.job, kind=claim.kind, arguments__patient=patient
+    ).exists()
 
 
 def due_of(patient: Patient) -> Iterator[Due]:
@@ -234,9 +256,9 @@ def _numbers(named: LesionRead | None, parts: list[int]) -> set[int]:
     return {*([named.number] if named else []), *parts}
 
 
-def _keep(due: Due, inputs: Mapping[str, Any]) -> None:
+def _keep(due: Due, inputs: Mapping[str, Any], began: datetime) -> None:
     """A new evaluation, unless the same one stands. Inside the action of the job."""
-    later = Read.objects.select_for_update(of=("self",)).get(pk=due.later.pk)
+    later = due.later
     reads = [one for one in (due.baseline, later) if one]
     if not all(selecting.stands(one) for one in reads):
         # Ended meanwhile: whatever ended it orders the next.
@@ -272,6 +294,7 @@ def _keep(due: Due, inputs: Mapping[str, Any]) -> None:
         inputs=dict(inputs),
         inputs_sha256=digest,
         software_version=VERSION,
+        evaluated_at=began,
         supersedes=earlier,
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import transaction
 from django.test import override_settings
+from django.utils import timezone
 
 from imaging.models import (
     GrownLesion,
@@ -24,7 +25,7 @@ from imaging.models import (
 )
 from imaging.response import judging
 from imaging.selectors import comparisons as comparing
-from imaging.services import comparisons, reads, response_answers, response_orders
+from imaging.services import comparisons, reads, response_answers, response_orders, responses
 from tests import factories, records
 from tests.factories import PASSWORD
 from tests.imaging import responding
@@ -33,7 +34,7 @@ from tests.imaging.test_reads import measure_again, refusal
 from trials import canonical
 from trials.models import AuditEvent, Job
 from trials.roles import Role
-from trials.services import evidence
+from trials.services import evidence, jobs
 from trials.services.errors import Invalid
 
 pytestmark = pytest.mark.django_db
@@ -257,6 +258,20 @@ def test_a_height_that_comes_later_orders_it_anew_once(judged, arranged):
     with factories.framed():
         assert len(response_orders.order_due()) == 1
         assert response_orders.order_due() == []
+
+
+def test_a_job_that_a_newer_one_overtook_keeps_nothing(scene):
+    """Claimed first, it may have read what held before the newer was ordered."""
+    scene.place_livers()
+    scene.signed_baseline()
+    scene.signed_later()
+    *_, older, newer = Job.objects.filter(kind="imaging.evaluate_response").order_by("pk")
+    responses.evaluate(jobs.claim(older.pk))
+    older.refresh_from_db()
+    assert (older.state, ResponseEvaluation.objects.count()) == (Job.State.DONE, 0)
+    before = timezone.now()
+    responses.evaluate(jobs.claim(newer.pk))
+    assert before < of("P").evaluated_at < timezone.now()
 
 
 def test_pentixafor_is_judged_with_a_flag(scene):
