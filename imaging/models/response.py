@@ -71,6 +71,8 @@ class ResponseEvaluation(ScopedModel):
     inputs_sha256 = models.CharField(max_length=64)
     software_version = models.CharField(max_length=40)
     evaluated_at = models.DateTimeField(default=timezone.now)
+    # When a height or sex that came later was last found to change nothing.
+    confirmed_at = models.DateTimeField(null=True)
     # Until another takes its place, or it ends.
     is_current = models.BooleanField(default=True)
     supersedes = models.OneToOneField(

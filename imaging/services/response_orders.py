@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from imaging.models import ResponseEvaluation
 from trials.models import Evidence, Job, Patient, ScheduledScan, User
@@ -30,15 +32,21 @@ def order(scan: ScheduledScan, *, by: User) -> Job | None:
     return jobs.enqueue(KIND, actor=by, on=scan, patient=scan.patient_id)
 
 
-def order_due() -> list[Job]:
-    """Order anew where a height, which no scan carries, was recorded or corrected since."""
+def stale() -> QuerySet[ResponseEvaluation]:
+    """Evaluations older than a height or a sex, which no scan carries, that they may rest on."""
     later = Evidence.objects.filter(
-        patient=OuterRef(_PATIENT), variable="height", recorded_at__gt=OuterRef("evaluated_at")
+        patient=OuterRef(_PATIENT), variable="height", recorded_at__gt=OuterRef("asked_at")
     )
-    standing = ResponseEvaluation.objects.filter(
-        Exists(later), is_current=True, criterion__in=("percist", "eortc")
+    described = Q(**{f"{_PATIENT}__described_at__gt": F("asked_at")})
+    rows = ResponseEvaluation.objects.filter(is_current=True, criterion__in=("percist", "eortc"))
+    return rows.alias(asked_at=Coalesce("confirmed_at", "evaluated_at")).filter(
+        Exists(later) | described
     )
-    patients = Patient.objects.filter(pk__in=standing.values(_PATIENT)).order_by("pk")
+
+
+def order_due() -> list[Job]:
+    """Order anew where a height or a sex was recorded or corrected since."""
+    patients = Patient.objects.filter(pk__in=stale().values(_PATIENT)).order_by("pk")
     actor = jobs.system_user()
     return [
         jobs.enqueue(KIND, actor=actor, on=one, patient=one.pk)
@@ -47,8 +55,15 @@ def order_due() -> list[Job]:
     ]
 
 
+def confirm(patient: int, at: datetime) -> None:
+    """What was asked again and is the same answer is not asked for ever. Inside an action."""
+    keys = list(stale().filter(**{_PATIENT: patient}).values_list("pk", flat=True))
+    ResponseEvaluation.objects.filter(pk__in=keys).update(confirmed_at=at)
+
+
 def _was_ordered(patient: Patient) -> bool:
-    """Whether it was ordered since the newest height."""
-    newest = patient.evidence.filter(variable="height").order_by("-recorded_at").first()
+    """Whether it was ordered since the newest height or sex: it waits, or failed."""
+    heights = patient.evidence.filter(variable="height").order_by("-recorded_at")
+    times = [heights.values_list("recorded_at", flat=True).first(), patient.described_at]
     jobs_since = Job.objects.filter(kind=KIND, arguments__patient=patient.pk)
-    return jobs_since.filter(queued_at__gt=newest.recorded_at).exists()
+    return jobs_since.filter(queued_at__gt=max(filter(None, times))).exists()

@@ -25,7 +25,7 @@ from imaging.models import (
 from imaging.response import judging, qpet
 from imaging.selectors import comparisons as selecting
 from imaging.selectors import regions, volumes
-from imaging.services import comparisons, open_volumes, response_answers
+from imaging.services import comparisons, open_volumes, response_answers, response_orders
 from imaging.services.quantification import peak_of
 from trials import canonical, response_rules
 from trials.models import Injection, Job, Patient, ProtocolVersion, ScheduledScan
@@ -67,6 +67,7 @@ def evaluate(claim: jobs.Claim) -> None:
             return
         for due, inputs in found:
             _keep(due, inputs, began)
+        response_orders.confirm(patient.pk, began)
 
 
 def _hold(reads: Iterable[Read]) -> None:

@@ -34,7 +34,7 @@ from tests.imaging.test_reads import measure_again, refusal
 from trials import canonical
 from trials.models import AuditEvent, Job
 from trials.roles import Role
-from trials.services import evidence, jobs
+from trials.services import evidence, jobs, patients
 from trials.services.errors import Invalid
 
 pytestmark = pytest.mark.django_db
@@ -242,7 +242,7 @@ def test_two_readers_are_judged_apart(judged):
     }
 
 
-def test_a_height_that_comes_later_orders_it_anew_once(judged, arranged):
+def test_a_height_that_comes_later_orders_it_anew_once(judged):
     by = records.everyone(judged.trial)
     assert response_orders.order_due() == []
     evidence.record(
@@ -258,6 +258,26 @@ def test_a_height_that_comes_later_orders_it_anew_once(judged, arranged):
     with factories.framed():
         assert len(response_orders.order_due()) == 1
         assert response_orders.order_due() == []
+    work()
+    # The height of the day of the scan stands before it: the answer is the same.
+    assert (of("P").supersedes, response_orders.stale().count()) == (None, 0)
+
+
+def test_a_corrected_sex_orders_it_anew_and_changes_the_lean_mass(judged):
+    """Of a man of 70 kg and 170 cm: 9270 * 70 / (6680 + 216 * 70 / 1.7^2) = 54.471 kg."""
+    patients.correct(
+        judged.patient,
+        sex_at_birth="M",
+        birth=judged.patient.birth,
+        reason="misread",
+        by=records.everyone(judged.trial),
+    )
+    with factories.framed():
+        assert len(response_orders.order_due()) == 1
+    work()
+    lean = 9270 * 70 / (6680 + 216 * 70 / 1.7**2) / 70
+    assert number(of("P"), "SULpeak at baseline") == pytest.approx(SUV * lean, rel=1e-5)
+    assert response_orders.stale().count() == 0
 
 
 def test_a_job_that_a_newer_one_overtook_keeps_nothing(scene):
