@@ -8,7 +8,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from imaging.models import Read, ResponseEvaluation
-from trials.services import findings
+from imaging.services import response_orders
+from trials.services import findings, jobs
 
 OVERTAKEN = (
     "A series it rests on was measured again, taken away, or counts no more for its scan: it is "
@@ -22,10 +23,14 @@ def end(series: Iterable[int]) -> None:
 
     Measured again, taken away, or no longer the series that counts: they are to be read again.
     """
-    for read in Read.objects.filter(
+    reads = Read.objects.filter(
         quantification__series__in=series, state=Read.State.SIGNED, superseded_by=None
-    ):
+    ).select_related("quantification__series__imaging_study__scheduled_scan")
+    for read in reads:
         end_of(read, because=OVERTAKEN)
+    # What is left, an earlier baseline or another reader's read, may give an answer yet.
+    for scan in {read.quantification.series.imaging_study.scheduled_scan for read in reads}:
+        response_orders.order(scan, by=jobs.system_user())
 
 
 def end_of(read: Read, *, because: str) -> None:

@@ -97,8 +97,9 @@ def due_of(patient: Patient) -> Iterator[Due]:
         for rule in plan.version.response_rules:
             if plan.identifier not in rule["follow_ups"]:
                 continue
-            baseline = _baseline(reads, later, rule["baseline"])
             needs = response_rules.CRITERIA[rule["criterion"]].needs_baseline
+            # One that is not compared with would end the answer when it ends.
+            baseline = _baseline(reads, later, rule["baseline"]) if needs else None
             if baseline or not needs:
                 yield Due(plan.version, rule, baseline, later)
 

@@ -78,6 +78,10 @@ def signed_comparison(scene: Responding) -> LesionComparison:
     return comparison
 
 
+def standing_rules():
+    return ResponseEvaluation.objects.filter(is_current=True).values_list("rule", flat=True)
+
+
 def number(evaluation: ResponseEvaluation, name: str) -> float:
     return next(one["value"] for one in evaluation.numbers if one["name"] == name)
 
@@ -228,6 +232,11 @@ def test_a_new_measurement_ends_every_response_and_says_why(judged):
     ended = ResponseEvaluation.objects.filter(rule="P").get()
     assert "it is to be read again" in ended.ended_because
     assert ended.ended_at is not None
+    # What is compared with no baseline holds on, and what is left is asked once more.
+    assert set(standing_rules()) == {"L", "Q"}
+    assert Job.objects.filter(kind="imaging.evaluate_response", state="queued").count() == 1
+    work()
+    assert set(standing_rules()) == {"L", "Q"}
 
 
 def test_two_readers_are_judged_apart(judged):
