@@ -23,11 +23,13 @@ def settle(
     told = {one.key: _told(one, found, candidates) for one in candidates}
     for row in Series.objects.filter(imaging_study__scheduled_scan=scan, modality="PT"):
         counts, because = row.pk == found.key, told.get(row.pk, "")
-        if row.counts and not counts:
-            read_results.end([row.pk])
+        has_ended = row.counts and not counts
         if (row.counts, row.counting) != (counts, because):
             row.counts, row.counting = counts, because
             row.save(update_fields=["counts", "counting"])
+        if has_ended:
+            # Whoever signs or writes a read holds the series, which is held here by now.
+            read_results.end([row.pk])
     if found.key is None and len(keys(candidates)) > 1:
         queries.raise_by_rule(
             scan,

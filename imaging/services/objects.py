@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
-from imaging.models import DicomObject, Quantification, Read, Series
+from imaging.models import Quantification, Read, Series
+from imaging.selectors import comparisons
 from trials.models import Job, User
 from trials.services import jobs
 
@@ -22,14 +21,8 @@ def order(quantification: Quantification, *, by: User) -> Job:
     return jobs.enqueue(KIND, actor=by, on=scan, quantification=quantification.pk, form=FORM)
 
 
-def follow_read(read: Read, earlier: Read | None, *, by: User) -> Job:
-    """Have a signed read written; what was written of the one that it supersedes has ended.
-
-    Inside the action that signs it.
-    """
-    if earlier:
-        ended = DicomObject.objects.filter(read=earlier, superseded_at=None)
-        ended.update(superseded_at=timezone.now())
+def follow_read(read: Read, *, by: User) -> Job:
+    """Have a signed read written. Inside the action that signs it."""
     scan = read.quantification.series.imaging_study.scheduled_scan
     return jobs.enqueue(KIND_OF_READ, actor=by, on=scan, read=read.pk)
 
@@ -54,11 +47,10 @@ def _runs_due() -> list[Job]:
 def _reads_due() -> list[Job]:
     ordered = Job.objects.filter(kind=KIND_OF_READ).values_list("arguments__read", flat=True)
     rows = (
-        Read.objects.filter(state=Read.State.SIGNED, superseded_by=None)
-        .filter(quantification__is_current=True)
+        comparisons.standing_reads()
         .exclude(pk__in=set(ordered))
         .exclude(quantification__series__code__in=Series.GONE)
         .select_related("quantification__series__imaging_study__scheduled_scan__patient")
     )
     actor = jobs.system_user()
-    return [follow_read(one, None, by=actor) for one in rows.order_by("pk")[:AT_ONCE]]
+    return [follow_read(one, by=actor) for one in rows.order_by("pk")[:AT_ONCE]]

@@ -19,8 +19,8 @@ from imaging.geometry import Grid
 from imaging.lesion_report import ExcludedRow, LesionRow, Rows
 from imaging.lesion_segments import Origin, Outline
 from imaging.models import GrownLesion, LesionRead, Quantification, Read, ReferenceRegion
+from imaging.selectors import comparisons, regions
 from imaging.selectors import reads as selecting
-from imaging.selectors import regions
 from imaging.services import object_writing
 from imaging.services.object_writing import Found
 from imaging.value_map import KIND as VALUE_MAP
@@ -40,7 +40,7 @@ def write(claim: jobs.Claim) -> None:
         return
 
     def holds() -> bool:
-        return Read.objects.filter(pk=read.pk, superseded_by=None).exists()
+        return comparisons.stands(read)
 
     made = made_of(read, row, said, found)
     object_writing.store(claim, row, made, holds=holds, read=read)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.db.models import Q
 from django.utils import timezone
 
-from imaging.models import Read, ResponseEvaluation
+from imaging.models import DicomObject, Read, ResponseEvaluation
 from imaging.services import response_orders
 from trials.services import findings, jobs
 
@@ -34,8 +34,13 @@ def end(series: Iterable[int]) -> None:
 
 
 def end_of(read: Read, *, because: str) -> None:
-    """What one read found, and the responses that rest on it, hold no more. Inside an action."""
+    """What one read found and what rests on it hold no more. Inside an action.
+
+    Its findings, what was written of it as DICOM, the responses.
+    """
+    now = timezone.now()
     findings.supersede(read)
+    DicomObject.objects.filter(read=read, superseded_at=None).update(superseded_at=now)
     ResponseEvaluation.objects.filter(
         Q(later_read=read) | Q(baseline_read=read), is_current=True
-    ).update(is_current=False, ended_at=timezone.now(), ended_because=because)
+    ).update(is_current=False, ended_at=now, ended_because=because)

@@ -206,7 +206,7 @@ def sign(read: Read, *, by: User, password: str) -> Signature:
         read.state = Read.State.SIGNED
         read.save(update_fields=["state", "signed_at"])
         _hand_over(read, scan)
-        objects.follow_read(read, earlier, by=by)
+        objects.follow_read(read, by=by)
         response_orders.order(scan, by=by)
     return signature
 

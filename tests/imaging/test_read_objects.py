@@ -18,10 +18,10 @@ import pytest
 import SimpleITK
 
 from imaging.derived_objects import written
-from imaging.models import DicomObject, Quantification, Read
+from imaging.models import DicomObject, Quantification, Read, Series
 from imaging.reading_codes import EXCLUDED, VISUAL_POSITIVITY
 from imaging.selectors import reads as selecting
-from imaging.services import object_writing, objects, read_objects, reads, regions
+from imaging.services import object_writing, objects, read_objects, read_results, reads, regions
 from imaging.value_map import KIND as VALUE_MAP
 from tests import factories, records
 from tests.imaging.test_dicom_objects import ROOT, at, dataset_of, dcmqi, file_of, groups, told
@@ -196,6 +196,20 @@ def test_a_lesion_that_is_accepted_as_outlined_is_tracked_as_that_of_the_run(sce
     # The first read ended, and so did what was written of it.
     assert scene.read.dicom_objects.filter(superseded_at=None).count() == 0
     assert again.dicom_objects.filter(superseded_at=None).count() == 2
+
+
+def test_what_was_written_of_a_read_ends_with_it(scene):
+    series = scene.run.series
+    with factories.framed():
+        Series.objects.filter(pk=series.pk).update(counts=False)
+        read_results.end([series.pk])
+    assert not scene.read.dicom_objects.filter(superseded_at=None).exists()
+    # Written only now, it is kept as ended.
+    with factories.framed():
+        objects.follow_read(scene.read, by=scene.reader)
+    worked()
+    assert not scene.read.dicom_objects.filter(superseded_at=None).exists()
+    assert scene.run.dicom_objects.filter(superseded_at=None).count() == 3
 
 
 def test_the_same_read_gives_the_same_bytes(scene):
