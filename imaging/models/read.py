@@ -39,6 +39,9 @@ class Read(ScopedModel):
     superseded_by = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, related_name="supersedes"
     )
+    # What it found holds no more, and why; it does not come back when its series does.
+    ended_at = models.DateTimeField(null=True)
+    ended_because = models.CharField(max_length=200, blank=True)
     # Regions grown in the read before that can't be grown again on this run, and why.
     not_carried = models.JSONField(default=list)
 
@@ -59,6 +62,11 @@ class Read(ScopedModel):
                 name="signed_read_has_its_time",
                 condition=Q(state="signed", signed_at__isnull=False)
                 | (~Q(state="signed") & Q(signed_at=None, superseded_by=None)),
+            ),
+            models.CheckConstraint(
+                name="ended_read_says_why",
+                condition=Q(ended_at=None, ended_because="")
+                | (Q(ended_at__isnull=False, state="signed") & ~Q(ended_because="")),
             ),
         ]
 

@@ -36,7 +36,7 @@ def is_current(comparison: LesionComparison) -> bool:
 
 
 def standing_reads() -> QuerySet[Read]:
-    """Reads that are signed and not overtaken, by another read or another run."""
+    """Reads that are signed and not overtaken, by another read or another run, nor ended."""
     return Read.objects.filter(_stands(""))
 
 
@@ -50,6 +50,7 @@ def _stands(prefix: str) -> Q:
         **{
             f"{prefix}state": Read.State.SIGNED,
             f"{prefix}superseded_by": None,
+            f"{prefix}ended_at": None,
             f"{prefix}quantification__is_current": True,
             f"{prefix}quantification__series__counts": True,
         }

@@ -11,6 +11,8 @@ from trials.models import User
 from trials.selectors import findings
 from trials.services.errors import Refused
 
+_HAS_ENDED = Q(ended_at__isnull=False) | Q(quantification__is_current=False)
+
 
 def own(user: User) -> QuerySet[Read]:
     """The reads of one reader."""
@@ -23,7 +25,7 @@ def newest(run: Quantification, reader: User) -> Read | None:
     """The reader's draft on a run, else the read of it that stands."""
     return (
         own(reader)
-        .filter(quantification=run, superseded_by=None)
+        .filter(quantification=run, superseded_by=None, ended_at=None)
         .exclude(state=Read.State.OVERTAKEN)
         .order_by("-pk")
         .first()
@@ -59,11 +61,16 @@ def ended(read: Read) -> str:
             "This series no longer counts for its scan, so that the findings of the read hold no "
             "more. The list of series to read has the one that counts."
         )
+    if read.ended_at:
+        return (
+            "For a time this series did not count for its scan, so that the findings of the read "
+            "hold no more. It counts again: begin a new read."
+        )
     return ""
 
 
 def last_ended(series: Series, reader: User) -> Read | None:
-    """The reader's signed read of an earlier measurement, where there is none of the current."""
+    """The reader's signed read that has ended, where there is none that stands."""
     mine = own(reader).filter(quantification__series=series, superseded_by=None)
     last = mine.exclude(state=Read.State.OVERTAKEN).order_by("pk").last()
     return last if last and ended(last) else None
@@ -114,10 +121,12 @@ def grown_seen_by(user: User, pk: int) -> GrownLesion:
 def with_own_read(series: QuerySet[Series], reader: User) -> QuerySet[Series]:
     """Series with the state of the reader's own newest read, and how many regions it decided."""
     mine = (
-        Read.objects.filter(quantification__series=OuterRef("pk"), reader=reader)
+        Read.objects.filter(
+            quantification__series=OuterRef("pk"), reader=reader, superseded_by=None
+        )
         .exclude(state=Read.State.OVERTAKEN)
-        # Measured again since it was signed: to be read again.
-        .exclude(state=Read.State.SIGNED, quantification__is_current=False)
+        # Ended, or measured again since it was signed: to be read again.
+        .exclude(Q(state=Read.State.SIGNED) & _HAS_ENDED)
         .annotate(
             regions=Count("lesion_reads"),
             decided=Count("lesion_reads", filter=~Q(lesion_reads__decision="undecided")),
@@ -125,8 +134,8 @@ def with_own_read(series: QuerySet[Series], reader: User) -> QuerySet[Series]:
         .order_by("-pk")
     )
     ended = Read.objects.filter(
+        _HAS_ENDED,
         quantification__series=OuterRef("pk"),
-        quantification__is_current=False,
         reader=reader,
         state=Read.State.SIGNED,
         superseded_by=None,

@@ -24,7 +24,10 @@ def end(series: Iterable[int]) -> None:
     Measured again, taken away, or no longer the series that counts: they are to be read again.
     """
     reads = Read.objects.filter(
-        quantification__series__in=series, state=Read.State.SIGNED, superseded_by=None
+        quantification__series__in=series,
+        state=Read.State.SIGNED,
+        superseded_by=None,
+        ended_at=None,
     ).select_related("quantification__series__imaging_study__scheduled_scan")
     for read in reads:
         end_of(read, because=OVERTAKEN)
@@ -39,6 +42,7 @@ def end_of(read: Read, *, because: str) -> None:
     Its findings, what was written of it as DICOM, the responses.
     """
     now = timezone.now()
+    Read.objects.filter(pk=read.pk, ended_at=None).update(ended_at=now, ended_because=because)
     findings.supersede(read)
     DicomObject.objects.filter(read=read, superseded_at=None).update(superseded_at=now)
     ResponseEvaluation.objects.filter(

@@ -69,7 +69,8 @@ def open_read(series: Series, *, by: User, reason: str = "") -> Read:
         drafts = mine.filter(state=Read.State.DRAFT)
         if draft := drafts.filter(quantification=run).first():
             return draft
-        if mine.filter(state=Read.State.SIGNED, quantification=run, superseded_by=None).exists():
+        signed = mine.filter(state=Read.State.SIGNED, quantification=run, superseded_by=None)
+        if signed.filter(ended_at=None).exists():
             audit.require_reason(reason)
         earlier = drafts.order_by("-pk").first()
         last = earlier or mine.filter(superseded_by=None).order_by("pk").last()

@@ -12,10 +12,11 @@ from functools import partial
 import pytest
 
 from imaging import reading_terms
-from imaging.models import GrownLesion, LesionRead, Quantification, Read
+from imaging.models import GrownLesion, LesionRead, Quantification, Read, Series
+from imaging.selectors import comparisons as comparing
 from imaging.selectors import derivations
 from imaging.selectors import reads as selecting
-from imaging.services import growing, quantification, reads, regions
+from imaging.services import growing, quantification, read_results, reads, regions
 from tests import factories, records
 from tests.factories import PASSWORD, framed
 from trials.models import AuditEvent, Finding, User
@@ -332,6 +333,29 @@ def test_a_signed_read_of_an_earlier_measurement_has_ended_and_says_what_to_do(s
     assert refusal(decide) == "read-ended"
     draft = reads.open_read(scene.series, by=scene.first)
     assert selecting.own_of(scene.series, scene.first) == draft
+
+
+def test_a_read_whose_series_counts_once_more_stays_ended_until_it_is_read_again(scene):
+    reads.sign(accepted(scene, scene.first), by=scene.first, password=PASSWORD)
+    rows = Series.objects.filter(pk=scene.series.pk)
+    with framed():
+        rows.update(counts=False)
+        read_results.end([scene.series.pk])
+        rows.update(counts=True)
+    old = selecting.own_of(scene.series, scene.first)
+    assert "It counts again: begin a new read" in selecting.ended(old)
+    assert (comparing.stands(old), selecting.newest(scene.run, scene.first)) == (False, None)
+    assert refusal(partial(reads.decide, only(old), by=scene.first, decision="undecided")) == (
+        "read-ended"
+    )
+    (row,) = selecting.with_own_read(rows, scene.first)
+    assert (row.own_state, row.own_ended) == (None, True)
+    # No reason is asked for: there is none that stands.
+    again = accepted(scene, scene.first)
+    reads.sign(again, by=scene.first, password=PASSWORD)
+    old.refresh_from_db()
+    assert (comparing.stands(again), old.superseded_by) == (True, again)
+    assert Finding.objects.filter(test="SUVMAX", superseded_at=None).count() == 2
 
 
 def test_a_new_measurement_overtakes_a_draft_and_same_regions_keep_what_was_decided(scene):
