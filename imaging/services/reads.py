@@ -55,7 +55,8 @@ def open_read(series: Series, *, by: User, reason: str = "") -> Read:
     """The reader's draft on the current run, begun if there is none.
 
     What was decided in a draft on an earlier run is taken over for regions that are still the
-    same, and what the reader grew is grown again. To read again what one signed needs a reason.
+    same, what was answered too, and what the reader grew is grown again. To read again what one
+    signed needs a reason.
     """
     permissions.require(by, "read.edit", series)
     scan = series.imaging_study.scheduled_scan
@@ -76,6 +77,8 @@ def open_read(series: Series, *, by: User, reason: str = "") -> Read:
         last = earlier or mine.filter(superseded_by=None).order_by("pk").last()
         drafts.update(state=Read.State.OVERTAKEN)
         read = _begun(run, by, earlier)
+        if earlier:
+            response_answers.carry(earlier, read)
         if last:
             carrying.carry(last, read)
         return read

@@ -42,6 +42,17 @@ def answered(read: Read) -> list[tuple[str, str]]:
     return [(one.text, dict(one.choices).get(said.get(one.code, ""), "")) for one in asked]
 
 
+def carry(earlier: Read, read: Read) -> None:
+    """Take over what was answered in an earlier draft, where it is asked still. In an action."""
+    row = ResponseAnswers.objects.filter(read=earlier).first()
+    if row is None:
+        return
+    scan = read.quantification.series.imaging_study.scheduled_scan
+    asked = {one.code for one in asked_of(scan)}
+    answers = {code: answer for code, answer in row.answers.items() if code in asked}
+    ResponseAnswers.objects.create(read=read, answers=answers, answered_at=row.answered_at)
+
+
 def say(read: Read, answers: Mapping[str, str], *, by: User) -> ResponseAnswers:
     """Answer anew in the own draft; a question that is left out stays unanswered."""
     permissions.require(by, "read.edit", read)

@@ -328,6 +328,15 @@ def test_only_what_a_scale_asks_is_answered_and_in_a_draft_alone(scene):
     assert refusal(lambda: response_answers.say(signed, {}, by=other)) == "not-your-read"
 
 
+def test_answers_of_a_draft_are_taken_over_when_the_series_is_measured_again(scene):
+    draft = reads.open_read(scene.later.series, by=scene.reader)
+    response_answers.say(draft, responding.CALM, by=scene.reader)
+    measure_again(scene.later)
+    read = reads.open_read(scene.later.series, by=scene.reader)
+    assert read != draft
+    assert response_answers.of(read) == response_answers.of(draft) == responding.CALM
+
+
 def test_answers_are_signed_with_the_read(scene):
     read = scene.signed_later()
     assert reads.content_of(read)["response"]["deauville"] == "4"
