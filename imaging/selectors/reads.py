@@ -17,7 +17,8 @@ _HAS_ENDED = Q(ended_at__isnull=False) | Q(quantification__is_current=False)
 def own(user: User) -> QuerySet[Read]:
     """The reads of one reader."""
     return Read.objects.filter(reader=user).select_related(
-        "quantification__series__imaging_study__scheduled_scan__patient"
+        "quantification__series__imaging_study__scheduled_scan__patient",
+        "quantification__series__imaging_study__scheduled_scan__planned_scan__version",
     )
 
 

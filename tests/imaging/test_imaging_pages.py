@@ -138,7 +138,7 @@ def test_a_reader_places_a_region_and_a_place_outside_is_refused_at_its_field(cl
     assert outside.context["form"].errors.keys() == {"x_mm"}
     assert client.post(address, words).status_code == 302
     placed = ReferenceRegion.objects.filter(
-        quantification=record.run, status=ReferenceRegion.Status.PLACED
+        quantification=record.run, status=ReferenceRegion.Status.PLACED, kind="blood_pool"
     )
     assert placed.count() == 1
 

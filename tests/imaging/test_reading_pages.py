@@ -205,11 +205,12 @@ def test_a_reader_reads_no_date_in_a_derivation_and_a_monitor_does(client, desk,
 def test_a_coronal_slice_has_the_head_at_the_top(client, desk):
     """Planes 4 to 7 of 12 from the feet: rows 4 to 7 of 12 from the top."""
     asked = {"plane": "coronal", "slice": 11, "x": 270}
-    height = round(12 * 3 / (24 * 4) * 576)
+    of_a_plane = 3 / (24 * 4) * 576
     top, bottom = (
-        client.get(f"{desk}grow/", asked | {"y": y}).json()["voxel"] for y in (1, height - 1)
+        client.get(f"{desk}grow/", asked | {"y": int((row + 0.5) * of_a_plane)}).json()["voxel"]
+        for row in (4, 7)
     )
-    assert (top, bottom) == ("11,11,11", "0,11,11")
+    assert (top, bottom) == ("7,11,11", "4,11,11")
 
 
 def test_one_reader_sees_nothing_of_anothers_read(client, desk, run, reader, pet_site):

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from django.apps import apps
@@ -19,6 +20,8 @@ from imaging.models import (
     ReferenceRegion,
     Series,
 )
+from imaging.ratios import Lateralisation
+from imaging.selectors import adrenals, positivity
 from imaging.selectors.derivations import QUANTITIES
 from reporting import codebook
 from reporting.datasets import DATASETS, Privacy, Type
@@ -69,7 +72,6 @@ CODES = {
     "pairs.outcome": LesionPair.Outcome,
     "pairs.matched_by": LesionPair.MatchedBy,
     "pairs.first_positivity": LesionRead.Positivity,
-    "findings.value_text": LesionRead.Positivity,
     "deviations.state": Deviation.State,
     "queries.state": Query.State,
 }
@@ -151,6 +153,13 @@ def test_the_codes_of_a_column_are_those_of_the_record(name, choices):
     dataset, column = name.split(".")
     found = next(one for one in DATASETS[dataset].columns if one.name == column)
     assert [code for code, _ in found.codes] == choices.values
+
+
+def test_the_words_of_findings_are_those_of_readers_of_the_rule_and_of_the_adrenals():
+    words = next(c for c in DATASETS["findings"].columns if c.name == "value_text")
+    sides = {*get_args(Lateralisation), adrenals.NOT_EVALUABLE}
+    seen = {*LesionRead.Positivity.values, positivity.NOT_CHECKABLE}
+    assert {code for code, _ in words.codes} == seen | sides
 
 
 def test_the_words_of_eligibility_are_those_the_engine_gives():
