@@ -51,7 +51,7 @@ def trend(values: Sequence[Value]) -> Trend | None:
     >>> from datetime import UTC
     >>> one, two = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
     >>> trend([Value("SUVmax", one, 8.0), Value("SUVmax", two, 4.0)]).lines[0].points
-    ((5.0, 20.0), (95.0, 60.0))
+    ((5.0, 0.0), (95.0, 50.0))
     """
     moments = sorted({one.at for one in values})
     if len(moments) < 2:

@@ -24,7 +24,7 @@ LATER = """
     segmentation: {method: fixed_threshold, suv: 4.0, minimum_volume_ml: 0.5}
     source: [DEMO]
 
-criteria:"""
+general_forms:"""
 PERCIST = "identifier: P, criterion: percist, lean_mass: LBMJANMA"
 SCANS = "tracer: FDG, baseline: fdg, follow_ups: [fdg2]"
 
@@ -32,7 +32,7 @@ SCANS = "tracer: FDG, baseline: fdg, follow_ups: [fdg2]"
 def text_with(*rules: str) -> str:
     """The demonstration trial with rules of response."""
     rows = "".join(f"  - {{{rule}, source: [DEMO]}}\n" for rule in rules)
-    return f"{DEMO.replace(chr(10) + 'criteria:', LATER, 1)}\nresponse:\n{rows}"
+    return f"{DEMO.replace(chr(10) + 'general_forms:', LATER, 1)}\nresponse:\n{rows}"
 
 
 def parsed(*rules: str):
