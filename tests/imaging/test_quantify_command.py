@@ -172,6 +172,8 @@ def test_an_interrupt_ends_it_with_130_and_no_traceback(tmp_path):
     written(tmp_path, "image")
     program = (
         "import os, runpy, signal, sys, pydicom\n"
+        # A shell has its background jobs ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "pydicom.dcmread = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         f"sys.argv = ['manage.py', 'quantify', {str(tmp_path)!r}]\n"
         "runpy.run_path('manage.py', run_name='__main__')\n"
