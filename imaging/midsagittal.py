@@ -43,7 +43,7 @@ LEAST_CORRELATION = 0.7
 TILT = math.radians(20)
 
 
-class MirrorRefused(ValueError):  # noqa: N818  a refusal is an answer, not a fault
+class MirrorError(ValueError):
     """No plane for these images; `code` is stable."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -80,7 +80,7 @@ def midsagittal_plane(suv: Volume, *, grid: Grid) -> MidsagittalPlane:
 
     Raises
     ------
-    MirrorRefused
+    MirrorError
         "head-not-covered" if the vertex is not in the image or too little below it;
         "no-head" if what is there is wider than a head; "poor-symmetry" below `LEAST_CORRELATION`.
     """
@@ -106,7 +106,7 @@ def midsagittal_plane(suv: Volume, *, grid: Grid) -> MidsagittalPlane:
     )
     correlation = -float(found.fun)
     if not correlation >= LEAST_CORRELATION:
-        raise MirrorRefused(
+        raise MirrorError(
             "poor-symmetry",
             f"The two sides of the head are not alike: their correlation is {correlation:.2f}, "
             f"{LEAST_CORRELATION:g} is needed.",
@@ -125,19 +125,19 @@ def _head(suv: Volume, grid: Grid) -> tuple[Floats, float]:
     smooth = ndimage.uniform_filter(suv[::k, ::m, ::n], 3, mode="nearest")
     body = smooth > BODY_SUV
     if not body.any():
-        raise MirrorRefused("no-head", "There is no body in the image.")
+        raise MirrorError("no-head", "There is no body in the image.")
     heights = points[..., 2]
     vertex, top = float(heights[body].max()), float(heights.max())
     step = STEP_MM + ABOVE_MM
     base = vertex - HEAD_MM
     if top - vertex < step - ABOVE_MM or base < float(heights.min()):
-        raise MirrorRefused(
+        raise MirrorError(
             "head-not-covered", "The head is not in the image from its vertex to the skull base."
         )
     head = body & (heights >= base)
     width = float(np.ptp(points[..., 0][head]))
     if width > WIDEST_MM:
-        raise MirrorRefused(
+        raise MirrorError(
             "no-head", f"The highest 12 cm of the image are {width:.0f} mm wide: that is no head."
         )
     return points[head], base

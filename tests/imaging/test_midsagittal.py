@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imaging.geometry import Grid
-from imaging.midsagittal import MirrorRefused, midsagittal_plane
+from imaging.midsagittal import MirrorError, midsagittal_plane
 
 GRID = Grid(shape=(60, 64, 64), spacing=(4.0, 4.0, 4.0), origin=(-126.0, -126.0, 0.0))
 POINTS = GRID.voxel_to_patient(np.moveaxis(np.indices(GRID.shape), 0, -1))
@@ -61,7 +61,7 @@ def test_a_hot_lesion_on_one_side_does_not_move_the_plane():
 
 
 def refused(suv, grid=GRID) -> str:
-    with pytest.raises(MirrorRefused) as refusal:
+    with pytest.raises(MirrorError) as refusal:
         midsagittal_plane(suv, grid=grid)
     return refusal.value.code
 
