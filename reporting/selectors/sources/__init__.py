@@ -1,0 +1,42 @@
+"""Where each dataset's columns are read, one module by subject as in `reporting.datasets`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from reporting.selectors.sources.base import Source
+from reporting.selectors.sources.conduct import DEVIATIONS, QUERIES, TRACER_MOVEMENTS
+from reporting.selectors.sources.lesions import LESIONS, ORGANS, RATIOS, REGIONS
+from reporting.selectors.sources.patients import (
+    ALLOCATIONS,
+    CONSENTS,
+    ELIGIBILITY,
+    EVIDENCE,
+    PATIENTS,
+)
+from reporting.selectors.sources.reads import FINDINGS, PAIRS, RESPONSES
+from reporting.selectors.sources.scans import EFFECTIVE_DOSE, SCANS, SERIES
+
+SOURCES: Mapping[str, Source] = MappingProxyType(
+    {
+        "patients": PATIENTS,
+        "consents": CONSENTS,
+        "evidence": EVIDENCE,
+        "eligibility": ELIGIBILITY,
+        "allocations": ALLOCATIONS,
+        "scans": SCANS,
+        "effective_dose": EFFECTIVE_DOSE,
+        "series": SERIES,
+        "lesions": LESIONS,
+        "regions": REGIONS,
+        "organs": ORGANS,
+        "ratios": RATIOS,
+        "pairs": PAIRS,
+        "findings": FINDINGS,
+        "responses": RESPONSES,
+        "deviations": DEVIATIONS,
+        "tracer_movements": TRACER_MOVEMENTS,
+        "queries": QUERIES,
+    }
+)

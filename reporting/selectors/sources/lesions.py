@@ -1,0 +1,102 @@
+"""Lesions, reference regions, organs and their ratios, of the runs in force."""
+
+from __future__ import annotations
+
+from operator import itemgetter, truediv
+
+from django.db.models import F, OuterRef, Subquery
+
+from imaging.models import Lesion, LesionPositivity, LesionRatio, ReferenceRegion
+from reporting.selectors.sources.base import (
+    SCAN_OF_RUN,
+    Source,
+    address,
+    computed,
+    measured,
+    of_current_runs,
+    point,
+)
+from trials.models import Trial
+
+
+def _lesions(trial: Trial):
+    found = LesionPositivity.objects.filter(lesion=OuterRef("pk"), region__replaced_at=None)
+    return of_current_runs(Lesion, "", trial).annotate(
+        lesion_pk=F("pk"),
+        computed=Subquery(found.values("is_positive")[:1]),
+        exceeded=Subquery(found.values("threshold")[:1]),
+    )
+
+
+def _regions(trial: Trial):
+    return of_current_runs(ReferenceRegion, "", trial).filter(replaced_at=None)
+
+
+def _organs(trial: Trial):
+    counted = {"quantification__series__counts": True}
+    return _regions(trial).filter(**counted).exclude(status=ReferenceRegion.Status.PROPOSED)
+
+
+def _ratios(trial: Trial):
+    rows = of_current_runs(LesionRatio, "lesion__", trial).filter(region__replaced_at=None)
+    return rows.annotate(lesion_pk=F("lesion"))
+
+
+LESIONS = Source(
+    _lesions,
+    {
+        **measured(""),
+        "lesion": "pk",
+        **{
+            f"{name}_derivation": address(name)
+            for name in ("suvmax", "suvmean", "suvpeak", "volume_ml", "total_uptake")
+        },
+        "drawing": "drawing__series_id",
+        "computed_positivity": "computed",
+        "positivity_threshold": "exceeded",
+        "suvmax_plane": computed(itemgetter(0), "suvmax_voxel"),
+        "suvmax_row": computed(itemgetter(1), "suvmax_voxel"),
+        "suvmax_column": computed(itemgetter(2), "suvmax_voxel"),
+        **point("centroid", "centroid_mm"),
+    },
+)
+
+REGIONS = Source(
+    _regions,
+    {
+        **measured(""),
+        "region": "pk",
+        "region_kind": "kind",
+        "region_status": "status",
+        "cv": computed(truediv, "suv_sd", "suvmean"),
+        **point("centre", "centre_mm"),
+    },
+)
+
+ORGANS = Source(
+    _organs,
+    {
+        **measured(""),
+        "planned_scan": f"{SCAN_OF_RUN}planned_scan__identifier",
+        "tracer": f"{SCAN_OF_RUN}planned_scan__tracer__name",
+        "net_activity_mbq": f"{SCAN_OF_RUN}injection__net_activity_mbq",
+        "region": "pk",
+        "region_kind": "kind",
+        "region_status": "status",
+        "run": "quantification__run",
+    },
+)
+
+RATIOS = Source(
+    _ratios,
+    {
+        **measured("lesion__"),
+        "lesion": "lesion_id",
+        "region": "region_id",
+        "region_kind": "region__kind",
+        "region_status": "region__status",
+        "tbr_derivation": address("tbr"),
+        "tbr_peak_derivation": address("tbr_peak"),
+        "tbr_mean_derivation": address("tbr_mean"),
+    },
+)

@@ -1,0 +1,140 @@
+"""Patients, and what was decided about them."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Exists, Min, OuterRef, Q, Subquery, Window
+from django.db.models.functions import RowNumber
+
+from reporting import derived
+from reporting.selectors import allocations
+from reporting.selectors.sources.base import Source, computed, subject
+from trials.models import (
+    Allocation,
+    Consent,
+    CriterionResult,
+    EligibilityAssessment,
+    Evidence,
+    Patient,
+    Trial,
+    Unblinding,
+    Withdrawal,
+)
+
+
+def _patients(trial: Trial):
+    return (
+        Patient.objects.filter(trial=trial)
+        .annotate(
+            consented_at=Min("consents__signed_at"),
+            reach=Subquery(
+                Withdrawal.objects.filter(patient=OuterRef("pk"))
+                .order_by("-pk")
+                .values("extent")[:1]
+            ),
+        )
+        .order_by("identifier")
+    )
+
+
+def _consents(trial: Trial):
+    return Consent.objects.filter(patient__trial=trial).order_by("patient__identifier", "pk")
+
+
+def _evidence(trial: Trial):
+    return Evidence.objects.filter(patient__trial=trial, superseded_by=None).order_by(
+        "patient__identifier", "variable", "pk"
+    )
+
+
+def _eligibility(trial: Trial):
+    """Results of the newest assessment of each patient, gate and scan."""
+    newest = (
+        EligibilityAssessment.objects.filter(patient__trial=trial)
+        .annotate(
+            age=Window(
+                RowNumber(),
+                partition_by=["patient", "gate", "scheduled_scan"],
+                order_by=["-assessed_at", "-pk"],
+            )
+        )
+        .filter(age=1)
+        .values("pk")
+    )
+    return (
+        CriterionResult.objects.filter(assessment__in=newest)
+        .annotate(evidence_pks=ArrayAgg("evidence", order_by="evidence", filter=~Q(evidence=None)))
+        .order_by(
+            "assessment__patient__identifier",
+            "assessment__gate",
+            "assessment__scheduled_scan",
+            "criterion__position",
+            "pk",
+        )
+    )
+
+
+def _allocations(trial: Trial):
+    opened = Exists(Unblinding.objects.filter(allocation=OuterRef("pk")))
+    rows = Allocation.objects.filter(trial=trial).annotate(is_unblinded=opened)
+    return rows.order_by("patient__identifier")
+
+
+PATIENTS = Source(
+    _patients,
+    {
+        **subject(""),
+        "birth_year": computed(derived.birth_year, "birth"),
+        "age_at_consent": computed(derived.age_years, "birth", "consented_at"),
+        "site_time_zone": "site__time_zone",
+        "enrolled_at": "enrolment__enrolled_at",
+        "is_enrolled_despite_criteria": "enrolment__is_despite_criteria",
+        "cohort": "enrolment__cohort__identifier",
+        "screen_failure": "screen_failure__category",
+        "withdrawal_extent": "reach",
+    },
+)
+
+CONSENTS = Source(_consents, {**subject("patient__"), "consent": "pk"})
+
+EVIDENCE = Source(
+    _evidence,
+    {
+        **subject("patient__"),
+        "evidence": "pk",
+        "scan": "scheduled_scan_id",
+        "cdisc_code": computed(derived.cdisc_code, "variable"),
+        "value": computed(derived.evidence_text, "variable", "value"),
+        "value_number": computed(derived.evidence_number, "value"),
+    },
+)
+
+ELIGIBILITY = Source(
+    _eligibility,
+    {
+        **subject("assessment__patient__"),
+        "assessment": "assessment_id",
+        "gate": "assessment__gate",
+        "scan": "assessment__scheduled_scan_id",
+        "protocol_version": "assessment__version__label",
+        "assessed_at": "assessment__assessed_at",
+        "verdict": "assessment__verdict",
+        "criterion": "criterion__identifier",
+        "category": "criterion__category",
+        "text": "criterion__text",
+        "answer": computed(derived.checklist_answer, "criterion__category", "word"),
+        "evidence": computed(derived.words, "evidence_pks"),
+        "software_version": "assessment__software_version",
+    },
+)
+
+ALLOCATIONS = Source(
+    _allocations,
+    {
+        **subject("patient__"),
+        "allocation": "pk",
+        "protocol_version": "version__label",
+        "sequence": computed(allocations.sequence, *allocations.INPUTS),
+        "periods": computed(allocations.periods, *allocations.INPUTS),
+    },
+)

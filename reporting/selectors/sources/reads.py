@@ -1,0 +1,97 @@
+"""What readers found: pairs of lesions, findings and response."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+
+from imaging.models import LesionPair, ResponseEvaluation
+from imaging.selectors import comparisons
+from reporting import derived
+from reporting.selectors.sources.base import SCAN_OF_RUN, Computed, Source, computed, subject
+from trials.models import Finding, Trial
+
+
+def _pairs(trial: Trial):
+    of_trial = {f"comparison__first__{SCAN_OF_RUN}patient__trial": trial}
+    return (
+        LesionPair.objects.filter(comparisons.is_standing("comparison__"), **of_trial)
+        .exclude(status=LesionPair.Status.REJECTED)
+        .order_by(f"comparison__first__{SCAN_OF_RUN}patient__identifier", "comparison", "number")
+    )
+
+
+def _lesion_of(side: str) -> dict[str, str | Computed]:
+    scan = f"comparison__{side}__{SCAN_OF_RUN}"
+    return {
+        f"{side}_scan": f"{scan}pk",
+        f"{side}_tracer": f"{scan}planned_scan__tracer__identifier",
+        f"{side}_lesion": f"{side}__number",
+        f"{side}_positivity": f"{side}__positivity",
+        f"{side}_parts": computed(len, f"{side}_parts"),
+        f"{side}_suvmax": computed(
+            lambda grown, own: own if grown is None else grown,
+            f"{side}__grown__suvmax",
+            f"{side}__lesion__suvmax",
+        ),
+    }
+
+
+def _findings(trial: Trial):
+    return Finding.objects.filter(patient__trial=trial, superseded_at=None).order_by(
+        "patient__identifier", "scheduled_scan", "source_pk", "pk"
+    )
+
+
+def _responses(trial: Trial):
+    patient = f"later_read__{SCAN_OF_RUN}patient__"
+    return ResponseEvaluation.objects.filter(
+        **{f"{patient}trial": trial}, is_current=True
+    ).order_by(f"{patient}identifier", "pk")
+
+
+PAIRS = Source(
+    _pairs,
+    {
+        **subject(f"comparison__first__{SCAN_OF_RUN}patient__"),
+        "comparison": "comparison_id",
+        "pair": "pk",
+        "kind": "comparison__kind",
+        "reader": "comparison__reader_id",
+        **_lesion_of("first"),
+        **_lesion_of("second"),
+        "body_region": "region",
+    },
+)
+
+FINDINGS = Source(
+    _findings,
+    {
+        **subject("patient__"),
+        "scan": "scheduled_scan_id",
+        "finding": "pk",
+        "read": "source_pk",
+        "reader": "evaluator_id",
+        "value_number": "number",
+        "value_text": "text",
+    },
+)
+
+RESPONSES = Source(
+    _responses,
+    {
+        **subject(f"later_read__{SCAN_OF_RUN}patient__"),
+        "scan": f"later_read__{SCAN_OF_RUN}pk",
+        "baseline_scan": f"baseline_read__{SCAN_OF_RUN}pk",
+        "evaluation": "pk",
+        "reader": "reader_id",
+        "read": "later_read_id",
+        "baseline_read": "baseline_read_id",
+        "change_percent": computed(derived.change_percent, "numbers"),
+        "change_percent_derivation": computed(
+            lambda pk: reverse("response_of_patient", args=[pk]),
+            f"later_read__{SCAN_OF_RUN}patient_id",
+        ),
+        "numbers": computed(derived.json_text, "numbers"),
+        "flags": computed(derived.words, "flags"),
+    },
+)
