@@ -21,17 +21,30 @@ NO_MORE_USE = (Withdrawal.Extent.USE, Withdrawal.Extent.DESTROY)
 
 def of(dataset: Dataset, trial: Trial) -> Iterator[list[Any]]:
     """The rows of a dataset, each with its values in the order of the columns."""
-    source = SOURCES[dataset.name]
-    readers = [_reader(dataset, source, name) for name in dataset.column_names]
-    lookups = list(dict.fromkeys(lookup for reader in readers for lookup in reader.lookups))
+    readers = _readers(dataset)
+    lookups = _lookups(readers)
     places = [tuple(lookups.index(lookup) for lookup in reader.lookups) for reader in readers]
     calls = [reader.function for reader in readers]
-    rows = _in_use(dataset, source, trial)
-    for row in rows.values_list(*lookups).iterator(chunk_size=CHUNK):
+    for row in selected(dataset, trial).iterator(chunk_size=CHUNK):
         yield [
             call(*(row[place] for place in taken))
             for call, taken in zip(calls, places, strict=True)
         ]
+
+
+def selected(dataset: Dataset, trial: Trial) -> Any:
+    """What is read for a dataset: one query, a look-up a column."""
+    rows = _in_use(dataset, SOURCES[dataset.name], trial)
+    return rows.values_list(*_lookups(_readers(dataset)))
+
+
+def _readers(dataset: Dataset) -> list[Computed]:
+    source = SOURCES[dataset.name]
+    return [_reader(dataset, source, name) for name in dataset.column_names]
+
+
+def _lookups(readers: list[Computed]) -> list[str]:
+    return list(dict.fromkeys(lookup for reader in readers for lookup in reader.lookups))
 
 
 def _in_use(dataset: Dataset, source: Source, trial: Trial) -> Any:
