@@ -35,6 +35,7 @@ from imaging import contours, identity, segments
 from imaging.elements import DEEPEST, MOST_ELEMENTS, MOST_OF_REGIONS, Excess
 from imaging.image_types import is_picture
 from imaging.meanings import Elements
+from imaging.pixels import pixel_data
 
 ACCEPTED, QUARANTINED, REJECTED = "accepted", "quarantined", "rejected"
 
@@ -213,7 +214,7 @@ def facts_of(ds: Dataset) -> Facts:
     elements, meta = Elements(ds), ds.file_meta
     whole: dict[str, Any] = {n: elements.read(keyword, _whole) for n, keyword in _WHOLE.items()}
     text: dict[str, Any] = {n: elements.read(keyword, _text) for n, keyword in _TEXT.items()}
-    pixels = ds.get("PixelData")
+    pixels = pixel_data(elements)
     return Facts(
         file_sop_instance_uid=_text(meta, "MediaStorageSOPInstanceUID"),
         file_sop_class_uid=_text(meta, "MediaStorageSOPClassUID"),

@@ -26,7 +26,7 @@ from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
-from imaging.meanings import Elements
+from imaging.meanings import Elements, as_read
 from trials.decay import HALF_LIFE
 
 Json = Any
@@ -379,7 +379,7 @@ class _Reader:
         self.ds = ds
         self.unreadable: list[str] = []
         # By plain numbers, and not yet converted: pydicom's tags are slow to compare.
-        self._elements = {int(tag): element for tag, element in ds.items()}
+        self._elements = as_read(ds)
         charset = ds.original_character_set or default_encoding
         self._charset = (charset,) if isinstance(charset, str) else tuple(charset)
 

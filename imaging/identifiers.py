@@ -318,9 +318,20 @@ _UID = re.compile(r"[0-9.]+")
 def _digits_in(data: bytes) -> set[str]:
     """Every whole run of digits and dots, in one byte a letter or in two."""
     runs = set(re.findall(rb"[0-9.]{%d,}" % SHORTEST, data))
-    for pair in (rb"(?:[0-9.]\0){%d,}", rb"(?:\0[0-9.]){%d,}"):
-        runs |= {run.replace(b"\0", b"") for run in re.findall(pair % SHORTEST, data)}
+    # Looked for among digits and zeros alone first: most headers have none, and are done with.
+    kinds = data.translate(_KINDS)
+    for pair, kind in _WIDE:
+        if kind in kinds:
+            runs |= {run.replace(b"\0", b"") for run in pair.findall(data)}
     return {run.decode() for run in runs}
+
+
+# Digits and dots are "1", zeros "0", and all others "2".
+_KINDS = bytes(49 if byte in b"0123456789." else 48 if byte == 0 else 50 for byte in range(256))
+_WIDE = (
+    (re.compile(rb"(?:[0-9.]\0){%d,}" % SHORTEST), b"10" * SHORTEST),
+    (re.compile(rb"(?:\0[0-9.]){%d,}" % SHORTEST), b"01" * SHORTEST),
+)
 
 
 def _lettered(data: bytes) -> bytes:

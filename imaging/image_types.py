@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 # Vendors write "CSA MPR THICK", "MIN_IP", "VOLUME RENDERED", "FUSION IMAGE"; the terms of
 # Derived Pixel Contrast and of (0008,9207) are among them.
@@ -21,4 +22,9 @@ def is_picture(image_type: Iterable[str]) -> bool:
     >>> is_picture(["DERIVED", "PRIMARY", "AXIAL"])
     False
     """
-    return any(_PICTURE.search(re.sub(r"[_-]+", " ", kind.upper())) for kind in image_type)
+    return any(map(_names_picture, image_type))
+
+
+@lru_cache(1024)
+def _names_picture(kind: str) -> bool:
+    return _PICTURE.search(re.sub(r"[_-]+", " ", kind.upper())) is not None

@@ -13,7 +13,7 @@ converted or changed since they were read; and an answer is made of what can't b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar, cast
 
@@ -58,6 +58,21 @@ class Memory:
         self.size = 0
 
 
+_AS_READ = "_as_read"
+
+
+def note_as_read(ds: Dataset, elements: dict[int, RawDataElement]) -> None:
+    """Say that `ds` was read of these, and will not be changed."""
+    # Past pydicom, which would look for an attribute of this name.
+    ds.__dict__[_AS_READ] = elements
+
+
+def as_read(ds: Dataset) -> Mapping[int, RawDataElement | DataElement]:
+    """The elements of `ds` by plain numbers, unconverted where they were noted or still are."""
+    noted = ds.__dict__.get(_AS_READ)
+    return noted if noted is not None else {int(tag): element for tag, element in ds.items()}
+
+
 # Of this process, which serves one transmittal; and one that keeps nothing.
 MEMORY, NO_MEMORY = Memory(), Memory(0)
 
@@ -68,7 +83,7 @@ class Elements:
     def __init__(self, ds: Dataset, memory: Memory = MEMORY) -> None:
         self.ds = ds
         self._memory = memory
-        self._found = {int(tag): element for tag, element in ds.items()}
+        self._found = as_read(ds)
         self._charset = _charset(ds)
 
     def __contains__(self, tag: int) -> bool:

@@ -47,6 +47,7 @@ from imaging.encoding import file_of, value_of
 from imaging.headers import ObjectHeader, SliceHeader, header_of
 from imaging.identifiers import residue
 from imaging.pixels import place_of
+from imaging.plain_files import plain_file, plain_meta
 from imaging.proofs import evidence_of
 
 FRAME = struct.Struct(">II")
@@ -195,21 +196,28 @@ def parsed(data: bytes) -> Dataset:
     """The image, unless its first bytes say that it is none or is packed in a strange way."""
     if data[PREAMBLE : PREAMBLE + 4] != b"DICM":
         raise RefusedError(acceptance.NOT_DICOM)
-    meta = file_meta(data)
+    plain = plain_meta(data)
+    meta = plain[0] if plain else file_meta(data)
     syntax = str(meta.get("TransferSyntaxUID", ""))
     refusal = acceptance.verdict_on_encoding(syntax)
     if refusal:
         raise RefusedError(refusal)
     beyond = excess(
         data,
-        start=after_meta(data),
+        start=plain[1] if plain else after_meta(data),
         explicit=syntax != ImplicitVRLittleEndian,
         order=">" if syntax == ExplicitVRBigEndian else "<",
         most=acceptance.most_elements(str(meta.get("MediaStorageSOPClassUID", ""))),
     )
     if beyond:
         raise RefusedError(acceptance.TOO_MUCH[beyond])
-    return dcmread(io.BytesIO(data))
+    found = plain_file(data, plain) if plain else None
+    return found or dcmread(io.BytesIO(data))
+
+
+def read(written: bytes) -> Dataset:
+    """What was written, read again: of its bytes alone, by no part of what wrote it."""
+    return plain_file(written) or dcmread(io.BytesIO(written))
 
 
 def file_meta(data: bytes) -> Dataset:
@@ -230,7 +238,7 @@ def rewritten(image: Dataset, policy: DeidentificationPolicy) -> tuple[ObjectHea
     The header is read from what was written, so the record says what the archive holds.
     """
     report, written = anonymous(image, policy)
-    return header_of(dcmread(io.BytesIO(written))), report, written
+    return header_of(read(written)), report, written
 
 
 def anonymous(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, bytes]:
@@ -247,7 +255,7 @@ def anonymous(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, byt
 def deidentified(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, bytes]:
     """The image written anew, and what of it proves that it is the same and names nobody."""
     report, written = anonymous(image, policy)
-    again = dcmread(io.BytesIO(written))
+    again = read(written)
     header = header_of(again)
     place = place_of(written, header) if isinstance(header, SliceHeader) else None
     told = header.to_json()

@@ -12,10 +12,12 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -150,6 +152,15 @@ def decoded(ds: Dataset) -> NDArray[np.integer]:
     return np.asarray(values.astype(values.dtype.newbyteorder("<"), copy=False))
 
 
+def pixel_data(elements: Elements) -> Any:
+    """Pixel Data as pydicom has them, which hands on the bytes of OB and OW as they are."""
+    if PIXEL_DATA in elements:
+        found = elements.element(PIXEL_DATA)
+        if isinstance(found, RawDataElement) and found.VR in {"OB", "OW"}:
+            return found.value
+    return elements.ds.get("PixelData")
+
+
 def as_they_lie(ds: Dataset) -> NDArray[np.integer] | None:
     """Stored values of one whole plane that need no decoding; None where they do, or it is none."""
     if ds.file_meta.TransferSyntaxUID not in NATIVE:
@@ -157,9 +168,9 @@ def as_they_lie(ds: Dataset) -> NDArray[np.integer] | None:
     elements = Elements(ds)
     form = [elements.read(keyword, _whole) for keyword in _FORM]
     rows, columns, allocated, stored, signed = form[:5]
-    is_grey = ds.get("PhotometricInterpretation") in {"MONOCHROME1", "MONOCHROME2"}
+    is_grey = elements.read("PhotometricInterpretation", _as_text) in {"MONOCHROME1", "MONOCHROME2"}
     is_plane = is_grey and form[5:] in _PLANE and allocated in {8, 16, 32} and signed in {0, 1}
-    data, length = ds.get("PixelData"), rows * columns * allocated // 8
+    data, length = pixel_data(elements), rows * columns * allocated // 8
     if not (is_plane and 0 < stored <= allocated and isinstance(data, bytes)):
         return None
     if not length or len(data) != length + length % 2:
@@ -187,6 +198,12 @@ def _whole(ds: Dataset, keyword: str) -> int:
     """A whole number; 0 where there is none."""
     value = ds.get(keyword)
     return int(value) if isinstance(value, int) and value > 0 else 0
+
+
+def _as_text(ds: Dataset, keyword: str) -> str:
+    """Text of one value; empty where there is none, or several."""
+    value = ds.get(keyword)
+    return value if isinstance(value, str) else ""
 
 
 def _decoded(data: bytes) -> NDArray[np.integer]:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
+from pydicom.datadict import keyword_dict
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID_dictionary
@@ -307,11 +308,12 @@ def _oddities(again: Dataset, written: bytes) -> list[str]:
     years, a description in other words than those of the vocabulary.
     """
     found = [] if written[:_PREAMBLE] == bytes(_PREAMBLE) else ["preamble"]
-    age = str(again.get("PatientAge", ""))
+    elements = Elements(again)
+    age = elements.read("PatientAge", _text_at)
     if age.endswith("Y") and age > "089Y":
         found.append("(0010,1010)")
     for path, tags, vocabulary in _cleaned(table.ROWS):
-        words = {word for text in _texts_at(again, path) for word in text.split()}
+        words = {word for text in _texts_at(elements, path) for word in text.split()}
         found += [] if words <= vocabulary else [tags]
     return found + [
         place
@@ -335,16 +337,21 @@ _VOCABULARIES = MappingProxyType(
 )
 
 
-def _texts_at(ds: Dataset, path: str) -> Iterator[str]:
+def _text_at(ds: Dataset, keyword: str) -> str:
+    return str(ds.get(keyword, ""))
+
+
+def _texts_at(elements: Elements, path: str) -> tuple[str, ...]:
     """The texts at a path of keywords, of every item on the way."""
     keyword, _, inside = path.partition(".")
-    if keyword not in ds:
-        return
-    if not inside:
-        yield from parts_of(ds[keyword].value)
-        return
-    for item in ds[keyword].value:
-        yield from _texts_at(item, inside)
+    tag = keyword_dict[keyword]
+    if tag not in elements:
+        return ()
+    return elements.tell(tag, _texts_within, inside) if inside else elements.tell(tag, _parts_at)
+
+
+def _texts_within(ds: Dataset, tag: int, path: str) -> tuple[str, ...]:
+    return tuple(text for item in ds[tag].value for text in _texts_at(Elements(item), path))
 
 
 # Dates.
