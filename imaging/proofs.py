@@ -447,7 +447,8 @@ def _same(mine: Elements, tag: int, model: Elements) -> int | None:
 
 _LINE = re.compile(r"( *)\(([0-9a-f]{4}),([0-9a-f]{4})\) (?:[A-Za-z?]{2}) ?(.*)")
 _FILE = "# dcmdump ("
-_Line = tuple[int, int, int, str]
+# Depth, group, element, value and place.
+_Line = tuple[int, int, int, str, str]
 
 
 class DumpError(ValueError):
@@ -483,16 +484,19 @@ def places_in_dump(dump: str) -> list[list[str]]:
             continue
         if not files:
             raise DumpError("dcmdump printed an element that is in no file.")
-        depth, group, element, value = found
+        depth, group, element, value, place = found
         if depth > len(above):
             raise DumpError("dcmdump printed an element that is in no sequence.")
-        above[depth:] = [_dumped(group, element, value, creators)]
-        files[-1].append(".".join(above))
+        above[depth:] = [place or _dumped(group, element, value, creators)]
+        files[-1].append(".".join(above) if depth else above[0])
     return files
 
 
 def _line_of(line: str) -> _Line | None:
-    """Depth, group, element and value of a line; None where it is a remark or ends an item."""
+    """What a line says, and its place unless that rests on other lines.
+
+    None where it is a remark or ends an item.
+    """
     if not line.strip() or line.startswith("#"):
         return None
     match = _LINE.fullmatch(line)
@@ -500,12 +504,12 @@ def _line_of(line: str) -> _Line | None:
         raise DumpError("dcmdump printed a line that is no element.")
     # An item stands two steps in from its sequence, and its elements two more.
     depth, group, element = len(match[1]) // 4, int(match[2], 16), int(match[3], 16)
-    return None if group == 0xFFFE else (depth, group, element, match[4])
+    place = "" if group % 2 else _public(group << 16 | element)
+    return None if group == 0xFFFE else (depth, group, element, match[4], place)
 
 
 def _dumped(group: int, element: int, value: str, creators: dict[tuple[int, int], str]) -> str:
-    if not group % 2:
-        return f"({group:04x},{element:04x})"
+    """The place of a private element."""
     if 0x10 <= element <= 0xFF:
         text = re.match(r"\[(.*)\] +#", value)
         creators[group, element] = text[1] if text else "nobody"

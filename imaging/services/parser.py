@@ -142,7 +142,7 @@ class Parser:
         """
         try:
             answer, written = self._ask({"act": "examine", "policy": _told(policy)}, data)
-            made = _deidentified(answer["made"], written) if "made" in answer else None
+            made = _deidentified(answer["made"], written, data) if "made" in answer else None
         except (ParserDiedError, ParserTimeoutError) as error:
             return Inspection(acceptance.REJECTED, error.code, str(error)), None
         inspection = _inspection(answer)
@@ -154,7 +154,7 @@ class Parser:
         if "error" in answer:
             found = answer.get("code") == IdentifierFoundError.code
             raise (IdentifierFoundError if found else ParserError)(str(answer["error"])[:500])
-        return _deidentified(answer, written)
+        return _deidentified(answer, written, data)
 
     def _ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         if self._busy > BUSY_SECONDS:
@@ -263,9 +263,10 @@ def _told(policy: DeidentificationPolicy) -> dict[str, Any]:
     return vars(policy) | {"uid_key": policy.uid_key.hex()}
 
 
-def _deidentified(answer: Any, written: bytes) -> DeidentifiedFile:
+def _deidentified(answer: Any, written: bytes, original: bytes) -> DeidentifiedFile:
     """What was written anew, held to its form: the child that gave it is not trusted."""
     try:
+        written = _whole(written, original, answer["taken"])
         header, report = answer["header"], answer["report"]
         # What is proved of the header is proved of the one that is kept.
         evidence = Evidence.from_json(answer["evidence"] | {"after": header})
@@ -275,6 +276,17 @@ def _deidentified(answer: Any, written: bytes) -> DeidentifiedFile:
     if not (isinstance(report, dict) and written):
         raise ParserDiedError(_DIED)
     return DeidentifiedFile(written, header, report, evidence, place)
+
+
+def _whole(written: bytes, original: bytes, taken: Any) -> bytes:
+    """What was written, with the pixel values that it has of the original, which we have."""
+    if taken is None:
+        return written
+    start, length, at = map(int, taken)
+    if min(start, length, at) < 0 or start + length > len(original) or at > len(written):
+        raise ValueError("what is said to be of the original is not")
+    values = memoryview(original)[start : start + length]
+    return b"".join((written[:at], values, written[at:]))
 
 
 def _place(said: Any, written: bytes, header: dict[str, Any]) -> Place | None:

@@ -119,7 +119,7 @@ def verdicts(
 
 def _verdict(inspection: Inspection, making: Making) -> str:
     """On one line, as `json` writes."""
-    return json.dumps({"made_by": making.made_by, "found": asdict(inspection)})
+    return json.dumps({"made_by": making.made_by, "found": vars(inspection)})
 
 
 def _kept_verdict(line: str, making: Making) -> Inspection | None:

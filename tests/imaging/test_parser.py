@@ -22,9 +22,9 @@ from imaging import confinement
 from imaging.deidentification import DeidentificationPolicy
 from imaging.elements import DEEPEST
 from imaging.headers import PetHeader
-from imaging.parser_child import encoded
+from imaging.parser_child import encoded, examined, without_taken
 from imaging.pixels import stored_values
-from imaging.services.parser import Parser, ParserError
+from imaging.services.parser import Parser, ParserError, _whole
 from tests.imaging import threats
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +51,21 @@ def image(dataset):
 def test_ordinary_slice_is_accepted(parser, image):
     found = parser.inspect(encoded(image))
     assert (found.verdict, found.facts["patient_id"]) == ("accepted", "MRN-0815")
+
+
+def test_pixels_that_stay_what_they_were_are_not_sent_back(image):
+    original = encoded(image)
+    told, written = examined(original, POLICY)
+    _, rest = without_taken(told, written)
+    assert len(rest) == len(written) - len(image.PixelData)
+    assert _whole(rest, original, told["made"]["taken"]) == written
+
+
+@pytest.mark.parametrize("taken", [(-1, 4, 0), (0, -4, 0), (0, 4, -1), (6, 5, 0), (0, 4, 3)])
+def test_a_process_can_not_claim_what_the_original_does_not_have(taken):
+    assert _whole(b"ab", b"0123456789", (0, 4, 2)) == b"ab0123"
+    with pytest.raises(ValueError, match="is not"):
+        _whole(b"ab", b"0123456789", taken)
 
 
 def test_released_file_is_the_image_without_the_patient(parser, image):
