@@ -3,12 +3,14 @@
 `python -m config.bench_ingest`, and a part of `make bench`. Ours is the site as it runs: web
 server, worker, PostgreSQL, broker. What we do with an image: hash, keep, look into in a parsing
 process, hold against the record, de-identify, prove, archive, assemble. What Orthanc does: parse,
-index and keep. The same files go to both in turns, from one client in bodies of the same size.
+index and keep. The same files go to both in turns, from one client over one connection in bodies
+of the same size, and both have each file on disk before they answer.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import statistics
@@ -20,7 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -57,6 +59,16 @@ accounts.prepare(DEFINITIONS)
 print(accounts.DEMO_TRIAL, accounts.PASSWORD)
 """
 
+WHAT_EACH_DOES = f"""
+  One client sends bodies of {A_BODY} images over one connection of this machine, one after another.
+  Ours:    asks who sends; SHA-256, each file and its folder synced, ledger and audit trail in
+           PostgreSQL, then answers. Meanwhile and afterwards: parses each file in a locked-in
+           process, de-identifies it and writes it anew, proves each series in five ways (another
+           parser among them), syncs the archive, assembles the series, clears the originals.
+  Orthanc: asks nobody; parses, MD5, each file synced (SyncStorageArea, its default), its main
+           attributes in SQLite, then answers. Files stay as they came, nothing is proved.
+"""
+
 # Seconds until all were taken, and until the series were assembled.
 Times = tuple[float, float]
 
@@ -76,7 +88,7 @@ def main() -> int:
 
 
 def beside_orthanc(site: Site, folder: Path) -> None:
-    print(f"\nIngest of a PET/CT of {INSTANCES} instances by STOW-RS")
+    print(f"\nIngest of a PET/CT of {INSTANCES} instances by STOW-RS{WHAT_EACH_DOES}")
     with orthanc(folder / "orthanc") as theirs:
         if theirs is None:
             print("Orthanc is not measured: apt-get install orthanc orthanc-dicomweb")
@@ -87,7 +99,8 @@ def beside_orthanc(site: Site, folder: Path) -> None:
             megabytes = sum(map(len, files)) / 1e6
             ours_took.append(site.ingested(visit, files))
             if theirs is not None:
-                theirs_took.append(seconds_to_send(theirs, files))
+                theirs_took.append(seconds_to_send(theirs.address, files))
+        spent = site.memory.spent | ({"Orthanc": _seconds(theirs.pid)} if theirs else {})
     taken, assembled = (statistics.median(one) for one in zip(*ours_took, strict=True))
     say("ours, until assembled", assembled, megabytes)
     say("ours, until all were taken", taken, megabytes)
@@ -95,6 +108,10 @@ def beside_orthanc(site: Site, folder: Path) -> None:
         other = statistics.median(theirs_took)
         say("Orthanc, until all were taken", other, megabytes)
         print(f"  {'speed of ours until assembled, over Orthanc':52}{other / assembled:>9.2f}")
+        print(f"  {'speed of ours until taken, over Orthanc':52}{other / taken:>9.2f}")
+    print("\nProcessor time, ms an instance")
+    for what, seconds in sorted(spent.items()):
+        print(f"  {what:52}{1000 * seconds / INSTANCES / ROUNDS:>9.1f}")
 
 
 def say(what: str, seconds: float, megabytes: float) -> None:
@@ -212,7 +229,7 @@ class Site:
         client = self.people[Role.TECHNOLOGIST]
         address = f"{self.stack.address}/dicom-web/scans/{visit.scan}/studies"
         token = str(client.session.headers["Authorization"])
-        self.memory.watching.set()
+        self.memory.begin()
         begun = time.perf_counter()
         taken = seconds_to_send(address, files, Authorization=token)
         (row,) = client.every("/transmittals/", scan=visit.scan)
@@ -225,7 +242,7 @@ class Site:
                 raise SystemExit(f"{state['state']} after {passed:.0f} s: {state['message']}")
             time.sleep(LOOK_SECONDS)
         assembled = time.perf_counter() - begun
-        self.memory.watching.clear()
+        self.memory.end()
         # Nothing of it runs beside the next.
         client.wait(path, done=_is_at_rest, say=lambda _: None)
         return taken, assembled
@@ -250,9 +267,17 @@ def our_site(folder: Path) -> Iterator[Site]:
         stack.stop()
 
 
+@dataclass(frozen=True)
+class Other:
+    """What takes images too: where, and the number of its process."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def orthanc(folder: Path) -> Iterator[str | None]:
-    """Address of an Orthanc of our own, with SQLite as it comes; None where none is installed."""
+def orthanc(folder: Path) -> Iterator[Other | None]:
+    """An Orthanc of our own, with SQLite as it comes; None where none is installed."""
     program = shutil.which("Orthanc")
     plugin = next((found for one in PLUGINS for found in one.glob(f"{PLUGIN}*")), None)
     if program is None or plugin is None:
@@ -268,6 +293,7 @@ def orthanc(folder: Path) -> Iterator[str | None]:
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "DicomServerEnabled": False,
+        "SyncStorageArea": True,
         "Plugins": [str(plugin)],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
     }
@@ -279,7 +305,7 @@ def orthanc(folder: Path) -> Iterator[str | None]:
     )
     try:
         _wait_for(f"http://127.0.0.1:{port}/system", process)
-        yield f"http://127.0.0.1:{port}/dicom-web/studies"
+        yield Other(f"http://127.0.0.1:{port}/dicom-web/studies", process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -299,15 +325,19 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
 
 
 class Memory:
-    """The most that a process of each kind was seen to hold, twice a second while watching.
+    """What the processes of each kind held at most, and spent of the processors in all.
 
-    Measuring the series afterwards takes more, and is no part of the ingest.
+    Looked at twice a second while something is ingested: measuring the series afterwards takes
+    more, and is no part of it.
     """
 
     def __init__(self, stack: Stack) -> None:
         self.peaks: dict[str, float] = defaultdict(float)
+        self.spent: dict[str, float] = defaultdict(float)
+        self._before: dict[int, float] = {}
+        self._last: dict[int, tuple[str, float]] = {}
         self._stack, self._stop = stack, threading.Event()
-        self.watching = threading.Event()
+        self._watching = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Memory:
@@ -318,31 +348,67 @@ class Memory:
         self._stop.set()
         self._thread.join()
 
+    def begin(self) -> None:
+        self._before = {pid: _seconds(pid) for pid in self._processes()}
+        self._watching.set()
+
+    def end(self) -> None:
+        self._watching.clear()
+        self._note()
+        for pid, (kind, seconds) in self._last.items():
+            self.spent[kind] += seconds - self._before.get(pid, 0.0)
+        self._last.clear()
+
     def _look(self) -> None:
         while not self._stop.wait(0.5):
-            if not self.watching.is_set():
-                continue
-            parents = {part.process.pid: part.name for part in self._stack.parts}
-            for pid, kind in _below(parents).items():
-                self.peaks[kind] = max(self.peaks[kind], _resident_mb(pid))
+            if self._watching.is_set():
+                self._note()
+
+    def _note(self) -> None:
+        for pid, kind in self._processes().items():
+            self.peaks[kind] = max(self.peaks[kind], _resident_mb(pid))
+            # One that ended since has spent nothing that is known.
+            self._last[pid] = kind, max(_seconds(pid), self._last.get(pid, (kind, 0.0))[1])
+
+    def _processes(self) -> dict[int, str]:
+        return _below({part.process.pid: part.name for part in self._stack.parts})
 
 
 def _below(roots: dict[int, str]) -> dict[int, str]:
     """Each process that one of `roots` is, or is an ancestor of, and what kind it is."""
+    parents = {int(one.name): _parent(one) for one in Path("/proc").glob("[0-9]*")}
     found = dict(roots)
     # A child may have a smaller number than its parent, once they have gone round.
-    for _ in range(4):
-        for folder in Path("/proc").glob("[0-9]*"):
-            pid = int(folder.name)
-            try:
-                parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                words = (folder / "cmdline").read_text()
-            except OSError:
-                continue
-            if parent in found and pid not in found:
-                is_parser = "imaging.parser_child" in words
-                found[pid] = "parsing process" if is_parser else found[parent]
+    while more := [pid for pid in parents if parents[pid] in found and pid not in found]:
+        for pid in more:
+            is_parser = "imaging.parser_child" in _words(pid)
+            found[pid] = "parsing process" if is_parser else found[parents[pid]]
     return found
+
+
+def _parent(folder: Path) -> int:
+    fields = _fields(folder)
+    return int(fields[1]) if fields else 0
+
+
+def _fields(folder: Path) -> list[str]:
+    """What proc(5) says of a process from its state on; nothing of one that is gone."""
+    try:
+        return (folder / "stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
+
+
+def _words(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def _seconds(pid: int) -> float:
+    """Processor time of a process and of its children that ended."""
+    return sum(map(int, _fields(Path(f"/proc/{pid}"))[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_mb(pid: int) -> float:
