@@ -12,6 +12,7 @@ from trials import (
     expression_checks,
     form_checks,
     randomisation_checks,
+    read_rules,
     response_rules,
     spans,
 )
@@ -56,6 +57,7 @@ def errors(definition: Definition) -> Found:
             yield ("sites", i, "time_zone"), message
     yield from _dates(definition)
     yield from _lateralisation(definition.get("lateralisation") or ())
+    yield from _reads(definition.get("reads") or {}, definition)
     for i, criterion in enumerate(definition["criteria"]):
         yield from _criterion(("criteria", i), criterion, definition)
     yield from form_checks.errors(definition, anchors=own_anchors(definition))
@@ -73,6 +75,19 @@ def _lateralisation(rules: Sequence[Mapping[str, Any]]) -> Found:
                 ("lateralisation", i),
                 "its time after injection overlaps that of another cut-off.",
             )
+
+
+def _reads(rule: Mapping[str, Any], definition: Definition) -> Found:
+    """What settles needs something to settle, and readers who may differ in it."""
+    if not rule:
+        return
+    settles = rule["adjudication"] != read_rules.NONE
+    if settles and not rule["discordant"]:
+        yield ("reads", "discordant"), "say what is settled: what readers may differ in."
+    if settles and rule["readers"] < 2:
+        yield ("reads", "readers"), "one reader differs from nobody: nothing is to be settled."
+    if read_rules.RESPONSE in rule["discordant"] and not definition.get("response"):
+        yield ("reads", "discordant"), "the file has no rule of response to differ in."
 
 
 def _unknown_sources(value: Any, sources: Collection[str], path: Path) -> Found:
@@ -183,7 +198,11 @@ def _criterion(path: Path, criterion: Mapping[str, Any], definition: Definition)
     for key in ("expression", "applies_to"):
         for node in nodes(criterion.get(key)):
             for message in expression_checks.errors(
-                node, gate=criterion["gate"], tracers=tracers, anchors=own_anchors(definition)
+                node,
+                gate=criterion["gate"],
+                tracers=tracers,
+                anchors=own_anchors(definition),
+                scans=[scan["identifier"] for scan in definition["planned_scans"]],
             ):
                 yield (*path, key), message
 

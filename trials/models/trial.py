@@ -9,7 +9,13 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from trials import lateralisation_rules, matching_rules, positivity_rules, segmentation_methods
+from trials import (
+    lateralisation_rules,
+    matching_rules,
+    positivity_rules,
+    read_rules,
+    segmentation_methods,
+)
 from trials.conformance_rules import Limits
 from trials.models.scope import ScopedModel
 from trials.protocol import cited, in_force
@@ -93,6 +99,17 @@ class ProtocolVersion(ScopedModel):
         """What the trial file says of it, also where it is only proposed."""
         stated = self.definition.get("positivity")
         return positivity_rules.words(stated) if stated else ""
+
+    @property
+    def read_rule(self) -> dict:
+        """How many read a scan and what settles where they differ; empty where none is in force."""
+        return in_force(self.definition.get("reads"))
+
+    @property
+    def read_words(self) -> list[str]:
+        """What the trial file says of it, also where it is only proposed."""
+        stated = self.definition.get("reads")
+        return read_rules.words(stated) if stated else []
 
     @property
     def lateralisation(self) -> list[dict]:
