@@ -30,7 +30,7 @@ def found(
 ) -> str:
     """What the record says of a variable, and how it compares."""
     name = expression["var"]
-    label = variables.variable(name).label
+    label = variables.variable(name).label + of_scan(expression)
     if not chosen:
         return f"{label}: nothing is recorded {window_words}."
     select = _SELECTED.get(expression.get("select", "latest"), "")
@@ -43,6 +43,16 @@ def found(
     if expression["op"] == ATTESTED or isinstance(expression.get("value"), bool | str):
         return f"{told}."
     return claimed(told, truth, limit(expression, expression.get("unit", "")))
+
+
+def of_scan(expression: Expression) -> str:
+    """Of which planned scan a signed read is asked.
+
+    >>> of_scan({"op": "gt", "var": "read.suvmax", "scan": "ptf"}), of_scan({"op": "gt"})
+    (', scan ptf', '')
+    """
+    scan = expression.get("scan")
+    return f", scan {scan}" if scan else ""
 
 
 def limit(expression: Expression, unit: str) -> str:

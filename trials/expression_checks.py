@@ -32,11 +32,17 @@ _SOME_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def errors(
-    node: Node, *, gate: str, tracers: Collection[str], anchors: Collection[str]
+    node: Node,
+    *,
+    gate: str,
+    tracers: Collection[str],
+    anchors: Collection[str],
+    scans: Collection[str] = (),
 ) -> Iterator[str]:
     """What is wrong with one node of an expression, a sentence each.
 
-    `anchors` are those the trial file defines besides the general ones, as `visit.PET2`.
+    `anchors` are those the trial file defines besides the general ones, as `visit.PET2`; `scans`
+    are its planned scans.
     """
     yield from _window_errors(node, anchors)
     operator = node["op"]
@@ -55,6 +61,18 @@ def errors(
         yield f"there is no variable {name!r}."
     else:
         yield from _comparison_errors(node, variables.VARIABLES[name])
+    yield from _scan_errors(node, scans)
+
+
+def _scan_errors(node: Node, scans: Collection[str]) -> Iterator[str]:
+    """What a signed read found is asked of one planned scan, and nothing else is."""
+    scan, is_read = node.get("scan"), node["var"] in variables.FROM_READS
+    if is_read and not scans:
+        yield f"{node['var']} is told by the read of a scan, and can't be asked here."
+    elif is_read and scan not in scans:
+        yield f"{node['var']} needs the scan: one of {', '.join(scans)}, got {scan!r}."
+    elif scan and not is_read:
+        yield f"{node['var']} is not told by a read, and has no scan."
 
 
 def is_anchor(name: str, anchors: Collection[str]) -> bool:

@@ -82,7 +82,7 @@ def _asked(expression: Expression) -> str:
         return f"Age {answer_words.limit(expression, 'years')} at {anchor}"
     if name == TRACER:
         return f"Tracer of the scan: {value}"
-    label = variables.variable(name).label
+    label = variables.variable(name).label + answer_words.of_scan(expression)
     if operator in {"occurred", "never"}:
         some = "any" if operator == "occurred" else "none"
         half_lives = expression.get("within_half_lives")

@@ -180,7 +180,13 @@ def _on_readings(expression: Expression, record: Record, wanted: bool) -> Answer
     # Events are looked for in the window; the history that tells of them is the newest there is.
     taken = _until_gate(record) if expression["op"] in EVENTS else inside
     select = expression.get("select", "latest")
-    every = readings.readings(name, unit=expression.get("unit", ""), taken=taken, record=record)
+    every = readings.readings(
+        name,
+        unit=expression.get("unit", ""),
+        taken=taken,
+        record=record,
+        scan=expression.get("scan", ""),
+    )
     chosen, is_sure = readings.chosen(every, select)
     truth = _settled(expression, chosen, inside, record, wanted=wanted) if is_sure else None
     truth = truth or Truth.UNKNOWN

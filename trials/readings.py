@@ -109,9 +109,17 @@ class Reading:
     workings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def readings(variable: str, *, unit: str, taken: Window, record: Record) -> list[Reading]:
-    """Everything the record says of `variable` that may be from within `taken`."""
-    own = [_reading(fact, unit, taken, record) for fact in record.of(variable)]
+def readings(
+    variable: str, *, unit: str, taken: Window, record: Record, scan: str = ""
+) -> list[Reading]:
+    """Everything the record says of `variable` that may be from within `taken`.
+
+    Of what signed reads found, of one planned `scan`.
+    """
+    facts = record.of(variable)
+    if scan:
+        facts = [one for one in facts if one.details.get("planned_scan") == scan]
+    own = [_reading(fact, unit, taken, record) for fact in facts]
     if variable in _DERIVED:
         base, derive = _DERIVED[variable]
         derived = [derive(fact, unit, taken, record) for fact in record.of(base)]
@@ -250,6 +258,8 @@ def _normal(fact: Fact, unit: str) -> tuple[float, float]:
 
 
 def _problem(fact: Fact) -> str:
+    if fact.value is None and fact.variable in variables.FROM_READS:
+        return f"No signed read tells it: {fact.source}"
     if fact.value is None:
         return "It was asked and is not known: ask again and record the answer."
     if not variables.has_kind(fact.variable, fact.value):

@@ -45,6 +45,8 @@ class VariableError(ValueError):
 VARIABLES: Mapping[str, Variable] = MappingProxyType({one.name: one for one in ALL})
 # Measured anew for each scan; recorded for one, it says nothing of another or of the patient.
 PER_SCAN = frozenset(one.name for one in ALL if one.is_per_scan)
+# Told by the signed read of a scan that counts.
+FROM_READS = frozenset(one.name for one in ALL if one.finding)
 
 # Multiplied with a value in the unit named, gives the first unit of the variable.
 _TO_FIRST_UNIT: Mapping[tuple[str, str], float] = MappingProxyType(
@@ -88,6 +90,10 @@ def checked(name: str, value: Any, unit: str) -> tuple[Any, str]:
     known = variable(name)
     if known.is_derived:
         raise VariableError("variable", f"{known.label} is computed and can't be recorded.")
+    if known.finding:
+        raise VariableError(
+            "variable", f"{known.label} comes from the read that counts and can't be recorded."
+        )
     unit = _unit(known, unit)
     if value is None:
         return None, unit

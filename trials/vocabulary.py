@@ -41,6 +41,8 @@ class Variable:
     choices: Choices = ()
     is_per_scan: bool = False
     is_derived: bool = False
+    # The test of a signed read that it tells, see `finding_tests`; recorded by nobody.
+    finding: str = ""
     plausible: tuple[float, float] | None = None
     details: tuple[Detail, ...] = ()
     help: str = ""
@@ -73,6 +75,7 @@ _SPECIMEN = Detail(
         ("urine", "Urine"),
     ),
 )
+_POSITIVITY: Choices = (("positive", "Positive"), ("negative", "Negative"))
 _HISTORY = "Every one so far, with its dates as far as known; none if there was none."
 
 ALL: tuple[Variable, ...] = (
@@ -405,4 +408,30 @@ ALL: tuple[Variable, ...] = (
     Variable("procedure.avs", "Adrenal vein samplings", "list", help=_HISTORY),
     Variable("therapy.induction_start", "Start of induction", "date"),
     Variable("therapy.induction_end", "End of induction", "date"),
+    Variable("read.lesion_count", "Lesions by signed read", "number", finding="LESNUM"),
+    Variable(
+        "read.visual_positivity",
+        "Visual positivity by signed read",
+        "choice",
+        choices=_POSITIVITY,
+        finding="VISPOS",
+    ),
+    Variable(
+        "read.computed_positivity",
+        "Computed positivity by signed read",
+        "choice",
+        choices=_POSITIVITY,
+        finding="CMPPOS",
+    ),
+    Variable("read.suvmax", "SUVmax by signed read", "number", ("g/mL",), finding="SUVMAX"),
+    Variable("read.suvpeak", "SUVpeak by signed read", "number", ("g/mL",), finding="SUVPEAK"),
+    Variable("read.volume", "Lesion volume by signed read", "number", ("mL",), finding="VOLUME"),
+    Variable("read.uptake", "Total uptake by signed read", "number", ("g",), finding="UPTAKE"),
+    Variable(
+        "read.adrenal_side",
+        "Side of the adrenals by signed read",
+        "choice",
+        choices=(("left", "Left"), ("right", "Right"), ("bilateral", "Bilateral")),
+        finding="ADRSIDE",
+    ),
 )

@@ -399,7 +399,7 @@ def _as_typed(variable: Variable, evidence: Evidence) -> dict:
 
 def variable_choices() -> list[tuple[str, list[Variable]]]:
     """Variables by the occasion they are recorded on, each group in the order of its labels."""
-    recorded = (one for one in VARIABLES.values() if not one.is_derived)
+    recorded = (one for one in VARIABLES.values() if not (one.is_derived or one.finding))
     ordered = sorted(recorded, key=lambda one: one.label.lower())
     return [
         ("About the patient", [one for one in ordered if not one.is_per_scan]),
