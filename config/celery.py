@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
     "recompute": {"task": "imaging.tasks.recompute_due", "schedule": 10.0},
     "objects": {"task": "imaging.tasks.write_objects_due", "schedule": 60.0},
     "responses": {"task": "imaging.tasks.evaluate_responses_due", "schedule": 60.0},
+    "reads": {"task": "imaging.tasks.count_reads_due", "schedule": 60.0},
     "destroy": {"task": "imaging.tasks.destroy_due", "schedule": 60.0},
     "left behind": {"task": "imaging.tasks.sweep_left_behind", "schedule": 3600.0},
     "alarms": {"task": "imaging.tasks.mail_alarms", "schedule": 600.0},

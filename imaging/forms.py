@@ -10,6 +10,7 @@ from imaging import reading_terms
 from imaging.models import LesionRead, PrivacyIncident, ReferenceRegion
 from imaging.response.questions import Question
 from trials.forms import ActForm
+from trials.forms.conduct import Password
 from trials.models import ScheduledScan
 
 
@@ -293,3 +294,27 @@ class ResponseAnswersForm(ActForm):
             self.fields[one.code] = forms.ChoiceField(
                 label=one.text, choices=[("", "Not answered"), *one.choices], required=False
             )
+
+
+class BeginAdjudicationForm(ActForm):
+    """To be shown the reads needs no more than the button."""
+
+
+class AdjudicationForm(ActForm):
+    """Which read holds, why, and the password."""
+
+    choice = forms.ChoiceField(label="What holds", widget=forms.RadioSelect)
+    reason = forms.CharField(
+        label="Reason",
+        max_length=400,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="What speaks for it, without naming anybody.",
+    )
+    password = Password()
+
+    def __init__(self, *args, letters: Sequence[str], has_own: bool, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(one, f"The read of reader {one}") for one in letters]
+        if has_own:
+            choices.append(("anew", "My own read, signed"))
+        self.fields["choice"].choices = choices

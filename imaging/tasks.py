@@ -47,6 +47,13 @@ def evaluate_responses_due() -> None:
 
 
 @shared_task(ignore_result=True, expires=60)
+def count_reads_due() -> None:
+    from imaging.services import read_counting
+
+    read_counting.settle_due()
+
+
+@shared_task(ignore_result=True, expires=60)
 def destroy_due() -> None:
     from imaging.services import destruction
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from imaging.views import (
+    adjudications,
     adrenals,
     comparisons,
     derivations,
@@ -65,6 +66,21 @@ urlpatterns = [
         "reading/<str:reading_identifier>/regions/<int:pk>/accept/",
         reading.region_accept,
         name="region_accept",
+    ),
+    path(
+        "reading/<str:reading_identifier>/adjudicate/begin/",
+        adjudications.begin,
+        name="adjudication_begin",
+    ),
+    path(
+        "reading/<str:reading_identifier>/adjudicate/",
+        adjudications.adjudication,
+        name="adjudication",
+    ),
+    path(
+        "reading/<str:reading_identifier>/adjudicate/<str:letter>/<int:index>.png",
+        adjudications.picture_of_slice,
+        name="adjudication_slice",
     ),
     path("comparisons/", comparisons.listed, name="comparisons"),
     path("comparisons/new/<int:pk>/<int:other>/", comparisons.new, name="comparison_new"),

@@ -84,6 +84,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "region.place": frozenset({_R}),
     "read.edit": frozenset({_R}),
     "read.sign": frozenset({_R}),
+    # By a reader who did not read the scan, or by its readers together.
+    "adjudication.sign": frozenset({_R}),
+    "agreement.view": frozenset({_M, _D, _S, _A}),
     "comparison.edit": frozenset({_R}),
     "comparison.sign": frozenset({_R}),
     "comparison.view": frozenset({_M, _D, _S, _A}),

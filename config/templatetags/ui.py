@@ -16,11 +16,12 @@ register = template.Library()
 TONES = {
     "good": "quantified enrolled eligible satisfied met computed released accepted placed "
     "closed frozen done assembled active agrees reference signed "
-    "confirmed",
+    "confirmed only agreed adjudicated",
     "busy": "minor receiving received inspected running queued requested scheduled injected "
-    "images_received screening answered acknowledged proposed draft",
+    "images_received screening answered acknowledged proposed draft begun "
+    "awaiting_readers",
     "warn": "major review quarantined flagged not_evaluable cannot_tell open drafted provisional "
-    "undecided",
+    "undecided awaiting_adjudication unsettled",
     "bad": "rejected refused ineligible excludes not_met failed parked screen_failed withdrawn "
     "contradicts blocking",
 }

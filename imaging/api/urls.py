@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from imaging.api import adrenals, comparisons, nodes, organs, reads, responses, views
+from imaging.api import adjudications, adrenals, comparisons, nodes, organs, reads, responses, views
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -109,6 +109,24 @@ urlpatterns = [
         "readings/<slug:reading_identifier>/read/grown/",
         reads.GrownRegions.as_view(),
         name="api_read_grown",
+    ),
+    path("adjudications/", adjudications.AdjudicationTasks.as_view(), name="api_adjudications"),
+    path(
+        "readings/<slug:reading_identifier>/adjudication/",
+        adjudications.OneAdjudication.as_view(),
+        name="api_adjudication",
+    ),
+    path(
+        "readings/<slug:reading_identifier>/adjudication/sign/",
+        adjudications.SignAdjudication.as_view(),
+        name="api_adjudication_sign",
+    ),
+    path("counted-reads/", adjudications.CountedReads.as_view(), name="api_counted_reads"),
+    path("reader-answers/", adjudications.Agreement.as_view(), name="api_reader_answers"),
+    path(
+        "reader-agreement/",
+        adjudications.CountsOfAgreement.as_view(),
+        name="api_reader_agreement",
     ),
     path("responses/", responses.Responses.as_view(), name="api_responses"),
     path(

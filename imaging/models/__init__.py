@@ -1,5 +1,6 @@
 """Image series from receipt to measurement."""
 
+from imaging.models.adjudication import Adjudication, ReaderAgreement
 from imaging.models.alarm import AlarmMail
 from imaging.models.comparison import LesionComparison, LesionPair
 from imaging.models.conformance import ConformanceFinding
@@ -25,6 +26,7 @@ from imaging.models.response import ResponseAnswers, ResponseEvaluation
 from imaging.models.review import CountingDecision, SuvDecision
 
 __all__ = [
+    "Adjudication",
     "AlarmMail",
     "ConformanceFinding",
     "CountingDecision",
@@ -48,6 +50,7 @@ __all__ = [
     "PrivacyIncident",
     "Quantification",
     "Read",
+    "ReaderAgreement",
     "ReceivedFile",
     "ReferenceRegion",
     "ResponseAnswers",

@@ -34,6 +34,8 @@ class Read(ScopedModel):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reads"
     )
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
+    # Read by who settles what the readers of the scan differ in; never one of their reads.
+    is_adjudication = models.BooleanField(default=False)
     opened_at = models.DateTimeField(default=timezone.now)
     signed_at = models.DateTimeField(null=True)
     superseded_by = models.OneToOneField(

@@ -6,6 +6,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 
 from imaging.models import GrownLesion, LesionRead, Quantification, Read, Series
+from imaging.selectors import adjudications
 from trials import permissions
 from trials.models import User
 from trials.selectors import findings
@@ -106,9 +107,9 @@ def next_number(read: Read) -> int:
 
 
 def grown_seen_by(user: User, pk: int) -> GrownLesion:
-    """A grown region: one's own, or of a signed read to whom findings are shown."""
+    """A grown region: one's own, of a read to adjudicate, or of one whose findings are shown."""
     rows = GrownLesion.objects.select_related("read__quantification__series__transmittal")
-    if mine := rows.filter(pk=pk, read__reader=user).first():
+    if mine := rows.filter(adjudications.looks_at(user, "read__"), pk=pk).first():
         permissions.require(user, "quantification.view", mine)
         return mine
     row = permissions.fetched(

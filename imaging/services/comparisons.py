@@ -52,7 +52,7 @@ def propose(
     if draft := _draft(first, second):
         return draft
     rule = rule_for(first, second)
-    found = _matched(first, second, rule, shift)
+    found = matched(first, second, rule, shift)
     with _action("lesions.paired", _scan(first), by=by, reason=reason or "first comparison"):
         _hold(first, second)
         if draft := _draft(first, second):
@@ -253,9 +253,10 @@ def rule_for(first: Read, second: Read) -> dict[str, Any]:
     return max(versions, key=lambda version: version.number).lesion_matching
 
 
-def _matched(
+def matched(
     first: Read, second: Read, rule: dict[str, Any], shift: RecordedShift | None
 ) -> matching.Matching:
+    """The lesions of two reads, each with the one that it is of the other; Refused with why."""
     numbers = MatchingRule(
         least_overlap=rule["least_overlap"], largest_distance_mm=rule["largest_distance_mm"]
     )

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Q
-from django.utils import timezone
-
-from imaging.models import DicomObject, Read, ResponseEvaluation
-from imaging.services import response_orders
-from trials.services import findings, jobs
-
-OVERTAKEN = (
-    "A series it rests on was measured again, taken away, or counts no more for its scan: it is "
-    "to be read again."
-)
-READ_AGAIN = "A reader signed another read in place of one that it rests on."
+from imaging.models import Read
+from imaging.services import read_counting, read_endings, response_orders
+from trials.services import jobs
 
 
 def end(series: Iterable[int]) -> None:
@@ -30,21 +21,8 @@ def end(series: Iterable[int]) -> None:
         ended_at=None,
     ).select_related("quantification__series__imaging_study__scheduled_scan")
     for read in reads:
-        end_of(read, because=OVERTAKEN)
+        read_endings.end_of(read, because=read_endings.OVERTAKEN)
     # What is left, an earlier baseline or another reader's read, may give an answer yet.
     for scan in {read.quantification.series.imaging_study.scheduled_scan for read in reads}:
+        read_counting.settle(scan)
         response_orders.order(scan, by=jobs.system_user())
-
-
-def end_of(read: Read, *, because: str) -> None:
-    """What one read found and what rests on it hold no more. Inside an action.
-
-    Its findings, what was written of it as DICOM, the responses.
-    """
-    now = timezone.now()
-    Read.objects.filter(pk=read.pk, ended_at=None).update(ended_at=now, ended_because=because)
-    findings.supersede(read)
-    DicomObject.objects.filter(read=read, superseded_at=None).update(superseded_at=now)
-    ResponseEvaluation.objects.filter(
-        Q(later_read=read) | Q(baseline_read=read), is_current=True
-    ).update(is_current=False, ended_at=now, ended_because=because)

@@ -23,6 +23,7 @@ from imaging.models import (
     Series,
 )
 from imaging.selectors import FLAGS, positivity, regions
+from imaging.selectors import adjudications as adjudicating
 from imaging.selectors import reads as selecting
 from imaging.services import (
     adrenals,
@@ -32,13 +33,15 @@ from imaging.services import (
     objects,
     open_volumes,
     overlaps,
-    read_results,
+    read_counting,
+    read_endings,
     response_answers,
     response_orders,
 )
 from imaging.services.carrying import outline_of
 from trials import permissions
 from trials.models import Finding, ScheduledScan, Signature, User
+from trials.selectors import counted_reads
 from trials.services import audit, findings, signatures
 from trials.services.errors import Invalid, Refused
 from trials.services.findings import Result
@@ -73,10 +76,12 @@ def open_read(series: Series, *, by: User, reason: str = "") -> Read:
         signed = mine.filter(state=Read.State.SIGNED, quantification=run, superseded_by=None)
         if signed.filter(ended_at=None).exists():
             audit.require_reason(reason)
+        if not mine.filter(is_adjudication=False).exists():
+            _require_asked_for(scan, by)
         earlier = drafts.order_by("-pk").first()
         last = earlier or mine.filter(superseded_by=None).order_by("pk").last()
         drafts.update(state=Read.State.OVERTAKEN)
-        read = _begun(run, by, earlier)
+        read = _begun(run, by, earlier, is_adjudication=adjudicating.is_to_read(scan, by))
         if earlier:
             response_answers.carry(earlier, read)
         if last:
@@ -206,10 +211,11 @@ def sign(read: Read, *, by: User, password: str) -> Signature:
         )
         if earlier:
             Read.objects.filter(pk=earlier.pk).update(superseded_by=read)
-            read_results.end_of(earlier, because=read_results.READ_AGAIN)
+            read_endings.end_of(earlier, because=read_endings.READ_AGAIN)
         read.state = Read.State.SIGNED
         read.save(update_fields=["state", "signed_at"])
         _hand_over(read, scan)
+        read_counting.settle(scan)
         objects.follow_read(read, by=by)
         response_orders.order(scan, by=by)
     return signature
@@ -285,6 +291,7 @@ def _hand_over(read: Read, scan: ScheduledScan) -> list[Finding]:
         at=read.signed_at,
         run=run.run,
         software_version=run.software_version,
+        role=Finding.Role.ADJUDICATOR if read.is_adjudication else Finding.Role.READER,
     )
 
 
@@ -365,9 +372,26 @@ def _require_one_of(field: str, value: str, known) -> None:
         raise Invalid(field, f"Choose one of: {', '.join(known)}.")
 
 
-def _begun(run: Quantification, by: User, earlier: Read | None) -> Read:
+def _require_asked_for(scan: ScheduledScan, by: User) -> None:
+    """Whether one more reader is to read: who settles a difference, or who makes up the number."""
+    if adjudicating.is_to_read(scan, by):
+        return
+    if adjudicating.has_adjudicated(scan, by):
+        raise Refused(
+            "adjudicated-here", "You saw the reads of this series: you can't read it apart."
+        )
+    counted = counted_reads.of_scan(scan)
+    if (
+        scan.planned_scan.version.read_rule
+        and counted
+        and counted.basis != counted.Basis.AWAITING_READERS
+    ):
+        raise Refused("read-enough", "This series has the readers that the protocol asks for.")
+
+
+def _begun(run: Quantification, by: User, earlier: Read | None, *, is_adjudication: bool) -> Read:
     """A draft with a row for each region of the run."""
-    read = Read.objects.create(quantification=run, reader=by)
+    read = Read.objects.create(quantification=run, reader=by, is_adjudication=is_adjudication)
     rows = selecting.rows_of(earlier) if earlier else []
     # What was said of a region that was grown in its place was not said of the outline.
     said = {outline_of(row.lesion): row for row in rows if row.grown is None}

@@ -2,7 +2,7 @@
 
 The scale is a pure function of what is frozen (`imaging.response.judging`), so that each answer
 can be judged again from its row. Nothing is overwritten: another answer supersedes, and one whose
-read ends says so (`read_results.end_of`).
+read ends says so (`read_endings.end_of`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from imaging.models import (
 from imaging.response import judging, qpet
 from imaging.selectors import comparisons as selecting
 from imaging.selectors import regions, volumes
-from imaging.services import comparisons, open_volumes, response_answers, response_orders
+from imaging.services import (
+    comparisons,
+    open_volumes,
+    read_counting,
+    response_answers,
+    response_orders,
+)
 from imaging.services.quantification import peak_of
 from trials import canonical, response_rules
 from trials.models import Injection, Job, Patient, ProtocolVersion, ScheduledScan
@@ -67,6 +73,9 @@ def evaluate(claim: jobs.Claim) -> None:
             return
         for due, inputs in found:
             _keep(due, inputs, began)
+        # What readers may differ in is the response too.
+        for scan in {scan_of(due.later) for due, _ in found}:
+            read_counting.settle(scan)
         response_orders.confirm(patient.pk, began)
 
 

@@ -27,7 +27,7 @@ from imaging.models import (
     Series,
 )
 from imaging.ratios import Ratio
-from imaging.selectors import adrenals, positivity
+from imaging.selectors import adjudications, adrenals, positivity
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
 from imaging.services import growing, reads, regions, response_answers, viewing
@@ -67,9 +67,11 @@ SERIES = Series.objects.select_related(
 def listed(request: HttpRequest) -> HttpResponse:
     """What a reader may read, by reading identifiers alone, and how far the own read is."""
     rows = selectors.to_read(permissions.listed(Series.objects, request.user, "reading.view"))
+    tasks = adjudications.tasks(rows, request.user)
+    rows = adjudications.still_to_read(rows, request.user)
     rows = selecting.with_own_read(rows, request.user).order_by("reading_identifier")
     page = Paginator(rows, 25).get_page(request.GET.get("page"))
-    return render(request, "imaging/reading_list.html", {"page": page})
+    return render(request, "imaging/reading_list.html", {"page": page, "tasks": tasks})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from reporting.datasets.accountability import TRACER_MOVEMENTS
+from reporting.datasets.agreement import AGREEMENT
 from reporting.datasets.allocations import ALLOCATIONS
 from reporting.datasets.columns import Column, Dataset, Privacy, Type
 from reporting.datasets.conduct import DEVIATIONS, QUERIES
@@ -49,6 +50,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             RATIOS,
             PAIRS,
             FINDINGS,
+            AGREEMENT,
             RESPONSES,
             DEVIATIONS,
             QUERIES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imaging import reading_terms
+from reporting.datasets.agreement import ACCEPTED, ROLE
 from reporting.datasets.columns import (
     ALLOCATION,
     HEALTH,
@@ -176,6 +177,8 @@ FINDINGS = Dataset(
             derivation="one read is of one reader; several reads of a scan stand side by side",
         ),
         Column("reader", "Reader, by number", INTEGER, KEY, origin="TR.TREVALID"),
+        ROLE,
+        ACCEPTED,
         Column(
             "lesion_number",
             "Lesion, by its number in the read",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imaging.response.terms import FLAGS
+from reporting.datasets.agreement import ACCEPTED
 from reporting.datasets.columns import (
     HEALTH,
     INTEGER,
@@ -63,6 +64,7 @@ RESPONSES = Dataset(
             codes=tuple((code, one.name) for code, one in response_rules.CRITERIA.items()),
         ),
         Column("reader", "Reader, by number", INTEGER, KEY, origin="RS.RSEVALID"),
+        ACCEPTED,
         Column("read", "Read of the later scan", INTEGER, KEY),
         Column("baseline_read", "Read of the baseline scan", INTEGER, KEY, missing=_NO_BASELINE),
         Column("category", "Response", TEXT, HEALTH, origin="RS.RSSTRESC", codes=CATEGORIES),

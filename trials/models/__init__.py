@@ -11,6 +11,7 @@ from trials.models.conduct import (
     Signature,
     SiteApproval,
 )
+from trials.models.counted_read import CountedRead
 from trials.models.enrolment import Enrolment, ScreenFailure, SourceVerification, Withdrawal
 from trials.models.finding import Finding
 from trials.models.form import FormDraft, FormEntry, ItemValue
@@ -49,6 +50,7 @@ __all__ = [
     "ConflictSettlement",
     "Consent",
     "ConsentVersion",
+    "CountedRead",
     "CriterionResult",
     "Delegation",
     "Deviation",

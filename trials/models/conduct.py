@@ -113,6 +113,7 @@ class Signature(ScopedModel):
         DELEGATION = "delegation", "I delegate this duty and answer for it"
         DEVIATION = "deviation", "I know of this deviation and answer for it"
         READ = "read", "I have read these images and confirm these findings"
+        ADJUDICATION = "adjudication", "I have compared these reads and settle what they differ in"
         FORM = "form", "I have reviewed this form and answer for what it says"
 
     trial_path = "trial_id"

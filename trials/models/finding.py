@@ -21,6 +21,11 @@ class Finding(ScopedModel):
     What superseded it stands beside it; a result is never changed.
     """
 
+    class Role(models.TextChoices):
+        READER = "reader"
+        # Who settles what the readers differ in.
+        ADJUDICATOR = "adjudicator"
+
     trial_path = "patient__trial_id"
     site_path = "patient__site_id"
 
@@ -48,6 +53,7 @@ class Finding(ScopedModel):
     evaluator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="findings"
     )
+    role = models.CharField(max_length=12, choices=Role, default=Role.READER)
     found_at = models.DateTimeField()
     superseded_at = models.DateTimeField(null=True)
     recorded_at = models.DateTimeField(default=timezone.now)

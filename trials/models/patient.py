@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from trials.models.scope import ScopedModel
 from trials.models.trial import EligibilityCriterion, ProtocolVersion, Site, Trial
+from trials.variables import FROM_READS
 
 
 class Patient(ScopedModel):
@@ -126,6 +127,10 @@ class Evidence(ScopedModel):
     source = models.CharField(max_length=200)
     # What else belongs to the value: specimen, method, reference range, criteria set.
     details = models.JSONField(default=dict)
+    # The result of a signed read that it tells; what a person recorded has none.
+    finding = models.ForeignKey(
+        "trials.Finding", on_delete=models.PROTECT, null=True, blank=True, related_name="evidence"
+    )
     superseded_by = models.OneToOneField(
         "self",
         on_delete=models.PROTECT,
@@ -143,6 +148,11 @@ class Evidence(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.variable} of {self.patient}"
+
+    @property
+    def is_from_read(self) -> bool:
+        """Whether signed reads tell it, so that nobody corrects it by hand."""
+        return self.variable in FROM_READS
 
 
 class EligibilityAssessment(ScopedModel):

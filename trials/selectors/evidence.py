@@ -21,7 +21,7 @@ class Fact:
 def facts_of(patient: Patient, **filters) -> list[Fact]:
     """Values in force in the order of their labels, with the earlier ones; two queries."""
     rows = patient.evidence.filter(**filters).select_related(
-        "recorded_by", "scheduled_scan__planned_scan"
+        "recorded_by", "scheduled_scan__planned_scan", "finding"
     )
     reasons = reasons_of(patient, "evidence.corrected", Evidence)
     facts = {row.pk: Fact(row, label_of(row.variable), reasons.get(row.pk, "")) for row in rows}

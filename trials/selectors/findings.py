@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from django.db.models import QuerySet
 
@@ -52,7 +53,8 @@ def discordances(patient: Patient, of_scans: Sequence[Finding]) -> list[Discorda
     """
     reads: dict[int, dict[int, Finding]] = defaultdict(dict)
     for one in of_scans:
-        reads[one.scheduled_scan_id].setdefault(one.source_pk, one)
+        if one.role == Finding.Role.READER:
+            reads[one.scheduled_scan_id].setdefault(one.source_pk, one)
     twice = {scan: found for scan, found in reads.items() if len(found) > 1}
     if not twice:
         return []
@@ -63,15 +65,20 @@ def discordances(patient: Patient, of_scans: Sequence[Finding]) -> list[Discorda
         Discordance(found[int(one)].scheduled_scan, found[int(one)], found[int(other)], differences)
         for found in twice.values()
         for (one, other), differences in discordance.among(
-            {str(read): _reading(rows[read]) for read in found}
+            {str(read): reading(rows[read]) for read in found}
         ).items()
     ]
 
 
-def _reading(rows: Sequence[Finding]) -> Reading:
-    """What one read says of its scan and of each of its lesions."""
+def reading(
+    rows: Sequence[Finding], responses: Mapping[str, str] = MappingProxyType({})
+) -> Reading:
+    """What one read says of its scan and of each of its lesions, as its findings have it.
+
+    `responses` are the categories that scales came to on it, by their rule.
+    """
     of_scan = {one.test: one for one in rows if one.lesion_number is None}
-    count, positivity = of_scan.get("LESNUM"), of_scan.get("VISPOS")
+    count, positivity, side = (of_scan.get(test) for test in ("LESNUM", "VISPOS", "ADRSIDE"))
     return Reading(
         count=int(count.number or 0) if count else 0,
         positivity=positivity.text if positivity else discordance.NOT_STATED,
@@ -80,4 +87,6 @@ def _reading(rows: Sequence[Finding]) -> Reading:
             for one in rows
             if one.test == "VISPOS" and one.lesion_number is not None
         ],
+        side=side.text if side else "",
+        responses=responses,
     )

@@ -20,7 +20,7 @@ from trials.models import (
     Trial,
     User,
 )
-from trials.services import assessments, audit, consents, own_dates
+from trials.services import assessments, audit, consents, own_dates, read_evidence
 from trials.services.errors import Invalid, Refused
 
 CONCERNED = (Patient.State.SCREENING, Patient.State.ENROLLED)
@@ -131,13 +131,16 @@ def activate(
             raise Invalid(
                 "effective_on", f"{last.version} holds from {last.effective_on}: give a later day."
             )
-        return ProtocolActivation.objects.create(
+        row = ProtocolActivation.objects.create(
             site=site,
             version=version,
             effective_on=effective_on,
             reference=reference.strip(),
             activated_by=by,
         )
+        # Its criteria may ask for what readers found before.
+        read_evidence.tell_all(site)
+        return row
 
 
 def pending(trial: Trial) -> list[tuple[ProtocolVersion, list[Site]]]:

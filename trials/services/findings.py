@@ -40,6 +40,7 @@ def record(
     at: datetime,
     run: int,
     software_version: str,
+    role: Finding.Role = Finding.Role.READER,
 ) -> list[Finding]:
     """Keep the results of a signed row. Inside the action whose act is the signature."""
     patients.hold_still(scan.patient)
@@ -61,6 +62,7 @@ def record(
             run=run,
             software_version=software_version,
             evaluator=by,
+            role=role,
             found_at=at,
         )
         for one in results

@@ -19,7 +19,14 @@ from trials.services import verdicts, verification
 from trials.views.acts import form_methods, form_page, perform, rights, sent
 
 PAGE = 30
-RIGHTS = ("eligibility.verify", "eligibility.replay", "query.open", "audit.view", "patient.view")
+RIGHTS = (
+    "eligibility.verify",
+    "eligibility.replay",
+    "query.open",
+    "audit.view",
+    "patient.view",
+    "finding.view",
+)
 
 
 @require_safe

@@ -21,7 +21,14 @@ from trials.forms import (
     WithdrawForm,
 )
 from trials.models import Consent, Patient, Query, Site, Trial
-from trials.selectors import effective_dose, eligibility, evidence, findings, schedule
+from trials.selectors import (
+    counted_reads,
+    effective_dose,
+    eligibility,
+    evidence,
+    findings,
+    schedule,
+)
 from trials.selectors import patients as selectors
 from trials.services import consents, enrolment, withdrawals
 from trials.services import patients as services
@@ -53,6 +60,7 @@ RIGHTS = (
     "deviation.record",
     "response.view",
     "audit.view",
+    "finding.view",
 )
 
 
@@ -122,6 +130,7 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         "consent_standing": consents.standing(row),
         "findings": found,
         "discordances": findings.discordances(row, found),
+        "counted": list(counted_reads.of_patient(row)) if found else [],
         "failure": getattr(row, "screen_failure", None),
         "enrolment": getattr(row, "enrolment", None),
         "withdrawals": row.withdrawals.select_related("recorded_by"),

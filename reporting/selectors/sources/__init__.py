@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from reporting.selectors.sources.agreement import AGREEMENT
 from reporting.selectors.sources.base import Source
 from reporting.selectors.sources.conduct import DEVIATIONS, QUERIES, TRACER_MOVEMENTS
 from reporting.selectors.sources.lesions import LESIONS, ORGANS, RATIOS, REGIONS
@@ -34,6 +35,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "ratios": RATIOS,
         "pairs": PAIRS,
         "findings": FINDINGS,
+        "reader_agreement": AGREEMENT,
         "responses": RESPONSES,
         "deviations": DEVIATIONS,
         "tracer_movements": TRACER_MOVEMENTS,

@@ -7,6 +7,7 @@ from django.urls import reverse
 from imaging.models import LesionPair, ResponseEvaluation
 from imaging.selectors import comparisons
 from reporting import derived
+from reporting.selectors.sources.agreement import with_acceptance
 from reporting.selectors.sources.base import SCAN_OF_RUN, Computed, Source, computed, subject
 from trials.models import Finding, Trial
 
@@ -37,16 +38,16 @@ def _lesion_of(side: str) -> dict[str, str | Computed]:
 
 
 def _findings(trial: Trial):
-    return Finding.objects.filter(patient__trial=trial, superseded_at=None).order_by(
+    rows = Finding.objects.filter(patient__trial=trial, superseded_at=None)
+    return with_acceptance(rows, "source_pk").order_by(
         "patient__identifier", "scheduled_scan", "source_pk", "pk"
     )
 
 
 def _responses(trial: Trial):
     patient = f"later_read__{SCAN_OF_RUN}patient__"
-    return ResponseEvaluation.objects.filter(
-        **{f"{patient}trial": trial}, is_current=True
-    ).order_by(f"{patient}identifier", "pk")
+    rows = ResponseEvaluation.objects.filter(**{f"{patient}trial": trial}, is_current=True)
+    return with_acceptance(rows, "later_read").order_by(f"{patient}identifier", "pk")
 
 
 PAIRS = Source(

@@ -1,0 +1,92 @@
+"""Which read of a scan counts, looked at anew whenever one is signed, ends, or is adjudicated.
+
+Reads that stand are held against each other by what the protocol asks; what they differ in is kept
+with both answers, an adjudication of other reads than those that stand is void, and the trial is
+told which read counts, or why none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from imaging.models import Adjudication, Read
+from imaging.selectors import comparisons as selecting
+from imaging.services import read_endings, reader_agreement
+from trials import read_rules
+from trials.models import CountedRead, Finding, ScheduledScan
+from trials.services import audit, counted_reads, jobs, patients
+
+SCAN = "quantification__series__imaging_study__scheduled_scan"
+
+
+def readers_reads(scan: ScheduledScan) -> list[Read]:
+    """The reads of a scan that stand, signed apart, in the order in which they were signed."""
+    rows = selecting.standing_reads().filter(**{SCAN: scan}, is_adjudication=False)
+    return list(rows.select_related("quantification__series").order_by("signed_at", "pk"))
+
+
+def settle(scan: ScheduledScan) -> None:
+    """Say which read of a scan counts now. Inside the action that changed what stands."""
+    patients.hold_still(scan.patient)
+    reads = readers_reads(scan)
+    rule = scan.planned_scan.version.read_rule
+    settled = _adjudication(scan, reads)
+    are_discordant = reader_agreement.keep(scan, reads, rule)
+    found = None
+    if reads:
+        found = read_rules.counted(
+            rule,
+            signed=[one.pk for one in reads],
+            are_discordant=are_discordant,
+            adjudicated=settled.chosen_id if settled else None,
+        )
+    source = found and found.read and Read(pk=found.read)
+    counted_reads.keep(scan, found, source=source or None)
+
+
+def settle_due() -> None:
+    """The same of scans that an earlier release left without an answer."""
+    answered = CountedRead.objects.filter(scheduled_scan=OuterRef("pk"), ended_at=None)
+    read = Finding.objects.filter(scheduled_scan=OuterRef("pk"), superseded_at=None)
+    for scan in ScheduledScan.objects.filter(Exists(read), ~Exists(answered)).select_related(
+        "patient__site", "planned_scan__version"
+    ):
+        if not readers_reads(scan):
+            continue
+        with audit.action(
+            "reads.counted",
+            actor=jobs.system_user(),
+            reason="signed under an earlier release",
+            trial=scan.patient.trial_id,
+            patient=scan.patient_id,
+        ):
+            settle(scan)
+
+
+def _adjudication(scan: ScheduledScan, reads: Sequence[Read]) -> Adjudication | None:
+    """The signed adjudication of these very reads; one of others, or of what ended, is void."""
+    row = scan.adjudications.exclude(state=Adjudication.State.VOID).first()
+    if row is None:
+        return None
+    is_of_these = {one.pk for one in row.reads.all()} == {one.pk for one in reads}
+    if is_of_these and (row.chosen is None or selecting.stands(row.chosen)):
+        return row if row.state == Adjudication.State.SIGNED else None
+    _void(row)
+    return None
+
+
+def _void(row: Adjudication) -> None:
+    Adjudication.objects.filter(pk=row.pk).update(
+        state=Adjudication.State.VOID,
+        voided_at=timezone.now(),
+        void_because="A read that it rests on ended, was signed again, or another one was signed.",
+    )
+    own = Read.objects.filter(
+        **{SCAN: row.scheduled_scan_id}, reader=row.adjudicator_id, is_adjudication=True
+    )
+    own.filter(state=Read.State.DRAFT).update(state=Read.State.OVERTAKEN)
+    for one in own.filter(state=Read.State.SIGNED, superseded_by=None, ended_at=None):
+        read_endings.end_of(one, because=read_endings.VOID)

@@ -1,0 +1,173 @@
+"""Reads of one series beside each other, for who settles what their readers differ in.
+
+Blinded: a reader is a letter here, which follows neither person nor time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from imaging.forms import AdjudicationForm, BeginAdjudicationForm
+from imaging.models import Adjudication, LesionRead, Quantification, Series
+from imaging.selectors import adjudications as selecting
+from imaging.selectors import reads as read_selectors
+from imaging.services import adjudications, reads, viewing
+from imaging.slices import Plane
+from trials import permissions, read_rules
+from trials.models import Signature
+from trials.services.errors import Refused
+from trials.views.acts import ActPage, act_page, form_methods, form_page, perform, sent
+
+WINDOW = 10
+INTRO = {
+    read_rules.THIRD_READER: "Two readers say otherwise of this series. You see both reads beside "
+    "each other, without names, choose one or read the series anew, and say why. From then on you "
+    "can't read it apart any more.",
+    read_rules.CONSENSUS: "You and another reader say otherwise of this series. You see the reads "
+    "beside each other and settle together which one holds; each of you signs the same choice.",
+}
+
+
+@form_methods
+def begin(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    """Say that one looks at the reads; they are shown after that."""
+    row = _series(request, reading_identifier)
+    address = reverse("adjudication", args=[reading_identifier])
+    form = BeginAdjudicationForm(sent(request))
+
+    def act(_: dict) -> str:
+        adjudications.begin(row, by=request.user)
+        return address
+
+    done = perform(request, form, act)
+    rule = row.imaging_study.scheduled_scan.planned_scan.version.read_rule
+    page = ActPage(
+        "Settle what the readers differ in",
+        "Show me the reads",
+        reverse("reading_list"),
+        reading_identifier,
+        reverse("reading_list"),
+        intro=INTRO.get(rule.get("adjudication", ""), ""),
+    )
+    return done or act_page(request, form, page)
+
+
+@form_methods
+def adjudication(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    """The reads beside each other, what they differ in, and the choice to sign."""
+    series = _series(request, reading_identifier)
+    row = selecting.begun(series, request.user)
+    sides = selecting.sides(row)
+    own = selecting.own_read(row)
+    form = AdjudicationForm(
+        sent(request), letters=[one.letter for one in sides], has_own=own is not None
+    )
+
+    def act(found: dict) -> str:
+        adjudications.sign(row, by=request.user, **found)
+        return reverse("adjudication", args=[reading_identifier])
+
+    done = perform(request, form, act)
+    context = {
+        "series": series,
+        "adjudication": row,
+        "differing": selecting.differing(row),
+        "own": own,
+        "chosen": selecting.chosen(row),
+        "is_open": selecting.waits(row.scheduled_scan),
+        "is_consensus": row.kind == Adjudication.Kind.CONSENSUS,
+        "meaning": Signature.Meaning.ADJUDICATION.label,
+        "form": form,
+        "high": WINDOW,
+        **_slices(request, sides),
+    }
+    return done or form_page(request, "imaging/adjudication.html", context)
+
+
+@require_safe
+def picture_of_slice(
+    request: HttpRequest, reading_identifier: str, letter: str, index: int
+) -> HttpResponse:
+    """One axial slice with the outlines of one of the reads."""
+    series = _series(request, reading_identifier)
+    side = selecting.side_of(selecting.begun(series, request.user), letter)
+    png = viewing.slice_of(
+        side.read.quantification,
+        side.read,
+        plane=Plane.AXIAL,
+        index=index,
+        low=0.0,
+        high=float(WINDOW),
+    )
+    response = HttpResponse(png, content_type="image/png")
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@dataclass(frozen=True)
+class Row:
+    """One region as a reader decided it, and the axial slice through its hottest voxel."""
+
+    said: LesionRead
+    slice: int | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One of the reads, as the page shows it."""
+
+    letter: str
+    rows: list[Row]
+    positivity: str
+
+    @property
+    def count(self) -> int:
+        return sum(one.said.decision == LesionRead.Decision.ACCEPTED for one in self.rows)
+
+
+def _slices(request: HttpRequest, sides: list[selecting.Side]) -> dict[str, Any]:
+    """Both sides on one slice: the one asked for, else that of the first lesion that one has."""
+    run = sides[0].read.quantification
+    try:
+        counts = viewing.counts(run)
+    except Refused as refusal:
+        return {"sides": [_shown(one, None) for one in sides], "no_slices": refusal.message}
+    shown = [_shown(one, run) for one in sides]
+    lesions = [
+        each.slice
+        for one in shown
+        for each in one.rows
+        if each.said.decision == LesionRead.Decision.ACCEPTED
+    ]
+    others = [each.slice for one in shown for each in one.rows]
+    last = counts[Plane.AXIAL] - 1
+    asked = request.GET.get("slice", "")
+    first = next((one for one in [*lesions, *others] if one is not None), last // 2)
+    index = min(int(asked), last) if asked.isdecimal() and len(asked) < 9 else first
+    return {"sides": shown, "slice": index, "last": last}
+
+
+def _shown(side: selecting.Side, run: Quantification | None) -> Shown:
+    rows = read_selectors.rows_of(side.read)
+    accepted = [one for one in rows if one.decision == LesionRead.Decision.ACCEPTED]
+    return Shown(
+        side.letter,
+        [Row(one, _axial(run, one) if run else None) for one in rows],
+        LesionRead.Positivity(reads.visual_positivity(accepted)).label,
+    )
+
+
+def _axial(run: Quantification, row: LesionRead) -> int:
+    plane, line, column = row.measured.suvmax_voxel
+    return viewing.through(run, (plane, line, column))[Plane.AXIAL]
+
+
+def _series(request: HttpRequest, reading_identifier: str) -> Series:
+    return permissions.fetched(
+        selecting.SERIES, request.user, "adjudication.sign", reading_identifier=reading_identifier
+    )

@@ -1,0 +1,116 @@
+"""Readers who differ on a page and over the API: blinded, settled, and told of the trial."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from imaging.models import Adjudication
+from tests import factories
+from tests.factories import PASSWORD
+from tests.imaging.test_adjudications import Scene, differ, letter_of, scene, settled
+from trials.models import User
+from trials.roles import Role
+
+__all__ = ["scene"]
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+
+
+def as_user(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def begun(scene: Scene) -> tuple[Client, str]:
+    client = as_user(scene.third)
+    address = f"/reading/{scene.series.reading_identifier}/adjudicate/"
+    client.post(f"{address}begin/")
+    return client, address
+
+
+def test_a_third_reader_finds_the_task_settles_it_and_it_is_gone(scene):
+    _, other = differ(scene)
+    client, address = begun(scene)
+    listed = client.get("/reading/").content.decode()
+    assert "Readers differ" in listed
+    assert address in listed
+    (row,) = Adjudication.objects.all()
+    words = {"choice": letter_of(row, other), "reason": "no focal uptake", "password": PASSWORD}
+    assert client.post(address, words).status_code == 302
+    assert "Settled" in client.get(address).content.decode()
+    assert "Readers differ" not in client.get("/reading/").content.decode()
+    assert scene.counted().source_pk == other.pk
+
+
+def test_the_page_names_no_reader_no_day_and_nobody_else(scene):
+    one, other = differ(scene)
+    client, address = begun(scene)
+    page = client.get(address).content.decode()
+    main = page[page.index("<main") :]
+    assert "Reader A" in main
+    assert "Reader B" in main
+    patient = scene.scan.patient
+    for hidden in (scene.first, scene.second, patient, patient.site.name, f"{one.signed_at:%Y-%m}"):
+        assert str(hidden) not in main
+    picture = client.get(f"{address}A/5.png")
+    assert (picture.status_code, picture["Content-Type"]) == (200, "image/png")
+    assert client.get(f"{address}C/5.png").status_code == 404
+    # The page of a signed read is for those whom findings are shown.
+    assert client.get(f"/reads/{other.pk}/").status_code in {403, 404}
+
+
+def test_a_wrong_password_signs_nothing_and_is_told_beside_the_field(scene):
+    differ(scene)
+    client, address = begun(scene)
+    answer = client.post(address, {"choice": "A", "reason": "focal", "password": "wrong"})
+    assert answer.status_code == 422
+    assert "This is not your password" in answer.content.decode()
+    assert Adjudication.objects.get().state == "begun"
+
+
+def test_over_the_api_it_is_begun_seen_and_signed(scene):
+    one, _ = differ(scene)
+    client = as_user(scene.third)
+    reading = scene.series.reading_identifier
+    (task,) = client.get("/api/v1/adjudications/").json()
+    assert task == {
+        "reading_identifier": reading,
+        "kind": "third-reader",
+        "state": "not_begun",
+    }
+    address = f"/api/v1/readings/{reading}/adjudication/"
+    assert client.get(address).json()["code"] == "adjudication-not-begun"
+    seen = client.post(address).json()
+    assert [each["letter"] for each in seen["reads"]] == ["A", "B"]
+    (pair,) = seen["differing"]
+    assert [each["question"] for each in pair["differences"]] == [
+        "Number of lesions",
+        "Scan",
+        "Liver",
+    ]
+    letter = letter_of(Adjudication.objects.get(), one)
+    words = {"choice": letter, "reason": "focal uptake", "password": PASSWORD}
+    told = client.post(f"{address}sign/", words, content_type="application/json").json()
+    assert (told["state"], told["chosen"]) == ("signed", letter)
+
+
+def test_how_readers_agree_is_counted_for_those_who_see_several(scene):
+    _, other = differ(scene)
+    settled(scene, other)
+    client = as_user(factories.make_user(Role.STATISTICIAN, trial=scene.scan.patient.trial))
+    counts = client.get("/api/v1/reader-agreement/").json()
+    assert [(one["question"], one["asked"], one["alike"], one["differing"]) for one in counts] == [
+        ("lesion-number", 1, 0, 1),
+        ("region", 1, 0, 1),
+        ("scan", 1, 0, 1),
+    ]
+    (row,) = client.get("/api/v1/counted-reads/").json()["results"]
+    assert (row["basis"], row["read"]) == ("adjudicated", other.pk)
+    answers = client.get("/api/v1/reader-answers/").json()["results"]
+    assert [(one["first_answer"], one["second_answer"]) for one in answers] == [
+        ("1", "0"),
+        ("positive", "negative"),
+        ("positive", "negative"),
+    ]
