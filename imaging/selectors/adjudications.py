@@ -40,6 +40,12 @@ def of_scan(scan: ScheduledScan) -> Adjudication | None:
     return scan.adjudications.filter(_OPEN).first()
 
 
+def of_read(read: Read) -> QuerySet[Adjudication]:
+    """Where a read was one of those to settle between, or was read to settle it; void ones too."""
+    rows = Adjudication.objects.filter(Q(reads=read) | Q(chosen=read)).distinct()
+    return rows.select_related("adjudicator").order_by("pk")
+
+
 def is_to_read(scan: ScheduledScan, user: User) -> bool:
     """Whether what the user reads of a scan is read to settle what its readers differ in."""
     return scan.adjudications.filter(
@@ -95,13 +101,16 @@ def tasks(series: QuerySet[Series], user: User) -> list[Task]:
 def still_to_read(series: QuerySet[Series], user: User) -> QuerySet[Series]:
     """Without those that have the readers the protocol asks for, and that the user did not read."""
     own = Read.objects.filter(quantification__series=OuterRef("pk"), reader=user)
-    enough = CountedRead.objects.filter(
-        scheduled_scan=OuterRef("imaging_study__scheduled_scan"),
-        scheduled_scan__planned_scan__version__definition__reads__has_key="readers",
-        ended_at=None,
-    ).exclude(
-        Q(basis=CountedRead.Basis.AWAITING_READERS)
-        | Q(scheduled_scan__planned_scan__version__definition__reads__provenance="proposed")
+    version = "scheduled_scan__planned_scan__version__definition"
+    enough = (
+        CountedRead.objects.filter(
+            scheduled_scan=OuterRef("imaging_study__scheduled_scan"),
+            ended_at=None,
+            **{f"{version}__reads__has_key": "readers"},
+        )
+        .exclude(basis=CountedRead.Basis.AWAITING_READERS)
+        # What is only proposed asks for no number of readers.
+        .exclude(**{f"{version}__contains": {"reads": {"provenance": "proposed"}}})
     )
     return series.filter(Exists(own) | ~Exists(enough))
 

@@ -35,6 +35,7 @@ from imaging.services import (
 from imaging.services.quantification import peak_of
 from trials import canonical, response_rules
 from trials.models import Injection, Job, Patient, ProtocolVersion, ScheduledScan
+from trials.selectors import counted_reads
 from trials.services import audit, jobs
 from trials.services.errors import Refused
 from trials.version import VERSION
@@ -114,14 +115,21 @@ def due_of(patient: Patient) -> Iterator[Due]:
 
 
 def _baseline(reads: list[Read], later: Read, identifier: str) -> Read | None:
-    """The same reader's read of the last baseline scan before a later one."""
-    mine = [
+    """The same reader's read of the last baseline scan before a later one.
+
+    Who settles a difference reads that scan alone: there the baseline read that counts.
+    """
+    before = [
         one
         for one in reads
-        if one.reader_id == later.reader_id
-        and scan_of(one).planned_scan.identifier == identifier
+        if scan_of(one).planned_scan.identifier == identifier
         and scan_of(one).planned_at < scan_of(later).planned_at
     ]
+    mine = [one for one in before if one.reader_id == later.reader_id]
+    if later.is_adjudication and not mine:
+        found = counted_reads.of_scans(scan_of(one).pk for one in before)
+        counting = {one.source_pk for one in found.values()}
+        mine = [one for one in before if one.pk in counting]
     return mine[-1] if mine else None
 
 

@@ -115,6 +115,8 @@ class Row:
 
     said: LesionRead
     slice: int | None
+    # Another reader says otherwise of the same outline, or has none there.
+    differs: bool
 
 
 @dataclass(frozen=True)
@@ -131,35 +133,57 @@ class Shown:
 
 
 def _slices(request: HttpRequest, sides: list[selecting.Side]) -> dict[str, Any]:
-    """Both sides on one slice: the one asked for, else that of the first lesion that one has."""
+    """Both sides on one slice: the one asked for, else that of the first region in dispute."""
     run = sides[0].read.quantification
     try:
         counts = viewing.counts(run)
     except Refused as refusal:
-        return {"sides": [_shown(one, None) for one in sides], "no_slices": refusal.message}
-    shown = [_shown(one, run) for one in sides]
-    lesions = [
-        each.slice
-        for one in shown
-        for each in one.rows
-        if each.said.decision == LesionRead.Decision.ACCEPTED
-    ]
-    others = [each.slice for one in shown for each in one.rows]
+        return {"sides": _shown(sides, None), "no_slices": refusal.message}
+    shown = _shown(sides, run)
+    rows = [each for one in shown for each in one.rows]
+    first = next(iter([one for one in rows if one.differs] or rows), None)
     last = counts[Plane.AXIAL] - 1
     asked = request.GET.get("slice", "")
-    first = next((one for one in [*lesions, *others] if one is not None), last // 2)
-    index = min(int(asked), last) if asked.isdecimal() and len(asked) < 9 else first
+    index = last // 2 if first is None or first.slice is None else first.slice
+    if asked.isdecimal() and len(asked) < 9:
+        index = min(int(asked), last)
     return {"sides": shown, "slice": index, "last": last}
 
 
-def _shown(side: selecting.Side, run: Quantification | None) -> Shown:
-    rows = read_selectors.rows_of(side.read)
+def _shown(sides: list[selecting.Side], run: Quantification | None) -> list[Shown]:
+    rows = {one.letter: read_selectors.rows_of(one.read) for one in sides}
+    said = {
+        letter: {_outline(one): (one.decision, one.region, one.positivity) for one in each}
+        for letter, each in rows.items()
+    }
+    return [
+        Shown(
+            one.letter,
+            [
+                Row(
+                    each,
+                    _axial(run, each) if run else None,
+                    any(
+                        other.get(_outline(each)) != said[one.letter][_outline(each)]
+                        for other in said.values()
+                    ),
+                )
+                for each in rows[one.letter]
+            ],
+            _positivity(rows[one.letter]),
+        )
+        for one in sides
+    ]
+
+
+def _outline(row: LesionRead) -> tuple[str, int | None]:
+    """What tells a region from others: the run's own are the same for all readers."""
+    return ("grown", row.grown_id) if row.grown_id else ("outline", row.lesion_id)
+
+
+def _positivity(rows: list[LesionRead]) -> str:
     accepted = [one for one in rows if one.decision == LesionRead.Decision.ACCEPTED]
-    return Shown(
-        side.letter,
-        [Row(one, _axial(run, one) if run else None) for one in rows],
-        LesionRead.Positivity(reads.visual_positivity(accepted)).label,
-    )
+    return LesionRead.Positivity(reads.visual_positivity(accepted)).label
 
 
 def _axial(run: Quantification, row: LesionRead) -> int:

@@ -38,7 +38,7 @@ from imaging.views.measured import measured
 from trials import permissions, segmentation_methods
 from trials.forms import SignForm
 from trials.models import Signature
-from trials.selectors import findings
+from trials.selectors import counted_reads, findings
 from trials.services import signatures
 from trials.services.errors import Invalid, Refused
 from trials.views.acts import (
@@ -256,6 +256,8 @@ def signed(request: HttpRequest, pk: int) -> HttpResponse:
         "patient": scan.patient,
         "is_blinded": not findings.may_see(request.user, read),
         "is_as_signed": reads.is_as_signed(read),
+        "counted": counted_reads.of_scan(scan),
+        "adjudications": adjudications.of_read(read),
         "ended": selecting.ended(read),
         "signature": signatures.of(read),
         "findings": [one for one in found if one.lesion_number is None],

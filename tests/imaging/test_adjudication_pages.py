@@ -8,7 +8,7 @@ from django.test import Client
 from imaging.models import Adjudication
 from tests import factories
 from tests.factories import PASSWORD
-from tests.imaging.test_adjudications import Scene, differ, letter_of, scene, settled
+from tests.imaging.test_adjudications import Scene, differ, letter_of, read_as, scene, settled
 from trials.models import User
 from trials.roles import Role
 
@@ -36,6 +36,8 @@ def test_a_third_reader_finds_the_task_settles_it_and_it_is_gone(scene):
     listed = client.get("/reading/").content.decode()
     assert "Readers differ" in listed
     assert address in listed
+    # It has its readers: nothing is left to read apart.
+    assert f'href="{address.removesuffix("adjudicate/")}"' not in listed
     (row,) = Adjudication.objects.all()
     words = {"choice": letter_of(row, other), "reason": "no focal uptake", "password": PASSWORD}
     assert client.post(address, words).status_code == 302
@@ -94,6 +96,20 @@ def test_over_the_api_it_is_begun_seen_and_signed(scene):
     words = {"choice": letter, "reason": "focal uptake", "password": PASSWORD}
     told = client.post(f"{address}sign/", words, content_type="application/json").json()
     assert (told["state"], told["chosen"]) == ("signed", letter)
+
+
+def test_a_monitor_sees_on_a_read_whether_it_counts_and_what_is_void(scene):
+    one, other = differ(scene)
+    settled(scene, other)
+    client = as_user(factories.make_user(Role.MONITOR, trial=scene.scan.patient.trial))
+    page = client.get(f"/reads/{other.pk}/").content.decode()
+    assert "This is the read that counts for the scan." in page
+    assert "focal uptake in segment IV" in page
+    assert "Another read counts for the scan." in client.get(f"/reads/{one.pk}/").content.decode()
+    read_as(scene, scene.first, lesion=False, reason="saw the CT")
+    assert "Void since" in client.get(f"/reads/{one.pk}/").content.decode()
+    patient = client.get(f"/patients/{scene.scan.patient.pk}/").content.decode()
+    assert "Two readers agree: the read signed first counts." in patient
 
 
 def test_how_readers_agree_is_counted_for_those_who_see_several(scene):
