@@ -94,7 +94,7 @@ def _about(node: Mapping[str, Any]) -> str:
     if node.get("select", "latest") not in {"latest", "first"}:
         return ""
     name = node["var"]
-    where = {key: node.get(key) for key in ("window", "at", "select", "within_half_lives")}
+    where = {key: node.get(key) for key in ("window", "at", "select", "within_half_lives", "scan")}
     if name == AGE:
         where["at"] = node.get("at", AGE_AT)
     return f"{name} {canonical.text(where)}"

@@ -30,6 +30,9 @@ class ResponseEvaluation(serializers.ModelSerializer):
     scan = serializers.IntegerField(source=f"{SCAN.replace('__', '.')}.pk")
     scale = serializers.CharField(source="get_criterion_display")
     reader = serializers.StringRelatedField()
+    is_accepted = serializers.BooleanField(
+        help_text="Whether the read of the later scan is the one that counts."
+    )
     numbers = ResponseNumber(many=True)
     flags = serializers.ListField(child=serializers.CharField())
     inputs = serializers.JSONField(help_text="All that the scale looked at, as it was frozen.")
@@ -44,6 +47,7 @@ class ResponseEvaluation(serializers.ModelSerializer):
             "criterion",
             "scale",
             "reader",
+            "is_accepted",
             "category",
             "why",
             "numbers",

@@ -17,6 +17,7 @@ from imaging.response.trend import Trend, Value, trend
 from imaging.selectors import comparisons as selecting
 from trials import permissions, response_rules
 from trials.models import Finding, Patient, ScheduledScan, Trial, User
+from trials.selectors import counted_reads
 
 SCAN = selecting.SCAN
 NO_LATER_READ = "No read of this scan has been signed."
@@ -113,9 +114,15 @@ class PatientResponse:
 
 def evaluations(user: User) -> QuerySet[ResponseEvaluation]:
     """What a person may see: nothing of where they read themselves."""
-    rows = permissions.listed(ResponseEvaluation.objects, user, "response.view")
+    rows = _with_acceptance(permissions.listed(ResponseEvaluation.objects, user, "response.view"))
     read_by_them = ResponseEvaluation.objects.visible_to(user, "reading.view").order_by()
     return rows.exclude(pk__in=read_by_them.values("pk"))
+
+
+def _with_acceptance(rows: QuerySet[ResponseEvaluation]) -> QuerySet[ResponseEvaluation]:
+    """With whether the read of the later scan counts."""
+    accepted = counted_reads.accepted(Read._meta.db_table, "later_read")
+    return rows.annotate(is_accepted=accepted)
 
 
 def may_see(user: User, patient: Patient) -> bool:
@@ -136,9 +143,8 @@ def patients(user: User) -> QuerySet[Patient]:
 def standing_of(patients: Iterable[Patient]) -> dict[int, list[ResponseEvaluation]]:
     """What stands of each patient, by the time of the scan; one query."""
     rows = (
-        ResponseEvaluation.objects.filter(
-            **{f"later_read__{SCAN}__patient__in": list(patients)}, is_current=True
-        )
+        _with_acceptance(ResponseEvaluation.objects)
+        .filter(**{f"later_read__{SCAN}__patient__in": list(patients)}, is_current=True)
         .select_related("reader", f"later_read__{SCAN}__planned_scan")
         .order_by(f"later_read__{SCAN}__planned_at", "rule", "pk")
     )
@@ -156,9 +162,9 @@ def of_patient(patient: Patient) -> PatientResponse:
         return PatientResponse()
     scans = {
         one.planned_scan.identifier: one
-        for one in patient.scheduled_scans.select_related("planned_scan__tracer").order_by(
-            "planned_at", "pk"
-        )
+        for one in patient.scheduled_scans.select_related("planned_scan__tracer")
+        .annotate(why_counted=counted_reads.why())
+        .order_by("planned_at", "pk")
         if one.state != ScheduledScan.State.CANCELLED
     }
     found = _Found(
@@ -172,7 +178,8 @@ def of_patient(patient: Patient) -> PatientResponse:
             .order_by("pk")
         ),
         evaluations=list(
-            ResponseEvaluation.objects.filter(**{f"later_read__{SCAN}__patient": patient})
+            _with_acceptance(ResponseEvaluation.objects)
+            .filter(**{f"later_read__{SCAN}__patient": patient})
             .select_related("reader", f"later_read__{SCAN}")
             .order_by("-pk")
         ),

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import pytest
+from django.http import Http404
 
 from imaging.models import Adjudication, Quantification, Read, ReaderAgreement, Series
 from imaging.selectors import adjudications as selecting
-from imaging.services import adjudications, read_results, reads, regions
+from imaging.selectors import reads as read_selectors
+from imaging.services import adjudications, read_counting, read_results, reads, regions
 from tests import factories, records
 from tests.factories import PASSWORD, framed
-from tests.imaging.test_reads import SUV, only, refusal
+from tests.imaging.test_reads import INSIDE, SUV, only, refusal
 from trials.models import AuditEvent, CountedRead, Finding, ProtocolVersion, User
 from trials.roles import Role
 from trials.selectors import counted_reads
@@ -278,3 +280,28 @@ def test_a_lesion_there_for_one_reader_alone_is_told_by_its_place(scene):
         ("1", "present", "absent", True)
     ]
     assert scene.counted().basis == "awaiting-adjudication"
+
+
+def test_reads_of_an_earlier_release_are_counted_by_and_by(scene):
+    state(scene, provenance="proposed")
+    read = read_as(scene, scene.first, lesion=True)
+    with framed():
+        CountedRead.objects.update(ended_at=read.signed_at)
+    assert scene.counted() is None
+    read_counting.settle_due()
+    assert (scene.counted().basis, scene.counted().source_pk) == ("only", read.pk)
+    read_counting.settle_due()
+    assert scene.scan.counted_reads.count() == 2
+
+
+def test_a_third_reader_opens_the_derivation_of_what_another_grew_once_begun(scene):
+    read = reads.open_read(scene.series, by=scene.first)
+    grown = reads.grow(read, by=scene.first, voxel=INSIDE, instead_of=1)
+    said = {"decision": "accepted", "region": "liver", "positivity": "positive"}
+    reads.decide(grown, by=scene.first, **said)
+    reads.sign(read, by=scene.first, password=PASSWORD)
+    read_as(scene, scene.second, lesion=False)
+    with pytest.raises((Http404, Forbidden)):
+        read_selectors.grown_seen_by(scene.third, grown.grown_id)
+    adjudications.begin(scene.series, by=scene.third)
+    assert read_selectors.grown_seen_by(scene.third, grown.grown_id) == grown.grown

@@ -14,6 +14,7 @@ from imaging.models import (
     LesionRead,
     Quantification,
     Read,
+    ReaderAgreement,
     ReferenceRegion,
     ResponseEvaluation,
     Series,
@@ -205,6 +206,16 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
 def _compare(run: Quantification, *, readers: tuple[User, User]) -> None:
     """A signed comparison: one lesion in both, one in the first alone. As rows: nothing is read."""
     first, second = (_signed_read(run, reader=one) for one in readers)
+    ReaderAgreement.objects.create(
+        first=first,
+        second=second,
+        question="lesion-number",
+        first_answer="2",
+        second_answer="1",
+        is_comparable=True,
+        is_discordant=True,
+        is_asked=True,
+    )
     seen = [
         LesionRead.objects.create(
             read=read, lesion=lesion, number=lesion.number, decision="accepted", region="liver"

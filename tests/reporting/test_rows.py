@@ -7,14 +7,15 @@ import io
 
 import pytest
 
-from imaging.models import Lesion, Quantification, Series
+from imaging.models import Lesion, Quantification, Read, Series
 from reporting import csvtext
 from reporting.datasets import DATASETS
 from reporting.selectors import rows
 from tests import factories
 from tests.reporting import cohort
-from trials.models import Evidence, Patient
-from trials.services import evidence
+from trials import read_rules
+from trials.models import Evidence, Finding, Patient
+from trials.services import counted_reads, evidence
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +35,16 @@ def test_a_dataset_is_one_query_however_many_rows(name, size, django_assert_num_
         found = list(rows.of(DATASETS[name], trial))
     assert len(found) % size == 0
     assert len(found) >= size
+
+
+def test_findings_say_whether_their_read_counts():
+    made = cohort.make_cohort()
+    assert {row["is_accepted"] for row in read("findings", made.trial)} == {"N"}
+    found = Finding.objects.filter(patient__trial=made.trial).first()
+    count = read_rules.counted({}, signed=[found.source_pk], are_discordant=False)
+    with factories.framed():
+        counted_reads.keep(found.scheduled_scan, count, source=Read(pk=found.source_pk))
+    assert {row["is_accepted"] for row in read("findings", made.trial)} == {"Y"}
 
 
 @pytest.mark.parametrize("name", DATASETS)

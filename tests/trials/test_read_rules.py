@@ -75,3 +75,18 @@ def test_what_a_read_found_is_asked_of_a_planned_scan():
         text.replace("read.suvmax", "egfr").replace("unit: g/mL", "unit: mL/min/1.73 m2")
     )
     assert "has no scan" in told.message
+
+
+def test_what_two_scans_have_to_show_is_no_contradiction():
+    def criterion(name: str, operator: str, scan: str) -> str:
+        rule = f"{{op: {operator}, var: read.suvmax, value: 4, unit: g/mL, scan: {scan}}}"
+        return (
+            f"  - identifier: {name}\n    category: inclusion\n    text: Uptake\n"
+            f"    gate: per_scan\n    provenance: source\n    expression: {rule}\n"
+            f"    source: [DEMO]\n"
+        )
+
+    two = f"criteria:\n{criterion('R1', 'gt', 'ptf')}{criterion('R2', 'lt', 'fdg')}"
+    text = DEMO.replace("criteria:\n", two, 1)
+    assert protocol.parse(text, schema=SCHEMA)
+    assert problems(text.replace("scan: fdg}", "scan: ptf}"))

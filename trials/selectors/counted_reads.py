@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from trials.models import CountedRead, Finding, Patient, ScheduledScan
 
@@ -34,6 +34,12 @@ def accepted(source_table: str, source_pk: str) -> Exists:
             ended_at=None, source_table=source_table, source_pk=OuterRef(source_pk)
         )
     )
+
+
+def why() -> Subquery:
+    """Of rows of scheduled scans: which read counts, or why none does, as a sentence."""
+    rows = CountedRead.objects.filter(scheduled_scan=OuterRef("pk"), ended_at=None)
+    return Subquery(rows.values("why")[:1])
 
 
 def counting_findings(scan: ScheduledScan) -> QuerySet[Finding]:

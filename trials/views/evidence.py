@@ -22,7 +22,7 @@ def evidence_new(request: HttpRequest, pk: int) -> HttpResponse:
     )
     context = {"patient": patient, "groups": variable_choices()}
     name = request.GET.get("variable", "")
-    if name not in VARIABLES:
+    if name not in VARIABLES or VARIABLES[name].finding:
         return render(request, "trials/evidence_variable.html", context)
     form = EvidenceForm(
         sent(request),
