@@ -66,8 +66,9 @@ class Answers:
 
     @property
     def differ(self) -> bool:
-        """Whether they are not the same, or can't be compared."""
-        return self.first != self.second or not self.is_comparable
+        """Whether they are not the same, or can't be compared; both silent is no difference."""
+        are_silent = self.first == self.second == NOT_STATED
+        return self.first != self.second or not (self.is_comparable or are_silent)
 
     @property
     def name(self) -> str:
@@ -102,14 +103,7 @@ def answers(one: Reading, other: Reading) -> list[Answers]:
     stated = NOT_STATED not in (one.positivity, other.positivity)
     found = [
         Answers(read_rules.LESION_NUMBER, "", str(one.count), str(other.count)),
-        # Alike and not stated settles nothing either, and is no difference.
-        Answers(
-            read_rules.SCAN,
-            "",
-            one.positivity,
-            other.positivity,
-            stated or one.positivity == other.positivity,
-        ),
+        Answers(read_rules.SCAN, "", one.positivity, other.positivity, is_comparable=stated),
         *_of_regions(one, other),
     ]
     if one.side or other.side:

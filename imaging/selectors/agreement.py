@@ -44,7 +44,7 @@ def answers(user: User, *, trial: str | None = None) -> QuerySet[ReaderAgreement
 def counts(rows: QuerySet[ReaderAgreement]) -> list[Counts]:
     """How often two readers answered alike, per trial and question; one query.
 
-    What can't be compared is neither; regions and lesions count one by one.
+    What one or both did not state is neither; regions and lesions count one by one.
     """
     found = (
         rows.filter(ended_at=None)
@@ -52,8 +52,8 @@ def counts(rows: QuerySet[ReaderAgreement]) -> list[Counts]:
         .values(_TRIAL, "question", "is_asked")
         .annotate(
             asked=Count("pk"),
-            alike=Count("pk", filter=Q(is_discordant=False)),
-            not_comparable=Count("pk", filter=Q(is_discordant=True, is_comparable=False)),
+            alike=Count("pk", filter=Q(is_discordant=False, is_comparable=True)),
+            not_comparable=Count("pk", filter=Q(is_comparable=False)),
         )
         .order_by(_TRIAL, "question", "is_asked")
     )

@@ -54,6 +54,12 @@ def test_a_question_that_one_reader_did_not_answer_is_not_comparable_and_no_agre
     assert not any(one.is_comparable for one in found)
 
 
+def test_what_neither_reader_stated_is_no_difference_and_no_agreement():
+    unstated = Reading(0, "not_stated")
+    (scan,) = [one for one in discordance.answers(unstated, unstated) if one.question == "scan"]
+    assert (scan.differ, scan.is_comparable) == (False, False)
+
+
 def test_of_three_readers_each_two_that_differ_are_named():
     alike = Reading(1, "positive", [LIVER])
     found = discordance.among({"a": alike, "b": alike, "c": Reading(0, "negative")})
