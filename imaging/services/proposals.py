@@ -6,21 +6,58 @@ What was looked for and not found is told with the run, so that nobody takes sil
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from imaging import geometry, reference_regions
-from imaging.models import ReferenceRegion
+from imaging import descending_aorta, fusion, geometry, reference_regions
+from imaging.models import ReferenceRegion, Series
 from imaging.peaks import PeakDefinition
 from imaging.reference_regions import RegionStatistics
+from imaging.selectors import volumes
+from imaging.services import ct_volumes
+from imaging.services.ct_volumes import CtRefused, OpenCt
 from trials.models import PlannedScan
 
 Kind = ReferenceRegion.Kind
-Propose = Callable[..., tuple[float, float, float] | None]
+Point = tuple[float, float, float]
+Propose = Callable[[np.ndarray, geometry.Grid, Callable[[], OpenCt]], Point | None]
+# Of CT no finer pixels are needed to find the aorta, and a quarter of the memory is.
+CT_FINEST_MM = 3.0
+
+
+class Ct:
+    """The CT of a PET series, read when a rule asks for it, and what was read."""
+
+    def __init__(self, pet: Series) -> None:
+        self._pet = pet
+        # Of its instances; empty while none is read.
+        self.input_sha256 = ""
+
+    def __call__(self) -> OpenCt:
+        series = ct_volumes.fitting(self._pet)
+        self.input_sha256 = volumes.input_digest(series)
+        return ct_volumes.loaded(series, finest_mm=CT_FINEST_MM)
+
+
+def _liver(values: np.ndarray, grid: geometry.Grid, _: Callable[[], OpenCt]) -> Point | None:
+    return reference_regions.propose_liver(values, grid=grid)
+
+
+def _blood_pool(values: np.ndarray, grid: geometry.Grid, ct: Callable[[], OpenCt]) -> Point:
+    """On PET alone the aorta is not told from what lies around it."""
+    opened = ct()
+    if not fusion.covered(grid, opened.grid):
+        raise CtRefused("ct-elsewhere", "The CT of this study does not reach where the PET is.")
+    return descending_aorta.propose_aorta(
+        values, grid=grid, hounsfield=opened.hounsfield, ct_grid=opened.grid
+    )
+
+
 # How a place in normal tissue is found, and the radius of the sphere there in mm.
 PROPOSALS: dict[str, tuple[Propose, float]] = {
-    Kind.LIVER: (reference_regions.propose_liver, reference_regions.LIVER_RADIUS_MM),
+    Kind.LIVER: (_liver, reference_regions.LIVER_RADIUS_MM),
+    Kind.BLOOD_POOL: (_blood_pool, descending_aorta.RADIUS_MM),
 }
 PROPOSED, NO_CANDIDATE, NO_RULE, STOOD_FOR = "proposed", "no-candidate", "no-rule", "stood-for"
 # Of each outcome, what a reader is to know.
@@ -30,6 +67,7 @@ OUTCOMES: Mapping[str, str] = {
     NO_RULE: "no rule finds it: the reader places it",
     STOOD_FOR: "not looked for: a reader stands for one",
 }
+NOT_FOUND = "not proposed, the reader places it"
 
 
 @dataclass(frozen=True)
@@ -37,7 +75,19 @@ class Proposals:
     """Spheres where normal tissue seems to be, by kind, and what came of each kind looked for."""
 
     found: dict[str, RegionStatistics] = field(default_factory=dict)
+    # By kind; of one that is not proposed by a code of its own, why in words.
     outcomes: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    ct_sha256: str = ""
+
+    def as_recorded(self) -> dict:
+        """For the parameters of a run."""
+        found: dict = {"proposals": self.outcomes}
+        if self.reasons:
+            found["not_proposed"] = self.reasons
+        if self.ct_sha256:
+            found["proposed_on_ct"] = self.ct_sha256
+        return found
 
 
 def wanted(plan: PlannedScan) -> list[str]:
@@ -62,32 +112,42 @@ def proposals(
     *,
     kinds: Collection[str],
     without: Collection[str],
+    pet: Series,
 ) -> Proposals:
     """Spheres of the kinds that are looked for; none where nothing is plausible.
 
     `without` are kinds that a reader stands for.
     """
-    made = Proposals()
+    made, ct = Proposals(), Ct(pet)
     for kind in kinds:
-        outcome, statistics = STOOD_FOR, None
-        if kind not in without:
-            outcome, statistics = _of_kind(kind, values, grid, peak)
-        made.outcomes[kind] = outcome
-        if statistics:
-            made.found[kind] = statistics
-    return made
+        if kind in without:
+            made.outcomes[kind] = STOOD_FOR
+        elif kind not in PROPOSALS:
+            made.outcomes[kind] = NO_RULE
+        else:
+            _look_for(kind, made, values, grid, peak, ct)
+    return replace(made, ct_sha256=ct.input_sha256)
 
 
-def _of_kind(
-    kind: str, values: np.ndarray, grid: geometry.Grid, peak: PeakDefinition
-) -> tuple[str, RegionStatistics | None]:
-    if kind not in PROPOSALS:
-        return NO_RULE, None
+def _look_for(
+    kind: str,
+    made: Proposals,
+    values: np.ndarray,
+    grid: geometry.Grid,
+    peak: PeakDefinition,
+    ct: Ct,
+) -> None:
     propose, radius = PROPOSALS[kind]
-    centre = propose(values, grid=grid)
+    try:
+        centre = propose(values, grid, ct)
+    except (CtRefused, descending_aorta.AortaError) as refusal:
+        made.outcomes[kind], made.reasons[kind] = refusal.code, str(refusal)
+        return
     if centre is None:
-        return NO_CANDIDATE, None
-    return PROPOSED, reference_regions.sphere(
+        made.outcomes[kind] = NO_CANDIDATE
+        return
+    made.outcomes[kind] = PROPOSED
+    made.found[kind] = reference_regions.sphere(
         values, grid=grid, centre_mm=centre, radius_mm=radius, peak=peak
     )
 
@@ -98,8 +158,9 @@ def told(parameters: Mapping, *, there: Collection[str]) -> list[tuple[str, str]
     `there` are the kinds of the regions in force: a reader has placed those since.
     """
     names = dict(Kind.choices) | {"contralateral": "Contralateral side"}
+    reasons = parameters.get("not_proposed", {})
     return [
-        (str(names.get(kind, kind)), OUTCOMES[outcome])
+        (str(names.get(kind, kind)), OUTCOMES.get(outcome) or f"{NOT_FOUND}. {reasons[kind]}")
         for kind, outcome in parameters.get("proposals", {}).items()
-        if outcome in (NO_CANDIDATE, NO_RULE) and kind not in there
+        if outcome not in (PROPOSED, STOOD_FOR) and kind not in there
     ]

@@ -206,6 +206,7 @@ def _measure(
         peak,
         kinds=proposals.wanted(plan),
         without={row.kind for row, _ in placed},
+        pet=series,
     )
     if parameters["method"] == IMPORTED:
         drawn = drawn_lesions.measured(series, values, grid, drawings, peak=peak)
@@ -404,7 +405,7 @@ def _new_run(
 def _as_applied(measured: Measured) -> dict:
     """What the method of the protocol came to on this series."""
     applied: dict = {"positivity": measured.positivity} if measured.positivity else {}
-    applied["proposals"] = measured.proposed.outcomes
+    applied |= measured.proposed.as_recorded()
     if measured.lateralisation:
         applied["lateralisation"] = measured.lateralisation
     if measured.threshold:

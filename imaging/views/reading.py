@@ -31,7 +31,7 @@ from imaging.selectors import adjudications, adrenals, positivity
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
 from imaging.services import growing, reads, regions, response_answers, viewing
-from imaging.services.open_ct import CtRefused
+from imaging.services.ct_volumes import CtRefused
 from imaging.slices import Plane
 from imaging.views import placing, under_slices
 from imaging.views.measured import measured

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from imaging.fusion import CtWindow
 from imaging.models import Quantification
 from imaging.services import open_ct
-from imaging.services.open_ct import CtRefused
+from imaging.services.ct_volumes import CtRefused
 from imaging.services.viewing import Ct
 
 OPACITY = 60

@@ -199,7 +199,7 @@ def test_a_run_looks_for_the_regions_that_the_protocol_names_and_says_what_it_di
 ):
     plan = scene.run.series.imaging_study.scheduled_scan.planned_scan
     # Where the protocol names none, every rule there is.
-    assert scene.run.parameters["proposals"] == {"liver": "no-candidate"}
+    assert scene.run.parameters["proposals"] == {"liver": "no-candidate", "blood_pool": "no-ct"}
     plan.reference_regions = ["blood_pool", "muscle"]
     with framed():
         plan.save(update_fields=["reference_regions"])
@@ -210,5 +210,6 @@ def test_a_run_looks_for_the_regions_that_the_protocol_names_and_says_what_it_di
     address = reverse("reading", args=[run.series.reading_identifier])
     text = client.get(address).content.decode()
     assert "Muscle: no rule finds it: the reader places it." in text
+    assert "This study has no CT" not in text
     regions.place(run, kind="muscle", by=scene.reader, **THERE)
     assert "no rule finds it" not in client.get(address).content.decode()
