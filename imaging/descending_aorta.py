@@ -347,12 +347,12 @@ def _require_even(
 def _gradient(suv: Volume, grid: Grid, there: RegionStatistics) -> float:
     """Change of SUV over the diameter of a sphere, by a plane fitted to it, over its mean."""
     centre = grid.patient_to_voxel(there.centre_mm)
-    reach = there.radius_mm / np.asarray(grid.spacing)
+    reach = RADIUS_MM / np.asarray(grid.spacing)
     low, high = np.ceil(centre - reach).astype(int), np.floor(centre + reach).astype(int)
     box = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
     index = low + np.indices(high - low + 1).reshape(3, -1).T
     away = grid.voxel_to_patient(index) - np.asarray(there.centre_mm)
-    is_inside = np.linalg.norm(away, axis=1) <= there.radius_mm
+    is_inside = np.linalg.norm(away, axis=1) <= RADIUS_MM
     design = np.column_stack([np.ones(is_inside.sum()), away[is_inside]])
     fitted, *_ = np.linalg.lstsq(design, suv[box].ravel()[is_inside].astype(float), rcond=None)
-    return float(np.linalg.norm(fitted[1:]) * 2 * there.radius_mm / there.mean)
+    return float(np.linalg.norm(fitted[1:]) * 2 * RADIUS_MM / there.mean)

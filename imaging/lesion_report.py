@@ -72,7 +72,7 @@ _BY_MEAN = {
         OURS,
         f"SUVmax over SUVmean of {kind.replace('_', ' ')}",
     )
-    for kind in ("blood_pool", "liver", "muscle", "spleen", "bone_marrow")
+    for kind in ("blood_pool", "liver", "muscle", "spleen", "bone_marrow", "contralateral_brain")
 }
 _REFERENCE_REGION = Code("C94970", "NCIt", "Reference Region")
 # Where a region lies, and on which side.
@@ -82,6 +82,7 @@ _SITES = {
     "spleen": (codes.SCT.Spleen, None),
     "bone_marrow": (codes.SCT.BoneMarrow, None),
     "muscle": (codes.SCT.SkeletalMuscle, None),
+    "contralateral_brain": (codes.SCT.Brain, None),
     "kidney_left": (codes.SCT.Kidney, codes.SCT.Left),
     "kidney_right": (codes.SCT.Kidney, codes.SCT.Right),
     "adrenal_left": (codes.SCT.AdrenalGland, codes.SCT.Left),

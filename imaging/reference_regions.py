@@ -38,7 +38,7 @@ class RegionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RegionStatistics:
-    """SUV in a sphere, in g/mL; `sd` is the sample standard deviation of its `n` voxels.
+    """SUV in a region, in g/mL; `sd` is the sample standard deviation of its `n` voxels.
 
     `suvpeak` is the highest mean over 1 cm3 around one of its voxels, by `suvpeak_definition`.
     """
@@ -50,7 +50,8 @@ class RegionStatistics:
     suvpeak: float
     suvpeak_definition: PeakDefinition
     centre_mm: tuple[float, float, float]
-    radius_mm: float
+    # None of what is no sphere.
+    radius_mm: float | None
     # Of its voxels, mL.
     volume_ml: float
 

@@ -48,6 +48,7 @@ OUTLINE_MARGIN = 2
 # Below the bar, the window of CT in words.
 CT_LEGEND = 100
 OPEN, LEFT_OUT, GROWN = (191, 87, 0), MUTED, (23, 92, 211)
+MIRRORED = (0, 112, 104)
 
 
 class Plane(StrEnum):

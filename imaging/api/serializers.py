@@ -283,7 +283,16 @@ class Region(Rows):
     centre_mm = serializers.ListField(
         child=serializers.FloatField(), help_text="In the patient's frame (LPS), mm."
     )
-    radius_mm = serializers.FloatField(help_text="mm")
+    radius_mm = serializers.FloatField(allow_null=True, help_text="mm; none of a mirror image")
+    lesion = serializers.IntegerField(
+        source="lesion_id",
+        allow_null=True,
+        help_text="The lesion that it is the mirror image of; none of a sphere.",
+    )
+    plane = serializers.DictField(
+        allow_null=True,
+        help_text="Mirror plane: point_mm (LPS), normal, correlation of the two sides, definition.",
+    )
     suvmean = serializers.FloatField(help_text="g/mL")
     suv_sd = serializers.FloatField(help_text="g/mL")
     cv = serializers.FloatField(help_text="Standard deviation over mean.")
@@ -298,6 +307,8 @@ class Region(Rows):
             "status",
             "centre_mm",
             "radius_mm",
+            "lesion",
+            "plane",
             "voxel_count",
             "suvmean",
             "suv_sd",

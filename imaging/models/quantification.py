@@ -117,9 +117,11 @@ class Lesion(MeasuredRegion):
 
 
 class ReferenceRegion(ScopedModel):
-    """A sphere in normal tissue: proposed by the system, accepted or placed by a reader.
+    """Normal tissue: proposed by the system, accepted or placed by a reader.
 
-    Of each kind one is in force; the others were replaced, and stay for what rested on them.
+    A sphere, or the mirror image of one lesion, which is compared with that lesion alone. Of each
+    kind of sphere one is in force, of each lesion one mirror image; the others were replaced, and
+    stay for what rested on them.
     """
 
     class Kind(models.TextChoices):
@@ -132,6 +134,7 @@ class ReferenceRegion(ScopedModel):
         KIDNEY_RIGHT = "kidney_right", "Right kidney"
         ADRENAL_LEFT = "adrenal_left", "Left adrenal"
         ADRENAL_RIGHT = "adrenal_right", "Right adrenal"
+        CONTRALATERAL_BRAIN = "contralateral_brain", "Contralateral brain"
 
     # What lesions are compared with; with another only where the protocol says so.
     BACKGROUND = (Kind.BLOOD_POOL, Kind.LIVER, Kind.MUSCLE)
@@ -150,7 +153,14 @@ class ReferenceRegion(ScopedModel):
     kind = models.CharField(max_length=20, choices=Kind)
     status = models.CharField(max_length=10, choices=Status)
     centre_mm = models.JSONField()
-    radius_mm = models.FloatField()
+    # None of a mirror image.
+    radius_mm = models.FloatField(null=True, blank=True)
+    # Of a mirror image, the lesion, and the plane: a point of it in mm, its normal, how well the
+    # two sides of the head correlate across it, and how it was found.
+    lesion = models.ForeignKey(
+        Lesion, on_delete=models.PROTECT, null=True, blank=True, related_name="mirror_images"
+    )
+    plane = models.JSONField(null=True, blank=True)
     voxel_count = models.PositiveIntegerField()
     suvmean = models.FloatField()
     suv_sd = models.FloatField()
@@ -176,7 +186,22 @@ class ReferenceRegion(ScopedModel):
             models.UniqueConstraint(
                 name="one_region_in_force",
                 fields=["quantification", "kind"],
-                condition=Q(replaced_at=None),
+                condition=Q(replaced_at=None, lesion=None),
+            ),
+            models.UniqueConstraint(
+                name="one_mirror_image_in_force",
+                fields=["lesion"],
+                condition=Q(replaced_at=None, lesion__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="region_is_sphere_or_mirror_image",
+                condition=Q(lesion=None, plane=None, radius_mm__isnull=False)
+                | Q(
+                    lesion__isnull=False,
+                    plane__isnull=False,
+                    radius_mm=None,
+                    kind="contralateral_brain",
+                ),
             ),
             models.CheckConstraint(
                 name="accepted_region_says_by_whom",

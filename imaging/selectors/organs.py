@@ -63,7 +63,10 @@ def listed(user: User) -> QuerySet[ReferenceRegion]:
     read_by_them = ReferenceRegion.objects.visible_to(user, "reading.view").order_by()
     return (
         rows.filter(
-            replaced_at=None, quantification__is_current=True, quantification__series__counts=True
+            replaced_at=None,
+            lesion=None,
+            quantification__is_current=True,
+            quantification__series__counts=True,
         )
         .exclude(status=ReferenceRegion.Status.PROPOSED)
         .exclude(**{f"{_SCAN}__patient__withdrawals__extent__in": NO_MORE_USE})

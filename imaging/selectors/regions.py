@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -14,13 +15,14 @@ IN_FORCE = Q(replaced_at=None)
 
 
 def in_force(run: Quantification) -> QuerySet[ReferenceRegion]:
-    """One region of each kind that has any."""
-    return run.reference_regions.filter(IN_FORCE)
+    """One sphere of each kind that has any, and the mirror images of lesions."""
+    return run.reference_regions.filter(IN_FORCE).select_related("lesion")
 
 
 def stood_for(run: Quantification, *, at: datetime | None = None) -> QuerySet[ReferenceRegion]:
     """The regions that a reader accepted or placed, in force now or at a time."""
-    regions = run.reference_regions.exclude(status=ReferenceRegion.Status.PROPOSED)
+    regions = run.reference_regions.select_related("lesion")
+    regions = regions.exclude(status=ReferenceRegion.Status.PROPOSED)
     if at is None:
         return regions.filter(IN_FORCE)
     is_begun = Q(accepted_at__lte=at) | Q(accepted_at=None, placed_at__lte=at)
@@ -38,7 +40,7 @@ def positivities_in_force() -> QuerySet[LesionPositivity]:
 
 
 def background(run: Quantification) -> list[ReferenceRegion]:
-    """The regions in force that lesions are compared with."""
+    """The spheres in force that all lesions are compared with."""
     return background_among(run, in_force(run))
 
 
@@ -47,24 +49,60 @@ def background_among(
 ) -> list[ReferenceRegion]:
     plan = run.series.imaging_study.scheduled_scan.planned_scan
     kinds = {*ReferenceRegion.BACKGROUND, *plan.reference_regions}
-    return [region for region in regions if region.kind in kinds]
+    return [region for region in regions if region.kind in kinds and region.lesion_id is None]
+
+
+@dataclass(frozen=True)
+class MirrorImages:
+    """What each lesion has of its own to be compared with, as a column of a table of lesions."""
+
+    regions: Sequence[ReferenceRegion]
+    get_kind_display: str = "Contralateral brain"
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether any of them is."""
+        return any(one.is_proposed for one in self.regions)
+
+    def of(self, lesion: Uptake) -> ReferenceRegion | None:
+        """That of a lesion; what a reader grew has none."""
+        if not isinstance(lesion, Lesion):
+            return None
+        return next((one for one in self.regions if one.lesion_id == lesion.pk), None)
+
+
+Column = ReferenceRegion | MirrorImages
+
+
+def columns(run: Quantification, regions: Iterable[ReferenceRegion]) -> list[Column]:
+    """What lesions are compared with: spheres, and last their own mirror images if any."""
+    found = list(regions)
+    own = [one for one in found if one.lesion_id is not None]
+    return [*background_among(run, found), *([MirrorImages(own)] if own else [])]
 
 
 def is_background(region: ReferenceRegion) -> bool:
-    """Whether lesions are compared with it."""
-    return bool(background_among(region.quantification, [region]))
+    """Whether lesions are compared with it; with a mirror image one of them is."""
+    return region.lesion_id is not None or bool(background_among(region.quantification, [region]))
 
 
-def ratios_to(region: ReferenceRegion, lesion: Uptake) -> tuple[Ratio, Ratio, Ratio] | None:
-    """TBR of SUVmax, SUVpeak and SUVmean; None where noise made the mean of a lesion negative."""
+def ratios_to(column: Column, lesion: Uptake) -> tuple[Ratio, Ratio, Ratio] | None:
+    """TBR of SUVmax, SUVpeak and SUVmean.
+
+    None where noise made the mean of a lesion negative, or it has no mirror image.
+    """
+    region = column.of(lesion) if isinstance(column, MirrorImages) else column
+    if region is None:
+        return None
     try:
         return target_to_background(lesion, background_mean=region.suvmean)
     except RatioError:
         return None
 
 
-def line_up(lesions: Sequence[Lesion], columns: Sequence[ReferenceRegion]) -> None:
-    """Give each lesion its ratios in the order of the regions, None where it has none."""
+def line_up(lesions: Sequence[Lesion], columns: Sequence[Column]) -> None:
+    """Give each lesion its ratios in the order of the columns, None where it has none."""
     for lesion in lesions:
         found = {one.region_id: one for one in lesion.ratios.all()}
-        lesion.compared = [found.get(region.pk) for region in columns]
+        in_order = [one.of(lesion) if isinstance(one, MirrorImages) else one for one in columns]
+        lesion.compared = [found.get(one.pk) if one else None for one in in_order]

@@ -171,7 +171,7 @@ _STANDING = {
 
 
 def _regions(row: Quantification) -> list[ReferenceRegion]:
-    return list(regions.in_force(row).order_by("kind"))
+    return list(regions.in_force(row).filter(lesion=None).order_by("kind"))
 
 
 def _lesion(one: Lesion, in_force: list[ReferenceRegion]) -> LesionRow:

@@ -42,6 +42,7 @@ from imaging.selectors import regions as selecting
 from imaging.services import (
     bed_times,
     drawn_lesions,
+    mirror_images,
     objects,
     proposals,
     read_results,
@@ -74,6 +75,7 @@ class Measured:
     lesions: tuple[lesions.LesionMeasurement, ...]
     # Where normal tissue may be, by kind; none of a kind that a reader stands for.
     proposed: proposals.Proposals
+    mirrored: mirror_images.MirrorImages
     flags: tuple[str, ...]
     # The projection as PNG; None where the volume lies askew.
     picture: bytes | None
@@ -216,6 +218,7 @@ def _measure(
         threshold, doubts = _threshold(parameters, proposed.found, placed)
         found = _lesions(values, grid, threshold.suv, parameters) if threshold else ()
     jobs.report(claim, "Reference regions and pictures")
+    mirrored = mirror_images.looked_for(proposed, values, grid, found, peak=peak)
     picture = _picture(values, grid, found)
     scan = series.imaging_study.scheduled_scan
     calibration = reconciliation.cross_calibration(scan)
@@ -233,6 +236,7 @@ def _measure(
         uptake_minutes=_uptake(series, headers),
         lesions=found,
         proposed=proposed,
+        mirrored=mirrored,
         flags=flags,
         picture=picture,
         threshold=threshold,
@@ -282,7 +286,9 @@ def _placed_rows(series: Series) -> list[ReferenceRegion]:
     last = series.quantifications.exclude(suvmax=None).order_by("-run").first()
     if last is None:
         return []
-    return list(selecting.stood_for(last).select_related("placed_by", "accepted_by"))
+    # A mirror image is of a lesion of that run, and proposed anew.
+    regions = selecting.stood_for(last).filter(lesion=None)
+    return list(regions.select_related("placed_by", "accepted_by"))
 
 
 def _placed(
@@ -406,6 +412,8 @@ def _as_applied(measured: Measured) -> dict:
     """What the method of the protocol came to on this series."""
     applied: dict = {"positivity": measured.positivity} if measured.positivity else {}
     applied |= measured.proposed.as_recorded()
+    if measured.mirrored.refused:
+        applied["without_mirror_image"] = measured.mirrored.refused
     if measured.lateralisation:
         applied["lateralisation"] = measured.lateralisation
     if measured.threshold:
@@ -433,6 +441,7 @@ def _record(quantification: Quantification, measured: Measured) -> None:
             status=ReferenceRegion.Status.PROPOSED,
             placed_by=jobs.system_user(),
         )
+    _record_mirrored(quantification, measured.mirrored)
     for row, statistics in measured.placed:
         add_region(
             quantification,
@@ -454,6 +463,22 @@ def _record(quantification: Quantification, measured: Measured) -> None:
     series = quantification.series
     series.state, series.code, series.message = Series.State.QUANTIFIED, "", ""
     series.save(update_fields=["state", "code", "message"])
+
+
+def _record_mirrored(quantification: Quantification, mirrored: mirror_images.MirrorImages) -> None:
+    if mirrored.mirrored is None:
+        return
+    lesions_by_number = {one.number: one for one in quantification.lesions.all()}
+    for number, statistics in mirrored.mirrored.found.items():
+        add_region(
+            quantification,
+            statistics,
+            kind=mirror_images.KIND,
+            status=ReferenceRegion.Status.PROPOSED,
+            placed_by=jobs.system_user(),
+            lesion=lesions_by_number[number],
+            plane=mirror_images.plane_of(mirrored.mirrored),
+        )
 
 
 def measured_columns(one: lesions.LesionMeasurement) -> dict:
@@ -496,7 +521,8 @@ def add_region(
         **stated,
     )
     if selecting.is_background(region):
-        found = (_ratio(lesion, region) for lesion in quantification.lesions.all())
+        compared = [region.lesion] if region.lesion else quantification.lesions.all()
+        found = (_ratio(lesion, region) for lesion in compared)
         LesionRatio.objects.bulk_create(one for one in found if one)
     judge_positivity(region)
     return region

@@ -53,7 +53,7 @@ def made_of(
     reader = Reader(number=read.reader_id, read=read.pk)
     own = replace(found, source=replace(found.source, reader=reader))
     # As they were when the read was signed: another reader may have replaced one since.
-    in_force = list(regions.stood_for(row, at=read.signed_at).order_by("kind"))
+    in_force = list(regions.stood_for(row, at=read.signed_at).filter(lesion=None).order_by("kind"))
     compared = regions.background_among(row, in_force)
     rows = Rows(
         lesions=tuple(_lesion(one, compared) for one in said if one.decision == ACCEPTED),

@@ -242,6 +242,7 @@ def content_of(read: Read) -> dict[str, Any]:
                 "status": one.status,
                 "centre_mm": one.centre_mm,
                 "radius_mm": one.radius_mm,
+                **({"mirror_image_of": one.lesion.number} if one.lesion else {}),
                 "suvmean": one.suvmean,
                 "suv_sd": one.suv_sd,
             }

@@ -14,7 +14,8 @@ from imaging.fusion import CtWindow, Underlay
 from imaging.models import LesionRead, Quantification, Read
 from imaging.pictures import LESION, PictureError
 from imaging.selectors import reads as selecting
-from imaging.services import growing, open_ct, open_volumes
+from imaging.selectors import regions
+from imaging.services import growing, mirror_images, open_ct, open_volumes
 from imaging.services.open_volumes import OpenVolume
 from imaging.slices import Outline, Plane
 from trials.services.errors import Refused
@@ -80,7 +81,7 @@ def slice_of(
     `method` is that of a shape placed at the voxel instead, as `growing.preview` takes it.
     """
     opened = open_volumes.of_run(run)
-    outlines = [*_outlines(opened, read)]
+    outlines = [*_mirrored(run, opened), *_outlines(opened, read)]
     if click is not None:
         found = growing.preview(run, click, method=method)
         outlines.append(Outline("new", found.grown.flat, slices.GROWN))
@@ -119,6 +120,15 @@ def voxel_at(
         return slices.voxel_at(open_volumes.of_run(run).grid, plane, index, x=x, y=y)
     except slices.SliceError as error:
         raise Refused(error.code, str(error), status=422) from error
+
+
+def _mirrored(run: Quantification, opened: OpenVolume) -> Iterator[Outline]:
+    """The mirror images of lesions, where the protocol compares with them."""
+    if mirror_images.KIND not in run.parameters.get("proposals", {}):
+        return
+    found = regions.in_force(run).exclude(lesion=None)
+    for number, flat in mirror_images.outlines(opened.regions, opened.grid, found):
+        yield Outline(f"{number}m", flat, slices.MIRRORED)
 
 
 def _outlines(opened: OpenVolume, read: Read | None) -> Iterator[Outline]:

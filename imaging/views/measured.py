@@ -5,7 +5,7 @@ from __future__ import annotations
 from imaging import selectors
 from imaging.models import Picture, Quantification
 from imaging.selectors import adrenals, regions
-from imaging.services import proposals
+from imaging.services import mirror_images, proposals
 from trials import positivity_rules, segmentation_methods
 
 
@@ -15,7 +15,7 @@ def measured(run: Quantification | None, *, with_lesions: bool = True) -> dict:
         return {"run": None}
     rule = run.parameters.get("positivity")
     in_force = list(regions.in_force(run))
-    compared = regions.background_among(run, in_force)
+    compared = regions.columns(run, in_force)
     lesions = list(selectors.lesions_of(run)) if with_lesions else []
     regions.line_up(lesions, compared)
     return {
@@ -28,7 +28,11 @@ def measured(run: Quantification | None, *, with_lesions: bool = True) -> dict:
         "suv_source": selectors.suv_source_of(run),
         "lesions": lesions,
         "regions": in_force,
-        "not_proposed": proposals.told(run.parameters, there={one.kind for one in in_force}),
+        "not_proposed": [
+            *proposals.told(run.parameters, there={one.kind for one in in_force}),
+            *mirror_images.told(run),
+        ],
+        "has_mirror_images": any(one.lesion for one in in_force),
         "has_proposed_region": any(one.is_proposed for one in in_force),
         "compared": compared,
         "adrenals": adrenals.compared(run, in_force),

@@ -323,7 +323,7 @@ def _read_of(
     request: HttpRequest,
     row: Series,
     run: Quantification,
-    compared: list[ReferenceRegion],
+    compared: list[region_selectors.Column],
     in_force: list[ReferenceRegion],
     decision: RegionDecisionForm | None,
     at: int | None,
@@ -363,7 +363,7 @@ def _read_of(
 def _rows(
     row: Series,
     run: Quantification,
-    compared: list[ReferenceRegion],
+    compared: list[region_selectors.Column],
     said: list[LesionRead],
     asked: QueryDict,
     judging: positivity.Judging | None,

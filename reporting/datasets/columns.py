@@ -121,6 +121,10 @@ REGION_KIND = Column(
         ("kidney_right", "Right kidney"),
         ("adrenal_left", "Left adrenal"),
         ("adrenal_right", "Right adrenal"),
+        (
+            "contralateral_brain",
+            "Brain on the other side; the mirror image of one lesion, or placed",
+        ),
     ),
 )
 REGION_STATUS = Column(

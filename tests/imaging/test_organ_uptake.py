@@ -9,6 +9,10 @@ import pytest
 from imaging.models import ReferenceRegion, Series
 from imaging.organ_uptake import DOT, Summary, lanes, summary, ticks
 from imaging.selectors import organs
+from imaging.selectors import regions as selecting
+from imaging.services import regions
+from reporting.datasets.organs import ORGANS
+from reporting.selectors import rows
 from tests import factories, records
 from tests.factories import framed
 from trials.models import Membership, Withdrawal
@@ -84,6 +88,25 @@ def test_the_same_over_the_api(statistician, placed):
     assert left["suvmean"]["mean"] == placed[0].suvmean
     assert left["scans"][0]["volume_ml"] == placed[0].volume_ml
     assert statistician.get("/api/v1/organ-uptake/?trial=elsewhere").json() == []
+
+
+@pytest.mark.django_db
+def test_every_organ_can_be_placed_and_is_on_page_api_and_export(statistician, placed, pet_site):
+    run = placed[0].quantification
+    reader = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+    kinds = ["blood_pool", "liver", "spleen", "bone_marrow", "muscle", "kidney_left"]
+    kinds += ["kidney_right", "adrenal_left", "adrenal_right"]
+    for kind in kinds:
+        regions.place(run, kind=kind, centre_mm=(20.0, 20.0, 15.0), radius_mm=6.0, by=reader)
+    # Lesions are compared with background alone.
+    compared = selecting.ratios_in_force().filter(lesion__quantification=run)
+    assert {one.region.kind for one in compared} == {"blood_pool", "liver", "muscle"}
+    text = statistician.get("/organs/").content.decode()
+    assert all(ReferenceRegion.Kind(kind).label in text for kind in kinds)
+    (table,) = statistician.get("/api/v1/organ-uptake/").json()
+    assert [one["kind"] for one in table["organs"]] == kinds
+    place = ORGANS.column_names.index("region_kind")
+    assert [row[place] for row in rows.of(ORGANS, pet_site.trial)] == kinds
 
 
 @pytest.mark.django_db

@@ -8,9 +8,9 @@ from django.http import Http404
 
 from imaging.models import GrownLesion, Lesion, LesionRead, MeasuredRegion, ReferenceRegion
 from imaging.selectors import positivity, regions, volumes
-from imaging.selectors.derivations.node import Node, millimetres, undated
+from imaging.selectors.derivations.node import Node, undated
 from imaging.selectors.derivations.origin import origin
-from imaging.selectors.derivations.region import sphere
+from imaging.selectors.derivations.region import shape, sphere
 from imaging.selectors.derivations.scale import scale
 from imaging.selectors.derivations.segmentation import grown, segmentation
 
@@ -94,8 +94,7 @@ def _ratios(lesion: MeasuredRegion, quantity: str, with_origin: bool) -> Iterato
                     f"SUVmean of {name}",
                     region.suvmean,
                     "g/mL",
-                    f"{region.voxel_count} voxels in a sphere of {region.radius_mm:g} mm radius "
-                    f"at {millimetres(region.centre_mm)}, SD {region.suv_sd:.3g} g/mL",
+                    f"{region.voxel_count} voxels in {shape(region)}, SD {region.suv_sd:.3g} g/mL",
                 ),
             ),
             formula=f"{getattr(lesion, numerator):.4g} g/mL / {region.suvmean:.4g} g/mL",

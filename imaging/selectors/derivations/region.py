@@ -13,11 +13,11 @@ from imaging.selectors.derivations.origin import origin
 from imaging.selectors.derivations.scale import scale
 
 OF_REGION = {
-    "suvmean": ("SUVmean", "g/mL", "Mean SUVbw of the sphere's voxels."),
-    "suv_sd": ("Standard deviation", "g/mL", "Of the SUVbw of the sphere's voxels, of a sample."),
+    "suvmean": ("SUVmean", "g/mL", "Mean SUVbw of the region's voxels."),
+    "suv_sd": ("Standard deviation", "g/mL", "Of the SUVbw of the region's voxels, of a sample."),
     "cv": ("Coefficient of variation", "", "Standard deviation over SUVmean."),
-    "suvmax": ("SUVmax", "g/mL", "Highest SUVbw of the sphere's voxels."),
-    "suvpeak": ("SUVpeak", "g/mL", "Highest mean over 1 cm³ around a voxel of the sphere."),
+    "suvmax": ("SUVmax", "g/mL", "Highest SUVbw of the region's voxels."),
+    "suvpeak": ("SUVpeak", "g/mL", "Highest mean over 1 cm³ around a voxel of the region."),
 }
 
 
@@ -44,8 +44,32 @@ def _of_region(region: ReferenceRegion, quantity: str) -> dict[str, Any]:
 def sphere(region: ReferenceRegion) -> Iterator[Node]:
     state = region.get_status_display()
     yield Node("Region", state, source="replaced by another since" if region.replaced_at else "")
-    yield Node("Voxels in the sphere", region.voxel_count)
+    yield Node("Voxels in the region", region.voxel_count)
     yield Node("Centre", millimetres(region.centre_mm), source="in the patient's frame (LPS)")
-    yield Node("Radius", region.radius_mm, "mm")
+    if region.lesion is None:
+        yield Node("Radius", region.radius_mm, "mm")
+    else:
+        yield _mirror_plane(region)
     for quantity in ("suvmean", "suv_sd"):
         yield Node(OF_REGION[quantity][0], **_of_region(region, quantity))
+
+
+def _mirror_plane(region: ReferenceRegion) -> Node:
+    plane = region.plane
+    return Node(
+        "Mirror plane",
+        millimetres(plane["point_mm"]),
+        source=f"a point of it; {plane['definition']}, found from the symmetry of the head",
+        inputs=(
+            Node("Normal", ", ".join(f"{one:.4f}" for one in plane["normal"])),
+            Node("Correlation of the two sides", plane["correlation"]),
+            Node("Mirrored", f"the voxels of lesion {region.lesion.number}"),
+        ),
+    )
+
+
+def shape(region: ReferenceRegion) -> str:
+    """Where and what a region is, in words."""
+    if region.lesion_id is not None:
+        return f"the mirror image of the lesion, around {millimetres(region.centre_mm)}"
+    return f"a sphere of {region.radius_mm:g} mm radius at {millimetres(region.centre_mm)}"

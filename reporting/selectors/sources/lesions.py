@@ -34,7 +34,12 @@ def _regions(trial: Trial):
 
 def _organs(trial: Trial):
     counted = {"quantification__series__counts": True}
-    return _regions(trial).filter(**counted).exclude(status=ReferenceRegion.Status.PROPOSED)
+    # A mirror image has the shape of a lesion: it is no measure of an organ.
+    return (
+        _regions(trial)
+        .filter(lesion=None, **counted)
+        .exclude(status=ReferenceRegion.Status.PROPOSED)
+    )
 
 
 def _ratios(trial: Trial):
@@ -68,6 +73,8 @@ REGIONS = Source(
         "region": "pk",
         "region_kind": "kind",
         "region_status": "status",
+        "mirrors_lesion": "lesion_id",
+        "mirror_correlation": "plane__correlation",
         "cv": computed(truediv, "suv_sd", "suvmean"),
         **point("centre", "centre_mm"),
     },
