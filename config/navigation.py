@@ -94,6 +94,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("Queries", "message-question", "queries", "query.view", ("quer",)),
             Entry("Deviations", "alert-triangle", "deviations", "deviation.view", ("deviation",)),
+            Entry(
+                "Monitoring visits",
+                "clipboard-check",
+                "monitoring",
+                "monitoring.view",
+                ("monitoring", "action_item"),
+            ),
             Entry("Privacy incidents", "lock", "incidents", "incident.view", ("incident",)),
             Entry("Audit trail", "history", "audit", "audit.view", ("audit",)),
         ),

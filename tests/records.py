@@ -51,6 +51,7 @@ from tests import factories
 from tests.factories import NOON
 from tests.imaging.conftest import pet_dataset
 from trials.models import (
+    ActionItem,
     Allocation,
     Batch,
     Consent,
@@ -87,6 +88,7 @@ from trials.services import (
     form_entries,
     injections,
     jobs,
+    monitoring,
     queries,
     scanners,
     scans,
@@ -142,6 +144,7 @@ class Record:
     draft: FormEntry
     allocation: Allocation
     movement: TracerMovement
+    action_item: ActionItem
 
     @property
     def trial(self) -> Trial:
@@ -221,6 +224,7 @@ def make_record(site: Site, *, by: User) -> Record:
         movement=accountability.record(
             site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
         ),
+        action_item=_action_item(site, by=by),
     )
 
 
@@ -263,6 +267,16 @@ def _batch(site: Site, *, by: User) -> Batch:
         calibrated_at=NOON,
         expires_at=NOON + timedelta(hours=4),
         by=by,
+    )
+
+
+def _action_item(site: Site, *, by: User) -> ActionItem:
+    """Of a visit whose report waits for its signature."""
+    visit = monitoring.record(
+        site, kind="interim", held_on=NOON.date(), attendees="A. Monitor", summary="Files", by=by
+    )
+    return monitoring.add_item(
+        visit, text="File it", owner="Coordinator", due_on=NOON.date(), by=by
     )
 
 

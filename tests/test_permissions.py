@@ -412,6 +412,23 @@ TABLE: dict[tuple[str, str], Need] = {
     ("export_new", "POST"): OnList("export.create"),
     ("export", "GET"): OnAllSites("export.view"),
     ("export_download", "GET"): OnAllSites("export.view"),
+    # Monitoring visits
+    ("monitoring", "GET"): OnList("monitoring.view"),
+    ("monitoring_visit", "GET"): OnRow("monitoring.view"),
+    **{
+        (page, method): OnRow("monitoring.record")
+        for page in (
+            "monitoring_visit_new",
+            "monitoring_visit_correct",
+            "monitoring_visit_sign",
+            "action_item_new",
+            "action_item_close",
+            "action_item_reopen",
+        )
+        for method in ("GET", "POST")
+    },
+    ("action_item_done", "GET"): OnRow("action_item.answer"),
+    ("action_item_done", "POST"): OnRow("action_item.answer"),
     # The API
     ("api_tokens", "POST"): Public(),
     ("api_token", "DELETE"): LoggedIn(),
@@ -561,6 +578,15 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_exports", "POST"): OnWholeTrial("export.create"),
     ("api_export", "GET"): OnAllSites("export.view"),
     ("api_export_download", "GET"): OnAllSites("export.view"),
+    ("api_monitoring_visits", "GET"): OnList("monitoring.view"),
+    ("api_site_monitoring_visits", "POST"): OnRow("monitoring.record"),
+    ("api_monitoring_visit", "GET"): OnRow("monitoring.view"),
+    ("api_monitoring_visit_correct", "POST"): OnRow("monitoring.record"),
+    ("api_monitoring_visit_sign", "POST"): OnRow("monitoring.record"),
+    ("api_action_items", "POST"): OnRow("monitoring.record"),
+    ("api_action_item_done", "POST"): OnRow("action_item.answer"),
+    ("api_action_item_close", "POST"): OnRow("monitoring.record"),
+    ("api_action_item_reopen", "POST"): OnRow("monitoring.record"),
     **{("api_unknown", method): Nowhere() for method in METHODS},
     # DICOMweb
     ("dicomweb_studies", "GET"): OnList("images.view"),
@@ -634,6 +660,8 @@ ROWS: dict[str, Of] = {
             "site_clock_new",
             "clocks",
             "dicomweb_site",
+            "monitoring_visit_new",
+            "site_monitoring_visits",
         ],
         lambda r: r.site,
     ),
@@ -656,6 +684,19 @@ ROWS: dict[str, Of] = {
     "injection_correct": lambda r: r.scan,
     "scan_cancel": lambda r: r.prepared,
     "scan_gate": lambda r: r.prepared,
+    **dict.fromkeys(
+        [
+            "monitoring_visit",
+            "monitoring_visit_correct",
+            "monitoring_visit_sign",
+            "action_item_new",
+            "action_items",
+        ],
+        lambda r: r.action_item.visit,
+    ),
+    **dict.fromkeys(
+        ["action_item_done", "action_item_close", "action_item_reopen"], lambda r: r.action_item
+    ),
     **dict.fromkeys(["site_movement_undo", "tracer_movement_undo"], lambda r: r.movement),
     "batch_release": lambda r: r.batch,
     "site_batch_release": lambda r: r.batch,
@@ -755,6 +796,13 @@ BATCH_TIMES = {"calibrated_at": "08:00", "expires_at": "12:00"}
 MOVEMENT = {"kind": "ordered", "tracer": "PTF", "doses": 2}
 VALID = {"valid_from": "2026-01-01", "valid_until": "2026-12-31", "reference": "on file"}
 CLOCK = {"instrument": "dose_calibrator", "ahead_s": 12}
+REPORT = {
+    "kind": "interim",
+    "held_on": "2026-03-02",
+    "attendees": "A. Monitor",
+    "summary": "Consents",
+    "findings": "",
+}
 HELD = {"took_place_at": "2026-03-02", "performed_by": "Dr Who"}
 TIMES = ("assayed_at", "residual_at", "injected_at")
 DAY_OF = {"granted_on": "2026-01-01", "valid_from": "2026-01-01", "starts_on": "2026-01-01"}
@@ -879,6 +927,27 @@ BODIES: dict[str, Of] = {
     "api_form_verify": lambda r: {
         "values": [{"id": _note(r).pk, "digest": form_reviews.digest_of(_note(r))}]
     },
+    **dict.fromkeys(["monitoring_visit_new", "api_site_monitoring_visits"], lambda _: REPORT),
+    **dict.fromkeys(
+        ["monitoring_visit_correct", "api_monitoring_visit_correct"],
+        lambda r: REPORT | {"version": r.action_item.visit.version, "reason": "misread"},
+    ),
+    **dict.fromkeys(
+        ["monitoring_visit_sign", "api_monitoring_visit_sign"],
+        lambda _: {"version": 1, "password": factories.PASSWORD},
+    ),
+    **dict.fromkeys(
+        ["action_item_new", "api_action_items"],
+        lambda _: {"text": "File it", "owner": "Coordinator", "due_on": TODAY},
+    ),
+    **dict.fromkeys(
+        [
+            f"{where}action_item_{act}"
+            for where in ("", "api_")
+            for act in ("done", "close", "reopen")
+        ],
+        lambda _: {"text": "as seen"},
+    ),
     "visit_record": lambda _: HELD,
     "api_visits": lambda _: HELD | {"visit": "CALL"},
     "site_batch_new": lambda _: (
@@ -1013,6 +1082,9 @@ OTHERWISE = {
         [
             ("patient_rescreen", "POST"),
             ("api_rescreen", "POST"),
+            # The item is open.
+            ("action_item_reopen", "POST"),
+            ("api_action_item_reopen", "POST"),
             # The patient is allocated already.
             ("patient_allocation", "POST"),
             ("api_allocation", "POST"),

@@ -238,6 +238,8 @@ SPECTACULAR_SETTINGS = {
         "FileState": "imaging.models.ReceivedFile.State",
         "PartialUploadState": "imaging.models.PartialUpload.State",
         "TracerMovementKind": "trials.models.TracerMovement.Kind",
+        "MonitoringVisitKind": "trials.models.MonitoringVisit.Kind",
+        "ActionItemState": "trials.models.ActionItem.State",
         "OutcomeEnum": "trials.models.CriterionResult.Outcome",
         "PairOutcome": "imaging.models.LesionPair.Outcome",
         "PairStatus": "imaging.models.LesionPair.Status",

@@ -24,6 +24,7 @@ from reporting.datasets.columns import Column, Dataset, Privacy, Type
 from reporting.datasets.conduct import DEVIATIONS, QUERIES
 from reporting.datasets.dose import EFFECTIVE_DOSE
 from reporting.datasets.lesions import LESIONS, RATIOS, REGIONS
+from reporting.datasets.monitoring import ACTION_ITEMS, MONITORING_VISITS
 from reporting.datasets.organs import ORGANS
 from reporting.datasets.patients import CONSENTS, ELIGIBILITY, EVIDENCE, PATIENTS
 from reporting.datasets.reads import FINDINGS, PAIRS
@@ -55,6 +56,8 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             DEVIATIONS,
             QUERIES,
             TRACER_MOVEMENTS,
+            MONITORING_VISITS,
+            ACTION_ITEMS,
         )
     }
 )

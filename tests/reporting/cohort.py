@@ -41,6 +41,7 @@ from trials.services import (
     findings,
     injections,
     jobs,
+    monitoring,
     queries,
 )
 from trials.services.findings import Result
@@ -103,9 +104,25 @@ def add_patient(cohort: Cohort) -> Patient:
     accountability.record(
         cohort.site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
     )
+    _visited(cohort.site)
     factories.make_allocation(patient, by=by, masking="open")
     deviations.record(scan, text='=HYPERLINK("http://x")', by=by)
     return patient
+
+
+def _visited(site: Site) -> None:
+    """A monitoring visit with an action item."""
+    by = factories.make_user(Role.MONITOR, trial=site.trial, site=site)
+    visit = monitoring.record(
+        site,
+        kind="interim",
+        held_on=site.today(),
+        attendees="A. Canary",
+        summary="Consents",
+        findings="=1+1",
+        by=by,
+    )
+    monitoring.add_item(visit, text="File the consent", owner="Canary", due_on=site.today(), by=by)
 
 
 def _record(patient: Patient, by: User, variable: str, value, unit: str):

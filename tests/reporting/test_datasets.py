@@ -28,11 +28,13 @@ from reporting.datasets import DATASETS, Privacy, Type
 from reporting.selectors.rows import SOURCES
 from trials import eligibility
 from trials.models import (
+    ActionItem,
     Consent,
     CriterionResult,
     Deviation,
     EligibilityAssessment,
     EligibilityCriterion,
+    MonitoringVisit,
     Patient,
     Query,
     ScheduledScan,
@@ -64,6 +66,8 @@ CODES = {
     "eligibility.outcome": CriterionResult.Outcome,
     "scans.state": ScheduledScan.State,
     "tracer_movements.kind": TracerMovement.Kind,
+    "monitoring_visits.kind": MonitoringVisit.Kind,
+    "action_items.state": ActionItem.State,
     "series.state": Series.State,
     "series.status": Quantification.Status,
     "regions.region_kind": ReferenceRegion.Kind,

@@ -15,6 +15,7 @@ from trials.models.counted_read import CountedRead
 from trials.models.enrolment import Enrolment, ScreenFailure, SourceVerification, Withdrawal
 from trials.models.finding import Finding
 from trials.models.form import FormDraft, FormEntry, ItemValue
+from trials.models.monitoring import ActionItem, ActionItemTurn, MonitoringVisit
 from trials.models.patient import (
     Consent,
     CriterionResult,
@@ -39,6 +40,8 @@ from trials.models.trial import (
 )
 
 __all__ = [
+    "ActionItem",
+    "ActionItemTurn",
     "Allocation",
     "ApiToken",
     "AuditEvent",
@@ -67,6 +70,7 @@ __all__ = [
     "Job",
     "JobOrder",
     "Membership",
+    "MonitoringVisit",
     "Patient",
     "PlannedScan",
     "PlannedVisit",

@@ -115,6 +115,7 @@ class Signature(ScopedModel):
         READ = "read", "I have read these images and confirm these findings"
         ADJUDICATION = "adjudication", "I have compared these reads and settle what they differ in"
         FORM = "form", "I have reviewed this form and answer for what it says"
+        MONITORING = "monitoring", "I held this monitoring visit and answer for this report"
 
     trial_path = "trial_id"
     site_path = "site_id"

@@ -21,14 +21,22 @@ from trials.forms import (
     ReasonForm,
 )
 from trials.forms.conduct import users_of
-from trials.models import Delegation, Membership, Site, SiteApproval, User
+from trials.models import ActionItem, Delegation, Membership, Site, SiteApproval, User
 from trials.roles import Role
 from trials.selectors import sites as selectors
 from trials.services import amendments, consents, delegations
 from trials.services import sites as services
 from trials.views.acts import ActPage, act_page, form_methods, perform, rights, sent
 
-RIGHTS = ("site.manage", "delegation.sign", "version.activate", "patient.view", "audit.view")
+RIGHTS = (
+    "site.manage",
+    "delegation.sign",
+    "version.activate",
+    "patient.view",
+    "audit.view",
+    "monitoring.view",
+    "monitoring.record",
+)
 MOVES: dict[str, tuple[Callable, str, str]] = {
     "activate": (
         services.activate,
@@ -77,6 +85,13 @@ def site(request: HttpRequest, pk: int) -> HttpResponse:
         "pending": pending,
         "reconsent": consents.to_reconsent(row),
     }
+    if context["may"]["monitoring_view"]:
+        context["action_items"] = (
+            ActionItem.objects.filter(visit__site=row)
+            .exclude(state=ActionItem.State.CLOSED)
+            .select_related("visit__site")
+            .order_by("due_on", "pk")
+        )
     return render(request, "trials/site.html", context)
 
 

@@ -9,6 +9,7 @@ from reporting.selectors.sources.agreement import AGREEMENT
 from reporting.selectors.sources.base import Source
 from reporting.selectors.sources.conduct import DEVIATIONS, QUERIES, TRACER_MOVEMENTS
 from reporting.selectors.sources.lesions import LESIONS, ORGANS, RATIOS, REGIONS
+from reporting.selectors.sources.monitoring import ACTION_ITEMS, MONITORING_VISITS
 from reporting.selectors.sources.patients import (
     ALLOCATIONS,
     CONSENTS,
@@ -40,5 +41,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "deviations": DEVIATIONS,
         "tracer_movements": TRACER_MOVEMENTS,
         "queries": QUERIES,
+        "monitoring_visits": MONITORING_VISITS,
+        "action_items": ACTION_ITEMS,
     }
 )
