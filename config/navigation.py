@@ -103,6 +103,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             ),
             Entry("Privacy incidents", "lock", "incidents", "incident.view", ("incident",)),
             Entry("Audit trail", "history", "audit", "audit.view", ("audit",)),
+            Entry("Printed sheets", "list-details", "printed_sheets", "audit.view"),
         ),
     ),
     (

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from trials.models import ScopedModel, ScopedQuerySet, Trial, User
+from trials.models import Patient, ScopedModel, ScopedQuerySet, Site, Trial, User
 
 # No site has this key: a row that lies there is reached by roles at all sites alone.
 EVERY_SITE = 0
@@ -68,3 +68,51 @@ class ExportDownload(models.Model):
 
     def __str__(self) -> str:
         return f"download of {self.export} by {self.by}"
+
+
+class PrintedSheet(ScopedModel):
+    """A sheet that somebody printed: of what, when, and the digests that tell its paper."""
+
+    class Kind(models.TextChoices):
+        SCAN_WORKSHEET = "scan_worksheet", "Scan-day worksheet"
+        BOOKING_SHEET = "booking_sheet", "Booking sheet"
+        SCREENING_LOG = "screening_log", "Screening log"
+        PRE_VISIT_LIST = "pre_visit_list", "Pre-visit list"
+        VISIT_REPORT = "visit_report", "Monitoring visit report"
+        FOLLOW_UP_LETTER = "follow_up_letter", "Follow-up letter"
+
+    trial_path = "trial_id"
+    site_path = "site_id"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="printed_sheets")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="printed_sheets")
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="printed_sheets"
+    )
+    kind = models.CharField(max_length=20, choices=Kind)
+    # What it is about, as table and primary key.
+    subject_table = models.CharField(max_length=63)
+    subject_pk = models.BigIntegerField()
+    # Counts the prints of one sheet, from 1; it stands on the paper.
+    number = models.PositiveIntegerField()
+    protocol_version = models.CharField(max_length=80)
+    # Of what stands on the paper, whose first sixteen digits are on each page; and of the file.
+    content_sha256 = models.CharField(max_length=64)
+    pdf_sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    printed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    # The moment the data are of.
+    printed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-printed_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="sheet_print_once", fields=["kind", "subject_table", "subject_pk", "number"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, print {self.number}"

@@ -2,11 +2,20 @@
 
 from django.urls import path
 
-from reporting import views
+from reporting.views import exports, sheets
 
 urlpatterns = [
-    path("exports/", views.exports, name="exports"),
-    path("exports/new/", views.export_new, name="export_new"),
-    path("exports/<int:pk>/", views.export, name="export"),
-    path("exports/<int:pk>/download/", views.export_download, name="export_download"),
+    path("exports/", exports.exports, name="exports"),
+    path("exports/new/", exports.export_new, name="export_new"),
+    path("exports/<int:pk>/", exports.export, name="export"),
+    path("exports/<int:pk>/download/", exports.export_download, name="export_download"),
+    path("printed-sheets/", sheets.printed_sheets, name="printed_sheets"),
+    path("scans/<int:pk>/worksheet.pdf", sheets.scan_worksheet, name="scan_worksheet"),
+    path("scans/<int:pk>/booking-sheet.pdf", sheets.booking_sheet, name="booking_sheet"),
+    path(
+        "sites/<int:pk>/screening-log.pdf", sheets.screening_log_sheet, name="screening_log_sheet"
+    ),
+    path("sites/<int:pk>/pre-visit-list.pdf", sheets.pre_visit_list, name="pre_visit_list"),
+    path("monitoring-visits/<int:pk>/report.pdf", sheets.visit_report, name="visit_report"),
+    path("monitoring-visits/<int:pk>/letter.pdf", sheets.follow_up_letter, name="follow_up_letter"),
 ]

@@ -412,6 +412,14 @@ TABLE: dict[tuple[str, str], Need] = {
     ("export_new", "POST"): OnList("export.create"),
     ("export", "GET"): OnAllSites("export.view"),
     ("export_download", "GET"): OnAllSites("export.view"),
+    # Printed sheets
+    ("printed_sheets", "GET"): OnList("audit.view"),
+    ("scan_worksheet", "GET"): OnRow("injection.record"),
+    ("booking_sheet", "GET"): OnRow("injection.record"),
+    ("screening_log_sheet", "GET"): OnRow("screening_log.view"),
+    ("pre_visit_list", "GET"): OnRow("monitoring.record"),
+    ("visit_report", "GET"): OnRow("monitoring.view"),
+    ("follow_up_letter", "GET"): OnRow("monitoring.view"),
     # Monitoring visits
     ("monitoring", "GET"): OnList("monitoring.view"),
     ("monitoring_visit", "GET"): OnRow("monitoring.view"),
@@ -578,6 +586,13 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_exports", "POST"): OnWholeTrial("export.create"),
     ("api_export", "GET"): OnAllSites("export.view"),
     ("api_export_download", "GET"): OnAllSites("export.view"),
+    ("api_printed_sheets", "GET"): OnList("audit.view"),
+    ("api_scan_worksheet", "GET"): OnRow("injection.record"),
+    ("api_booking_sheet", "GET"): OnRow("injection.record"),
+    ("api_screening_log_sheet", "GET"): OnRow("screening_log.view"),
+    ("api_pre_visit_list", "GET"): OnRow("monitoring.record"),
+    ("api_visit_report", "GET"): OnRow("monitoring.view"),
+    ("api_follow_up_letter", "GET"): OnRow("monitoring.view"),
     ("api_monitoring_visits", "GET"): OnList("monitoring.view"),
     ("api_site_monitoring_visits", "POST"): OnRow("monitoring.record"),
     ("api_monitoring_visit", "GET"): OnRow("monitoring.view"),
@@ -660,6 +675,8 @@ ROWS: dict[str, Of] = {
             "site_clock_new",
             "clocks",
             "dicomweb_site",
+            "screening_log_sheet",
+            "pre_visit_list",
             "monitoring_visit_new",
             "site_monitoring_visits",
         ],
@@ -684,8 +701,11 @@ ROWS: dict[str, Of] = {
     "injection_correct": lambda r: r.scan,
     "scan_cancel": lambda r: r.prepared,
     "scan_gate": lambda r: r.prepared,
+    **dict.fromkeys(["scan_worksheet", "booking_sheet"], lambda r: r.prepared),
     **dict.fromkeys(
         [
+            "visit_report",
+            "follow_up_letter",
             "monitoring_visit",
             "monitoring_visit_correct",
             "monitoring_visit_sign",
@@ -1085,6 +1105,9 @@ OTHERWISE = {
             # The item is open.
             ("action_item_reopen", "POST"),
             ("api_action_item_reopen", "POST"),
+            # The report waits for its signature.
+            ("follow_up_letter", "GET"),
+            ("api_follow_up_letter", "GET"),
             # The patient is allocated already.
             ("patient_allocation", "POST"),
             ("api_allocation", "POST"),

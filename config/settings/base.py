@@ -240,6 +240,7 @@ SPECTACULAR_SETTINGS = {
         "TracerMovementKind": "trials.models.TracerMovement.Kind",
         "MonitoringVisitKind": "trials.models.MonitoringVisit.Kind",
         "ActionItemState": "trials.models.ActionItem.State",
+        "PrintedSheetKind": "reporting.models.PrintedSheet.Kind",
         "OutcomeEnum": "trials.models.CriterionResult.Outcome",
         "PairOutcome": "imaging.models.LesionPair.Outcome",
         "PairStatus": "imaging.models.LesionPair.Status",

@@ -2,10 +2,35 @@
 
 from django.urls import path
 
-from reporting.api import views
+from reporting.api import sheets, views
 
 urlpatterns = [
     path("exports/", views.Exports.as_view(), name="api_exports"),
     path("exports/<int:pk>/", views.OneExport.as_view(), name="api_export"),
     path("exports/<int:pk>/download/", views.Download.as_view(), name="api_export_download"),
+    path("printed-sheets/", sheets.PrintedSheets.as_view(), name="api_printed_sheets"),
+    path("scans/<int:pk>/worksheet.pdf", sheets.Worksheet.as_view(), name="api_scan_worksheet"),
+    path(
+        "scans/<int:pk>/booking-sheet.pdf", sheets.BookingSheet.as_view(), name="api_booking_sheet"
+    ),
+    path(
+        "sites/<int:pk>/screening-log.pdf",
+        sheets.ScreeningLog.as_view(),
+        name="api_screening_log_sheet",
+    ),
+    path(
+        "sites/<int:pk>/pre-visit-list.pdf",
+        sheets.PreVisitList.as_view(),
+        name="api_pre_visit_list",
+    ),
+    path(
+        "monitoring-visits/<int:pk>/report.pdf",
+        sheets.VisitReport.as_view(),
+        name="api_visit_report",
+    ),
+    path(
+        "monitoring-visits/<int:pk>/letter.pdf",
+        sheets.FollowUpLetter.as_view(),
+        name="api_follow_up_letter",
+    ),
 ]

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from reporting import models, selectors
 from reporting.api import serializers
 from reporting.services import exports
-from reporting.views import as_file
+from reporting.views.exports import as_file
 from trials import permissions
 from trials.api.base import Endpoint, asked, operation
 from trials.models import Trial

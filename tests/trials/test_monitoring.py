@@ -119,7 +119,7 @@ def test_the_pages_take_a_visit_from_report_to_closed_item(client, site, monitor
     client.post(f"{page}action-items/new/", {"text": "Add it", "owner": "Nurse", "due_on": HELD})
     item = ActionItem.objects.get()
     client.post(f"{page}sign/", {"version": 1, "password": factories.PASSWORD})
-    assert "Signed by" in client.get(page).content.decode()
+    assert "Follow-up letter (PDF)" in client.get(page).content.decode()
     client.force_login(coordinator)
     assert "Add it" in client.get(reverse("site", args=[site.pk])).content.decode()
     client.post(reverse("action_item_done", args=[item.pk]), {"text": "added"})

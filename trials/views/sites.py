@@ -34,6 +34,7 @@ RIGHTS = (
     "version.activate",
     "patient.view",
     "audit.view",
+    "screening_log.view",
     "monitoring.view",
     "monitoring.record",
 )

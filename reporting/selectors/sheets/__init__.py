@@ -1,0 +1,1 @@
+"""What the record says for each printed sheet."""

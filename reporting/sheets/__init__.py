@@ -1,0 +1,1 @@
+"""Printed sheets: what stands on each, apart from how it is read and typeset."""
