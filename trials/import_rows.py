@@ -1,0 +1,210 @@
+"""Rows of a file as values of a form: what each cell says, or why it can't be read.
+
+Columns are called as those of the form's export, so that an exported file may be sent back. What
+an empty cell says is nothing: it neither answers an item nor empties one. The one mistake to fear
+is a number or a date read in another country's spelling, so either is refused unless the file's
+own spelling was declared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trials.case_report_forms import DATES, MISSING, NUMBERS, Form, Item, column_word
+from trials.form_checks import COLUMNS
+from trials.import_tables import Line
+
+PATIENT, VISIT, REPEAT = "patient", "visit", "repeat"
+PLACE = (PATIENT, VISIT, REPEAT)
+# What an export says beside the items, which the record knows by itself.
+PASSED_OVER = COLUMNS - set(PLACE)
+DATE_ORDERS = {
+    "iso": "2026-03-02",
+    "dmy": "02.03.2026 or 02/03/2026",
+    "mdy": "03/02/2026",
+}
+_TRUTHS = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}
+_ISO = re.compile(r"[0-9]{4}(-|$)")
+_OTHER_DATE = re.compile(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})(.*)", re.DOTALL)
+_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+_CODE_MARK = re.compile(r"[|;]")
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a file writes numbers, dates and what is missing, as declared by who sends it.
+
+    `missing` gives to a text such as -99 the code of the form and the reason in words.
+    """
+
+    decimal_comma: bool = False
+    date_order: str = "iso"
+    missing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one row says: values by item as they would be sent, and errors by column."""
+
+    given: Mapping[str, Any]
+    errors: Mapping[str, str]
+
+
+class SpellingError(ValueError):
+    """A declaration that can't be read; the message says what is expected."""
+
+
+def missing_codes(text: str) -> dict[str, tuple[str, str]]:
+    """Declared codes of missing values, one in a line or between commas.
+
+    >>> missing_codes("-99=NK, -98=ND: not done at this visit")
+    {'-99': ('NK', ''), '-98': ('ND', 'not done at this visit')}
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for part in filter(None, (one.strip() for one in re.split(r"[\n,]", text))):
+        written, equals, rest = part.partition("=")
+        code, _, reason = rest.partition(":")
+        if not equals or code.strip() not in MISSING:
+            known = ", ".join(MISSING)
+            raise SpellingError(f"{part!r:.60}: write as -99=NK, with one of {known}.")
+        found[written.strip()] = (code.strip(), reason.strip())
+    return found
+
+
+def columns_of(form: Form) -> list[str]:
+    """The columns of the empty file of a form, as its export names them."""
+    found = [PATIENT, *([VISIT] if form.visits else []), *([REPEAT] if form.is_repeating else [])]
+    for item in form.items:
+        found += value_columns(item)
+        if item.missing:
+            found += [f"{item.identifier}_missing", f"{item.identifier}_reason"]
+    return found
+
+
+def unknown_columns(columns: Iterable[str], forms: Iterable[Form]) -> list[str]:
+    """The columns that belong to no item of any of the forms."""
+    known = {*PLACE, *PASSED_OVER}
+    for form in forms:
+        known |= {*columns_of(form), *(item.identifier for item in form.items)}
+    return [name for name in columns if name not in known]
+
+
+def read(line: Line, form: Form, spelling: Spelling) -> Read:
+    """What a row says of the items of a form."""
+    given: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for item in form.items:
+        name = item.identifier
+        try:
+            said = _said(item, line.cells, spelling)
+        except _CellError as error:
+            errors[error.column] = error.message
+            continue
+        if said is not None:
+            given[name] = said
+    known = {*PLACE, *PASSED_OVER, *columns_of(form), *(one.identifier for one in form.items)}
+    for column, cell in line.cells.items():
+        if cell and column not in known:
+            errors[column] = f"The patient's form has no item for the column {column}."
+    return Read(given, errors)
+
+
+class _CellError(ValueError):
+    def __init__(self, column: str, message: str) -> None:
+        super().__init__(message)
+        self.column = column
+        self.message = message
+
+
+def value_columns(item: Item) -> list[str]:
+    """The columns that the value of an item has: of several choices, one for each code."""
+    if item.type != "multi_choice":
+        return [item.identifier]
+    return [f"{item.identifier}__{column_word(code)}" for code, _ in item.codes]
+
+
+def _said(item: Item, cells: Mapping[str, str], spelling: Spelling) -> Any:
+    """A value as it would be sent, an object that says why it is missing, or nothing."""
+    name = item.identifier
+    value = _value(item, cells, spelling)
+    code, reason = cells.get(f"{name}_missing", ""), cells.get(f"{name}_reason", "")
+    if isinstance(value, str) and value in spelling.missing:
+        declared, words = spelling.missing[value]
+        value, code, reason = None, code or declared, reason or words
+    if code:
+        kept = {"missing": code, "reason": reason}
+        return kept if value is None else {"value": value, **kept}
+    if reason:
+        raise _CellError(f"{name}_reason", f"{item.label}: a reason stands without a code.")
+    return value
+
+
+def _value(item: Item, cells: Mapping[str, str], spelling: Spelling) -> Any:
+    text = cells.get(item.identifier, "")
+    if item.type == "multi_choice" and not text:
+        return _ticked(item, cells)
+    if not text:
+        return None
+    if text in spelling.missing:
+        return text
+    if item.type == "multi_choice":
+        return [one.strip() for one in _CODE_MARK.split(text) if one.strip()]
+    if item.type in NUMBERS:
+        return _number(item, text, spelling)
+    if item.type in DATES:
+        return _date(item, text, spelling)
+    return text
+
+
+def _ticked(item: Item, cells: Mapping[str, str]) -> list[str] | None:
+    """The codes whose columns say yes; each has to say something once one does."""
+    said = {
+        code: cells.get(f"{item.identifier}__{column_word(code)}", "") for code, _ in item.codes
+    }
+    if not any(said.values()):
+        return None
+    for code, text in said.items():
+        if text.lower() not in _TRUTHS:
+            column = f"{item.identifier}__{column_word(code)}"
+            raise _CellError(column, f"{item.label}, {code}: write Y or N, got {text!r:.60}.")
+    return [code for code, text in said.items() if _TRUTHS[text.lower()]] or None
+
+
+def _number(item: Item, text: str, spelling: Spelling) -> str:
+    if "," not in text:
+        if spelling.decimal_comma and "." in text:
+            raise _CellError(
+                item.identifier,
+                f"{item.label}: {text!r:.60} has a point where commas were declared.",
+            )
+        return text
+    if not spelling.decimal_comma:
+        raise _CellError(
+            item.identifier,
+            f"{item.label}: {text!r:.60} has a comma. If commas part the decimals in this file, "
+            "declare it; otherwise write the number with a point.",
+        )
+    if not _COMMA.fullmatch(text):
+        raise _CellError(item.identifier, f"{item.label} is a number as 36,5, got {text!r:.60}.")
+    return text.replace(",", ".")
+
+
+def _date(item: Item, text: str, spelling: Spelling) -> str:
+    if _ISO.match(text):
+        return text
+    parts = _OTHER_DATE.fullmatch(text)
+    if parts is None:
+        # The rules of the item say what is wrong with it.
+        return text
+    if spelling.date_order == "iso":
+        raise _CellError(
+            item.identifier,
+            f"{item.label}: {text!r:.60} may be read in two ways. Write it as "
+            "2026-03-02, or declare how the file writes dates.",
+        )
+    first, second, year, rest = parts.groups()
+    day, month = (first, second) if spelling.date_order == "dmy" else (second, first)
+    return f"{year}-{int(month):02}-{int(day):02}{rest}"
