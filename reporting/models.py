@@ -6,17 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from trials.models import Patient, ScopedModel, ScopedQuerySet, Site, Trial, User
-
-# No site has this key: a row that lies there is reached by roles at all sites alone.
-EVERY_SITE = 0
-
-
-class ExportQuerySet(ScopedQuerySet):
-    """Exports hold the patients of every site, so a role at one site does not see them."""
-
-    def visible_to(self, user: User, permission: str | None = None) -> ExportQuerySet:
-        return self.filter(trial__in=[t for t, site in user.scopes(permission) if site is None])
+from trials.models import EVERY_SITE, Patient, ScopedModel, Site, Trial, WholeTrialQuerySet
 
 
 class Export(ScopedModel):
@@ -44,7 +34,7 @@ class Export(ScopedModel):
     job = models.BigIntegerField(null=True)
     message = models.TextField(blank=True)
 
-    objects = ExportQuerySet.as_manager()
+    objects = WholeTrialQuerySet.as_manager()
 
     class Meta:
         ordering = ["-requested_at", "-pk"]

@@ -61,6 +61,7 @@ from trials.models import (
     EligibilityCriterion,
     Evidence,
     FormEntry,
+    FormImport,
     Injection,
     Job,
     Membership,
@@ -86,6 +87,7 @@ from trials.services import (
     deviations,
     evidence,
     form_entries,
+    form_imports,
     injections,
     jobs,
     monitoring,
@@ -142,6 +144,7 @@ class Record:
     sending_token: SendingToken
     form: FormEntry
     draft: FormEntry
+    form_import: FormImport
     allocation: Allocation
     movement: TracerMovement
     action_item: ActionItem
@@ -220,6 +223,7 @@ def make_record(site: Site, *, by: User) -> Record:
         )[1],
         form=_form(patient, by=by),
         draft=form_entries.begin(patient, form="note", by=by),
+        form_import=_form_import(prepared, by=by),
         allocation=factories.make_allocation(patient, by=by),
         movement=accountability.record(
             site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
@@ -311,6 +315,19 @@ def _form(patient: Patient, *, by: User) -> FormEntry:
         version.save(update_fields=["definition"])
     entry = form_entries.begin(patient, form="note", by=by)
     return form_entries.complete(entry, given={"text": "well"}, revision=1, by=by)
+
+
+def _form_import(patient: Patient, *, by: User) -> FormImport:
+    """A file with one new form, to be confirmed."""
+    return form_imports.receive(
+        patient.trial,
+        form="note",
+        content=f"patient,repeat,text\n{patient},1,well\n".encode(),
+        file_name="notes.csv",
+        source="the hospital",
+        import_id=f"notes {patient}",
+        by=factories.make_user(Role.DATA_MANAGER, trial=patient.trial),
+    )
 
 
 def _plan(like: PlannedScan) -> PlannedScan:

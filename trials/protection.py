@@ -25,6 +25,8 @@ HIDDEN_COLUMNS = {
     "trials_sendingtoken": ("digest",),
     "trials_trial": ("uid_key",),
     "trials_patient": ("date_shift_days",),
+    # The file and what it would do: long, and fixed by the digests beside them.
+    "trials_formimport": ("content", "plan"),
 }
 
 # The application's role reads these and no more. The framework's groups and permissions give

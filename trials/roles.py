@@ -66,6 +66,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "form.record": frozenset({_C, _I, _T}),
     "form.sign": frozenset({_I}),
     "form.verify": frozenset({_M}),
+    "form.import": frozenset({_D}),
     "injection.record": frozenset({_C, _I, _T}),
     "batch.record": frozenset({_C, _I, _T, _D}),
     "scanner.manage": frozenset({_C, _I, _T, _D}),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 
 from trials.services import jobs
+from trials.services.jobs import handled_by
+
+handled_by("trials.form_import", "trials.services.form_imports.run")
 
 
 @shared_task(ignore_result=True)

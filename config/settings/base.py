@@ -233,6 +233,7 @@ SPECTACULAR_SETTINGS = {
         "ScanState": "trials.models.ScheduledScan.State",
         "QueryState": "trials.models.Query.State",
         "DeviationState": "trials.models.Deviation.State",
+        "FormImportState": "trials.models.FormImport.State",
         "JobState": "trials.models.Job.State",
         "TransmittalState": "imaging.models.Transmittal.State",
         "FileState": "imaging.models.ReceivedFile.State",

@@ -131,6 +131,18 @@ class VerifyForm(serializers.Serializer):
     note = Line(max_length=200, default="", allow_blank=True)
 
 
+class ImportedLine(serializers.ModelSerializer):
+    """Where a value came from that was not typed."""
+
+    file_sha256 = serializers.CharField(source="form_import.file_sha256")
+    source = serializers.CharField(source="form_import.source")
+    import_id = serializers.CharField(source="form_import.import_id")
+
+    class Meta:
+        model = models.ImportedLine
+        fields = ["form_import", "number", "file_sha256", "source", "import_id"]
+
+
 class PastValue(serializers.Serializer):
     """A value as it stood, with who entered it, when and why."""
 
@@ -139,6 +151,7 @@ class PastValue(serializers.Serializer):
     by = serializers.CharField()
     at = serializers.DateTimeField()
     reason = serializers.CharField()
+    imported_line = ImportedLine(source="line", allow_null=True)
 
 
 class Saved(serializers.Serializer):

@@ -42,6 +42,7 @@ from trials.forms.enrolment import (
     VisitForm,
     WithdrawForm,
 )
+from trials.forms.form_import import FormImportConfirmForm, FormImportForm, RedcapDictionaryForm
 from trials.forms.scan_day import (
     BatchForm,
     BatchReleaseForm,
@@ -81,6 +82,8 @@ __all__ = [
     "EventField",
     "EvidenceForm",
     "FactForm",
+    "FormImportConfirmForm",
+    "FormImportForm",
     "FormSignForm",
     "FormVerifyForm",
     "InjectionCorrectionForm",
@@ -91,6 +94,7 @@ __all__ = [
     "PatientForm",
     "QualificationForm",
     "ReasonForm",
+    "RedcapDictionaryForm",
     "RescheduleForm",
     "ScanForm",
     "ScannerForm",

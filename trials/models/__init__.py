@@ -15,6 +15,7 @@ from trials.models.counted_read import CountedRead
 from trials.models.enrolment import Enrolment, ScreenFailure, SourceVerification, Withdrawal
 from trials.models.finding import Finding
 from trials.models.form import FormDraft, FormEntry, ItemValue
+from trials.models.form_import import FormImport, ImportedLine
 from trials.models.monitoring import ActionItem, ActionItemTurn, MonitoringVisit
 from trials.models.patient import (
     Consent,
@@ -27,7 +28,7 @@ from trials.models.people import ApiToken, CalendarFeed, Membership, SendingToke
 from trials.models.record import AuditEvent, Deviation, Job, JobOrder, Query, QueryMessage
 from trials.models.scan import HeaderStatement, Injection, ScheduledScan, VisitRecord
 from trials.models.scan_day import Batch, ClockReading, Scanner, ScannerCheck
-from trials.models.scope import ScopedModel, ScopedQuerySet
+from trials.models.scope import EVERY_SITE, ScopedModel, ScopedQuerySet, WholeTrialQuerySet
 from trials.models.trial import (
     Cohort,
     EligibilityCriterion,
@@ -40,6 +41,7 @@ from trials.models.trial import (
 )
 
 __all__ = [
+    "EVERY_SITE",
     "ActionItem",
     "ActionItemTurn",
     "Allocation",
@@ -64,7 +66,9 @@ __all__ = [
     "Finding",
     "FormDraft",
     "FormEntry",
+    "FormImport",
     "HeaderStatement",
+    "ImportedLine",
     "Injection",
     "ItemValue",
     "Job",
@@ -95,5 +99,6 @@ __all__ = [
     "Unblinding",
     "User",
     "VisitRecord",
+    "WholeTrialQuerySet",
     "Withdrawal",
 ]

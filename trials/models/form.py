@@ -89,6 +89,10 @@ class ItemValue(ScopedModel):
     # The code that says why it is missing, and the reason in words.
     missing = models.CharField(max_length=4, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    # The line of a file it was read from; empty where a person typed it.
+    imported_line = models.ForeignKey(
+        "trials.ImportedLine", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ["entry", "pk"]

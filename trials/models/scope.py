@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from trials.models.people import User
 
 
+# No site has this key: a row that lies there is reached by roles at all sites alone.
+EVERY_SITE = 0
+
+
 class ScopedQuerySet(models.QuerySet):
     """A queryset of rows that belong to a trial, and mostly to a site."""
 
@@ -24,6 +28,14 @@ class ScopedQuerySet(models.QuerySet):
                 within &= Q(**{self.model.site_path: site})
             reach |= within
         return self.filter(reach)
+
+
+class WholeTrialQuerySet(ScopedQuerySet):
+    """Rows about the patients of every site, which a role at one site does not see."""
+
+    def visible_to(self, user: User, permission: str | None = None) -> WholeTrialQuerySet:
+        held = [trial for trial, site in user.scopes(permission) if site is None]
+        return self.filter(**{f"{self.model.trial_path}__in": held})
 
 
 class ScopedModel(models.Model):

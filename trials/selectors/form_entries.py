@@ -18,6 +18,7 @@ from trials.kleene import Truth
 from trials.models import (
     AuditEvent,
     FormEntry,
+    ImportedLine,
     ItemValue,
     Patient,
     Query,
@@ -68,6 +69,8 @@ class Past:
     by: str
     at: datetime
     reason: str
+    # The line of a file that it came from; none where it was typed.
+    line: ImportedLine | None = None
 
 
 @dataclass(frozen=True)
@@ -230,17 +233,23 @@ def _history(form: Form, values: Mapping[str, ItemValue]) -> dict[str, list[Past
     events = AuditEvent.objects.filter(table=VALUES, row__in=names).order_by("pk")
     stood: dict[str, dict[str, Any]] = defaultdict(dict)
     found: dict[str, list[Past]] = defaultdict(list)
+    keys = {key for event in events if (key := (event.after or {}).get("imported_line_id"))}
+    rows = ImportedLine.objects.select_related("form_import").defer(*LONG)
+    lines = rows.in_bulk(keys) if keys else {}
     for event in events:
         name = names[event.row]
         stood[name] = stood[name] | (event.after or {})
         kept = Entered(*(stood[name].get(key) for key in ("value", "missing", "reason")))
         item = form.item(name)
         said = item_values.shown(item, kept) if item and kept != EMPTIED else "emptied"
-        found[name].append(Past(said, event.actor_name, event.at, event.reason))
+        line = lines.get(stood[name].get("imported_line_id"))
+        found[name].append(Past(said, event.actor_name, event.at, event.reason, line))
     return found
 
 
 EMPTIED = Entered()
+# What of an import is not needed to name it.
+LONG = ("form_import__content", "form_import__plan")
 
 
 def _field(

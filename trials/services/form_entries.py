@@ -20,7 +20,17 @@ from trials import case_report_forms, expressions, item_conditions, item_values,
 from trials.case_report_forms import Form
 from trials.item_values import Entered, Given, ItemError, Moment
 from trials.kleene import Truth
-from trials.models import AuditEvent, Delegation, FormDraft, FormEntry, ItemValue, Patient, User
+from trials.models import (
+    AuditEvent,
+    Delegation,
+    FormDraft,
+    FormEntry,
+    ImportedLine,
+    ItemValue,
+    Patient,
+    ProtocolVersion,
+    User,
+)
 from trials.services import assessments, audit, delegations, deviations, patients, queries
 from trials.services.errors import Invalid, Refused
 
@@ -88,7 +98,7 @@ def begin(patient: Patient, *, form: str, visit: str = "", by: User) -> FormEntr
     known = case_report_forms.forms_of(version.definition).get(form)
     if known is None:
         raise Invalid("form", f"{version} asks no form {form!r:.40}.")
-    _require_visit(known, visit)
+    require_visit(known, visit)
     if asked_of([known], patient, now=timezone.now())[form] is Truth.NO:
         raise Refused("not-for-this-patient", f"{known.label} is not asked of {patient}.")
     with audit.action(
@@ -100,15 +110,18 @@ def begin(patient: Patient, *, form: str, visit: str = "", by: User) -> FormEntr
         standing = rows.exclude(state=State.UNDONE).order_by("-repeat").first()
         if standing and not known.is_repeating:
             return standing
-        entry = FormEntry.objects.create(
-            patient=locked,
-            version=version,
-            form=form,
-            visit=visit,
-            repeat=standing.repeat + 1 if standing else 1,
-            begun_by=by,
-        )
-        FormDraft.objects.create(entry=entry, saved_by=by)
+        repeat = standing.repeat + 1 if standing else 1
+        return start(locked, version, form=form, visit=visit, repeat=repeat, by=by)
+
+
+def start(
+    patient: Patient, version: ProtocolVersion, *, form: str, visit: str, repeat: int, by: User
+) -> FormEntry:
+    """An empty draft at a place that was looked at before. Inside the action of a service."""
+    entry = FormEntry.objects.create(
+        patient=patient, version=version, form=form, visit=visit, repeat=repeat, begun_by=by
+    )
+    FormDraft.objects.create(entry=entry, saved_by=by)
     return entry
 
 
@@ -131,22 +144,37 @@ def complete(entry: FormEntry, *, given: Raw, revision: int, by: User) -> FormEn
     _require(patient, by)
     patients.require_participation(patient)
     form = form_of(entry)
-    values = _checked(form, given, entry)
+    values = checked(form, given, patient)
     with audit.action(
         "form.completed", actor=by, reason="form", trial=patient.trial_id, patient=patient.pk
     ):
         patients.require_participation(patients.hold_still(patient))
         _draft(entry, revision, given)
         locked = FormEntry.objects.select_for_update().get(pk=entry.pk)
-        rows = [ItemValue(entry=locked, item=name, **_columns(values[name])) for name in values]
-        ItemValue.objects.bulk_create(rows)
-        locked.state, locked.completed_by, locked.completed_at = State.COMPLETE, by, timezone.now()
-        locked.save(update_fields=["state", "completed_by", "completed_at"])
-        # Nothing was asked about rows that are new: none is settled.
-        for row in rows:
-            _ask_if_unusual(form, row)
-        _mind_clock(locked, form, values)
+        enter(locked, form, values, by=by)
     return locked
+
+
+def enter(
+    entry: FormEntry,
+    form: Form,
+    values: Mapping[str, Entered],
+    *,
+    by: User,
+    line: ImportedLine | None = None,
+) -> None:
+    """Make checked values the record of a locked draft. Inside the action of a service."""
+    rows = [
+        ItemValue(entry=entry, item=name, imported_line=line, **_columns(values[name]))
+        for name in values
+    ]
+    ItemValue.objects.bulk_create(rows)
+    entry.state, entry.completed_by, entry.completed_at = State.COMPLETE, by, timezone.now()
+    entry.save(update_fields=["state", "completed_by", "completed_at"])
+    # Nothing was asked about rows that are new: none is settled.
+    for row in rows:
+        _ask_if_unusual(form, row)
+    _mind_clock(entry, form, values)
 
 
 def correct(entry: FormEntry, *, given: Raw, revision: int, reason: str, by: User) -> FormEntry:
@@ -162,32 +190,54 @@ def correct(entry: FormEntry, *, given: Raw, revision: int, reason: str, by: Use
         patients.hold_still(patient)
         locked = FormEntry.objects.select_for_update().get(pk=entry.pk)
         _require_state(locked, State.COMPLETE, "Only a complete form is corrected.")
-        rows = {row.item: row for row in locked.values.all()}
-        standing = {name: row.entered for name, row in rows.items() if not row.is_empty}
+        standing = standing_of(locked)
         if locked.revision != revision:
             last = AuditEvent.objects.filter(table=FORMS, row=str(locked.pk)).latest("pk")
-            raise Overtaken(last.actor_name, last.at, _raws(standing))
-        values = _checked(form, {**_raws(standing), **given}, locked)
-        changed = [
-            name
-            for name in {**rows, **values}
-            if values.get(name, Entered()) != (rows[name].entered if name in rows else Entered())
-        ]
-        if not changed:
+            raise Overtaken(last.actor_name, last.at, standing)
+        values = checked(form, {**standing, **given}, patient)
+        if not change(locked, form, values):
             raise Refused("nothing-changed", "The form says so already: nothing was changed.")
-        for name in changed:
-            row = rows.get(name) or ItemValue(entry=locked, item=name)
-            for column, value in _columns(values.get(name, Entered())).items():
-                setattr(row, column, value)
-            row.save()
-            rows[name] = row
-        locked.revision += 1
-        locked.save(update_fields=["revision"])
-        for name in changed:
-            if not _ask_if_unusual(form, rows[name]):
-                queries.settle_by_rule(rows[name], rule=UNUSUAL, text=_why_settled(rows[name]))
-        _mind_clock(locked, form, values)
     return locked
+
+
+def change(
+    entry: FormEntry,
+    form: Form,
+    values: Mapping[str, Entered],
+    *,
+    line: ImportedLine | None = None,
+) -> list[str]:
+    """Let checked values stand in a locked complete form, and tell which items differed.
+
+    Inside the action of a service, whose reason becomes that of each changed value.
+    """
+    rows = {row.item: row for row in entry.values.all()}
+    changed = differing({name: row.entered for name, row in rows.items()}, values)
+    for name in changed:
+        row = rows.get(name) or ItemValue(entry=entry, item=name)
+        for column, value in _columns(values.get(name, Entered())).items():
+            setattr(row, column, value)
+        row.imported_line = line
+        row.save()
+        rows[name] = row
+    if changed:
+        entry.revision += 1
+        entry.save(update_fields=["revision"])
+    for name in changed:
+        if not _ask_if_unusual(form, rows[name]):
+            queries.settle_by_rule(rows[name], rule=UNUSUAL, text=_why_settled(rows[name]))
+    if changed:
+        _mind_clock(entry, form, values)
+    return changed
+
+
+def differing(standing: Mapping[str, Entered], values: Mapping[str, Entered]) -> list[str]:
+    """The items whose value or code is not the same on both sides."""
+    return [
+        name
+        for name in {**standing, **values}
+        if values.get(name, Entered()) != standing.get(name, Entered())
+    ]
 
 
 def undo(entry: FormEntry, *, reason: str, by: User) -> FormEntry:
@@ -222,7 +272,8 @@ def _require(patient: Patient, by: User) -> None:
     delegations.require(by, RECORD, patient.site)
 
 
-def _require_visit(form: Form, visit: str) -> None:
+def require_visit(form: Form, visit: str) -> None:
+    """Raise unless a form is asked at a visit; with none, unless it is asked at any time."""
     if form.visits and visit not in form.visits:
         known = ", ".join(form.visits)
         raise Invalid("visit", f"{form.label} is asked at: {known}; got {visit or 'no visit'!r}.")
@@ -261,7 +312,8 @@ def _draft(entry: FormEntry, revision: int, given: Raw) -> FormDraft:
     return draft
 
 
-def _checked(form: Form, given: Raw, entry: FormEntry) -> dict[str, Entered]:
+def checked(form: Form, given: Raw, patient: Patient) -> dict[str, Entered]:
+    """Typed values of a whole form of a patient; raises WrongItems."""
     read: dict[str, Given] = {}
     errors: dict[str, ItemError] = {}
     for name, one in given.items():
@@ -269,7 +321,7 @@ def _checked(form: Form, given: Raw, entry: FormEntry) -> dict[str, Entered]:
             read[name] = item_values.given(one)
         except ItemError as error:
             errors[name] = error
-    found = item_values.checked(form, read, at=moment_of(entry.patient))
+    found = item_values.checked(form, read, at=moment_of(patient))
     errors = {**found.errors, **errors}
     if errors:
         raise WrongItems(form, errors)

@@ -18,7 +18,7 @@ from trials.forms import (
     FormVerifyForm,
     ReasonForm,
 )
-from trials.models import FormEntry, Patient
+from trials.models import EVERY_SITE, FormEntry, Patient
 from trials.selectors import form_entries as selectors
 from trials.services import form_entries as services
 from trials.services import form_reviews
@@ -36,7 +36,14 @@ from trials.views.acts import (
 )
 
 State = FormEntry.State
-RIGHTS = ("form.record", "form.sign", "form.verify", "query.open", "query.view", "audit.view")
+RIGHTS = (
+    "form.record",
+    "form.sign",
+    "form.verify",
+    "query.open",
+    "query.view",
+    "audit.view",
+)
 DUE = "due"
 STATES = [("", "All"), *State.choices, (DUE, "Report due")]
 
@@ -58,6 +65,7 @@ def form_list(request: HttpRequest) -> HttpResponse:
         "state": state,
         "states": STATES,
         "now": timezone.now(),
+        "may_import": request.user.may("form.import"),
     }
     return render(request, "trials/form_entries.html", context)
 
@@ -97,6 +105,8 @@ def form_entry(request: HttpRequest, pk: int) -> HttpResponse:
     permission = "form.record" if request.method == "POST" else "form.view"
     entry = _entry(request, permission, pk)
     may = rights(request.user, entry.scope(), *RIGHTS)
+    # A file has the patients of every site.
+    may |= rights(request.user, (entry.patient.trial_id, EVERY_SITE), "form.import")
     if request.method == "GET" and not (may["form_record"] and entry.state == State.DRAFT):
         return _read(request, entry, may)
     form = _draft_form(request, entry)

@@ -121,7 +121,7 @@ class FormHistory(Endpoint):
         """Every value of every item, the first one first."""
         entry = _entry(request, "form.view", pk)
         found = [
-            {"item": item, "shown": one.shown, "by": one.by, "at": one.at, "reason": one.reason}
+            {"item": item, **vars(one)}
             for item, past in selectors.history_of(entry).items()
             for one in past
         ]
