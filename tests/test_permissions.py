@@ -209,6 +209,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("delegation_log", "GET"): OnRow("site.view"),
     ("delegation_end", "GET"): OnRow("delegation.sign"),
     ("delegation_end", "POST"): OnRow("delegation.sign"),
+    ("form_moves", "GET"): OnRow("version.activate"),
+    ("form_moves", "POST"): OnRow("version.activate"),
     ("amendment", "GET"): OnRow("version.activate"),
     ("amendment", "POST"): OnRow("version.activate"),
     ("job_again", "GET"): OnRow("jobs.order"),
@@ -670,6 +672,7 @@ ROWS: dict[str, Of] = {
             "delegation_log",
             "delegations",
             "amendment",
+            "form_moves",
             "site_day",
             "site_accountability",
             "site_movement_new",
@@ -923,6 +926,10 @@ BODIES: dict[str, Of] = {
     ),
     **dict.fromkeys(["delegation_end", "api_delegation_end"], lambda _: WORDS | {"ends_on": TODAY}),
     **dict.fromkeys(
+        ["form_moves"],
+        lambda _: WORDS | {"digest": "0" * 64},
+    ),
+    **dict.fromkeys(
         ["amendment", "api_amendment"],
         lambda _: {"effective_on": TODAY, "reference": "on file"},
     ),
@@ -1146,6 +1153,8 @@ OTHERWISE = {
             ("delegation_end", "POST"),
             ("api_delegation_end", "POST"),
             ("amendment", "POST"),
+            # Every form is of the version in force.
+            ("form_moves", "POST"),
             ("api_amendment", "POST"),
             # No file came with the transmittal of the incident.
             ("incident_contain", "POST"),

@@ -72,6 +72,9 @@ class Item:
     may_lie_ahead: bool = False
     target: Mapping[str, str] | None = None
     help: str = ""
+    # What an earlier version called it, and the unit it had there with the factor from it to this.
+    was: str = ""
+    conversion: tuple[str, float] | None = None
 
     def meaning(self) -> tuple[Any, ...]:
         """What two items must have in common for a value of one to be a value of the other."""
@@ -230,7 +233,13 @@ def _item(stated: Mapping[str, Any]) -> Item:
         may_lie_ahead=stated.get("may_lie_ahead", False),
         target=stated.get("target"),
         help=stated.get("help", ""),
+        was=stated.get("was", ""),
+        conversion=_conversion(stated.get("conversion")),
     )
+
+
+def _conversion(stated: Mapping[str, Any] | None) -> tuple[str, float] | None:
+    return (stated["unit"], stated["factor"]) if stated else None
 
 
 def _limits(stated: Mapping[str, float | None] | None) -> Limits:

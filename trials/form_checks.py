@@ -76,6 +76,7 @@ def _applies_to(path: Path, stated: Mapping[str, Any], anchors: Collection[str])
 
 def _items(path: Path, form: Form) -> Found:
     seen: list[str] = []
+    called = {item.identifier for item in form.items}
     for j, item in enumerate(form.items):
         place: Path = (*path, "items", j)
         if item.identifier in seen:
@@ -94,6 +95,9 @@ def _items(path: Path, form: Form) -> Found:
                 yield (*place, "condition"), message
         yield from _item(place, item)
         yield from _order(place, item, form, seen)
+        if item.was and (item.was == item.identifier or item.was in called):
+            yield (*place, "was"), f"{item.was!r} is a name that the form has."
+        called |= {item.was} - {""}
         seen.append(item.identifier)
     yield from _clock(path, form)
 
@@ -112,6 +116,8 @@ def _item(path: Path, item: Item) -> Found:
             yield (*path, "range"), f"{item.type} has no range."
         elif low is not None and high is not None and low > high:
             yield (*path, "range"), f"low {low:g} is above high {high:g}."
+    if item.conversion and (item.type != "decimal" or item.conversion[0] == item.unit):
+        yield (*path, "conversion"), "only a decimal is converted, from another unit than its own."
     if _is_crossed(item):
         yield (*path, "range"), "the soft limits lie outside the hard ones."
 

@@ -68,6 +68,7 @@ urlpatterns = [
     path("sites/<int:pk>/delegations/", sites.delegation_log, name="delegation_log"),
     path("delegations/<int:pk>/end/", sites.delegation_end, name="delegation_end"),
     path("sites/<int:pk>/versions/<int:version>/", amendments.amendment, name="amendment"),
+    path("sites/<int:pk>/versions/<int:version>/forms/", amendments.form_moves, name="form_moves"),
     path("sites/<int:pk>/scan-day/", scan_day.scan_day, name="site_day"),
     path(
         "sites/<int:pk>/accountability/",

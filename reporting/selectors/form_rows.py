@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import F, Prefetch
+
 from reporting.datasets import case_report_forms
 from reporting.datasets.case_report_forms import FormTable
 from reporting.selectors.rows import CHUNK, NO_MORE_USE
-from trials.models import FormEntry, Trial
+from trials.models import FormEntry, ItemValue, Trial
+
+# With the number of the version that asked a value last which the entry's own asks no more.
+VALUES = ItemValue.objects.annotate(asked_by=F("asked_version__number"))
 
 
 def tables(trial: Trial) -> dict[str, FormTable]:
@@ -25,7 +30,7 @@ def of(table: FormTable, trial: Trial) -> Iterator[list[Any]]:
         .exclude(patient__withdrawals__extent__in=NO_MORE_USE)
         .select_related("patient__site", "version")
         .defer("version__definition", "version__text")
-        .prefetch_related("values")
+        .prefetch_related(Prefetch("values", VALUES))
         .order_by("patient__identifier", "visit", "repeat", "pk")
     )
     for entry in rows.iterator(chunk_size=CHUNK):
@@ -47,6 +52,6 @@ def of(table: FormTable, trial: Trial) -> Iterator[list[Any]]:
 
 def _cell(place: case_report_forms.Place, values: dict, version: int) -> Any:
     row = values.get(place.item)
-    if row is None or version not in place.versions:
+    if row is None or (row.asked_by or version) not in place.versions:
         return None
     return place.read(row.value, row.missing)

@@ -92,6 +92,15 @@ class ActivationForm(ActForm):
     )
 
 
+class FormMoveForm(ActForm):
+    """The forms of a site move as they were shown."""
+
+    digest = forms.CharField(widget=forms.HiddenInput)
+    reason = forms.CharField(
+        max_length=300, help_text="It stands in the history of each form, as “Amendment 2”."
+    )
+
+
 class SettlementForm(ActForm):
     choice = forms.ChoiceField(label="What holds", widget=forms.RadioSelect)
     basis = forms.CharField(

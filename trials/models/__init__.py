@@ -14,7 +14,7 @@ from trials.models.conduct import (
 from trials.models.counted_read import CountedRead
 from trials.models.enrolment import Enrolment, ScreenFailure, SourceVerification, Withdrawal
 from trials.models.finding import Finding
-from trials.models.form import FormDraft, FormEntry, ItemValue
+from trials.models.form import FormDraft, FormEntry, FormMove, ItemValue
 from trials.models.form_import import FormImport, ImportedLine
 from trials.models.monitoring import ActionItem, ActionItemTurn, MonitoringVisit
 from trials.models.patient import (
@@ -67,6 +67,7 @@ __all__ = [
     "FormDraft",
     "FormEntry",
     "FormImport",
+    "FormMove",
     "HeaderStatement",
     "ImportedLine",
     "Injection",

@@ -94,6 +94,11 @@ class ItemValue(ScopedModel):
         "trials.ImportedLine", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
 
+    # The version that asked it last, where the entry moved on to one that asks it no more.
+    asked_version = models.ForeignKey(
+        ProtocolVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
     class Meta:
         ordering = ["entry", "pk"]
         constraints = [
@@ -115,6 +120,30 @@ class ItemValue(ScopedModel):
     def is_empty(self) -> bool:
         """Whether a correction took the value away."""
         return self.value is None and not self.missing
+
+
+class FormMove(ScopedModel):
+    """A complete form that moved to a newer version, and what became of each item."""
+
+    trial_path = "entry__patient__trial_id"
+    site_path = "entry__patient__site_id"
+
+    entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, related_name="moves")
+    from_version = models.ForeignKey(ProtocolVersion, on_delete=models.PROTECT, related_name="+")
+    to_version = models.ForeignKey(ProtocolVersion, on_delete=models.PROTECT, related_name="+")
+    # By item: what became of it, with its name before and after.
+    outcome = models.JSONField(default=list)
+    reason = models.CharField(max_length=400)
+    moved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    moved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["entry", "pk"]
+
+    def __str__(self) -> str:
+        return f"move of {self.entry} to {self.to_version}"
 
 
 class FormDraft(ScopedModel):

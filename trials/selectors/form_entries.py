@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,9 +18,11 @@ from trials.kleene import Truth
 from trials.models import (
     AuditEvent,
     FormEntry,
+    FormMove,
     ImportedLine,
     ItemValue,
     Patient,
+    ProtocolVersion,
     Query,
     Signature,
     SourceVerification,
@@ -86,6 +88,8 @@ class Field:
     queries: tuple[Query, ...] = ()
     mark: SourceVerification | None = None
     digest: str = ""
+    # The version that asked it last, where that of the entry asks it no more.
+    asked_last_by: str = ""
 
     @property
     def is_verified(self) -> bool:
@@ -143,11 +147,13 @@ def lines_of(patient: Patient) -> list[Line]:
 def opened(entry: FormEntry) -> Opened:
     """An entry of `rows` with its fields, their history, queries and marks."""
     form = form_entries.form_of(entry)
-    values = {row.item: row for row in entry.values.all()}
+    rows = list(entry.values.select_related("asked_version"))
+    values = {row.item: row for row in rows if row.asked_version_id is None}
+    past = [row for row in rows if row.asked_version_id is not None]
     answers = item_values.answers({name: row.entered for name, row in values.items()})
     asked = item_conditions.asked(form, answers)
-    history = _history(form, values)
-    about = _queries_about(entry, values)
+    history = _history(entry, rows)
+    about = _queries_about(entry, rows)
     marks = {
         one.item_value_id: one
         for one in SourceVerification.objects.filter(item_value__entry=entry)
@@ -164,6 +170,11 @@ def opened(entry: FormEntry) -> Opened:
         fields=tuple(
             _field(form, item, values.get(item.identifier), asked, history, about, marks)
             for item in form.items
+        )
+        + tuple(
+            _field(then, item, row, frozenset(), history, about, marks)
+            for row in past
+            if (then := _form_under(entry, row.asked_version)) and (item := then.item(row.item))
         ),
         queries=tuple(about.get((ENTRIES, entry.pk), ())),
         signature=signature,
@@ -173,8 +184,9 @@ def opened(entry: FormEntry) -> Opened:
 
 def history_of(entry: FormEntry) -> dict[str, list[Past]]:
     """Every value of every item, the first one first."""
-    values = {row.item: row for row in entry.values.all()}
-    return _history(form_entries.form_of(entry), values)
+    rows = list(entry.values.all())
+    found = _history(entry, rows)
+    return {row.item: found[row.pk] for row in rows if row.pk in found}
 
 
 def _line(
@@ -215,9 +227,9 @@ def _open_queries(entries: Iterable[FormEntry]) -> dict[int, int]:
 
 
 def _queries_about(
-    entry: FormEntry, values: Mapping[str, ItemValue]
+    entry: FormEntry, values: Iterable[ItemValue]
 ) -> dict[tuple[str, int], list[Query]]:
-    keys = [row.pk for row in values.values()]
+    keys = [row.pk for row in values]
     rows = Query.objects.filter(subject_table=ENTRIES, subject_pk=entry.pk) | Query.objects.filter(
         subject_table=VALUES, subject_pk__in=keys
     )
@@ -227,20 +239,34 @@ def _queries_about(
     return found
 
 
-def _history(form: Form, values: Mapping[str, ItemValue]) -> dict[str, list[Past]]:
-    """Each value as the trail has it: what changed is laid over what stood before."""
-    names = {str(row.pk): name for name, row in values.items()}
-    events = AuditEvent.objects.filter(table=VALUES, row__in=names).order_by("pk")
-    stood: dict[str, dict[str, Any]] = defaultdict(dict)
-    found: dict[str, list[Past]] = defaultdict(list)
+def _form_under(entry: FormEntry, version: ProtocolVersion) -> Form | None:
+    return case_report_forms.forms_of(version.definition).get(entry.form)
+
+
+def _form_at(entry: FormEntry, moves: Sequence[FormMove], at: datetime) -> Form:
+    """The form that an entry was under at a time: what it moved from, before it moved."""
+    version = next((one.from_version for one in moves if at < one.moved_at), entry.version)
+    return _form_under(entry, version) or form_entries.form_of(entry)
+
+
+def _history(entry: FormEntry, rows: Iterable[ItemValue]) -> dict[int, list[Past]]:
+    """Each value as the trail has it, under the version that held then: what changed is laid over
+    what stood before."""
+    keys_of = {str(row.pk): row.pk for row in rows}
+    events = list(AuditEvent.objects.filter(table=VALUES, row__in=keys_of).order_by("pk"))
+    moves = list(entry.moves.select_related("from_version")) if entry.revision > 1 else []
+    stood: dict[int, dict[str, Any]] = defaultdict(dict)
+    found: dict[int, list[Past]] = defaultdict(list)
+    form = form_entries.form_of(entry)
     keys = {key for event in events if (key := (event.after or {}).get("imported_line_id"))}
-    rows = ImportedLine.objects.select_related("form_import").defer(*LONG)
-    lines = rows.in_bulk(keys) if keys else {}
+    files = ImportedLine.objects.select_related("form_import").defer(*LONG)
+    lines = files.in_bulk(keys) if keys else {}
     for event in events:
-        name = names[event.row]
+        name = keys_of[event.row]
         stood[name] = stood[name] | (event.after or {})
         kept = Entered(*(stood[name].get(key) for key in ("value", "missing", "reason")))
-        item = form.item(name)
+        then = _form_at(entry, moves, event.at) if moves else form
+        item = then.item(stood[name].get("item", "")) or form.item(stood[name].get("item", ""))
         said = item_values.shown(item, kept) if item and kept != EMPTIED else "emptied"
         line = lines.get(stood[name].get("imported_line_id"))
         found[name].append(Past(said, event.actor_name, event.at, event.reason, line))
@@ -257,7 +283,7 @@ def _field(
     item: Item,
     row: ItemValue | None,
     asked: frozenset[str],
-    history: Mapping[str, list[Past]],
+    history: Mapping[int, list[Past]],
     about: Mapping[tuple[str, int], list[Query]],
     marks: Mapping[int, SourceVerification],
 ) -> Field:
@@ -267,8 +293,9 @@ def _field(
         shown="" if row is None or row.is_empty else item_values.shown(item, row.entered),
         is_asked=item.identifier in asked,
         asked_if=item_conditions.words(item.condition, form) if item.condition else "",
-        history=tuple(history.get(item.identifier, ())),
+        history=tuple(history.get(row.pk, ())) if row else (),
         queries=tuple(about.get((VALUES, row.pk), ())) if row else (),
         mark=marks.get(row.pk) if row else None,
         digest=form_reviews.digest_of(row) if row else "",
+        asked_last_by=row.asked_version.label if row and row.asked_version else "",
     )

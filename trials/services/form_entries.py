@@ -76,7 +76,12 @@ def form_of(entry: FormEntry) -> Form:
 
 def standing_of(entry: FormEntry) -> dict[str, Any]:
     """What stands in a form, as it would be sent."""
-    return _raws({row.item: row.entered for row in entry.values.all() if not row.is_empty})
+    return _raws({name: row.entered for name, row in rows_of(entry).items() if not row.is_empty})
+
+
+def rows_of(entry: FormEntry) -> dict[str, ItemValue]:
+    """The values that the form of an entry asks, by item: not those of an earlier version alone."""
+    return {row.item: row for row in entry.values.all() if row.asked_version_id is None}
 
 
 def asked_of(forms: Collection[Form], patient: Patient, *, now: datetime) -> dict[str, Truth]:
@@ -174,7 +179,7 @@ def enter(
     # Nothing was asked about rows that are new: none is settled.
     for row in rows:
         _ask_if_unusual(form, row)
-    _mind_clock(entry, form, values)
+    mind_clock(entry, form, values)
 
 
 def correct(entry: FormEntry, *, given: Raw, revision: int, reason: str, by: User) -> FormEntry:
@@ -211,10 +216,12 @@ def change(
 
     Inside the action of a service, whose reason becomes that of each changed value.
     """
-    rows = {row.item: row for row in entry.values.all()}
+    every = {row.item: row for row in entry.values.all()}
+    rows = {name: row for name, row in every.items() if row.asked_version_id is None}
     changed = differing({name: row.entered for name, row in rows.items()}, values)
     for name in changed:
-        row = rows.get(name) or ItemValue(entry=entry, item=name)
+        row = every.get(name) or ItemValue(entry=entry, item=name)
+        row.asked_version = None
         for column, value in _columns(values.get(name, Entered())).items():
             setattr(row, column, value)
         row.imported_line = line
@@ -227,7 +234,7 @@ def change(
         if not _ask_if_unusual(form, rows[name]):
             queries.settle_by_rule(rows[name], rule=UNUSUAL, text=_why_settled(rows[name]))
     if changed:
-        _mind_clock(entry, form, values)
+        mind_clock(entry, form, values)
     return changed
 
 
@@ -362,7 +369,7 @@ def _why_settled(row: ItemValue) -> str:
     return "The value is within its limits now."
 
 
-def _mind_clock(entry: FormEntry, form: Form, values: Mapping[str, Entered]) -> None:
+def mind_clock(entry: FormEntry, form: Form, values: Mapping[str, Entered]) -> None:
     """A report that is due: asked for until it is made, a deviation when it was made late."""
     due = _due(form, values, ZoneInfo(entry.patient.site.time_zone))
     done = form.clock and values.get(form.clock.done)

@@ -266,7 +266,7 @@ def _changed(record: _Record, line: Line, patient: Patient, entry: FormEntry) ->
         raise _RowError(
             {PATIENT: "A draft of this form was begun by hand: complete it or take it back first."}
         )
-    rows = {one.item: one for one in entry.values.all()}
+    rows = form_entries.rows_of(entry)
     standing = form_entries.standing_of(entry)
     given, values = _values(record, line, form, patient, standing)
     before = {name: one.entered for name, one in rows.items()}

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from trials import canonical, permissions
-from trials.models import FormEntry, ItemValue, Signature, SourceVerification, User
+from trials.models import (
+    FormEntry,
+    ItemValue,
+    ProtocolVersion,
+    Signature,
+    SourceVerification,
+    User,
+)
 from trials.services import audit, patients, signatures
 from trials.services.errors import Refused
 
@@ -85,22 +92,28 @@ def sign(entry: FormEntry, *, revision: int, by: User, password: str) -> Signatu
 def signature_in_force(entry: FormEntry) -> Signature | None:
     """The signature on a form, as long as it says what was signed."""
     signature = signatures.of(entry)
-    if signature is None or signature.content_sha256 != signatures.digest(content_of(entry)):
+    if signature is None:
         return None
-    return signature
+    if signature.content_sha256 == signatures.digest(content_of(entry)):
+        return signature
+    # Moved to a newer version with every value as it was, it still says what was signed.
+    for move in entry.moves.select_related("from_version"):
+        if signature.content_sha256 == signatures.digest(content_of(entry, move.from_version)):
+            return signature
+    return None
 
 
-def content_of(entry: FormEntry) -> dict[str, Any]:
-    """What is signed with a form."""
+def content_of(entry: FormEntry, version: ProtocolVersion | None = None) -> dict[str, Any]:
+    """What is signed with a form, as it stands under its version or that which it moved from."""
     return {
         "patient": entry.patient.screening_number,
         "form": entry.form,
         "visit": entry.visit,
         "repeat": entry.repeat,
-        "definition_sha256": entry.version.definition_sha256,
+        "definition_sha256": (version or entry.version).definition_sha256,
         "values": {
             row.item: [row.value, row.missing, row.reason]
             for row in entry.values.all()
-            if not row.is_empty
+            if not row.is_empty and row.asked_version_id is None
         },
     }

@@ -7,9 +7,10 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from trials import case_report_forms, permissions
-from trials.forms import ActivationForm
+from trials.forms import ActivationForm, FormMoveForm
 from trials.models import ProtocolVersion, Site
 from trials.services import amendments
+from trials.services import form_moves as services
 from trials.views.acts import form_methods, form_page, perform, sent
 
 
@@ -43,3 +44,32 @@ def amendment(request: HttpRequest, pk: int, version: int) -> HttpResponse:
         "amendment": row.definition.get("amendment"),
     }
     return form_page(request, "trials/amendment.html", context)
+
+
+@form_methods
+def form_moves(request: HttpRequest, pk: int, version: int) -> HttpResponse:
+    """What becomes of the forms of a site under a version; beneath it, the act that moves them."""
+    site = permissions.fetched(
+        Site.objects.select_related("trial"), request.user, "version.activate", pk=pk
+    )
+    row = get_object_or_404(ProtocolVersion, pk=version, trial=site.trial_id)
+    form = FormMoveForm(sent(request))
+    address = reverse("form_moves", args=[site.pk, row.pk])
+
+    def move(found: dict) -> str:
+        services.move(row, site=site, by=request.user, **found)
+        return address
+
+    done = perform(request, form, move)
+    if done:
+        return done
+    plan = services.plan(row, site=site, by=request.user)
+    form.initial["digest"] = plan.digest
+    context = {
+        "form": form,
+        "site": site,
+        "version": row,
+        "plan": plan,
+        "is_in_force": site.version_in_force == row,
+    }
+    return form_page(request, "trials/form_moves.html", context)
