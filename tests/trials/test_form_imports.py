@@ -238,6 +238,12 @@ def test_entries_of_a_form_that_repeats_follow_each_other(patients, enter, send)
     assert list(FormEntry.objects.values_list("repeat", flat=True)) == [1, 2]
 
 
+def test_a_code_without_its_reason_leaves_the_reason_that_stands(patients, coordinator, send):
+    typed(patients[0], coordinator, weight_kg={"missing": "ND", "reason": "no scale"})
+    text = f"patient,visit,weight_kg_missing\n{patients[0]},SCREEN,ND\n"
+    assert told(send(text)) == [(2, "equal", {})]
+
+
 def test_only_a_data_manager_of_the_whole_trial_sends_files(site, coordinator, patients):
     with pytest.raises(Forbidden):
         form_imports.receive(

@@ -299,14 +299,22 @@ def _values(
     """What a row says over what stands, typed; every error of the row at once."""
     said = import_rows.read(line, form, record.spelling)
     errors = dict(said.errors)
+    given = {name: _with_reason(one, standing.get(name)) for name, one in said.given.items()}
     values: dict[str, Entered] = {}
     try:
-        values = form_entries.checked(form, {**standing, **said.given}, patient)
+        values = form_entries.checked(form, {**standing, **given}, patient)
     except form_entries.WrongItems as wrong:
         errors = {**wrong.errors, **errors}
     if errors:
         raise _RowError(errors)
-    return dict(said.given), values
+    return given, values
+
+
+def _with_reason(said: Any, standing: Any) -> Any:
+    """A code without a reason says nothing against the reason that stands with the same code."""
+    if not isinstance(said, Mapping) or not isinstance(standing, Mapping) or said.get("reason"):
+        return said
+    return standing if said.get("missing") == standing.get("missing") else said
 
 
 def _changes(
