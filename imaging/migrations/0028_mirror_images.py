@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imaging', '0026_ended_reads'),
+        ('imaging', '0027_adjudications'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('reporting', '0004_jobs_of_exports'),
-        ('trials', '0022_movements_of_doses'),
+        ('trials', '0026_monitoring'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

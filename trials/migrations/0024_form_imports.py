@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trials', '0022_movements_of_doses'),
+        ('trials', '0023_counted_reads'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trials', '0025_form_imports'),
+        ('trials', '0024_form_imports'),
     ]
 
     operations = [
