@@ -8,6 +8,7 @@ from imaging.views import (
     comparisons,
     derivations,
     files,
+    growing,
     incidents,
     nodes,
     organs,
@@ -16,6 +17,7 @@ from imaging.views import (
     reading,
     responses,
     series,
+    signing,
     transmittals,
 )
 
@@ -55,13 +57,13 @@ urlpatterns = [
     ),
     path(
         "reading/<str:reading_identifier>/slice/<str:plane>/<int:index>.png",
-        reading.picture_of_slice,
+        growing.picture_of_slice,
         name="reading_slice",
     ),
-    path("reading/<str:reading_identifier>/grow/", reading.grow, name="reading_grow"),
+    path("reading/<str:reading_identifier>/grow/", growing.grow, name="reading_grow"),
     path("reading/<str:reading_identifier>/place/", placing.place, name="reading_place"),
     path("reading/<str:reading_identifier>/response/", responses.answers, name="reading_response"),
-    path("reading/<str:reading_identifier>/sign/", reading.sign, name="reading_sign"),
+    path("reading/<str:reading_identifier>/sign/", signing.sign, name="reading_sign"),
     path(
         "reading/<str:reading_identifier>/regions/<int:pk>/accept/",
         reading.region_accept,
@@ -90,7 +92,7 @@ urlpatterns = [
     path("lesions/paired/", pairings.paired_lesions, name="paired_lesions"),
     path("responses/", responses.listed, name="responses"),
     path("patients/<int:pk>/response/", responses.patient, name="response_of_patient"),
-    path("reads/<int:pk>/", reading.signed, name="read"),
+    path("reads/<int:pk>/", signing.signed, name="read"),
     path("pictures/<int:pk>.png", files.picture, name="picture"),
     path("objects/<int:pk>.dcm", files.dicom_object, name="dicom_object"),
     path("derivations/lesion/<int:pk>/<str:quantity>/", derivations.derivation, name="derivation"),

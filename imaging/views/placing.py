@@ -11,18 +11,15 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from imaging.forms import PlacedShapeForm
-from imaging.models import Quantification, Read, Series
+from imaging.models import Quantification, Read
 from imaging.selectors import reads as selecting
 from imaging.services import growing, reads, viewing
 from imaging.slices import Plane
-from trials import permissions, segmentation_methods
+from imaging.views.asked import series_of
+from trials import segmentation_methods
 from trials.services.errors import Invalid, Refused
 from trials.views.acts import form_methods, fresh_submission, perform, sent
 
-SERIES = Series.objects.select_related(
-    "imaging_study__scheduled_scan__planned_scan__tracer",
-    "imaging_study__scheduled_scan__patient__site",
-)
 # In which the shape is shown: of a lesion of 20 mm the middle, and what is around it.
 UPPER_SUV = 10
 # No volume has as many voxels along an axis.
@@ -32,9 +29,7 @@ _VOXEL = re.compile("[0-9]{1,8}")
 @form_methods
 def place(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     """A shape by numbers, shown on three slices with what is measured in it; then kept."""
-    row = permissions.fetched(
-        SERIES, request.user, "read.edit", reading_identifier=reading_identifier
-    )
+    row = series_of(request, reading_identifier, "read.edit")
     read = selecting.own_of(row, request.user)
     form = PlacedShapeForm(
         sent(request), rows=selecting.rows_of(read), initial=_middle(read, request.GET)
