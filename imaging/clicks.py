@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imaging import adapted, placed, seeded
+from imaging import adapted, drawn, placed, seeded
 from imaging.geometry import Grid
 from imaging.seeded import Grown, Place
 from imaging.segmentation import SegmentationError, Volume
@@ -30,14 +30,15 @@ def grown(suv: Volume, place: Place, *, grid: Grid, method: Mapping[str, Any]) -
     method : mapping
         As `trials.segmentation_methods.click` gives it: "part_of_maximum" with `part`,
         "threshold" with `suv`, "gradient" with `box_mm`, "background_adapted" with `signal`,
-        `times_signal` and `times_background`; or "placed" with `shape`, `size_mm` and `inside`.
+        `times_signal` and `times_background`; "placed" with `shape`, `size_mm` and `inside`; or
+        "drawn" with `contours`, which holds no matter where the click was.
         `largest_ml` where the protocol states one.
 
     Raises
     ------
     SegmentationError
-        As `imaging.seeded`, `imaging.adapted` and `imaging.placed` do; "method-unknown" for a
-        method that is none of these.
+        As `imaging.seeded`, `imaging.adapted`, `imaging.placed` and `imaging.drawn` do;
+        "method-unknown" for a method that is none of these.
     """
     name = method["method"]
     largest_ml = method.get("largest_ml", LARGEST_ML)
@@ -72,6 +73,8 @@ def grown(suv: Volume, place: Place, *, grid: Grid, method: Mapping[str, Any]) -
             inside=method["inside"],
             largest_ml=largest_ml,
         )
+    if name == "drawn":
+        return drawn.in_contours(suv, method["contours"], grid=grid, largest_ml=largest_ml)
     raise SegmentationError("method-unknown", f"No region grows from a click by {name!r}.")
 
 

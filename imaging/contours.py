@@ -230,7 +230,7 @@ def mask(contours: Sequence[Contour], *, grid: Grid, planes: Mapping[str, int]) 
     found = np.zeros(grid.shape, np.bool_)
     by_plane: dict[int, list[Floats]] = {}
     for contour in contours:
-        plane, outline = _placed(contour.points, grid)
+        plane, outline = on_plane(contour.points, grid)
         if planes.get(contour.image, plane) != plane:
             raise _off_plane()
         by_plane.setdefault(plane, []).append(outline)
@@ -245,8 +245,14 @@ def mask(contours: Sequence[Contour], *, grid: Grid, planes: Mapping[str, int]) 
     return found
 
 
-def _placed(points: Floats, grid: Grid) -> tuple[int, Floats]:
-    """The plane of a contour, and its points (P, 2) as fractional rows and columns."""
+def on_plane(points: Floats, grid: Grid) -> tuple[int, Floats]:
+    """The plane of a contour, and its points (P, 2) as fractional rows and columns.
+
+    Raises
+    ------
+    RegionError
+        "contours-off-plane", "contours-outside".
+    """
     along = (points - np.asarray(grid.origin)) @ grid.normal
     plane = int(np.abs(grid.along - along[0]).argmin())
     if np.abs(along - grid.along[plane]).max() > PLANE_TOLERANCE_MM:

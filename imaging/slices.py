@@ -132,7 +132,7 @@ def voxel_at(grid: Grid, plane: Plane, index: int, *, x: float, y: float) -> Pla
         "slice-unknown", or "beside-the-slice" for a pixel that is none of the slice.
     """
     _require_slice(grid, plane, index)
-    width, height = _size(grid, plane)
+    width, height = picture_size(grid, plane)
     if not (0 <= x < width and 0 <= y < height):
         raise SliceError("beside-the-slice", "Click on the slice itself.")
     shape = _shape(grid)
@@ -185,7 +185,7 @@ def slice_png(
         If the volume lies askew in the patient.
     """
     _require_slice(grid, plane, index)
-    size = _size(grid, plane)
+    size = picture_size(grid, plane)
     image = Image.new("RGB", (size[0] + BAR, max(size[1], LARGEST // 2)), PAPER)
     smooth = _smooth(suv, grid, plane, index, size)
     if ct is None:
@@ -210,7 +210,7 @@ def slice_png(
 
 def points_mm(grid: Grid, plane: Plane, index: int) -> Floats:
     """Where the pixels of a slice lie in the patient (LPS), shape (height, width, 3), mm."""
-    width, height = _size(grid, plane)
+    width, height = picture_size(grid, plane)
     shape = _shape(grid)
     down, right = plane.shown
     along = (np.arange(height) + 0.5) / height * shape[down] - 0.5
@@ -242,7 +242,7 @@ def _shape(grid: Grid) -> tuple[int, ...]:
     return tuple(grid.shape[axis] for axis in axes)
 
 
-def _size(grid: Grid, plane: Plane) -> tuple[int, int]:
+def picture_size(grid: Grid, plane: Plane) -> tuple[int, int]:
     """Width and height of a slice in pixels, in true proportions."""
     down, right = _extent_mm(grid, plane)
     scale = LARGEST / max(down, right)

@@ -7,6 +7,7 @@ from imaging.views import (
     adrenals,
     comparisons,
     derivations,
+    drawing,
     files,
     growing,
     incidents,
@@ -62,6 +63,7 @@ urlpatterns = [
     ),
     path("reading/<str:reading_identifier>/grow/", growing.grow, name="reading_grow"),
     path("reading/<str:reading_identifier>/place/", placing.place, name="reading_place"),
+    path("reading/<str:reading_identifier>/draw/", drawing.draw, name="reading_draw"),
     path("reading/<str:reading_identifier>/response/", responses.answers, name="reading_response"),
     path("reading/<str:reading_identifier>/sign/", signing.sign, name="reading_sign"),
     path(

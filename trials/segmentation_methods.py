@@ -18,6 +18,8 @@ THRESHOLD = "threshold"
 BACKGROUND_ADAPTED = "background_adapted"
 # A shape that a reader places, and what belongs of it.
 PLACED = "placed"
+# Closed contours that a reader draws on slices.
+DRAWN = "drawn"
 EVERYTHING = "everything"
 # 41 % of SUVmax: Boellaard et al., Eur J Nucl Med Mol Imaging 2015;42:328.
 _USUAL_CLICK: Mapping[str, Any] = {"method": PART_OF_MAXIMUM, "part": 0.41}
@@ -91,15 +93,26 @@ def placed(
     }
 
 
+def drawn(
+    contours: Sequence[Sequence[Sequence[float]]], slices: Sequence[int] = ()
+) -> Mapping[str, Any]:
+    """The method of contours that a reader draws, in mm (LPS), and the slices they lie on."""
+    # A hundredth of a mm is less than any scanner resolves.
+    rounded = [[[round(float(at), 2) for at in point] for point in one] for one in contours]
+    return {"method": DRAWN, "contours": rounded, "slices": list(slices)}
+
+
 def now_of(method: Mapping[str, Any], segmentation: Mapping[str, Any]) -> Mapping[str, Any]:
     """How what was outlined by a method is outlined as the planned scan states it now."""
     if method["method"] == PLACED:
         return placed(segmentation, shape=method["shape"], size_mm=method["size_mm"])
+    if method["method"] == DRAWN:
+        return method
     return click(segmentation)
 
 
 def click_words(method: Mapping[str, Any]) -> str:
-    """What a click or a placed shape takes in, as a reader says it.
+    """What a click, a placed shape or a drawing takes in, as a reader says it.
 
     >>> click_words({"method": "part_of_maximum", "part": 0.41})
     'SUV ≥ 41 % of the highest near the click'
@@ -113,7 +126,11 @@ def click_words(method: Mapping[str, Any]) -> str:
     >>> click_words({"method": "placed", "shape": "box", "size_mm": [20, 24.5, 30],
     ...              "inside": {"method": "threshold", "suv": 2.5}})
     'SUV ≥ 2.5 g/mL in a placed box of 20 × 24.5 × 30 mm'
+    >>> click_words(drawn([[[0, 0, 5], [9, 0, 5], [9, 9, 5]]], [12]))
+    'everything in contours drawn by hand on slice 12'
     """
+    if method["method"] == DRAWN:
+        return f"everything in contours drawn by hand on {_slices(method['slices'])}"
     if method["method"] == PLACED:
         size = " × ".join(f"{one:g}" for one in method["size_mm"])
         return f"{inside_words(method['inside'])} in a placed {method['shape']} of {size} mm"
@@ -151,3 +168,19 @@ def named(region: str) -> str:
     'blood pool'
     """
     return region.replace("_", " ")
+
+
+def _slices(numbers: Sequence[int]) -> str:
+    """Numbers of slices in words, a run of them by its ends.
+
+    >>> _slices([12, 13, 14, 17])
+    'slices 12 to 14, 17'
+    """
+    runs: list[list[int]] = []
+    for one in numbers:
+        if runs and one == runs[-1][-1] + 1:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    parts = [f"{one[0]} to {one[-1]}" if len(one) > 1 else str(one[0]) for one in runs]
+    return f"slice{'s' if len(numbers) > 1 else ''} {', '.join(parts)}"

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from imaging import models, placed, slices
 from imaging.api.serializers import Node
+from imaging.fusion import CtWindow
 from imaging.selectors import derivations
 from imaging.selectors import reads as selecting
 from imaging.services import growing, reads, viewing
@@ -204,6 +205,12 @@ class Grown(serializers.Serializer):
 class Window(serializers.Serializer):
     low = serializers.FloatField(default=0.0, help_text="SUV drawn white, g/mL.")
     high = serializers.FloatField(default=10.0, help_text="SUV drawn black, g/mL.")
+    ct = serializers.ChoiceField(
+        choices=list(CtWindow), default=None, allow_null=True, help_text="Window of CT under it."
+    )
+    opacity = serializers.FloatField(
+        default=0.6, min_value=0, max_value=1, help_text="Of the uptake over CT."
+    )
 
 
 class OwnRead(Endpoint):
@@ -291,17 +298,23 @@ class SliceOfReading(Endpoint):
     def get(
         self, request: Request, reading_identifier: str, plane: str, index: int
     ) -> HttpResponse:
-        """A slice (axial, coronal or sagittal) with the regions of one's own read, PNG."""
+        """A slice (axial, coronal or sagittal) with the regions of one's own read, PNG.
+
+        Over CT where `ct` names a window of it.
+        """
         series = series_for(request, "reading.view", reading_identifier)
         run = get_object_or_404(series.quantifications, is_current=True)
         if plane not in list(slices.Plane):
             raise Refused("plane-unknown", "A plane is axial, coronal or sagittal.", status=404)
+        wanted = filtered(request, Window)
+        ct, opacity = wanted.pop("ct"), wanted.pop("opacity")
         png = viewing.slice_of(
             run,
             selecting.newest(run, request.user),
             plane=slices.Plane(plane),
             index=index,
-            **filtered(request, Window),
+            ct=viewing.Ct(CtWindow(ct), opacity) if ct else None,
+            **wanted,
         )
         return HttpResponse(png, content_type="image/png")
 

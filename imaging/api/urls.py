@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from imaging.api import adjudications, adrenals, comparisons, nodes, organs, reads, responses, views
+from imaging.api import (
+    adjudications,
+    adrenals,
+    comparisons,
+    drawing,
+    nodes,
+    organs,
+    reads,
+    responses,
+    views,
+)
 
 urlpatterns = [
     path("scans/<int:pk>/transmittals/", views.OpenTransmittal.as_view(), name="api_upload"),
@@ -127,6 +137,16 @@ urlpatterns = [
         "reader-agreement/",
         adjudications.CountsOfAgreement.as_view(),
         name="api_reader_agreement",
+    ),
+    path(
+        "readings/<slug:reading_identifier>/read/drawn/",
+        drawing.DrawnRegions.as_view(),
+        name="api_read_drawn",
+    ),
+    path(
+        "readings/<slug:reading_identifier>/read/drawn/preview/",
+        drawing.DrawnPreview.as_view(),
+        name="api_read_drawn_preview",
     ),
     path("responses/", responses.Responses.as_view(), name="api_responses"),
     path(

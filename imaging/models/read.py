@@ -10,7 +10,7 @@ from django.utils import timezone
 from imaging import reading_terms
 from imaging.models.quantification import Lesion, MeasuredRegion, Quantification
 from trials.models import ScopedModel
-from trials.segmentation_methods import PLACED
+from trials.segmentation_methods import DRAWN, PLACED
 
 _PATIENT = "quantification__series__imaging_study__scheduled_scan__patient"
 
@@ -83,11 +83,12 @@ class GrownLesion(MeasuredRegion):
     site_path = f"read__{_PATIENT}__site_id"
 
     read = models.ForeignKey(Read, on_delete=models.PROTECT, related_name="grown_lesions")
-    # Plane, row, column that was clicked, and the same place in the patient's frame, mm (LPS).
+    # Plane, row, column that was clicked, and the same place in the patient's frame, mm (LPS); of
+    # a drawing its hottest voxel.
     clicked_voxel = models.JSONField()
     clicked_mm = models.JSONField()
-    # Method and numbers, as `trials.segmentation_methods` gives them of a click or a placed shape,
-    # and what they came to.
+    # Method and numbers, as `trials.segmentation_methods` gives them of a click, a placed shape or
+    # a drawing, and what they came to.
     parameters = models.JSONField()
     threshold = models.FloatField()
     # The SUV that the threshold was computed from, by name, g/mL.
@@ -111,6 +112,11 @@ class GrownLesion(MeasuredRegion):
     def is_placed(self) -> bool:
         """Whether a shape was placed, not a click grown."""
         return self.parameters["method"] == PLACED
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it was drawn by hand."""
+        return self.parameters["method"] == DRAWN
 
     def __str__(self) -> str:
         return f"grown region {self.pk} of {self.read}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from imaging import clicks, lesions
+from imaging import clicks, drawn, lesions
 from imaging.lesions import LesionMeasurement
 from imaging.models import GrownLesion, LesionRead, Quantification
 from imaging.seeded import Grown, Place
@@ -19,10 +19,13 @@ from imaging.services.open_volumes import OpenVolume
 from trials import segmentation_methods
 from trials.services.errors import Refused
 
+# Contours lie where they were drawn, whatever was clicked.
+ANYWHERE: Place = (0, 0, 0)
+
 
 @dataclass(frozen=True)
 class Preview:
-    """A region grown from a click and what is measured on it; nothing is kept of it."""
+    """A region grown, placed or drawn, and what is measured on it; nothing is kept of it."""
 
     voxel: Place
     grown: Grown
@@ -68,6 +71,10 @@ def grown_at(
     clicks.require_own_maximum(opened.suv, grown, parameters)
     peak = measuring.peak_of(run.parameters)
     (measured,) = lesions.measure(opened.suv, grown.components, grid=opened.grid, peak=peak)
+    if parameters["method"] == segmentation_methods.DRAWN:
+        contours = parameters["contours"]
+        slices = drawn.slices_of(contours, opened.grid)
+        return Preview(grown.seed, grown, measured, segmentation_methods.drawn(contours, slices))
     return Preview(voxel, grown, measured, parameters)
 
 

@@ -88,8 +88,8 @@ def _grown(number: int, grown: GrownLesion, values: np.ndarray, grid: Grid) -> O
             f"Grown again, region {number} has {flat.size} voxels, and {grown.voxel_count} in the "
             "record: read the series again, and this is written of the new read.",
         )
-    words = _method(grown)
-    return Outline(number, flat, origin=Origin.SEMIAUTOMATIC, method=words, is_own=True)
+    origin = Origin.MANUAL if grown.is_drawn else Origin.SEMIAUTOMATIC
+    return Outline(number, flat, origin=origin, method=_method(grown), is_own=True)
 
 
 def _method(grown: GrownLesion) -> str:

@@ -101,6 +101,10 @@ def test_the_ct_shows_through_where_little_is_taken_up(client, desk, run):
     # 0 HU of -1350 to 150.
     image = np.asarray(Image.open(io.BytesIO(lung.content)))
     assert np.unique(image[BACKGROUND]).tolist() == [230]
+    of_api = f"/api/v1/readings/{run.series.reading_identifier}/slices/axial/5/"
+    same = client.get(f"{of_api}?high=20&ct=lung&opacity=0")
+    assert (same.status_code, same.content) == (200, lung.content)
+    assert client.get(f"{of_api}?ct=heart").status_code == 422
 
 
 def test_the_page_keeps_window_and_opacity_from_step_to_step(client, desk, run):

@@ -58,6 +58,8 @@ def grown(lesion: GrownLesion) -> Node:
     words = segmentation_methods.click_words(lesion.parameters)
     if lesion.parameters["method"] == segmentation_methods.PLACED:
         place, how = "Middle of the shape", f"placed by the reader: {words}"
+    elif lesion.is_drawn:
+        place, how = "Hottest voxel", f"drawn by the reader: {words}"
     else:
         place, how = "Clicked", f"grown from a click: {words}, 26-connected"
     return Node(
