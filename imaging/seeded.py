@@ -29,8 +29,8 @@ Places = tuple[Indices, Indices, Indices]
 
 # The click need not hit the hottest voxel.
 RECENTRE_MM = 10.0
-# Half the edge of the first box.
-_FIRST_BOX_MM = 30.0
+# Half the edge of the first box: smaller is doubled too often, larger is labelled in vain.
+_FIRST_BOX_MM = 24.0
 # Voxels along an edge: the seed, its neighbours, and a border around them.
 _SMALLEST_BOX = 5
 _TOUCHING = np.ones((3, 3, 3), bool)
