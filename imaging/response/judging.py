@@ -114,6 +114,8 @@ def _percist_scan(side: Side, lean: str) -> percist.PercistScan:
         liver_sd=liver["suv_sd"] * by if liver else None,
         is_liver_diseased=said(side["answers"], "liver_diseased"),
         uptake_minutes=side["uptake_minutes"],
+        activity_mbq=side["activity_mbq"],
+        glucose_mg_dl=side["glucose_mg_dl"],
         scanner_class=side["scanner"],
         suv_type=lean,
         # A scan without a lesion has the definition that its run would have measured by.

@@ -15,7 +15,8 @@ References
 Wahl et al., J Nucl Med 2009;50 Suppl 1:122S; tables as in J Cancer 2010;1:80 (PMC2938069, T3)
 and Korean J Intern Med (PMC6506740, T1); that no other lesion may rise by over 30 % in SUL or
 size, as in pacs.de/term/positron-emission-tomography-response-criteria-in-solid-tumors-percist
-and Egypt J Radiol Nucl Med 2020;51 (s43055-020-0133-5), T1; conditions as in PMC4377159, T2.
+and Egypt J Radiol Nucl Med 2020;51 (s43055-020-0133-5), T1; conditions as in PMC4377159, T2,
+of the injected activity and of glucose as in O et al., Radiology 2016;280:576 (PMC4976461).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from imaging.cut_offs import change_percent, exceeds, is_measured, is_positive, reaches, words
+from imaging.identity import tracer_of
 from imaging.response.terms import (
     Category,
     Number,
@@ -43,6 +45,9 @@ SOURCE = "Wahl et al., J Nucl Med 2009;50 Suppl 1:122S; PMC2938069, table 3"
 # Conditions of comparability; all limits are still comparable.
 EARLIEST_MINUTES = 50.0
 MINUTES_APART = 15.0
+ACTIVITY_PERCENT = 20.0
+# Plasma glucose has to stay under it; asked where the tracer is a glucose.
+GLUCOSE_MG_DL = 200.0
 LIVER_PERCENT = 20.0
 LIVER_SUL = 0.3
 # SUV Types (0054,1006) by lean body mass: James as DICOM and as he wrote it, Janmahasatian.
@@ -74,7 +79,8 @@ class PercistScan:
     """One scan. None is not measured; no lesion at all is an empty tuple.
 
     `liver_mean` and `liver_sd` are SUL in g/mL of a 30 mm sphere in the right lobe,
-    `uptake_minutes` from injection to the start of the first bed. `scanner_class` is whatever
+    `uptake_minutes` from injection to the start of the first bed, `activity_mbq` what was injected,
+    `glucose_mg_dl` in plasma before it. `scanner_class` is whatever
     makes two scans comparable: scanner, reconstruction, EARL class. `suv_type` is SUV Type
     (0054,1006) and names the lean body mass, `peak_definition` that of SULpeak.
     """
@@ -84,6 +90,8 @@ class PercistScan:
     liver_sd: float | None
     is_liver_diseased: bool | None
     uptake_minutes: float | None
+    activity_mbq: float | None
+    glucose_mg_dl: float | None
     scanner_class: str
     suv_type: str
     peak_definition: str
@@ -134,14 +142,15 @@ def percist(
     Parameters
     ----------
     baseline, later : PercistScan
-        SUL in g/mL, minutes after injection.
+        SUL in g/mL, minutes after injection, MBq, mg/dL.
     reading : PercistReading
         Of the later scan.
     tracer : str
-        Of both scans; the scale is flagged for any but FDG.
+        Of both scans; the scale is flagged for any but FDG, and glucose is asked for FDG alone.
     """
     against = (
         *_incomparable(baseline, later),
+        *(_glucose(baseline, later) if tracer_of(tracer) == "FDG" else ()),
         *_unmeasured(baseline, later),
         *unanswered(_claims(reading)),
     )
@@ -170,6 +179,7 @@ def _claims(reading: PercistReading) -> tuple[tuple[str, bool | None], ...]:
 def _incomparable(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
     """The conditions of comparability that are not met, as parts of a sentence."""
     yield from _uptake_times(baseline.uptake_minutes, later.uptake_minutes)
+    yield from _activities(baseline.activity_mbq, later.activity_mbq)
     yield from _livers(baseline, later)
     if not baseline.scanner_class or not later.scanner_class:
         yield "the scanner class of a scan is not known"
@@ -206,6 +216,30 @@ def _uptake_times(before: float | None, after: float | None) -> Iterator[str]:
             f"the uptake times are {words(apart, MINUTES_APART)} min apart, more than "
             f"{MINUTES_APART:g} min"
         )
+
+
+def _activities(before: float | None, after: float | None) -> Iterator[str]:
+    if not is_positive(before) or not is_positive(after):
+        yield "the injected activity of a scan is not known"
+        return
+    percent = abs(change_percent(before, after))
+    if exceeds(percent, ACTIVITY_PERCENT):
+        yield (
+            f"the injected activities differ by {words(percent, ACTIVITY_PERCENT)} % "
+            f"({words(before)} and {words(after)} MBq), more than {ACTIVITY_PERCENT:g} %"
+        )
+
+
+def _glucose(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
+    for name, scan in (("baseline", baseline), ("later scan", later)):
+        found = scan.glucose_mg_dl
+        if not is_positive(found):
+            yield f"plasma glucose before the {name} is not recorded"
+        elif reaches(found, GLUCOSE_MG_DL):
+            yield (
+                f"plasma glucose before the {name} was {words(found, GLUCOSE_MG_DL)} mg/dL, "
+                f"not under {GLUCOSE_MG_DL:g} mg/dL"
+            )
 
 
 def _livers(baseline: PercistScan, later: PercistScan) -> Iterator[str]:

@@ -14,6 +14,8 @@ from trials.models import Evidence, Job, Patient, ScheduledScan, User
 from trials.services import jobs
 
 KIND = "imaging.evaluate_response"
+# Evidence that no image carries, or not for sure.
+FACTS = ("height", "glucose")
 _PATIENT = "later_read__quantification__series__imaging_study__scheduled_scan__patient"
 
 
@@ -33,9 +35,9 @@ def order(scan: ScheduledScan, *, by: User) -> Job | None:
 
 
 def stale() -> QuerySet[ResponseEvaluation]:
-    """Evaluations older than a height or a sex, which no scan carries, that they may rest on."""
+    """Evaluations older than a height, a glucose or a sex, which they may rest on."""
     later = Evidence.objects.filter(
-        patient=OuterRef(_PATIENT), variable="height", recorded_at__gt=OuterRef("asked_at")
+        patient=OuterRef(_PATIENT), variable__in=FACTS, recorded_at__gt=OuterRef("asked_at")
     )
     described = Q(**{f"{_PATIENT}__described_at__gt": F("asked_at")})
     rows = ResponseEvaluation.objects.filter(is_current=True, criterion__in=("percist", "eortc"))
@@ -45,7 +47,7 @@ def stale() -> QuerySet[ResponseEvaluation]:
 
 
 def order_due() -> list[Job]:
-    """Order anew where a height or a sex was recorded or corrected since."""
+    """Order anew where one of them was recorded or corrected since."""
     patients = Patient.objects.filter(pk__in=stale().values(_PATIENT)).order_by("pk")
     actor = jobs.system_user()
     return [
@@ -62,8 +64,8 @@ def confirm(patient: int, at: datetime) -> None:
 
 
 def _was_ordered(patient: Patient) -> bool:
-    """Whether it was ordered since the newest height or sex: it waits, or failed."""
-    heights = patient.evidence.filter(variable="height").order_by("-recorded_at")
-    times = [heights.values_list("recorded_at", flat=True).first(), patient.described_at]
+    """Whether it was ordered since the newest of these: it waits, or failed."""
+    facts = patient.evidence.filter(variable__in=FACTS).order_by("-recorded_at")
+    times = [facts.values_list("recorded_at", flat=True).first(), patient.described_at]
     jobs_since = Job.objects.filter(kind=KIND, arguments__patient=patient.pk)
     return jobs_since.filter(queued_at__gt=max(filter(None, times))).exists()

@@ -7,6 +7,7 @@ read ends says so (`read_endings.end_of`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -33,7 +34,8 @@ from imaging.services import (
     response_orders,
 )
 from imaging.services.quantification import peak_of
-from trials import canonical, response_rules
+from imaging.suv_checks import BQ_PER_MBQ
+from trials import canonical, response_rules, variables
 from trials.models import Injection, Job, Patient, ProtocolVersion, ScheduledScan
 from trials.selectors import counted_reads
 from trials.services import audit, jobs
@@ -158,7 +160,8 @@ def _side(read: Read) -> dict[str, Any]:
         "uptake_minutes": run.uptake_minutes,
         "scanner": _scanner(run, injection),
         "peak_definition": peak_of(run.parameters).value,
-        "injected_activity_bq": run.derivation.get("injected_activity"),
+        **_activity(run, injection),
+        "glucose_mg_dl": _glucose(scan),
         "weight_kg": run.derivation.get("weight"),
         "height_cm": height,
         "height_from": origin,
@@ -211,6 +214,31 @@ def _height(
     if said and said[0]:
         return float(said[0]) * 100.0, "header of the images"
     return None, ""
+
+
+def _activity(run: Quantification, injection: Injection | None) -> dict[str, Any]:
+    """What was injected in MBq, and where it is from: the day of the scan, else the header."""
+    if injection:
+        return {
+            "activity_mbq": injection.net_activity_mbq,
+            "activity_from": "recorded on the day of the scan",
+        }
+    said = run.derivation.get("injected_activity")
+    return {
+        "activity_mbq": said / BQ_PER_MBQ if said else None,
+        "activity_from": "header of the images" if said else "",
+    }
+
+
+def _glucose(scan: ScheduledScan) -> float | None:
+    """Plasma glucose recorded for a scan, in mg/dL; of "<40" the most that it can be."""
+    fact = scan.evidence.filter(variable="glucose", superseded_by=None).order_by("pk").last()
+    # Asked, and not known.
+    if fact is None or fact.value is None:
+        return None
+    most = variables.bounds(fact.value)[1]
+    found = variables.converted("glucose", most, frm=fact.unit, to="mg/dL")
+    return found if math.isfinite(found) else None
 
 
 def _scanner(run: Quantification, injection: Injection | None) -> str:

@@ -12,9 +12,19 @@ from imaging.services import reads, regions, response_answers, responses
 from tests import factories, records
 from tests.factories import PASSWORD
 from tests.imaging.reconciling import SHOT
-from trials.models import Injection, Job, Patient, PlannedScan, Site, Trial, User
+from trials.models import (
+    Evidence,
+    Injection,
+    Job,
+    Patient,
+    PlannedScan,
+    ScheduledScan,
+    Site,
+    Trial,
+    User,
+)
 from trials.roles import Role
-from trials.services import jobs, scanners, scans
+from trials.services import evidence, jobs, scanners, scans
 
 # Two blocks on each other, 16 x 16 x 24 mm: a sphere of 1 mL lies inside, SUVpeak is SUVmax.
 HOT = ((2, 10, 10), (6, 10, 10))
@@ -127,10 +137,26 @@ def make_responding(site: Site, *, by: User, stored: int = 13_990) -> Responding
     scanner = scanners.register(site, name="PET 1", manufacturer="GE", model="Discovery", by=by)
     for scan in (first, second):
         _inject(scan, scanner, by)
+        note_glucose(scan, 5.5, by=by)
     return Responding(
         records.make_measured(first, by=by, blocks=HOT, stored=BEFORE),
         records.make_measured(second, by=by, blocks=HOT, stored=stored),
         factories.make_user(Role.READER, trial=site.trial, site=site),
+    )
+
+
+def note_glucose(scan: ScheduledScan, value: float | str, *, by: User) -> Evidence:
+    """Plasma glucose in mmol/L; 1 mmol/L is 18.0156 mg/dL."""
+    return evidence.record(
+        scan.patient,
+        variable="glucose",
+        value=value,
+        unit="mmol/L",
+        observed_at="2026-03-01",
+        is_study_specific=False,
+        source="meter of the PET unit",
+        scheduled_scan=scan,
+        by=by,
     )
 
 

@@ -36,6 +36,8 @@ def scan(*lesions, **other):
         "liver_sd": 0.25,
         "is_liver_diseased": False,
         "uptake_minutes": 60.0,
+        "activity_mbq": 300.0,
+        "glucose_mg_dl": 100.0,
         "scanner_class": "A, EARL 2",
         "suv_type": "LBMJAMES128",
         "peak_definition": "ibsi_global",
@@ -213,6 +215,10 @@ def test_livers_within_twenty_percent_and_three_tenths(before, after, is_evaluab
     ("change", "sentence"),
     [
         ({"uptake_minutes": 35.0}, "the later scan began 35.0 min after injection, before 50 min"),
+        ({"activity_mbq": 375.0}, "differ by 25.0 % (300.0 and 375.0 MBq), more than 20 %"),
+        ({"activity_mbq": None}, "the injected activity of a scan is not known"),
+        ({"glucose_mg_dl": 200.0}, "before the later scan was 200.0 mg/dL, not under 200 mg/dL"),
+        ({"glucose_mg_dl": None}, "plasma glucose before the later scan is not recorded"),
         ({"scanner_class": "B"}, "the scanner classes differ (A, EARL 2 at baseline, B later)"),
         ({"scanner_class": ""}, "the scanner class of a scan is not known"),
         ({"suv_type": "BW"}, "same lean body mass, got SUV Types LBMJAMES128 and BW"),
@@ -228,6 +234,29 @@ def test_a_scan_that_is_not_comparable_says_why(change, sentence):
     found = percist(scan(lesion(10.0)), scan(lesion(5.0), **change), NOTHING_ELSE, tracer="FDG")
     assert (found.category, found.numbers) == ("NE", ())
     assert sentence in found.why
+
+
+@pytest.mark.parametrize(
+    ("change", "is_evaluable"),
+    [
+        # O et al., Radiology 2016;280:576: activities within 20 %, glucose under 200 mg/dL.
+        ({"activity_mbq": 360.0}, True),
+        ({"activity_mbq": 360.001}, False),
+        ({"activity_mbq": 240.0}, True),
+        ({"activity_mbq": 239.999}, False),
+        ({"glucose_mg_dl": 199.999}, True),
+        ({"glucose_mg_dl": 200.0}, False),
+    ],
+)
+def test_activities_within_twenty_percent_and_glucose_under_200(change, is_evaluable):
+    found = percist(scan(lesion(10.0)), scan(lesion(5.0), **change), NOTHING_ELSE, tracer="FDG")
+    assert found.is_evaluable == is_evaluable
+
+
+def test_glucose_is_asked_where_the_tracer_is_a_glucose():
+    unasked = scan(lesion(10.0), glucose_mg_dl=None)
+    found = percist(unasked, scan(lesion(5.0)), NOTHING_ELSE, tracer="68Ga-Pentixafor")
+    assert found.category == "PMR"
 
 
 def test_a_new_lesion_does_not_open_the_gate():
@@ -259,7 +288,16 @@ def test_a_scale_made_for_fdg_is_flagged_on_another_tracer():
 
 
 UNMEASURED = st.sampled_from([None, float("nan"), float("inf"), -float("inf"), -1.0])
-PLACES = ["sul_peak", "glycolysis", "liver_mean", "liver_sd", "uptake_minutes", "lesions"]
+PLACES = [
+    "sul_peak",
+    "glycolysis",
+    "liver_mean",
+    "liver_sd",
+    "uptake_minutes",
+    "activity_mbq",
+    "glucose_mg_dl",
+    "lesions",
+]
 
 
 @given(

@@ -32,7 +32,7 @@ from tests.imaging import responding
 from tests.imaging.responding import BEFORE, SUV, Responding, of, work
 from tests.imaging.test_reads import measure_again, refusal
 from trials import canonical
-from trials.models import AuditEvent, Job
+from trials.models import AuditEvent, Injection, Job
 from trials.roles import Role
 from trials.services import evidence, jobs, patients
 from trials.services.errors import Invalid
@@ -214,6 +214,37 @@ def test_what_the_reader_answers_decides_and_what_is_not_answered_is_not_guessed
     scene.signed_later(**answer)
     work()
     assert (of("P").category, says in of("P").why) == (category, True)
+
+
+@pytest.mark.parametrize(
+    ("glucose", "category"),
+    [("<11.1", "PMR"), (11.2, "NE"), (">9", "NE"), (None, "NE")],
+)
+def test_the_newest_glucose_of_the_scan_decides_as_the_most_that_it_can_be(
+    judged, glucose, category
+):
+    """11.1 mmol/L are 199.97 mg/dL and 11.2 are 201.77."""
+    scan = judged.later.series.imaging_study.scheduled_scan
+    by = records.everyone(judged.trial)
+    responding.note_glucose(scan, glucose, by=by)
+    with factories.framed():
+        assert len(response_orders.order_due()) == 1
+    work()
+    assert of("P").category == category
+    assert ("glucose" in of("P").why) == (category == "NE")
+
+
+def test_activities_of_the_day_of_the_scan_that_differ_are_not_comparable(scene):
+    """460 over 370 MBq is 24.3 % more."""
+    scan = scene.later.series.imaging_study.scheduled_scan
+    with factories.framed():
+        Injection.objects.filter(scheduled_scan=scan).update(net_activity_mbq=460.0)
+    scene.place_livers()
+    scene.signed_baseline()
+    scene.signed_later()
+    work()
+    assert of("P").category == "NE"
+    assert "differ by 24.3 % (370.0 and 460.0 MBq), more than 20 %" in of("P").why
 
 
 def test_a_read_in_place_of_another_ends_what_rests_on_it_at_once(judged):
