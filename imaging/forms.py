@@ -8,7 +8,9 @@ from django import forms
 
 from imaging import reading_terms
 from imaging.models import LesionRead, PrivacyIncident, ReferenceRegion
+from imaging.response import recist_lesions
 from imaging.response.questions import Question
+from imaging.response.recist_lesions import Lesions, RecistLesion
 from trials.forms import ActForm
 from trials.forms.conduct import Password
 from trials.models import ScheduledScan
@@ -318,3 +320,84 @@ class AdjudicationForm(ActForm):
         if has_own:
             choices.append(("anew", "My own read, signed"))
         self.fields["choice"].choices = choices
+
+
+# What is asked of a lesion, the one that a refusal is shown beside first.
+PARTS = ("diameter_mm", "state", "region")
+
+
+class RecistForm(ActForm):
+    """Lesions on CT: of a baseline where each lies, of a later scan what became of them."""
+
+    def __init__(self, *args, baseline: Lesions | None, lesions: Lesions, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_baseline = baseline is None
+        self.where = {one.name: one.region for one in baseline or ()}
+        held = {one.name: one for one in lesions}
+        kinds = ("T", "N") if self.is_baseline else ("X",)
+        listed = [name for kind in kinds for name in recist_lesions.NAMES[kind]]
+        self.names = [*self.where, *listed]
+        for name in self.names:
+            self._ask(name, held.get(name))
+        self.field_of = {
+            name: next(f"{name}_{part}" for part in PARTS if f"{name}_{part}" in self.fields)
+            for name in self.names
+        }
+
+    def _ask(self, name: str, held: RecistLesion | None) -> None:
+        is_target = name in recist_lesions.NAMES["T"]
+        if name not in self.where:
+            self.fields[f"{name}_region"] = forms.ChoiceField(
+                label=f"{name}, where",
+                choices=[("", "None"), *reading_terms.REGIONS],
+                required=False,
+                initial=held.region if held else "",
+            )
+        else:
+            states = recist_lesions.STATES[name[0]]
+            self.fields[f"{name}_state"] = forms.ChoiceField(
+                label=f"{name}, what became of it",
+                choices=[("", "Not stated"), *states],
+                required=False,
+                initial=held.state if held else "",
+            )
+        if is_target:
+            self.fields[f"{name}_diameter_mm"] = forms.FloatField(
+                label=f"{name}, length in mm",
+                required=False,
+                min_value=0.1,
+                max_value=recist_lesions.LONGEST_MM,
+                initial=held.diameter_mm if held else None,
+            )
+
+    @property
+    def rows(self) -> list[dict]:
+        """The fields of each lesion, and where it lies if that is known."""
+        words = dict(reading_terms.REGIONS)
+        return [
+            {
+                "name": name,
+                "kind": recist_lesions.KINDS[name[0]],
+                "where": words.get(self.where.get(name, ""), ""),
+                **{
+                    part: self[f"{name}_{part}"]
+                    for part in PARTS
+                    if f"{name}_{part}" in self.fields
+                },
+            }
+            for name in self.names
+        ]
+
+    def lesions(self) -> list[RecistLesion]:
+        """What was typed in; a row that is empty is no lesion."""
+        return [one for name in self.names if (one := self._lesion(name)) is not None]
+
+    def _lesion(self, name: str) -> RecistLesion | None:
+        given = {part: self.cleaned_data.get(f"{name}_{part}") for part in PARTS}
+        length = given["diameter_mm"]
+        if name in self.where:
+            return RecistLesion(name, self.where[name], given["state"] or "", length)
+        if not given["region"] and length is None:
+            return None
+        state = "measured" if name[0] == "T" else "present"
+        return RecistLesion(name, given["region"] or "", state, length)

@@ -16,6 +16,7 @@ from imaging.views import (
     pairings,
     placing,
     reading,
+    recist,
     responses,
     series,
     signing,
@@ -64,6 +65,7 @@ urlpatterns = [
     path("reading/<str:reading_identifier>/grow/", growing.grow, name="reading_grow"),
     path("reading/<str:reading_identifier>/place/", placing.place, name="reading_place"),
     path("reading/<str:reading_identifier>/draw/", drawing.draw, name="reading_draw"),
+    path("reading/<str:reading_identifier>/recist/", recist.measure, name="reading_recist"),
     path("reading/<str:reading_identifier>/response/", responses.answers, name="reading_response"),
     path("reading/<str:reading_identifier>/sign/", signing.sign, name="reading_sign"),
     path(

@@ -140,4 +140,5 @@ def change_percent(numbers: list[dict[str, Any]]) -> float | None:
     >>> change_percent([{"name": "Change of SULpeak", "value": -30.0, "unit": "%"}])
     -30.0
     """
-    return next((one["value"] for one in numbers if one["name"].startswith("Change of SU")), None)
+    compared = ("Change of SU", "Change from baseline")
+    return next((one["value"] for one in numbers if one["name"].startswith(compared)), None)

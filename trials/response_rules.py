@@ -28,9 +28,10 @@ CRITERIA: Mapping[str, Criterion] = MappingProxyType(
         # The reader says how uptake compares with baseline.
         "lugano": Criterion("Lugano 2014", frozenset(), False),
         "qpet": Criterion("qPET", frozenset(), False),
+        "recist": Criterion("RECIST 1.1", frozenset({"confirmation_days", "stable_days"}), True),
     }
 )
-PARAMETERS = ("lean_mass", "suv_type", "cycles")
+PARAMETERS = ("lean_mass", "suv_type", "cycles", "confirmation_days", "stable_days")
 # SUV Type (0054,1006) of DICOM in words.
 NORMALISED: Mapping[str, str] = MappingProxyType(
     {
@@ -52,6 +53,8 @@ def words(rule: Mapping[str, Any]) -> str:
     'EORTC 1999, SUV by body weight, after 1 cycle of treatment'
     >>> words({"criterion": "lugano"})
     'Lugano 2014'
+    >>> words({"criterion": "recist", "confirmation_days": 28, "stable_days": 42})
+    'RECIST 1.1, response confirmed after at least 28 days, stable from day 42'
     """
     parts = [CRITERIA[rule["criterion"]].name]
     if "lean_mass" in rule:
@@ -61,4 +64,10 @@ def words(rule: Mapping[str, Any]) -> str:
     if "cycles" in rule:
         cycles = rule["cycles"]
         parts.append(f"after {cycles} cycle{'' if cycles == 1 else 's'} of treatment")
+    if "confirmation_days" in rule:
+        days = rule["confirmation_days"]
+        parts.append(
+            f"response confirmed after at least {days} days" if days else "response not confirmed"
+        )
+        parts.append(f"stable from day {rule['stable_days']}")
     return ", ".join(parts)

@@ -49,6 +49,7 @@ class ResponseEvaluation(serializers.ModelSerializer):
             "reader",
             "is_accepted",
             "category",
+            "best",
             "why",
             "numbers",
             "flags",

@@ -10,6 +10,7 @@ from imaging.api import (
     nodes,
     organs,
     reads,
+    recist,
     responses,
     views,
 )
@@ -149,6 +150,11 @@ urlpatterns = [
         name="api_read_drawn_preview",
     ),
     path("responses/", responses.Responses.as_view(), name="api_responses"),
+    path(
+        "readings/<slug:reading_identifier>/read/recist/",
+        recist.ReadRecist.as_view(),
+        name="api_read_recist",
+    ),
     path(
         "readings/<slug:reading_identifier>/read/response/",
         responses.ReadAnswers.as_view(),

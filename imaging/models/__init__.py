@@ -22,6 +22,7 @@ from imaging.models.quantification import (
     ReferenceRegion,
 )
 from imaging.models.read import GrownLesion, LesionRead, Read
+from imaging.models.recist import RecistLesion
 from imaging.models.response import ResponseAnswers, ResponseEvaluation
 from imaging.models.review import CountingDecision, SuvDecision
 
@@ -52,6 +53,7 @@ __all__ = [
     "Read",
     "ReaderAgreement",
     "ReceivedFile",
+    "RecistLesion",
     "ReferenceRegion",
     "ResponseAnswers",
     "ResponseEvaluation",

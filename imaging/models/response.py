@@ -60,6 +60,8 @@ class ResponseEvaluation(ScopedModel):
     )
     # By CDISC's ONCRSR and DPETSCRS; NE is not evaluable, and `why` says what stands against it.
     category = models.CharField(max_length=15)
+    # The best so far, confirmed as the rule asks; of RECIST.
+    best = models.CharField(max_length=15, blank=True)
     why = models.TextField()
     # Name, value and unit of each number it rests on; what is to be known beside it.
     numbers = models.JSONField(default=list)

@@ -15,28 +15,14 @@ from types import MappingProxyType
 from typing import Any
 
 from imaging.normalisations import NormalisationError, is_past_turning, normaliser
-from imaging.response import eortc, lugano, percist, qpet
+from imaging.response import eortc, lugano, percist, qpet, recist_course
+from imaging.response.organs import organ_of
 from imaging.response.questions import said
 from imaging.response.terms import Response, answer, fdg_flags
 
 Inputs = Mapping[str, Any]
 # One scan: see `services.responses` for where each value is from.
 Side = Mapping[str, Any]
-
-_BONE = frozenset({"skull", "sacrum_and_pelvis", "ribs_and_sternum"})
-
-
-def organ_of(region: str) -> str:
-    """The organ that a region of the body counts as: lymph nodes and bone are one each.
-
-    >>> organ_of("nodes_iliac_left"), organ_of("lung_right"), organ_of("spine_lumbar")
-    ('lymph nodes', 'lung', 'bone')
-    """
-    if region.startswith("nodes_"):
-        return "lymph nodes"
-    if region in _BONE or region.startswith(("spine_", "arm_", "leg_")):
-        return "bone"
-    return region.removesuffix("_left").removesuffix("_right")
 
 
 def judged(inputs: Inputs) -> Response:
@@ -210,5 +196,11 @@ def _mass_flags(inputs: Inputs) -> tuple[str, ...]:
 
 
 _SCALES: Mapping[str, Callable[[Inputs], Response]] = MappingProxyType(
-    {"percist": _percist, "eortc": _eortc, "lugano": _lugano, "qpet": _qpet}
+    {
+        "percist": _percist,
+        "eortc": _eortc,
+        "lugano": _lugano,
+        "qpet": _qpet,
+        "recist": recist_course.judged,
+    }
 )

@@ -67,6 +67,12 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
                 frozenset({"lugano", "percist", "eortc"}),
             ),
             Question(
+                "new_lesion_ct",
+                "A new lesion on CT, not explained by treatment or another technique",
+                YES_NO,
+                frozenset({"recist"}),
+            ),
+            Question(
                 "grown_visibly",
                 "The extent of uptake grew visibly",
                 YES_NO,

@@ -52,6 +52,8 @@ class Response:
     numbers: tuple[Number, ...]
     source: str
     flags: tuple[str, ...] = ()
+    # The best so far, where the scale has one.
+    best: Category | None = None
 
     @property
     def is_evaluable(self) -> bool:

@@ -15,6 +15,7 @@ from imaging.response.questions import QUESTIONS
 from imaging.response.terms import FLAGS
 from imaging.response.trend import Trend, Value, trend
 from imaging.selectors import comparisons as selecting
+from imaging.selectors import recist
 from trials import permissions, response_rules
 from trials.models import Finding, Patient, ScheduledScan, Trial, User
 from trials.selectors import counted_reads
@@ -40,8 +41,12 @@ class Cell:
         return [FLAGS[one] for one in self.evaluation.flags] if self.evaluation else []
 
     @property
+    def recist(self) -> recist.Table | None:
+        return recist.of_inputs(self.evaluation.inputs) if self.evaluation else None
+
+    @property
     def sides(self) -> list[Side]:
-        inputs = self.evaluation.inputs if self.evaluation else {}
+        inputs = self.evaluation.inputs if self.evaluation and not self.recist else {}
         named = (("Baseline", inputs.get("baseline")), ("Later scan", inputs.get("later")))
         return [Side(name, side, inputs["rule"]) for name, side in named if side]
 

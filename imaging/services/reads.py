@@ -35,6 +35,7 @@ from imaging.services import (
     overlaps,
     read_counting,
     read_endings,
+    recist_lesions,
     response_answers,
     response_orders,
 )
@@ -84,6 +85,7 @@ def open_read(series: Series, *, by: User, reason: str = "") -> Read:
         read = _begun(run, by, earlier, is_adjudication=adjudicating.is_to_read(scan, by))
         if earlier:
             response_answers.carry(earlier, read)
+            recist_lesions.carry(earlier, read)
         if last:
             carrying.carry(last, read)
         return read
@@ -254,6 +256,7 @@ def content_of(read: Read) -> dict[str, Any]:
         **({"not_carried": read.not_carried} if read.not_carried else {}),
         # A read that was asked nothing is signed as it was before there were questions.
         **({"response": answers} if (answers := response_answers.of(read)) else {}),
+        **({"recist": on_ct} if (on_ct := recist_lesions.frozen(read)) else {}),
         **adrenals.signed(read),
     }
 

@@ -25,11 +25,12 @@ from imaging.models import (
 )
 from imaging.response import judging, qpet
 from imaging.selectors import comparisons as selecting
-from imaging.selectors import regions, volumes
+from imaging.selectors import recist, regions, volumes
 from imaging.services import (
     comparisons,
     open_volumes,
     read_counting,
+    recist_lesions,
     response_answers,
     response_orders,
 )
@@ -53,6 +54,8 @@ class Due:
     rule: Mapping[str, Any]
     baseline: Read | None
     later: Read
+    # What RECIST looks at between the two.
+    earlier: tuple[Read, ...] = ()
 
 
 def evaluate(claim: jobs.Claim) -> None:
@@ -113,7 +116,8 @@ def due_of(patient: Patient) -> Iterator[Due]:
             # One that is not compared with would end the answer when it ends.
             baseline = _baseline(reads, later, rule["baseline"]) if needs else None
             if baseline or not needs:
-                yield Due(plan.version, rule, baseline, later)
+                between = _between(reads, rule, baseline, later)
+                yield Due(plan.version, rule, baseline, later, between)
 
 
 def _baseline(reads: list[Read], later: Read, identifier: str) -> Read | None:
@@ -135,8 +139,26 @@ def _baseline(reads: list[Read], later: Read, identifier: str) -> Read | None:
     return mine[-1] if mine else None
 
 
+def _between(
+    reads: list[Read], rule: Mapping[str, Any], baseline: Read | None, later: Read
+) -> tuple[Read, ...]:
+    """The same reader's reads of the scans that a course by RECIST has before a later one."""
+    if rule["criterion"] != recist.CRITERION or baseline is None:
+        return ()
+    start, end = scan_of(baseline).planned_at, scan_of(later).planned_at
+    return tuple(
+        one
+        for one in reads
+        if one.reader_id == later.reader_id
+        and scan_of(one).planned_scan.identifier in rule["follow_ups"]
+        and start < scan_of(one).planned_at < end
+    )
+
+
 def inputs_of(due: Due) -> dict[str, Any]:
     """All that the scale looks at, as plain JSON."""
+    if due.rule["criterion"] == recist.CRITERION and due.baseline:
+        return _course(due.baseline, due)
     is_qpet = due.rule["criterion"] == "qpet"
     return {
         "rule": dict(due.rule),
@@ -144,6 +166,28 @@ def inputs_of(due: Due) -> dict[str, Any]:
         "baseline": _side(due.baseline) if due.baseline else None,
         "later": _side(due.later) | ({"qpet": _qpet_peak(due.later)} if is_qpet else {}),
         "pair": _pair(due) if due.rule["criterion"] == "eortc" else None,
+    }
+
+
+def _course(baseline: Read, due: Due) -> dict[str, Any]:
+    """What RECIST looks at: lesions on CT of each scan, and the days after the baseline."""
+    start = scan_of(baseline).planned_at
+
+    def side(read: Read) -> dict[str, Any]:
+        return {
+            "scan": scan_of(read).pk,
+            "read": read.pk,
+            "day": (scan_of(read).planned_at - start).days,
+            "recist": recist_lesions.frozen(read),
+            "answers": response_answers.of(read),
+        }
+
+    return {
+        "rule": dict(due.rule),
+        "tracer": scan_of(due.later).planned_scan.tracer.name,
+        "baseline": side(baseline),
+        "earlier": [side(one) for one in due.earlier],
+        "later": side(due.later),
     }
 
 
@@ -306,7 +350,7 @@ def _numbers(named: LesionRead | None, parts: list[int]) -> set[int]:
 def _keep(due: Due, inputs: Mapping[str, Any], began: datetime) -> None:
     """A new evaluation, unless the same one stands. Inside the action of the job."""
     later = due.later
-    reads = [one for one in (due.baseline, later) if one]
+    reads = [one for one in (due.baseline, *due.earlier, later) if one]
     if not all(selecting.stands(one) for one in reads):
         # Ended meanwhile: whatever ended it orders the next.
         return
@@ -334,6 +378,7 @@ def _keep(due: Due, inputs: Mapping[str, Any], began: datetime) -> None:
         baseline_read=due.baseline,
         later_read=later,
         category=response.category,
+        best=response.best or "",
         why=response.why,
         numbers=[asdict(one) for one in response.numbers],
         flags=list(response.flags),

@@ -25,7 +25,7 @@ from imaging.models import (
     Series,
 )
 from imaging.ratios import Ratio
-from imaging.selectors import adjudications, positivity
+from imaging.selectors import adjudications, positivity, recist
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
 from imaging.services import reads, regions, response_answers, viewing
@@ -198,6 +198,7 @@ def _read_of(
         "count": len(said),
         "obstacles": reads.obstacles(read) if is_draft else [],
         "answered": response_answers.answered(read) if read else [],
+        "recist": recist.of_read(read),
         "submission": fresh_submission(),
         "click": segmentation_methods.click_words(segmentation_methods.click(run.parameters)),
         **_viewer(request, run, current),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from imaging.models import (
     Read,
 )
-from imaging.selectors import adjudications, adrenals, positivity
+from imaging.selectors import adjudications, adrenals, positivity, recist
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
 from imaging.services import reads, response_answers
@@ -56,6 +56,7 @@ def sign(request: HttpRequest, reading_identifier: str) -> HttpResponse:
         "adrenals": adrenals.of_read(read),
         "obstacles": reads.obstacles(read),
         "answered": response_answers.answered(read),
+        "recist": recist.of_read(read),
         "meaning": Signature.Meaning.READ.label,
     }
     return done or form_page(request, "imaging/reading_sign.html", context)
@@ -92,6 +93,7 @@ def signed(request: HttpRequest, pk: int) -> HttpResponse:
             for row in selecting.rows_of(read)
         ],
         "adrenals": adrenals.of_read(read),
+        "recist": recist.of_read(read),
         "adrenals_at": f"?read={read.pk}",
     }
     return render(request, "imaging/read.html", context)

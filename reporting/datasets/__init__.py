@@ -28,7 +28,7 @@ from reporting.datasets.monitoring import ACTION_ITEMS, MONITORING_VISITS
 from reporting.datasets.organs import ORGANS
 from reporting.datasets.patients import CONSENTS, ELIGIBILITY, EVIDENCE, PATIENTS
 from reporting.datasets.reads import FINDINGS, PAIRS
-from reporting.datasets.responses import RESPONSES
+from reporting.datasets.responses import RECIST_LESIONS, RESPONSES
 from reporting.datasets.scans import SCANS, SERIES_SET
 
 __all__ = ["DATASETS", "Column", "Dataset", "Privacy", "Type"]
@@ -52,6 +52,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             PAIRS,
             FINDINGS,
             AGREEMENT,
+            RECIST_LESIONS,
             RESPONSES,
             DEVIATIONS,
             QUERIES,

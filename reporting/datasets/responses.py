@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from imaging.reading_terms import REGIONS
+from imaging.response.recist_lesions import KINDS, STATES
 from imaging.response.terms import FLAGS
 from reporting.datasets.agreement import ACCEPTED
 from reporting.datasets.columns import (
@@ -28,6 +30,11 @@ CATEGORIES = (
     ("PMR", "Partial metabolic response"),
     ("SMD", "Stable metabolic disease"),
     ("PMD", "Progressive metabolic disease"),
+    ("CR", "Complete response"),
+    ("PR", "Partial response"),
+    ("SD", "Stable disease"),
+    ("PD", "Progressive disease"),
+    ("NON-CR/NON-PD", "Neither complete response nor progression, without targets"),
     ("NE", "Not evaluable: why says what stands against it"),
     ("1-2", "qPET below 0.95, as Deauville 1 or 2"),
     ("3", "qPET from 0.95, as Deauville 3"),
@@ -68,6 +75,15 @@ RESPONSES = Dataset(
         Column("read", "Read of the later scan", INTEGER, KEY),
         Column("baseline_read", "Read of the baseline scan", INTEGER, KEY, missing=_NO_BASELINE),
         Column("category", "Response", TEXT, HEALTH, origin="RS.RSSTRESC", codes=CATEGORIES),
+        Column(
+            "best",
+            "Best overall response up to this scan, confirmed as the protocol asks",
+            TEXT,
+            HEALTH,
+            origin="RS.RSSTRESC",
+            missing="the scale has none, or is not evaluable",
+            codes=CATEGORIES,
+        ),
         Column("why", "Why, in a sentence", TEXT, HEALTH, origin="RS.RSREASND"),
         Column(
             "change_percent",
@@ -77,7 +93,7 @@ RESPONSES = Dataset(
             unit="%",
             missing="not evaluable, no lesion is left, or the scale compares no number",
             derivation="of SULpeak of the hottest lesions (PERCIST), of SUVmax of the hottest "
-            "lesion at baseline (EORTC)",
+            "lesion at baseline (EORTC), of the sum of diameters from baseline (RECIST)",
         ),
         Column(
             "change_percent_derivation",
@@ -104,6 +120,62 @@ RESPONSES = Dataset(
         Column("inputs_sha256", "SHA-256 of all it was judged from", TEXT, TECHNICAL),
         Column("software_version", "Version that judged", TEXT, TECHNICAL),
         Column("evaluated_at", "Judged", MOMENT, TECHNICAL),
+        *RECORD,
+    ),
+)
+
+RECIST_LESIONS = Dataset(
+    name="recist_lesions",
+    label="Lesions on CT for RECIST",
+    domain="TR",
+    grain="one lesion on CT of one signed read that stands, as its reader typed it in",
+    table="imaging_recistlesion",
+    keys=("read", "lesion"),
+    columns=(
+        *SUBJECT,
+        SCAN,
+        Column("read", "Read", INTEGER, KEY),
+        Column("reader", "Reader, by number", INTEGER, KEY, origin="TR.TREVALID"),
+        Column(
+            "lesion",
+            "Lesion: T of targets, N of non-targets, X of new ones, with its number",
+            TEXT,
+            TECHNICAL,
+            origin="TR.TRLNKID",
+        ),
+        Column(
+            "kind",
+            "What it is to RECIST",
+            TEXT,
+            HEALTH,
+            origin="TU.TUORRES",
+            codes=tuple((word.upper(), word) for word in KINDS.values()),
+        ),
+        Column("region", "Where it lies", TEXT, HEALTH, origin="TU.TULOC", codes=tuple(REGIONS)),
+        Column(
+            "state",
+            "What became of it",
+            TEXT,
+            HEALTH,
+            origin="TR.TRORRES",
+            codes=tuple(dict(one for kind in STATES.values() for one in kind).items()),
+        ),
+        Column(
+            "diameter_mm",
+            "Longest diameter, of a lymph node the short axis",
+            NUMBER,
+            HEALTH,
+            unit="mm",
+            origin="TR.TRSTRESN",
+            missing="no target, or a target that was not measured: see state",
+        ),
+        Column(
+            "diameter_mm_derivation",
+            "Address of the signed read it stands in",
+            TEXT,
+            TECHNICAL,
+            derivation="relative to the address of the site",
+        ),
         *RECORD,
     ),
 )

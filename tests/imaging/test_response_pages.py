@@ -158,6 +158,65 @@ def test_a_reader_answers_by_the_form_and_signs_what_was_answered(client, scene)
     assert client.post(address, {"deauville": "9"}).status_code == 422
 
 
+def recist_of(scene: Responding) -> None:
+    """A rule of RECIST beside the others, on the same scans."""
+    version = scene.patient.site.version_in_force
+    rule = {"criterion": "recist", "confirmation_days": 28, "stable_days": 42}
+    with factories.framed():
+        version.definition["response"] = [{"identifier": "R", **rule, **responding.SCANS}]
+        version.save()
+
+
+def test_lesions_on_ct_go_from_the_form_to_the_response_and_each_length_to_its_read(client, scene):
+    """20 to 13.9 mm is -30.5 %; a node of 16 mm is one by its short axis."""
+    recist_of(scene)
+    client.force_login(scene.reader)
+    reads.open_read(scene.baseline.series, by=scene.reader)
+    first, second = (
+        reverse("reading_recist", args=[one.series.reading_identifier])
+        for one in (scene.baseline, scene.later)
+    )
+    small = {"T1_region": "nodes_mesenteric", "T1_diameter_mm": "14", "N1_region": "liver"}
+    text = client.post(first, small)
+    assert text.status_code == 422
+    assert "at least 15 mm (short axis of a lymph node), got 14 mm" in text.content.decode()
+    listed = {"T1_region": "liver", "T1_diameter_mm": "20", "N1_region": "nodes_mesenteric"}
+    assert client.post(first, listed).status_code == 302
+    assert "20.0 mm" in client.get(first.removesuffix("recist/")).content.decode()
+    reads.open_read(scene.later.series, by=scene.reader)
+    # The lesions that are followed are those of the signed baseline.
+    assert client.get(second).status_code == 409
+    signed = scene.signed(scene.baseline)
+    later = {"T1_state": "measured", "T1_diameter_mm": "13.9", "N1_state": "present"}
+    assert "Liver" in client.get(second).content.decode()
+    assert client.post(second, later).status_code == 302
+    address = reverse("api_read_recist", args=[scene.later.series.reading_identifier])
+    assert [(one["name"], one["diameter_mm"]) for one in client.get(address).json()] == [
+        ("T1", 13.9),
+        ("N1", None),
+    ]
+    scene.signed(scene.later, new_lesion_ct="no")
+    work()
+    found = of("R")
+    assert (found.category, found.best) == ("PR", "SD")
+    assert "sum of 13.9 mm, -30.5 % from baseline" in found.why
+    assert reads.content_of(signed)["recist"][0]["diameter_mm"] == 20.0
+    client.force_login(factories.make_user(Role.MONITOR, trial=scene.trial))
+    page = page_of(client, scene)
+    assert f'<a href="{reverse("read", args=[signed.pk])}#recist">20.0 mm</a>' in page
+    assert "Best overall response so far:" in page
+    assert "20.0 mm" in client.get(reverse("read", args=[signed.pk])).content.decode()
+
+
+def test_lesions_of_recist_are_refused_where_no_rule_asks_for_them(client, scene):
+    client.force_login(scene.reader)
+    reads.open_read(scene.baseline.series, by=scene.reader)
+    address = reverse("api_read_recist", args=[scene.baseline.series.reading_identifier])
+    body = {"lesions": [{"name": "T1", "region": "liver", "state": "measured", "diameter_mm": 20}]}
+    found = client.post(address, body, content_type="application/json")
+    assert (found.status_code, found.json()["code"]) == (409, "no-recist")
+
+
 def test_a_reader_answers_over_the_api(client, scene):
     client.force_login(scene.reader)
     reads.open_read(scene.baseline.series, by=scene.reader)

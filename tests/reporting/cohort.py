@@ -15,6 +15,7 @@ from imaging.models import (
     Quantification,
     Read,
     ReaderAgreement,
+    RecistLesion,
     ReferenceRegion,
     ResponseEvaluation,
     Series,
@@ -290,6 +291,9 @@ def _respond(run: Quantification, scan: ScheduledScan, *, reader: User) -> None:
         "software_version": "test",
         "evaluated_at": NOON,
     }
+    RecistLesion.objects.create(
+        read=common["later_read"], lesion="T1", region="liver", state="measured", diameter_mm=21.5
+    )
     earlier = ResponseEvaluation.objects.create(category="NE", is_current=False, **common)
     ResponseEvaluation.objects.create(
         category="PMR", flags=["scale-made-for-fdg"], supersedes=earlier, **common

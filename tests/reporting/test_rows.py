@@ -85,6 +85,14 @@ def test_responses_are_those_that_stand_with_the_change_they_rest_on():
     assert row["change_percent_derivation"].endswith("/response/")
 
 
+def test_lesions_on_ct_have_their_length_and_the_read_they_stand_in():
+    made = cohort.make_cohort()
+    (row,) = read("recist_lesions", made.trial)
+    assert (row["lesion"], row["kind"], row["region"]) == ("T1", "TARGET", "liver")
+    assert (row["state"], row["diameter_mm"]) == ("measured", "21.5")
+    assert row["diameter_mm_derivation"] == f"/reads/{row['read']}/"
+
+
 def test_pairs_are_those_that_stand_each_with_its_lesions():
     made = cohort.make_cohort()
     both, alone = read("pairs", made.trial)

@@ -17,7 +17,7 @@ from reporting.selectors.sources.patients import (
     EVIDENCE,
     PATIENTS,
 )
-from reporting.selectors.sources.reads import FINDINGS, PAIRS, RESPONSES
+from reporting.selectors.sources.reads import FINDINGS, PAIRS, RECIST_LESIONS, RESPONSES
 from reporting.selectors.sources.scans import EFFECTIVE_DOSE, SCANS, SERIES
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
@@ -37,6 +37,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "pairs": PAIRS,
         "findings": FINDINGS,
         "reader_agreement": AGREEMENT,
+        "recist_lesions": RECIST_LESIONS,
         "responses": RESPONSES,
         "deviations": DEVIATIONS,
         "tracer_movements": TRACER_MOVEMENTS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from imaging.models import LesionPair, ResponseEvaluation
+from imaging.models import LesionPair, RecistLesion, ResponseEvaluation
+from imaging.response.recist_lesions import KINDS
 from imaging.selectors import comparisons
 from reporting import derived
 from reporting.selectors.sources.agreement import with_acceptance
@@ -48,6 +49,17 @@ def _responses(trial: Trial):
     patient = f"later_read__{SCAN_OF_RUN}patient__"
     rows = ResponseEvaluation.objects.filter(**{f"{patient}trial": trial}, is_current=True)
     return with_acceptance(rows, "later_read").order_by(f"{patient}identifier", "pk")
+
+
+def _recist_lesions(trial: Trial):
+    patient = f"read__{SCAN_OF_RUN}patient__"
+    return (
+        RecistLesion.objects.filter(
+            read__in=comparisons.standing_reads(), **{f"{patient}trial": trial}
+        )
+        .exclude(state="")
+        .order_by(f"{patient}identifier", f"read__{SCAN_OF_RUN}pk", "read", "lesion")
+    )
 
 
 PAIRS = Source(
@@ -94,5 +106,17 @@ RESPONSES = Source(
         ),
         "numbers": computed(derived.json_text, "numbers"),
         "flags": computed(derived.words, "flags"),
+    },
+)
+
+RECIST_LESIONS = Source(
+    _recist_lesions,
+    {
+        **subject(f"read__{SCAN_OF_RUN}patient__"),
+        "scan": f"read__{SCAN_OF_RUN}pk",
+        "read": "read_id",
+        "reader": "read__reader_id",
+        "kind": computed(lambda name: KINDS[name[0]].upper(), "lesion"),
+        "diameter_mm_derivation": computed(lambda pk: reverse("read", args=[pk]), "read_id"),
     },
 )
