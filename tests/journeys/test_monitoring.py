@@ -38,7 +38,8 @@ def test_a_monitor_reports_a_visit_and_the_site_follows_it_up(visitor: Visitor, 
     visitor.look("monitoring-visit")
     visit = page.url
     for name in ("Report (PDF)", "Follow-up letter (PDF)"):
-        answer = page.request.get(page.get_by_role("link", name=name).get_attribute("href") or "")
+        address = page.get_by_role("link", name=name).get_attribute("href")
+        answer = page.request.get(f"{visitor.address}{address}")
         assert answer.body().startswith(b"%PDF-")
     coordinator = Visitor(browser.new_page(), visitor.address)
     coordinator.log_in(Role.COORDINATOR)
