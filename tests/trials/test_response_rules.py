@@ -15,7 +15,7 @@ from trials.services import jobs, protocols
 
 DEMO = (Path(protocols.SCHEMA).parent / "definitions" / "demo.yaml").read_text()
 # A second scan with FDG, that a response can be judged on.
-LATER = """
+LATER = """planned_scans:
   - identifier: fdg2
     label: FDG PET/CT, later
     tracer: FDG
@@ -23,8 +23,7 @@ LATER = """
     requires_ct: null
     segmentation: {method: fixed_threshold, suv: 4.0, minimum_volume_ml: 0.5}
     source: [DEMO]
-
-general_forms:"""
+"""
 PERCIST = "identifier: P, criterion: percist, lean_mass: LBMJANMA"
 SCANS = "tracer: FDG, baseline: fdg, follow_ups: [fdg2]"
 
@@ -32,7 +31,7 @@ SCANS = "tracer: FDG, baseline: fdg, follow_ups: [fdg2]"
 def text_with(*rules: str) -> str:
     """The demonstration trial with rules of response."""
     rows = "".join(f"  - {{{rule}, source: [DEMO]}}\n" for rule in rules)
-    return f"{DEMO.replace(chr(10) + 'general_forms:', LATER, 1)}\nresponse:\n{rows}"
+    return f"{DEMO.replace('planned_scans:' + chr(10), LATER, 1)}\nresponse:\n{rows}"
 
 
 def parsed(*rules: str):
