@@ -56,6 +56,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 ("patient", "consent", "evidence", "scan", "injection", "upload"),
             ),
             Entry("Forms", "list-details", "form_entries", "form.view", ("form",)),
+            Entry("Truth panel", "clipboard-check", "panel_patients", "panel.view", ("panel",)),
             Entry(
                 "Eligibility",
                 "clipboard-check",

@@ -227,6 +227,10 @@ TABLE: dict[tuple[str, str], Need] = {
     ("visit_undo", "POST"): OnRow("visit.record"),
     ("patient_forms", "GET"): OnRow("form.view"),
     ("form_begin", "POST"): OnRow("form.record"),
+    ("panel_patients", "GET"): OnList("panel.view"),
+    ("panel_patient", "GET"): OnRow("panel.view"),
+    ("panel_unblind", "GET"): OnRow("panel.unblind"),
+    ("panel_unblind", "POST"): OnRow("panel.unblind"),
     ("form_entries", "GET"): OnList("form.view"),
     ("form_entry", "GET"): OnRow("form.view"),
     **{(name, "POST"): OnRow("form.record") for name in ("form_entry", "form_draft")},
@@ -861,6 +865,7 @@ BODIES: dict[str, Of] = {
     "api_consents": lambda _: CONSENT | {"copy_given": True},
     "consent_withdraw": lambda _: WORDS,
     "patient_unblind": lambda _: WORDS,
+    "panel_unblind": lambda _: WORDS,
     "api_unblind": lambda _: {"reason": WORDS["reason"]},
     "api_consent_withdraw": lambda _: WORDS,
     "evidence_new": lambda _: WORDS | {"value": "171", "unit": "cm", "is_study_specific": "no"},
@@ -1165,6 +1170,8 @@ OTHERWISE = {
             # Every form is of the version in force.
             ("form_moves", "POST"),
             ("api_amendment", "POST"),
+            # The panel decided nothing of the patient.
+            ("panel_unblind", "POST"),
             # No file came with the transmittal of the incident.
             ("incident_contain", "POST"),
             ("api_incident_contain", "POST"),

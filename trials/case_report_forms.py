@@ -42,6 +42,9 @@ MISSING: Mapping[str, str] = {
     "RF": "Refused by the patient",
 }
 NEEDS_REASON = frozenset({"ND"})
+# What is computed and can't be; nobody enters it.
+NOT_EVALUABLE = "NE"
+MISSING_WORDS: Mapping[str, str] = {**MISSING, NOT_EVALUABLE: "Not evaluable"}
 # What an item may be answered with where its definition names no codes.
 USUAL_MISSING = ("ND", "NK")
 NO_LIMITS: tuple[None, None] = (None, None)
@@ -53,7 +56,8 @@ class Item:
     """One question of a form.
 
     `soft` limits are asked about, `hard` ones refused; both ends are allowed, in `unit`.
-    `condition` speaks of items of the same form; an item without one is always asked.
+    `condition` speaks of items of the same form; an item without one is always asked. One that
+    is `computed` is never asked: its value follows from the others.
     """
 
     identifier: str
@@ -75,6 +79,7 @@ class Item:
     # What an earlier version called it, and the unit it had there with the factor from it to this.
     was: str = ""
     conversion: tuple[str, float] | None = None
+    computed: Mapping[str, Any] | None = None
 
     def meaning(self) -> tuple[Any, ...]:
         """What two items must have in common for a value of one to be a value of the other."""
@@ -109,6 +114,16 @@ class Form:
     is_proposed: bool = False
     clock: Clock | None = None
     note: str = ""
+    # Of a form that repeats, the items that tell its entries apart.
+    keyed_by: tuple[str, ...] = ()
+    # Whether the truth panel is shown it, and whether the panel alone fills it in.
+    is_reference: bool = False
+    is_of_panel: bool = False
+
+    @property
+    def entered_items(self) -> tuple[Item, ...]:
+        """The items that somebody answers: all but those that are computed."""
+        return tuple(one for one in self.items if one.computed is None)
 
     def item(self, identifier: str) -> Item | None:
         """The item of that name, if the form has one."""
@@ -157,6 +172,9 @@ def form(stated: Mapping[str, Any]) -> Form:
         is_proposed=stated.get("provenance") == "proposed",
         clock=Clock(**clock) if clock else None,
         note=stated.get("note", ""),
+        keyed_by=tuple(stated.get("keyed_by", ())),
+        is_reference=stated.get("role") == "reference",
+        is_of_panel=stated.get("role") == "panel",
     )
 
 
@@ -199,6 +217,11 @@ def _item_differences(before: Form, after: Form) -> Iterator[Difference]:
                 f"{item.label} was {_kind(item)} and becomes {_kind(now)}: what was entered stays "
                 "as it is, in a column of its own."
             )
+        elif item.computed != now.computed:
+            said = (
+                f"{item.label} is computed by another rule: what was computed stays as it is, in "
+                "a column of its own."
+            )
         elif gone := [label for code, label in item.codes if code not in dict(now.codes)]:
             said = f"{item.label} can't be answered with {', '.join(gone)} any more."
         else:
@@ -228,13 +251,16 @@ def _item(stated: Mapping[str, Any]) -> Item:
         hard=_limits(limits.get("hard")),
         is_required=stated.get("is_required", True),
         condition=stated.get("condition"),
-        missing=tuple(stated.get("missing", USUAL_MISSING)),
+        missing=(NOT_EVALUABLE,)
+        if stated.get("computed")
+        else tuple(stated.get("missing", USUAL_MISSING)),
         not_before=stated.get("not_before", ""),
         may_lie_ahead=stated.get("may_lie_ahead", False),
         target=stated.get("target"),
         help=stated.get("help", ""),
         was=stated.get("was", ""),
         conversion=_conversion(stated.get("conversion")),
+        computed=stated.get("computed"),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from trials import case_report_forms, expression_checks, item_conditions
+from trials import case_report_forms, expression_checks, item_computations, item_conditions
 from trials.case_report_forms import CHOICES, DATES, NUMBERS, Form, Item
 from trials.expressions import nodes
 
@@ -25,6 +25,7 @@ COLUMNS = frozenset(
         "repeat",
         "protocol_version",
         "completed_at",
+        "changed_unblinded_at",
         "record_table",
         "record_pk",
     }
@@ -93,6 +94,9 @@ def _items(path: Path, form: Form) -> Found:
         else:
             for message in item_conditions.errors(form, item):
                 yield (*place, "condition"), message
+            for message in item_computations.errors(form, item):
+                yield (*place, "computed"), message
+            yield from _asked_by(place, form, item)
         yield from _item(place, item)
         yield from _order(place, item, form, seen)
         if item.was and (item.was == item.identifier or item.was in called):
@@ -100,6 +104,24 @@ def _items(path: Path, form: Form) -> Found:
         called |= {item.was} - {""}
         seen.append(item.identifier)
     yield from _clock(path, form)
+    yield from _keys(path, form)
+
+
+def _asked_by(path: Path, form: Form, item: Item) -> Found:
+    """Whether an item is asked must be seen while it is filled in."""
+    for name in item_conditions.named(item.condition) if item.computed is None else ():
+        other = form.item(name)
+        if other is not None and other.computed is not None:
+            yield (*path, "condition"), f"{name} is computed: only what is entered decides."
+
+
+def _keys(path: Path, form: Form) -> Found:
+    if form.keyed_by and not form.is_repeating:
+        yield (*path, "keyed_by"), "only a form that repeats has entries to tell apart."
+    for name in form.keyed_by:
+        item = form.item(name)
+        if item is None or item.type not in {"text", "choice"}:
+            yield (*path, "keyed_by"), f"{name!r} is no item that is a text or a choice."
 
 
 def _item(path: Path, item: Item) -> Found:

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from trials import item_values
 from trials.case_report_forms import CHOICES, NUMBERS, Form, Item
 from trials.item_values import Entered
 
 CARRIED, RENAMED, CONVERTED = "carried", "renamed", "converted"
 ADDED, DROPPED, CODE_GONE, REFUSED = "added", "dropped", "code_gone", "refused"
+COMPUTED = "computed"
 WORDS = {
     CARRIED: "carried over",
     RENAMED: "renamed",
@@ -24,6 +26,7 @@ WORDS = {
     DROPPED: "asked no more",
     CODE_GONE: "answer no longer allowed",
     REFUSED: "can't be carried over",
+    COMPUTED: "computed anew",
 }
 
 
@@ -49,7 +52,8 @@ class Move:
     @property
     def needs_renewal(self) -> bool:
         """Whether what was verified or signed is not what stands after."""
-        return self.kind in (RENAMED, CONVERTED, DROPPED)
+        is_other = self.kind in (RENAMED, CONVERTED, DROPPED, COMPUTED)
+        return is_other or self.before != self.after != ""
 
 
 def moves(before: Form, after: Form, values: Mapping[str, Entered]) -> list[Move]:
@@ -61,7 +65,11 @@ def moves(before: Form, after: Form, values: Mapping[str, Entered]) -> list[Move
     >>> [one.kind for one in moves(old, new, {"weight": Entered(70.0)})]
     ['renamed']
     """
-    found = [_of_value(before, after, name, value) for name, value in values.items()]
+    computed = {one.identifier for form in (before, after) for one in form.items if one.computed}
+    entered = {name: value for name, value in values.items() if name not in computed}
+    found = [_of_value(before, after, name, value) for name, value in entered.items()]
+    stands = {one.after: one.value for one in found if one.after and one.value}
+    found += _computed(before, after, values, item_values.with_computed(after, stands))
     answered = {one.after for one in found if one.after}
     return [
         *found,
@@ -71,6 +79,32 @@ def moves(before: Form, after: Form, values: Mapping[str, Entered]) -> list[Move
             if item.identifier not in answered and not _stood(before, item)
         ),
     ]
+
+
+def _computed(
+    before: Form, after: Form, values: Mapping[str, Entered], found: Mapping[str, Entered]
+) -> list[Move]:
+    """What becomes of what follows from other items: it is computed anew from what was carried."""
+    moves = []
+    for item in after.items:
+        name = item.identifier
+        if item.computed is None or (name not in found and name not in values):
+            continue
+        old = before.item(name)
+        if name in values and (old is None or old.computed is None):
+            said = f"{item.label} was entered and becomes computed: the entry stays."
+            moves.append(Move(REFUSED, name, name, item.label, said))
+            continue
+        stood, value = values.get(name), found.get(name, Entered())
+        kind, said = COMPUTED, f"{item.label} is computed anew from what stands."
+        if stood == value:
+            kind, said = CARRIED, f"{item.label} stands."
+        moves.append(Move(kind, name if stood else "", name, item.label, said, value))
+    left = {one.before for one in moves}
+    for item in before.items:
+        if item.computed and item.identifier in values and item.identifier not in left:
+            moves.append(_of_value(before, after, item.identifier, values[item.identifier]))
+    return moves
 
 
 def is_refused(found: list[Move]) -> bool:
@@ -102,15 +136,34 @@ def _of_value(before: Form, after: Form, name: str, value: Entered) -> Move:
             "the entry stays under its version."
         )
         return Move(REFUSED, name, new.identifier, label, said)
+    if other := _other_words(old, new, value):
+        said = f"{label}: {other}, which is another answer: the entry stays under its version."
+        return Move(REFUSED, name, new.identifier, label, said)
     move = Move(CARRIED, name, new.identifier, new.label, f"{new.label} stands.", value)
-    if old.unit != new.unit:
-        return _converted(move, new, value)
+    if old.unit != new.unit and value.value is not None:
+        move = _converted(move, new, value)
     if gone := _gone(new, value):
         said = f"{new.label} can't be answered with {', '.join(gone)} any more: it is asked about."
         return replace(move, kind=CODE_GONE, sentence=said)
-    if new.identifier != name:
+    if move.value and (beyond := item_values.beyond(new, move.value)):
+        said = f"{new.label}: {beyond}: the entry stays under its version."
+        return replace(move, kind=REFUSED, sentence=said)
+    if new.identifier != name and move.kind == CARRIED:
         return replace(move, kind=RENAMED, sentence=f"{label} is {new.identifier} now.")
     return move
+
+
+def _other_words(old: Item, new: Item, value: Entered) -> str:
+    """Where a code that was chosen has other words now, what it says before and after."""
+    if old.type not in CHOICES or value.value is None:
+        return ""
+    before, after = dict(old.codes), dict(new.codes)
+    chosen = value.value if isinstance(value.value, list) else [value.value]
+    return ", ".join(
+        f"code {one} was “{before[one]}” and is “{after[one]}”"
+        for one in chosen
+        if one in before and one in after and before[one] != after[one]
+    )
 
 
 def _converts(old: Item, new: Item) -> bool:
@@ -118,7 +171,7 @@ def _converts(old: Item, new: Item) -> bool:
 
 
 def _converted(move: Move, new: Item, value: Entered) -> Move:
-    if value.value is None or new.conversion is None:
+    if new.conversion is None:
         return move
     number = value.value * new.conversion[1]
     said = f"{new.label}: {value.value:g} {new.conversion[0]} is {number:g} {new.unit}."

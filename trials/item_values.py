@@ -16,10 +16,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from trials import item_conditions, spans
+from trials import item_computations, item_conditions, spans
 from trials.case_report_forms import (
     MISSING,
+    MISSING_WORDS,
     NEEDS_REASON,
+    NOT_EVALUABLE,
     NUMBERS,
     Form,
     Item,
@@ -125,6 +127,9 @@ def checked(form: Form, given: Mapping[str, Given], *, at: Moment) -> Checked:
         one = given.get(item.identifier, Given())
         if one.is_empty:
             continue
+        if item.computed is not None:
+            errors[item.identifier] = _computed(form, item)
+            continue
         try:
             values[item.identifier] = entered(item, one, at=at)
         except ItemError as error:
@@ -132,6 +137,8 @@ def checked(form: Form, given: Mapping[str, Given], *, at: Moment) -> Checked:
     asked = item_conditions.asked(form, answers(values))
     for item in form.items:
         name = item.identifier
+        if item.computed is not None:
+            continue
         if name not in asked and name in values:
             errors.setdefault(name, _not_asked(form, item))
         elif name in asked and item.is_required and name not in values and name not in errors:
@@ -143,7 +150,23 @@ def checked(form: Form, given: Mapping[str, Given], *, at: Moment) -> Checked:
         name: ItemError("no-such-item", f"The form has no item {name!r:.60}.") for name in unknown
     }
     kept = {name: one for name, one in values.items() if name not in errors}
-    return Checked(kept, errors)
+    return Checked(kept if errors else with_computed(form, kept), errors)
+
+
+def with_computed(form: Form, values: Mapping[str, Entered]) -> dict[str, Entered]:
+    """Values with those that follow from them; what can't be computed says why."""
+    found = dict(values)
+    for item in form.items:
+        if item.computed is None:
+            continue
+        known = answers(found)
+        if item.condition and item_conditions.holds(item.condition, known) is not Truth.YES:
+            continue
+        try:
+            found[item.identifier] = Entered(item_computations.value_of(form, item, known))
+        except item_computations.NotEvaluableError as error:
+            found[item.identifier] = Entered(missing=NOT_EVALUABLE, reason=str(error))
+    return found
 
 
 def answers(values: Mapping[str, Entered]) -> dict[str, Any]:
@@ -174,6 +197,13 @@ def is_unusual(item: Item, value: Any) -> bool:
     return item.type in NUMBERS and value is not None and not _within(value, item.soft)
 
 
+def beyond(item: Item, entry: Entered) -> str:
+    """Why a number can't stand in an item, empty if it can: its hard limits."""
+    if item.type not in NUMBERS or entry.value is None or _within(entry.value, item.hard):
+        return ""
+    return f"{entry.value:g} is out of range, which is {limits_words(item.hard, item.unit)}"
+
+
 def shown(item: Item, entry: Entered) -> str:
     """A value in words, with its unit; a missing one says why.
 
@@ -183,9 +213,11 @@ def shown(item: Item, entry: Entered) -> str:
     'Not done: cuff broken'
     """
     if entry.missing:
-        label = MISSING.get(entry.missing, entry.missing)
+        label = MISSING_WORDS.get(entry.missing, entry.missing)
         return f"{label}: {entry.reason}" if entry.reason else label
     codes = dict(item.codes)
+    if item.computed is not None and isinstance(entry.value, float):
+        return f"{entry.value:.4g} {item.unit}".rstrip()
     if isinstance(entry.value, bool):
         return "Yes" if entry.value else "No"
     if isinstance(entry.value, list):
@@ -394,6 +426,11 @@ def _required(item: Item) -> ItemError:
     codes = " or ".join(MISSING[one].lower() for one in item.missing)
     instead = f", or say that it is {codes}" if codes else ""
     return ItemError("required", f"{item.label} is asked: answer it{instead}.")
+
+
+def _computed(form: Form, item: Item) -> ItemError:
+    rule = item_computations.words(form, item)
+    return ItemError("computed", f"{item.label} is computed and not entered: {rule}.")
 
 
 def _not_asked(form: Form, item: Item) -> ItemError:

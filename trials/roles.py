@@ -22,18 +22,22 @@ class Role(StrEnum):
     STATISTICIAN = "statistician"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
+    # Says what was true of a patient, from the reference standard alone.
+    PANEL = "panel"
 
     @property
     def label(self) -> str:
+        if self is Role.PANEL:
+            return "Truth panel"
         return self.value.replace("_", " ").capitalize()
 
 
 _C, _I, _T, _M = Role.COORDINATOR, Role.INVESTIGATOR, Role.TECHNOLOGIST, Role.MONITOR
 _R, _D, _S, _A = Role.READER, Role.DATA_MANAGER, Role.STATISTICIAN, Role.AUDITOR
-_O = Role.ADMINISTRATOR
+_O, _P = Role.ADMINISTRATOR, Role.PANEL
 
 # The blinded reader holds no permission that names a patient; the administrator none that
-# shows clinical data.
+# shows clinical data; the truth panel none that shows anything of a scan.
 PERMISSIONS: dict[str, frozenset[Role]] = {
     "trial.view": frozenset({_C, _I, _T, _M, _D, _S, _A}),
     "trial.load": frozenset({_D}),
@@ -67,6 +71,10 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "form.sign": frozenset({_I}),
     "form.verify": frozenset({_M}),
     "form.import": frozenset({_D}),
+    "panel.view": frozenset({_P, _M, _D, _A}),
+    "panel.decide": frozenset({_P}),
+    "panel.sign": frozenset({_P}),
+    "panel.unblind": frozenset({_D}),
     "injection.record": frozenset({_C, _I, _T}),
     "batch.record": frozenset({_C, _I, _T, _D}),
     "scanner.manage": frozenset({_C, _I, _T, _D}),

@@ -23,6 +23,7 @@ PEOPLE = {
     Role.STATISTICIAN: "Stan Statistician",
     Role.AUDITOR: "Aude Auditor",
     Role.ADMINISTRATOR: "Adam Administrator",
+    Role.PANEL: "Paula Panel",
 }
 # The site of the people above, and the people of the other two.
 SITE_CODE = "101"

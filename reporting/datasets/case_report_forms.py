@@ -22,8 +22,8 @@ from reporting.datasets.columns import (
     Privacy,
     Type,
 )
-from trials import case_report_forms
-from trials.case_report_forms import MISSING, Form, Item
+from trials import canonical, case_report_forms, item_computations
+from trials.case_report_forms import MISSING_WORDS, Form, Item
 
 TABLE = "trials_formentry"
 PREFIX = "form_"
@@ -44,6 +44,16 @@ HEAD = (
 TAIL = (
     Column("completed_at", "When the form was completed", Type.MOMENT, Privacy.QUASI),
     *RECORD,
+)
+# Of what the truth panel decides.
+OF_PANEL = (
+    Column(
+        "changed_unblinded_at",
+        "When the panel last changed it knowing the index test",
+        Type.MOMENT,
+        Privacy.QUASI,
+        missing="decided blind, and not changed since",
+    ),
 )
 _TYPES = {
     "integer": (Type.INTEGER, Privacy.HEALTH),
@@ -79,6 +89,7 @@ class FormTable:
     dataset: Dataset
     form: str
     places: tuple[Place, ...]
+    is_of_panel: bool = False
 
 
 def tables(definitions: Mapping[int, Mapping[str, Any]]) -> dict[str, FormTable]:
@@ -92,8 +103,9 @@ def tables(definitions: Mapping[int, Mapping[str, Any]]) -> dict[str, FormTable]
 
 def _table(name: str, forms: Mapping[int, Form]) -> FormTable:
     newest = forms[max(forms)]
-    places = tuple(place for group in _meanings(forms) for place in _places(*group))
-    columns = (*SUBJECT, *HEAD, *(place.column for place in places), *TAIL)
+    places = tuple(place for group in _meanings(forms) for place in _places(forms, *group))
+    of_panel = OF_PANEL if newest.is_of_panel else ()
+    columns = (*SUBJECT, *HEAD, *(place.column for place in places), *of_panel, *TAIL)
     dataset = Dataset(
         name=f"{PREFIX}{name}",
         label=newest.label,
@@ -103,19 +115,20 @@ def _table(name: str, forms: Mapping[int, Form]) -> FormTable:
         keys=("usubjid", "visit", "repeat"),
         columns=columns,
     )
-    return FormTable(dataset, name, places)
+    return FormTable(dataset, name, places, newest.is_of_panel)
 
 
 def _meanings(
     forms: Mapping[int, Form],
 ) -> Iterator[tuple[str, Sequence[Item], frozenset[int]]]:
     """Each item in each of its meanings: the name of its column, and what asked it so."""
-    found: dict[str, dict[tuple[str, str], dict[int, Item]]] = {}
+    found: dict[str, dict[tuple[str, str, str], dict[int, Item]]] = {}
     # The newest form gives the order; what is asked no more follows.
     for number in sorted(forms, reverse=True):
         for item in forms[number].items:
             meanings = found.setdefault(item.identifier, {})
-            meanings.setdefault((item.type, item.unit), {})[number] = item
+            rule = canonical.sha256(item.computed)
+            meanings.setdefault((item.type, item.unit, rule), {})[number] = item
     for name, meanings in found.items():
         for i, items in enumerate(meanings.values()):
             last = max(items)
@@ -123,8 +136,11 @@ def _meanings(
             yield column, [items[one] for one in sorted(items)], frozenset(items)
 
 
-def _places(name: str, items: Sequence[Item], versions: frozenset[int]) -> Iterator[Place]:
+def _places(
+    forms: Mapping[int, Form], name: str, items: Sequence[Item], versions: frozenset[int]
+) -> Iterator[Place]:
     item = items[-1]
+    rule = item_computations.words(forms[max(versions)], item) if item.computed else ""
     codes = tuple(dict(pair for one in items for pair in one.codes).items())
     type_, privacy = _TYPES[item.type]
     origin = _origin(item)
@@ -149,6 +165,7 @@ def _places(name: str, items: Sequence[Item], versions: frozenset[int]) -> Itera
             unit=item.unit,
             origin=origin,
             missing=NOT_ENTERED,
+            derivation=rule,
             codes=YES_NO if item.type == "yes_no" else codes,
         )
         yield Place(
@@ -161,7 +178,7 @@ def _places(name: str, items: Sequence[Item], versions: frozenset[int]) -> Itera
             Type.TEXT,
             Privacy.TECHNICAL,
             missing=NOT_MISSING,
-            codes=tuple((code, MISSING[code]) for code in known),
+            codes=tuple((code, MISSING_WORDS[code]) for code in known),
         )
         yield Place(why, item.identifier, versions, lambda _, missing: missing)
 

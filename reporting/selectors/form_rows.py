@@ -44,6 +44,7 @@ def of(table: FormTable, trial: Trial) -> Iterator[list[Any]]:
             entry.repeat,
             entry.version.label,
             *(_cell(place, values, entry.version.number) for place in table.places),
+            *([entry.changed_unblinded_at] if table.is_of_panel else []),
             entry.completed_at,
             table.dataset.table,
             entry.pk,

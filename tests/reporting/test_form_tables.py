@@ -88,7 +88,7 @@ def test_a_form_is_a_row_with_its_values_as_they_were_entered(site, prepared):
 @pytest.mark.django_db
 def test_a_form_nobody_filled_in_has_its_columns_and_no_rows(site, prepared):
     found = form_rows.tables(site.trial)
-    assert len(found) == 12
+    assert len(found) == 18
     assert written(found["form_adverse_events"], site.trial) == []
     assert "grade" in found["form_adverse_events"].dataset.column_names
 

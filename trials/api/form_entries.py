@@ -32,6 +32,7 @@ class FormItemValue(serializers.Serializer):
     reason = serializers.CharField(source="row.reason", default="")
     unit = serializers.CharField(source="item.unit")
     shown = serializers.CharField()
+    rule = serializers.CharField(help_text="How it is computed; empty where it is entered.")
     digest = serializers.CharField()
     is_asked = serializers.BooleanField()
     is_verified = serializers.BooleanField()

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.forms import BoundField
 
-from trials import item_conditions, item_values
+from trials import item_computations, item_conditions, item_values
 from trials.case_report_forms import DATES, MISSING, NUMBERS, Form, Item
 from trials.forms.base import ActForm
 from trials.item_values import Given, ItemError
@@ -55,7 +55,7 @@ class CaseReportForm(ActForm):
         self.theirs: Mapping[str, Any] | None = None
         self.fields[REVISION] = forms.IntegerField(widget=forms.HiddenInput)
         self.initial[REVISION] = revision
-        for item in asked.items:
+        for item in asked.entered_items:
             self._add(item, zone)
             one = _read(given.get(item.identifier))
             self.initial[item.identifier] = self._as_typed(item, one.value)
@@ -65,7 +65,7 @@ class CaseReportForm(ActForm):
     def given(self) -> dict[str, Any]:
         """What was typed, by item; what is empty is not there."""
         found = {}
-        for item in self.asked.items:
+        for item in self.asked.entered_items:
             name = item.identifier
             typed = Given(*(self.cleaned_data.get(key, "") for key in _keys(name)))
             if not typed.is_empty:
@@ -77,7 +77,7 @@ class CaseReportForm(ActForm):
         typed = self.given()
         names = {
             name
-            for name in (item.identifier for item in self.asked.items)
+            for name in (item.identifier for item in self.asked.entered_items)
             if any(
                 (self.cleaned_data.get(key) or "") != (self.initial.get(key) or "")
                 for key in _keys(name)
@@ -98,11 +98,20 @@ class CaseReportForm(ActForm):
 
     def sections(self) -> Iterator[tuple[str, list[Row]]]:
         """The rows of the page, those of one section together."""
-        for section, items in groupby(self.asked.items, key=lambda item: item.section):
+        for section, items in groupby(self.asked.entered_items, key=lambda item: item.section):
             yield section, [self._row(item) for item in items]
 
+    def computed(self) -> list[tuple[Item, str]]:
+        """What follows from the answers, and how."""
+        return [
+            (item, item_computations.words(self.asked, item))
+            for item in self.asked.items
+            if item.computed is not None
+        ]
+
     def errors_in_order(self) -> list[BoundField]:
-        return [self[item.identifier] for item in self.asked.items if self[item.identifier].errors]
+        fields = [self[item.identifier] for item in self.asked.entered_items]
+        return [field for field in fields if field.errors]
 
     def _row(self, item: Item) -> Row:
         name, codes = item.identifier, item.missing

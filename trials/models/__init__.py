@@ -17,6 +17,7 @@ from trials.models.finding import Finding
 from trials.models.form import FormDraft, FormEntry, FormMove, ItemValue
 from trials.models.form_import import FormImport, ImportedLine
 from trials.models.monitoring import ActionItem, ActionItemTurn, MonitoringVisit
+from trials.models.panel import PanelUnblinding
 from trials.models.patient import (
     Consent,
     CriterionResult,
@@ -76,6 +77,7 @@ __all__ = [
     "JobOrder",
     "Membership",
     "MonitoringVisit",
+    "PanelUnblinding",
     "Patient",
     "PlannedScan",
     "PlannedVisit",

@@ -37,6 +37,10 @@ class FormEntry(ScopedModel):
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     # Counts up with each correction: who corrects an older one is told.
     revision = models.PositiveIntegerField(default=1)
+    # Whether the truth panel alone fills it in and is shown it.
+    is_of_panel = models.BooleanField(default=False)
+    # When the panel last changed it knowing the index test; empty while it stands as blind.
+    changed_unblinded_at = models.DateTimeField(null=True, blank=True)
     # Why it was taken back; empty while it stands.
     undone_because = models.CharField(max_length=400, blank=True)
     begun_by = models.ForeignKey(

@@ -11,7 +11,13 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from trials import case_report_forms, item_conditions, item_values
+from trials import (
+    case_report_forms,
+    item_computations,
+    item_conditions,
+    item_values,
+    permissions,
+)
 from trials.case_report_forms import Form, Item
 from trials.item_values import Entered
 from trials.kleene import Truth
@@ -26,8 +32,9 @@ from trials.models import (
     Query,
     Signature,
     SourceVerification,
+    User,
 )
-from trials.services import form_entries, form_reviews
+from trials.services import form_entries, form_reviews, panel
 
 State = FormEntry.State
 ENTRIES, VALUES = FormEntry._meta.db_table, ItemValue._meta.db_table
@@ -84,6 +91,8 @@ class Field:
     shown: str
     is_asked: bool
     asked_if: str
+    # How it follows from the others, if nobody enters it.
+    rule: str = ""
     history: tuple[Past, ...] = ()
     queries: tuple[Query, ...] = ()
     mark: SourceVerification | None = None
@@ -108,6 +117,8 @@ class Opened:
     queries: tuple[Query, ...]
     signature: Signature | None
     is_signature_standing: bool
+    # All that stand: of a panel each member signs.
+    signatures: tuple[Signature, ...] = ()
 
 
 def rows() -> QuerySet[FormEntry]:
@@ -117,13 +128,24 @@ def rows() -> QuerySet[FormEntry]:
     )
 
 
-def lines_of(patient: Patient) -> list[Line]:
-    """What the version in force asks of a patient, by visit, and what was entered besides."""
+def fetched(user: User, permission: str, pk: int) -> FormEntry:
+    """An entry for an act; one of the truth panel takes the panel's permission."""
+    of_panel = FormEntry.objects.filter(pk=pk, is_of_panel=True).exists()
+    taken = panel.permission_for(permission, is_of_panel=of_panel)
+    return permissions.fetched(rows(), user, taken, pk=pk)
+
+
+def lines_of(patient: Patient, *, is_of_panel: bool = False) -> list[Line]:
+    """What the version in force asks of a patient, by visit, and what was entered besides.
+
+    What is asked of the truth panel stands apart.
+    """
     version = patient.site.version_in_force
     definition = version.definition if version else {}
-    forms = case_report_forms.forms_of(definition)
+    asked = case_report_forms.forms_of(definition)
+    forms = {name: one for name, one in asked.items() if one.is_of_panel == is_of_panel}
     entries = list(
-        FormEntry.objects.filter(patient=patient)
+        FormEntry.objects.filter(patient=patient, is_of_panel=is_of_panel)
         .exclude(state=State.UNDONE)
         .select_related("version", "completed_by")
     )
@@ -161,6 +183,7 @@ def opened(entry: FormEntry) -> Opened:
         .order_by("pk")
     }
     signature = form_reviews.signatures.of(entry)
+    standing = form_reviews.standing_signatures(entry) if entry.is_of_panel else []
     return Opened(
         entry=entry,
         form=form,
@@ -179,6 +202,7 @@ def opened(entry: FormEntry) -> Opened:
         queries=tuple(about.get((ENTRIES, entry.pk), ())),
         signature=signature,
         is_signature_standing=bool(signature and form_reviews.signature_in_force(entry)),
+        signatures=tuple(standing),
     )
 
 
@@ -293,6 +317,7 @@ def _field(
         shown="" if row is None or row.is_empty else item_values.shown(item, row.entered),
         is_asked=item.identifier in asked,
         asked_if=item_conditions.words(item.condition, form) if item.condition else "",
+        rule=item_computations.words(form, item) if item.computed else "",
         history=tuple(history.get(row.pk, ())) if row else (),
         queries=tuple(about.get((VALUES, row.pk), ())) if row else (),
         mark=marks.get(row.pk) if row else None,

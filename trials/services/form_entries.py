@@ -31,7 +31,7 @@ from trials.models import (
     ProtocolVersion,
     User,
 )
-from trials.services import assessments, audit, delegations, deviations, patients, queries
+from trials.services import assessments, audit, delegations, deviations, panel, patients, queries
 from trials.services.errors import Invalid, Refused
 
 State = FormEntry.State
@@ -75,8 +75,10 @@ def form_of(entry: FormEntry) -> Form:
 
 
 def standing_of(entry: FormEntry) -> dict[str, Any]:
-    """What stands in a form, as it would be sent."""
-    return _raws({name: row.entered for name, row in rows_of(entry).items() if not row.is_empty})
+    """What stands in a form, as it would be sent: without what is computed from it."""
+    computed = {one.identifier for one in form_of(entry).items if one.computed is not None}
+    standing = {name: row.entered for name, row in rows_of(entry).items() if not row.is_empty}
+    return _raws({name: one for name, one in standing.items() if name not in computed})
 
 
 def rows_of(entry: FormEntry) -> dict[str, ItemValue]:
@@ -96,11 +98,11 @@ def asked_of(forms: Collection[Form], patient: Patient, *, now: datetime) -> dic
 
 def begin(patient: Patient, *, form: str, visit: str = "", by: User) -> FormEntry:
     """Begin a form: an empty draft. One that is begun and does not repeat is gone on with."""
-    _require(patient, by)
+    known = in_force(patient, form)
+    _require(patient, by, is_of_panel=known is not None and known.is_of_panel)
     patients.require_participation(patient)
     patients.require_consent_stands(patient)
     version = assessments.version_of(patient, None)
-    known = case_report_forms.forms_of(version.definition).get(form)
     if known is None:
         raise Invalid("form", f"{version} asks no form {form!r:.40}.")
     require_visit(known, visit)
@@ -116,15 +118,21 @@ def begin(patient: Patient, *, form: str, visit: str = "", by: User) -> FormEntr
         if standing and not known.is_repeating:
             return standing
         repeat = standing.repeat + 1 if standing else 1
-        return start(locked, version, form=form, visit=visit, repeat=repeat, by=by)
+        return start(locked, version, form=known, visit=visit, repeat=repeat, by=by)
 
 
 def start(
-    patient: Patient, version: ProtocolVersion, *, form: str, visit: str, repeat: int, by: User
+    patient: Patient, version: ProtocolVersion, *, form: Form, visit: str, repeat: int, by: User
 ) -> FormEntry:
     """An empty draft at a place that was looked at before. Inside the action of a service."""
     entry = FormEntry.objects.create(
-        patient=patient, version=version, form=form, visit=visit, repeat=repeat, begun_by=by
+        patient=patient,
+        version=version,
+        form=form.identifier,
+        visit=visit,
+        repeat=repeat,
+        is_of_panel=form.is_of_panel,
+        begun_by=by,
     )
     FormDraft.objects.create(entry=entry, saved_by=by)
     return entry
@@ -132,7 +140,7 @@ def start(
 
 def save_draft(entry: FormEntry, *, given: Raw, revision: int, by: User) -> FormDraft:
     """Keep what was typed, right or wrong. `revision` is that of the draft it was typed over."""
-    _require(entry.patient, by)
+    _require(entry.patient, by, is_of_panel=entry.is_of_panel)
     _require_names(form_of(entry), given)
     with transaction.atomic():
         draft = _draft(entry, revision, given)
@@ -146,7 +154,7 @@ def save_draft(entry: FormEntry, *, given: Raw, revision: int, by: User) -> Form
 def complete(entry: FormEntry, *, given: Raw, revision: int, by: User) -> FormEntry:
     """Make what was typed the record, if every item is right; raises WrongItems otherwise."""
     patient = entry.patient
-    _require(patient, by)
+    _require(patient, by, is_of_panel=entry.is_of_panel)
     patients.require_participation(patient)
     form = form_of(entry)
     values = checked(form, given, patient)
@@ -169,6 +177,7 @@ def enter(
     line: ImportedLine | None = None,
 ) -> None:
     """Make checked values the record of a locked draft. Inside the action of a service."""
+    _require_own_key(form, values, entry)
     rows = [
         ItemValue(entry=entry, item=name, imported_line=line, **_columns(values[name]))
         for name in values
@@ -176,6 +185,7 @@ def enter(
     ItemValue.objects.bulk_create(rows)
     entry.state, entry.completed_by, entry.completed_at = State.COMPLETE, by, timezone.now()
     entry.save(update_fields=["state", "completed_by", "completed_at"])
+    panel.name_change(entry)
     # Nothing was asked about rows that are new: none is settled.
     for row in rows:
         _ask_if_unusual(form, row)
@@ -185,7 +195,7 @@ def enter(
 def correct(entry: FormEntry, *, given: Raw, revision: int, reason: str, by: User) -> FormEntry:
     """Change items of a complete form; those that are not given stay as they are."""
     patient = entry.patient
-    _require(patient, by)
+    _require(patient, by, is_of_panel=entry.is_of_panel)
     audit.require_reason(reason)
     form = form_of(entry)
     _require_names(form, given)
@@ -219,6 +229,8 @@ def change(
     every = {row.item: row for row in entry.values.all()}
     rows = {name: row for name, row in every.items() if row.asked_version_id is None}
     changed = differing({name: row.entered for name, row in rows.items()}, values)
+    if changed:
+        _require_own_key(form, values, entry)
     for name in changed:
         row = every.get(name) or ItemValue(entry=entry, item=name)
         row.asked_version = None
@@ -230,6 +242,7 @@ def change(
     if changed:
         entry.revision += 1
         entry.save(update_fields=["revision"])
+        panel.name_change(entry)
     for name in changed:
         if not _ask_if_unusual(form, rows[name]):
             queries.settle_by_rule(rows[name], rule=UNUSUAL, text=_why_settled(rows[name]))
@@ -250,7 +263,7 @@ def differing(standing: Mapping[str, Entered], values: Mapping[str, Entered]) ->
 def undo(entry: FormEntry, *, reason: str, by: User) -> FormEntry:
     """Take back a form that should not have been filled in; everything in it stays readable."""
     patient = entry.patient
-    _require(patient, by)
+    _require(patient, by, is_of_panel=entry.is_of_panel)
     audit.require_reason(reason)
     with audit.action(
         "form.undone", actor=by, reason=reason, trial=patient.trial_id, patient=patient.pk
@@ -262,6 +275,7 @@ def undo(entry: FormEntry, *, reason: str, by: User) -> FormEntry:
         locked.state, locked.undone_because = State.UNDONE, reason.strip()
         locked.report_due_at = None
         locked.save(update_fields=["state", "undone_because", "report_due_at"])
+        panel.name_change(locked)
         queries.settle_by_rule(locked, rule=REPORT_DUE, text="The form was taken back.")
         deviations.judge_by_rule(locked, rule=REPORT_LATE, finding=None)
         for row in locked.values.all():
@@ -274,9 +288,25 @@ def moment_of(patient: Patient) -> Moment:
     return Moment(timezone.now(), ZoneInfo(patient.site.time_zone))
 
 
-def _require(patient: Patient, by: User) -> None:
-    permissions.require(by, "form.record", patient)
-    delegations.require(by, RECORD, patient.site)
+def in_force(patient: Patient, form: str) -> Form | None:
+    """A form as the version in force at the patient's site asks it."""
+    version = patient.site.version_in_force
+    return case_report_forms.forms_of(version.definition).get(form) if version else None
+
+
+def permission_to_begin(patient: int, form: str) -> str:
+    """What beginning a form of a patient takes; of one that is not there, what forms take."""
+    row = Patient.objects.select_related("site").filter(pk=patient).first()
+    known = in_force(row, form) if row else None
+    return panel.permission_for("form.record", is_of_panel=bool(known and known.is_of_panel))
+
+
+def _require(patient: Patient, by: User, *, is_of_panel: bool) -> None:
+    permission = panel.permission_for("form.record", is_of_panel=is_of_panel)
+    permissions.require(by, permission, patient)
+    # The panel is no part of a site, whose delegation log names the site's people.
+    if not is_of_panel:
+        delegations.require(by, RECORD, patient.site)
 
 
 def require_visit(form: Form, visit: str) -> None:
@@ -333,6 +363,27 @@ def checked(form: Form, given: Raw, patient: Patient) -> dict[str, Entered]:
     if errors:
         raise WrongItems(form, errors)
     return dict(found.values)
+
+
+def _require_own_key(form: Form, values: Mapping[str, Entered], entry: FormEntry) -> None:
+    """No two entries of a form about the same, as the same lesion."""
+    if not form.keyed_by:
+        return
+    key = _key(form, {name: one.value for name, one in values.items()})
+    others = FormEntry.objects.filter(
+        patient=entry.patient_id, form=entry.form, visit=entry.visit, state=State.COMPLETE
+    ).exclude(pk=entry.pk)
+    for other in others.prefetch_related("values"):
+        if _key(form, {row.item: row.value for row in other.values.all()}) == key:
+            said = ", ".join(filter(None, (form.item(one).label for one in form.keyed_by)))
+            raise Refused(
+                "entered-already",
+                f"Entry {other.repeat} of {form.label} has the same {said}: correct that one.",
+            )
+
+
+def _key(form: Form, values: Mapping[str, Any]) -> list[str]:
+    return [" ".join(str(values.get(name) or "").split()).casefold() for name in form.keyed_by]
 
 
 def _columns(value: Entered) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connections, transaction
 from django.utils import timezone
 
-from trials import import_layouts, import_rows, permissions
+from trials import case_report_forms, import_layouts, import_rows, permissions
 from trials.import_rows import DATE_ORDERS, SpellingError
 from trials.import_tables import MOST_BYTES
 from trials.models import (
@@ -221,7 +221,7 @@ def _enter_line(
         entry = form_entries.start(
             patient,
             version,
-            form=row.form,
+            form=case_report_forms.forms_of(version.definition)[row.form],
             visit=planned["visit"],
             repeat=planned["repeat"],
             by=by,
@@ -299,8 +299,16 @@ def _named(field: str, text: str) -> str:
 
 
 def _require_form(trial: Trial, form: str) -> None:
-    if form not in forms_of(trial):
-        raise Invalid("form", f"No version of {trial} asks a form {form!r:.40}.")
+    if form in forms_of(trial):
+        return
+    if any(
+        form in case_report_forms.forms_of(definition)
+        for definition in trial.versions.values_list("definition", flat=True)
+    ):
+        raise Invalid(
+            "form", "What the truth panel decides is entered by the panel, not from files."
+        )
+    raise Invalid("form", f"No version of {trial} asks a form {form!r:.40}.")
 
 
 def _require_reading(reading: Mapping[str, Any]) -> None:
@@ -320,8 +328,9 @@ def _require_reading(reading: Mapping[str, Any]) -> None:
 
 
 def forms_of(trial: Trial) -> dict[str, str]:
-    """The forms that any version of a trial asks, by identifier, with the newest label."""
+    """The forms that a file may fill in, of any version: by identifier, with the newest label."""
     found: dict[str, str] = {}
     for definition in trial.versions.order_by("number").values_list("definition", flat=True):
-        found |= {one["identifier"]: one["label"] for one in definition.get("forms", ())}
+        forms = case_report_forms.forms_of(definition).items()
+        found |= {name: one.label for name, one in forms if not one.is_of_panel}
     return found

@@ -7,7 +7,7 @@ and a signature stand as long as what they are on says the same, and what needs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -116,6 +116,8 @@ def _planned(entry: FormEntry, forms: Mapping[str, Form], digests: Mapping[int, 
         moves = form_moves.moves(before, after, values)
         if form_moves.is_refused(moves):
             stays = " ".join(one.sentence for one in moves if one.kind == form_moves.REFUSED)
+        else:
+            stays = _taken(entry, moves)
     renewed = [one for one in moves if one.needs_renewal]
     return Planned(
         entry=entry,
@@ -125,7 +127,8 @@ def _planned(entry: FormEntry, forms: Mapping[str, Form], digests: Mapping[int, 
         marks_to_renew=tuple(
             one.label
             for one in renewed
-            if one.kind != form_moves.DROPPED
+            if one.before
+            and one.kind != form_moves.DROPPED
             and digests.get(rows[one.before].pk) == form_reviews.digest_of(rows[one.before])
         ),
         is_signature_to_renew=bool(
@@ -139,9 +142,22 @@ def _stays(entry: FormEntry, before: Form, after: Form | None) -> str:
         return "It is a draft, which keeps to its version: complete it, or take it back."
     if after is None:
         return f"{before.label} is asked no more: what was entered stays as it is."
+    if after.is_of_panel != entry.is_of_panel:
+        return f"{after.label} is decided by others in this version: what was entered stays."
     if entry.visit not in (after.visits or ("",)):
         return f"{after.label} is not asked at {entry.visit or 'any time'} any more."
     return ""
+
+
+def _taken(entry: FormEntry, moves: Sequence[Move]) -> str:
+    """An entry has one row of a name, also where it is empty or of an earlier version alone."""
+    names = {row.item for row in entry.values.all()}
+    clashing = [one for one in moves if one.before != one.after and one.after in names]
+    return " ".join(
+        f"{one.label} is called {one.after} now, as another value of this form was: it stays."
+        for one in clashing
+        if one.before
+    )
 
 
 def _moved(
@@ -164,6 +180,8 @@ def _moved(
         for one in planned.moves:
             if one.before:
                 _carry(one, values[one.before], earlier)
+            elif one.kind == form_moves.COMPUTED:
+                _carry(one, ItemValue(entry=entry, item=one.after), earlier)
         entry.version, entry.revision, entry.patient = version, entry.revision + 1, patient
         entry.save(update_fields=["version", "revision"])
         form = form_entries.form_of(entry)
@@ -176,6 +194,9 @@ def _carry(one: Move, row: ItemValue, earlier: ProtocolVersion) -> None:
     if one.kind == form_moves.DROPPED:
         row.asked_version = earlier
         row.save(update_fields=["asked_version"])
+    elif one.kind == form_moves.COMPUTED and one.value:
+        row.value, row.missing, row.reason = one.value.value, one.value.missing, one.value.reason
+        row.save()
     elif one.kind in (form_moves.RENAMED, form_moves.CONVERTED) and one.value:
         row.item, row.value = one.after, one.value.value
         row.save(update_fields=["item", "value"])

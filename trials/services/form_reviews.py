@@ -64,7 +64,8 @@ def verify(
 def sign(entry: FormEntry, *, revision: int, by: User, password: str) -> Signature:
     """Sign a complete form, as the investigator who answers for it."""
     patient = entry.patient
-    permissions.require(by, "form.sign", entry)
+    permission = "panel.sign" if entry.is_of_panel else "form.sign"
+    permissions.require(by, permission, entry)
     with audit.action(
         "form.signed",
         actor=by,
@@ -78,7 +79,9 @@ def sign(entry: FormEntry, *, revision: int, by: User, password: str) -> Signatu
             raise Refused("wrong-state", "Only a complete form is signed.")
         if locked.revision != revision:
             raise Refused("changed-meanwhile", "The form was corrected meanwhile: look again.")
-        if signature_in_force(locked):
+        standing = standing_signatures(locked)
+        # Each member of a panel signs; elsewhere one signature answers for a form.
+        if any(one.signed_by_id == by.pk or not locked.is_of_panel for one in standing):
             raise Refused("signed-already", "This form is signed already.")
         return signatures.sign(
             locked,
@@ -101,6 +104,12 @@ def signature_in_force(entry: FormEntry) -> Signature | None:
         if signature.content_sha256 == signatures.digest(content_of(entry, move.from_version)):
             return signature
     return None
+
+
+def standing_signatures(entry: FormEntry) -> list[Signature]:
+    """Every signature that says what the entry still says."""
+    digest = signatures.digest(content_of(entry))
+    return [one for one in signatures.every(entry) if one.content_sha256 == digest]
 
 
 def content_of(entry: FormEntry, version: ProtocolVersion | None = None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from axes.exceptions import AxesBackendPermissionDenied
 from axes.handlers.proxy import AxesProxyHandler
 from django.db import connections
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from trials import canonical
@@ -49,7 +50,12 @@ def sign(
 
 def of(row: ScopedModel) -> Signature | None:
     """The newest signature on a row."""
-    return Signature.objects.filter(**subjects.reference(row)).select_related("signed_by").first()
+    return every(row).first()
+
+
+def every(row: ScopedModel) -> QuerySet[Signature]:
+    """All signatures on a row, the newest first."""
+    return Signature.objects.filter(**subjects.reference(row)).select_related("signed_by")
 
 
 def digest(content: Mapping[str, Any]) -> str:

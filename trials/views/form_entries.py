@@ -21,7 +21,7 @@ from trials.forms import (
 from trials.models import EVERY_SITE, FormEntry, Patient
 from trials.selectors import form_entries as selectors
 from trials.services import form_entries as services
-from trials.services import form_reviews
+from trials.services import form_reviews, panel
 from trials.services.errors import Refused
 from trials.views.acts import (
     ActPage,
@@ -51,7 +51,8 @@ STATES = [("", "All"), *State.choices, (DUE, "Report due")]
 @require_safe
 def form_list(request: HttpRequest) -> HttpResponse:
     """Forms of the user's sites by their state; those with a report due, the soonest first."""
-    rows = permissions.listed(selectors.rows(), request.user, "form.view")
+    every = selectors.rows().filter(is_of_panel=False)
+    rows = permissions.listed(every, request.user, "form.view")
     state = request.GET.get("state", "")
     if state == DUE:
         rows = rows.filter(report_due_at__isnull=False).order_by("report_due_at", "pk")
@@ -90,7 +91,8 @@ def patient_forms(request: HttpRequest, pk: int) -> HttpResponse:
 def form_begin(request: HttpRequest, pk: int, form: str) -> HttpResponse:
     """Begin a form, or go on with the one that was begun."""
     rows = Patient.objects.select_related("trial", "site")
-    patient = permissions.fetched(rows, request.user, "form.record", pk=pk)
+    permission = services.permission_to_begin(pk, form)
+    patient = permissions.fetched(rows, request.user, permission, pk=pk)
     visit = request.POST.get("visit", "")
 
     def begin() -> str:
@@ -104,7 +106,7 @@ def form_entry(request: HttpRequest, pk: int) -> HttpResponse:
     """One form: to fill in while it is a draft, else to read, with the history of each value."""
     permission = "form.record" if request.method == "POST" else "form.view"
     entry = _entry(request, permission, pk)
-    may = rights(request.user, entry.scope(), *RIGHTS)
+    may = _rights(request, entry)
     # A file has the patients of every site.
     may |= rights(request.user, (entry.patient.trial_id, EVERY_SITE), "form.import")
     if request.method == "GET" and not (may["form_record"] and entry.state == State.DRAFT):
@@ -175,7 +177,9 @@ def form_undo(request: HttpRequest, pk: int) -> HttpResponse:
 
     def undo(found: dict) -> str:
         services.undo(entry, by=request.user, **found)
-        return reverse("patient_forms", args=[entry.patient_id])
+        return reverse(
+            "panel_patient" if entry.is_of_panel else "patient_forms", args=[entry.patient_id]
+        )
 
     done = perform(request, form, undo)
     intro = "It is no longer exported and a new one may be begun; what is in it stays readable."
@@ -224,12 +228,29 @@ def form_verify(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _read(request: HttpRequest, entry: FormEntry, may: dict[str, bool]) -> HttpResponse:
     opened = selectors.opened(entry)
+    is_signed = (
+        any(one.signed_by_id == request.user.pk for one in opened.signatures)
+        if entry.is_of_panel
+        else opened.is_signature_standing
+    )
     context = {"opened": opened, "entry": entry, "may": may, "now": timezone.now()}
+    context["may_sign"] = not is_signed
     return render(request, "trials/form_entry_read.html", context)
 
 
 def _entry(request: HttpRequest, permission: str, pk: int) -> FormEntry:
-    return permissions.fetched(selectors.rows(), request.user, permission, pk=pk)
+    return selectors.fetched(request.user, permission, pk)
+
+
+def _rights(request: HttpRequest, entry: FormEntry) -> dict[str, bool]:
+    """What the user may do with the form, by the names that forms have elsewhere."""
+    asked = {one: panel.permission_for(one, is_of_panel=entry.is_of_panel) for one in RIGHTS}
+    held = rights(request.user, entry.scope(), *asked.values())
+    return {_word(one): held[_word(taken)] for one, taken in asked.items()}
+
+
+def _word(permission: str) -> str:
+    return permission.replace(".", "_")
 
 
 def _draft_form(request: HttpRequest, entry: FormEntry) -> CaseReportForm:

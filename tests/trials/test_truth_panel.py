@@ -1,0 +1,159 @@
+"""The truth panel: what it sees, what it decides, and what it does once it knows the index test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from tests import factories
+from trials import roles
+from trials.models import Deviation, FormEntry
+from trials.roles import Role
+from trials.selectors import panel as selectors
+from trials.services import form_entries, form_reviews, jobs, panel, protocols
+from trials.services.errors import Forbidden, Refused
+
+pytestmark = pytest.mark.django_db
+DEMO = (Path(protocols.SCHEMA).parent / "definitions" / "demo.yaml").read_text()
+BIOPSY = {
+    "region": "spleen",
+    "side": {"missing": "NA"},
+    "lesion": "L1",
+    "taken_by": "CORE",
+    "taken_on": "2026-03",
+    "is_adequate": "yes",
+    "result": "POSITIVE",
+    "diagnosis": "Marginal zone lymphoma, WHO 2022",
+    "is_central": "yes",
+}
+TRUTH = {
+    "region": "spleen",
+    "lesion": "L1",
+    "truth": "PRESENT",
+    "basis": ["HISTOLOGY"],
+    "decided_on": "2026-04-01",
+}
+
+
+@pytest.fixture
+def site():
+    return factories.make_site(protocols.load_trial(DEMO, by=jobs.system_user()).trial)
+
+
+@pytest.fixture
+def coordinator(site):
+    user = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+    factories.delegate(user, site)
+    return user
+
+
+@pytest.fixture
+def patient(site, coordinator):
+    return factories.make_enrolled(site, by=coordinator)
+
+
+def member(role, site):
+    return factories.make_user(role, trial=site.trial, site=None)
+
+
+def fill(patient, form, given, by):
+    entry = form_entries.begin(patient, form=form, by=by)
+    return form_entries.complete(entry, given=given, revision=1, by=by)
+
+
+def sign(entry, by):
+    return form_reviews.sign(entry, revision=entry.revision, by=by, password=factories.PASSWORD)
+
+
+def test_the_panel_may_do_nothing_but_decide_from_the_reference_standard():
+    held = {name for name, who in roles.PERMISSIONS.items() if Role.PANEL in who}
+    assert held == {"panel.view", "panel.decide", "panel.sign"}
+    deciding = {name for name, who in roles.PERMISSIONS.items() if who == {Role.PANEL}}
+    assert deciding == {"panel.decide", "panel.sign"}
+
+
+def test_the_panel_sees_completed_evidence_and_none_of_the_other_forms(patient, coordinator, site):
+    fill(patient, "histology", BIOPSY, coordinator)
+    history = {"term": "Rash", "started_on": "2019", "is_ongoing": "no", "ended_on": "2020"}
+    other = fill(patient, "medical_history", history, coordinator)
+    form_entries.begin(patient, form="histology", by=coordinator)
+    (found,) = selectors.case_of(patient).evidence
+    assert (found.label, found.repeat) == ("Biopsy or histology of a lesion", 1)
+    assert ("Result", "Disease of the trial") in [(one.label, one.value) for one in found.items]
+    on_panel = member(Role.PANEL, site)
+    with pytest.raises(Forbidden):
+        form_entries.begin(patient, form="histology", by=on_panel)
+    with pytest.raises(Forbidden):
+        form_reviews.sign(other, revision=1, by=on_panel, password=factories.PASSWORD)
+
+
+def test_pages_of_the_panel_open_for_it_and_pages_of_the_trial_do_not(
+    client, patient, coordinator, site
+):
+    fill(patient, "histology", BIOPSY, coordinator)
+    client.force_login(member(Role.PANEL, site))
+    page = client.get(reverse("panel_patient", args=[patient.pk])).content.decode()
+    assert "Marginal zone lymphoma" in page
+    assert client.get(reverse("panel_patients")).status_code == 200
+    names = ("patient", "patient_forms", "patient_allocation")
+    found = {one: client.get(reverse(one, args=[patient.pk])).status_code for one in names}
+    assert set(found.values()) == {403}
+    lists = ("patients", "transmittals", "reading_list", "responses", "exports", "form_entries")
+    assert {client.get(reverse(one)).status_code for one in lists} == {403}
+    begun = client.post(reverse("form_begin", args=[patient.pk, "truth_of_lesion"]))
+    assert client.get(begun.url).status_code == 200
+
+
+def test_the_site_neither_decides_nor_sees_what_the_panel_decides(
+    client, patient, coordinator, site
+):
+    with pytest.raises(Forbidden):
+        form_entries.begin(patient, form="truth_of_lesion", by=coordinator)
+    entry = fill(patient, "truth_of_lesion", TRUTH, member(Role.PANEL, site))
+    client.force_login(coordinator)
+    assert client.get(reverse("form_entry", args=[entry.pk])).status_code == 403
+    for address in (reverse("patient_forms", args=[patient.pk]), reverse("form_entries")):
+        assert "Truth of" not in client.get(address).content.decode()
+
+
+def test_a_lesion_is_decided_once(patient, site):
+    one = member(Role.PANEL, site)
+    fill(patient, "truth_of_lesion", TRUTH, one)
+    with pytest.raises(Refused) as caught:
+        fill(patient, "truth_of_lesion", TRUTH | {"lesion": " l1", "truth": "ABSENT"}, one)
+    assert caught.value.code == "entered-already"
+    fill(patient, "truth_of_lesion", TRUTH | {"lesion": "L2"}, one)
+
+
+def test_each_member_signs_once_and_a_correction_ends_the_signatures(patient, site):
+    first, second = member(Role.PANEL, site), member(Role.PANEL, site)
+    entry = fill(patient, "truth_of_lesion", TRUTH, first)
+    sign(entry, first)
+    sign(entry, second)
+    (decision,) = selectors.case_of(patient).decisions
+    assert set(decision.signed_by) == {str(first), str(second)}
+    with pytest.raises(Refused) as caught:
+        sign(entry, second)
+    assert caught.value.code == "signed-already"
+    form_entries.correct(
+        entry, given={"truth": "ABSENT"}, revision=1, reason="read again", by=first
+    )
+    (decision,) = selectors.case_of(patient).decisions
+    assert decision.signed_by == ()
+
+
+def test_what_changes_after_the_panel_was_told_is_named(patient, site):
+    one, manager = member(Role.PANEL, site), member(Role.DATA_MANAGER, site)
+    entry = fill(patient, "truth_of_lesion", TRUTH, one)
+    with pytest.raises(Refused) as caught:
+        panel.unblind(patient, reason="end of the trial", by=manager)
+    assert caught.value.code == "not-decided"
+    sign(entry, one)
+    panel.unblind(patient, reason="end of the trial", by=manager)
+    assert FormEntry.objects.get(pk=entry.pk).changed_unblinded_at is None
+    form_entries.correct(entry, given={"truth": "ABSENT"}, revision=1, reason="read again", by=one)
+    assert FormEntry.objects.get(pk=entry.pk).changed_unblinded_at is not None
+    (found,) = Deviation.objects.filter(rule=panel.CHANGED)
+    assert "after it was told of the index test" in found.text
