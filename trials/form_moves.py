@@ -53,7 +53,7 @@ class Move:
     def needs_renewal(self) -> bool:
         """Whether what was verified or signed is not what stands after."""
         is_other = self.kind in (RENAMED, CONVERTED, DROPPED, COMPUTED)
-        return is_other or self.before != self.after != ""
+        return is_other or bool(self.before and self.after and self.before != self.after)
 
 
 def moves(before: Form, after: Form, values: Mapping[str, Entered]) -> list[Move]:

@@ -360,6 +360,8 @@ def _grow(visitor: Visitor) -> None:
     page.locator("#stage").press("PageUp")
     page.get_by_role("link", name="Axial").click()
     expect(picture).to_have_attribute("alt", re.compile("^Axial slice"))
+    # It has its size once it is there.
+    page.wait_for_function("document.getElementById('slice').naturalWidth > 0")
     # Its hottest region is the bladder or the brain, in the middle of the patient.
     box = picture.bounding_box()
     picture.click(position={"x": 0.42 * box["width"], "y": 0.46 * box["height"]})

@@ -218,6 +218,11 @@ def test_a_file_that_is_no_table_of_the_form_is_refused_whole(send, content, sai
     assert said in row.message
 
 
+def test_what_the_truth_panel_decides_comes_from_no_file(send):
+    with pytest.raises(Invalid, match="entered by the panel"):
+        send("patient\n101-001\n", form="truth_of_patient")
+
+
 def test_a_file_in_the_encoding_of_an_office_is_read_and_told(patients, send):
     head = "patient\trepeat\tterm\tstarted_on\tis_ongoing\tis_treated\n"
     text = f"{head}{patients[0]}\t1\tÖdem\t2019\tyes\tno\n"

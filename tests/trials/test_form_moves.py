@@ -100,6 +100,59 @@ def test_a_value_never_changes_its_meaning_on_the_way(now, value, kind):
     assert moves(old, new, {"dose": Entered(value)})[0].kind == kind
 
 
+def of(*items):
+    return form_of({"identifier": "f", "label": "F", "items": list(items)})
+
+
+def test_a_code_that_says_something_else_now_is_another_answer():
+    old = item("grade", "choice", codes=[{"code": "1", "label": "mild"}])
+    new = item("grade", "choice", codes=[{"code": "1", "label": "severe"}])
+    (move,) = moves(of(old), of(new), {"grade": Entered("1")})
+    assert move.kind == "refused"
+    assert "was “mild” and is “severe”" in move.sentence
+
+
+def test_why_a_value_is_missing_goes_along_under_the_new_name_and_is_renewed():
+    old = item("dose", "decimal", unit="mg", missing=["ND"])
+    new = item(
+        "dose_g",
+        "decimal",
+        unit="g",
+        was="dose",
+        missing=["ND"],
+        conversion={"unit": "mg", "factor": 0.001},
+    )
+    (move,) = moves(of(old), of(new), {"dose": Entered(missing="ND", reason="no scale")})
+    assert (move.kind, move.after, move.needs_renewal) == ("renamed", "dose_g", True)
+
+
+def test_a_number_beyond_the_new_limits_keeps_the_entry():
+    new = item("dose", "decimal", unit="mg", range={"hard": {"low": 0, "high": 5}})
+    (move,) = moves(of(item("dose", "decimal", unit="mg")), of(new), {"dose": Entered(7.0)})
+    assert (move.kind, "7 is out of range" in move.sentence) == ("refused", True)
+
+
+def test_what_follows_from_a_converted_value_is_computed_anew():
+    def stated(unit, **more):
+        return of(
+            item("dose", "decimal", unit=unit, **more),
+            item(
+                "square",
+                "decimal",
+                unit=unit,
+                is_required=False,
+                computed={"value": {"op": "multiply", "of": [{"item": "dose"}, {"item": "dose"}]}},
+            ),
+        )
+
+    after = stated("g", conversion={"unit": "mg", "factor": 0.001})
+    found = moves(stated("mg"), after, {"dose": Entered(500.0), "square": Entered(250000.0)})
+    assert [(one.kind, one.value.value) for one in found] == [
+        ("converted", 0.5),
+        ("computed", 0.25),
+    ]
+
+
 @pytest.fixture
 def site():
     trial = protocols.load_trial(definition(BEFORE, "1.0"), by=jobs.system_user()).trial
