@@ -28,6 +28,26 @@ def period_before(periods: Sequence[str], planned_scan: str) -> str | None:
     return periods[place - 1] if place else None
 
 
+def renamed(sequence: Mapping[str, Any], stated: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What periods of a sequence are called in another version, by the name they have there.
+
+    Without a sequence of that name and length there nothing is taken for the same.
+
+    >>> renamed({"identifier": "AB", "periods": ["a", "b"]},
+    ...         [{"identifier": "AB", "periods": ["a1", "b"]}])
+    {'a1': 'a'}
+    """
+    for one in stated:
+        if one["identifier"] == sequence["identifier"]:
+            pairs = list(zip(one["periods"], sequence["periods"], strict=False))
+            is_same = len(one["periods"]) == len(sequence["periods"])
+            # A name that both versions have, at another place, is another order and no new name.
+            kept = set(one["periods"]) & set(sequence["periods"])
+            names = {new: old for new, old in pairs if new != old}
+            return names if is_same and not kept & set(names) else {}
+    return {}
+
+
 def gap_problem(
     first: datetime, second: datetime, *, minimum: str | None, maximum: str | None, zone: tzinfo
 ) -> str:

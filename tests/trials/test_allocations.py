@@ -13,7 +13,7 @@ from django.urls import reverse
 from tests import factories
 from tests.factories import NOON
 from trials import randomisation
-from trials.models import Allocation, AuditEvent, Deviation, PlannedScan
+from trials.models import Allocation, AuditEvent, Deviation, PlannedScan, ProtocolVersion
 from trials.roles import Role
 from trials.services import allocations, consents, crossover, evidence, injections, scans
 from trials.services.errors import Forbidden, Refused
@@ -361,6 +361,39 @@ def test_an_amendment_that_renames_the_other_scan_leaves_an_answer(site, coordin
     (found,) = crossover.asked(second, at=NOON)
     assert not found.is_met
     assert allocations.sequence_of(row)["periods"][0] in found.sentence
+
+
+def test_a_period_that_an_amendment_renamed_is_the_same_period(site, coordinator):
+    (row,) = allocated(site, coordinator)
+    first, second = in_order(row, coordinator)
+    was = second.planned_scan
+    sequences = [
+        one | {"periods": ["later" if name == was.identifier else name for name in one["periods"]]}
+        for one in SEQUENCES
+    ]
+    with factories.framed():
+        version = ProtocolVersion.objects.create(
+            trial=site.trial,
+            number=2,
+            label="2.0",
+            definition={"randomisation": SCHEME | {"sequences": sequences}},
+            definition_sha256="1" * 64,
+        )
+        second.planned_scan = PlannedScan.objects.create(
+            version=version,
+            tracer=was.tracer,
+            identifier="later",
+            label="Later",
+            segmentation=was.segmentation,
+        )
+        second.save(update_fields=["planned_scan"])
+    found = {one.code: one.is_met for one in crossover.asked(second, at=NOON)}
+    # The first one is not given yet: red for the order, and no longer for its name.
+    assert found == {"sequence": False}
+    inject(first, NOON, coordinator)
+    found = {one.code: one.is_met for one in crossover.asked(second, at=NOON + timedelta(days=2))}
+    assert found["sequence"] is True
+    assert found["gap"] is True
 
 
 def test_a_scan_of_a_sequence_waits_for_the_allocation(site, coordinator):

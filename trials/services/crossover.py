@@ -35,7 +35,9 @@ def asked(scan: ScheduledScan, *, at: datetime) -> Iterator[Asked]:
     periods = _periods(scheme)
     if name not in periods:
         return
-    allocation = Allocation.objects.filter(patient=scan.patient).first()
+    allocation = (
+        Allocation.objects.filter(patient=scan.patient).select_related("trial", "version").first()
+    )
     if allocation is None:
         text = f"{scan.patient} is not randomised: allocate the sequence first."
         yield Asked("sequence", ORDER, False, text)
@@ -43,7 +45,7 @@ def asked(scan: ScheduledScan, *, at: datetime) -> Iterator[Asked]:
     # An amendment may have renamed a period since.
     periods |= _periods(allocations.stated(allocation.version))
     given = _given(scan, periods, at)
-    yield _order(name, allocation, given)
+    yield _order(name, allocation, given, scheme)
     if given:
         # Neither needs the sequence: they are asked of a concealed one as well.
         last = max(given.values())
@@ -66,13 +68,19 @@ def _given(scan: ScheduledScan, periods: set[str], at: datetime) -> dict[str, da
     return dict(named.order_by("injected_at"))
 
 
-def _order(name: str, allocation: Allocation, given: Mapping[str, datetime]) -> Asked:
+def _order(
+    name: str, allocation: Allocation, given: Mapping[str, datetime], scheme: Mapping[str, Any]
+) -> Asked:
     """Whether the period before was given, and none that comes after."""
     if allocations.is_concealed(allocation):
         # Whether the order is kept would tell the sequence.
         return Asked("sequence", ORDER, None, "The allocation is concealed.")
     sequence = allocations.sequence_of(allocation)
     labels = dict(allocation.version.planned_scans.values_list("identifier", "label"))
+    # What an amendment renamed is the same period, at the same place of the same sequence.
+    before_it = crossover.renamed(sequence, scheme.get("sequences", ()))
+    name = before_it.get(name, name)
+    given = {before_it.get(one, one): at for one, at in given.items()}
     if name not in sequence["periods"]:
         text = f"{labels.get(name, name)} is not of the sequence {sequence['label']}."
         return Asked("sequence", ORDER, False, text)
