@@ -51,7 +51,7 @@ class LoginPage(LoginView):
         if not settings.DEMO:
             return context
         return context | {
-            "demo_people": demo.PEOPLE.items(),
+            "demo_people": demo.labels().items(),
             "demo_password": demo.PASSWORD,
             "filled_name": self._filled(),
             "filled_password": demo.PASSWORD if self._filled() else "",
@@ -60,7 +60,7 @@ class LoginPage(LoginView):
     def _filled(self) -> str:
         """The account of the demonstration that a link on the page chose."""
         chosen = self.request.GET.get("as", "") if settings.DEMO else ""
-        return chosen if chosen in demo.PEOPLE else ""
+        return chosen if chosen in demo.labels() else ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -180,6 +180,9 @@ def test_a_log_in_does_not_lead_to_another_site(client, user):
 
 def test_the_demonstration_shows_its_accounts_and_nothing_else_does(client, settings):
     assert DEMO_PASSWORD in client.get("/login/?as=monitor").content.decode()
+    third = client.get("/login/?as=reader-3").content.decode()
+    assert 'value="reader-3"' in third
+    assert '<a href="?as=reader-3" aria-current="true">Reader 3</a>' in third
     settings.DEMO = False
     page = client.get("/login/?as=monitor").content.decode()
     assert DEMO_PASSWORD not in page

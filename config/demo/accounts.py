@@ -25,6 +25,8 @@ PEOPLE = {
     Role.ADMINISTRATOR: "Adam Administrator",
     Role.PANEL: "Paula Panel",
 }
+# The trial's rule has two readers read each scan and a third settle where they differ.
+FURTHER_READERS = {"reader-2": "Rosa Reader", "reader-3": "Remy Reader"}
 # The site of the people above, and the people of the other two.
 SITE_CODE = "101"
 ELSEWHERE = {
@@ -38,7 +40,7 @@ SINCE = date(2026, 1, 1)
 
 
 def prepare(definitions: Path) -> Trial:
-    """Load every trial file and make one account a role; what is there stays as it is.
+    """Load every trial file and make the accounts; what is there stays as it is.
 
     Trials of one's own beside them are none of the demonstration's: nobody here gets a role there.
     """
@@ -55,6 +57,10 @@ def prepare(definitions: Path) -> Trial:
         for one in trials if role not in AT_SITE else [trial]:
             for site in _places(role, one, by_code):
                 _grant(user, role, one, site, system)
+    for username, name in FURTHER_READERS.items():
+        user = _user(username, name, system)
+        for one in trials:
+            _grant(user, Role.READER, one, None, system)
     for code, people in ELSEWHERE.items():
         for role, name in people.items():
             _grant(_user(f"{role.value}{code}", name, system), role, trial, by_code[code], system)
@@ -67,6 +73,17 @@ def user_of(role: Role, code: str = SITE_CODE) -> User:
     """Who holds a role at a site of the demonstration."""
     name = role.value if code == SITE_CODE or role not in AT_SITE else f"{role.value}{code}"
     return User.objects.get(username=name)
+
+
+def labels() -> dict[str, str]:
+    """What the log-in page calls each account, by user name; readers stand together."""
+    named = {}
+    for role in PEOPLE:
+        named[role.value] = role.label
+        if role == Role.READER:
+            further = enumerate(FURTHER_READERS, start=2)
+            named |= {username: f"{role.label} {number}" for number, username in further}
+    return named
 
 
 def _places(role: Role, trial: Trial, by_code: dict[str, Site]) -> list[Site | None]:

@@ -53,6 +53,7 @@ def _furnish(address: str) -> None:
         screening_run.build(narration)
     print(heading(f"Demo accounts at {address}"))
     people = [[role, accounts.PEOPLE[role]] for role in Role]
+    people += [list(row) for row in accounts.FURTHER_READERS.items()]
     people += [
         [f"{role}{code}", f"{name}, site {code}"]
         for code, held in accounts.ELSEWHERE.items()
