@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
+from imaging import reading_terms
 from imaging.models import Adjudication, Read, ReaderAgreement, Series
 from imaging.selectors import comparisons, current_quantification
 from trials import discordance, read_rules
@@ -17,6 +18,7 @@ from trials.services.errors import Refused
 
 # What is chosen where none of the reads is: the adjudicator's own.
 ANEW = "anew"
+_REGION_NAMES = dict(reading_terms.REGIONS)
 SCAN = "quantification__series__imaging_study__scheduled_scan"
 _OPEN = ~Q(state=Adjudication.State.VOID)
 SERIES = Series.objects.select_related(
@@ -195,7 +197,7 @@ def differing(adjudication: Adjudication) -> list[Differing]:
     ):
         pair = (letters[one.first_id], letters[one.second_id])
         told = _answers(one, is_turned=pair[0] > pair[1])
-        found.setdefault((min(pair), max(pair)), []).append(discordance.difference(told))
+        found.setdefault((min(pair), max(pair)), []).append(_in_words(told))
     return [Differing(*pair, rows) for pair, rows in sorted(found.items())]
 
 
@@ -203,6 +205,14 @@ def _answers(row: ReaderAgreement, *, is_turned: bool) -> Answers:
     told = (row.first_answer, row.second_answer)
     first, second = reversed(told) if is_turned else told
     return Answers(row.question, row.subject, first, second, row.is_comparable)
+
+
+def _in_words(told: Answers) -> Difference:
+    """A difference that calls a region of the body what the reader chose it by."""
+    found = discordance.difference(told)
+    if told.question != read_rules.REGION:
+        return found
+    return replace(found, question=_REGION_NAMES.get(told.of, found.question))
 
 
 def _digest(adjudication: Adjudication, read: Read) -> str:

@@ -73,7 +73,7 @@ def test_a_wrong_password_signs_nothing_and_is_told_beside_the_field(scene):
 
 
 def test_over_the_api_it_is_begun_seen_and_signed(scene):
-    one, _ = differ(scene)
+    one, _ = differ(scene, region="waldeyer")
     client = as_user(scene.third)
     reading = scene.series.reading_identifier
     (task,) = client.get("/api/v1/adjudications/").json()
@@ -90,7 +90,7 @@ def test_over_the_api_it_is_begun_seen_and_signed(scene):
     assert [each["question"] for each in pair["differences"]] == [
         "Number of lesions",
         "Scan",
-        "Liver",
+        "Waldeyer's ring",
     ]
     letter = letter_of(Adjudication.objects.get(), one)
     words = {"choice": letter, "reason": "focal uptake", "password": PASSWORD}

@@ -72,9 +72,11 @@ def scene(pet_site, everyone, scan) -> Scene:
     return made
 
 
-def read_as(scene: Scene, by: User, *, lesion: bool, reason: str = "") -> Read:
+def read_as(
+    scene: Scene, by: User, *, lesion: bool, reason: str = "", region: str = "liver"
+) -> Read:
     read = reads.open_read(scene.series, by=by, reason=reason)
-    said = {"decision": "accepted", "region": "liver", "positivity": "positive"}
+    said = {"decision": "accepted", "region": region, "positivity": "positive"}
     if not lesion:
         said = {"decision": "excluded", "organ": "other", "reason": "artefact"}
     reads.decide(only(read), by=by, **said)
@@ -82,9 +84,9 @@ def read_as(scene: Scene, by: User, *, lesion: bool, reason: str = "") -> Read:
     return Read.objects.get(pk=read.pk)
 
 
-def differ(scene: Scene) -> tuple[Read, Read]:
+def differ(scene: Scene, *, region: str = "liver") -> tuple[Read, Read]:
     return (
-        read_as(scene, scene.first, lesion=True),
+        read_as(scene, scene.first, lesion=True, region=region),
         read_as(scene, scene.second, lesion=False),
     )
 
