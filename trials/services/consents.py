@@ -121,7 +121,7 @@ def standing(patient: Patient, *, on: date | None = None) -> Standing:
             f"{asked[0].valid_from} and every patient has to sign it.",
             newest,
         )
-    signed = newest.signed_at.replace("T", " ", 1)
+    signed = moments.words(newest.signed_at, zone=patient.site.time_zone)
     return Standing(True, False, f"Consent {newest.version} of {signed}.", newest)
 
 

@@ -67,6 +67,17 @@ def day_of(value: str, *, zone: str) -> date | None:
     return spans.span(value, place).first.astimezone(place).date()
 
 
+def words(value: str, *, zone: str) -> str:
+    """A checked partial moment as the clock of a site shows it; a date stays as it is.
+
+    >>> words("2026-03-01T20:30:10+00:00", zone="Pacific/Auckland")
+    '2026-03-02 09:30'
+    """
+    if "T" not in value:
+        return value
+    return f"{datetime.fromisoformat(value).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
 def aware(value: datetime, *, field: str) -> datetime:
     """`value` if it names its zone; raises Invalid otherwise."""
     if value.tzinfo is None:
