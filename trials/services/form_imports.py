@@ -71,33 +71,37 @@ def receive(
     if len(content) > MOST_BYTES:
         raise Invalid("file", f"The file is larger than {MOST_BYTES // 2**20} MiB: divide it.")
     sha256 = hashlib.sha256(content).hexdigest()
-    rows = FormImport.objects.filter(trial=trial, form=form, source=source, import_id=import_id)
-    if done := rows.filter(state=State.DONE).first():
-        return _the_same(done, sha256)
-    if rows.filter(state__in=[State.READING, State.ENTERING]).exists():
-        raise Refused("wrong-state", f"Import {import_id} of {source} is at work: wait for it.")
-    with audit.action(
-        "form_import.received", actor=by, reason=f"import {import_id} of {source}", trial=trial.pk
-    ):
-        for earlier in rows.filter(state__in=[State.READ, State.REFUSED]).select_for_update():
-            earlier.state = State.REPLACED
-            earlier.save(update_fields=["state"])
-        row = FormImport.objects.create(
-            trial=trial,
-            form=form,
-            source=source,
-            import_id=import_id,
-            file_name=file_name[-200:] or "values.csv",
-            file_sha256=sha256,
-            content=content,
-            reading=reading,
-            sent_by=by,
-        )
-        is_long = len(content) > AT_ONCE_BYTES and not at_once
-        if is_long:
-            jobs.enqueue(KIND, actor=by, on=trial, form_import=row.pk, act="read")
-    if not is_long:
-        read(row)
+    with transaction.atomic():
+        # Of two files sent under one name at once the second finds the first.
+        Trial.objects.select_for_update(no_key=True).get(pk=trial.pk)
+        rows = FormImport.objects.filter(trial=trial, form=form, source=source, import_id=import_id)
+        if done := rows.filter(state=State.DONE).first():
+            return _the_same(done, sha256)
+        if rows.filter(state__in=[State.READING, State.ENTERING]).exists():
+            raise Refused("wrong-state", f"Import {import_id} of {source} is at work: wait for it.")
+        with audit.action(
+            "form_import.received",
+            actor=by,
+            reason=f"import {import_id} of {source}",
+            trial=trial.pk,
+        ):
+            rows.filter(state__in=[State.READ, State.REFUSED]).update(state=State.REPLACED)
+            row = FormImport.objects.create(
+                trial=trial,
+                form=form,
+                source=source,
+                import_id=import_id,
+                file_name=file_name[-200:] or "values.csv",
+                file_sha256=sha256,
+                content=content,
+                reading=reading,
+                sent_by=by,
+            )
+            is_long = len(content) > AT_ONCE_BYTES and not at_once
+            if is_long:
+                jobs.enqueue(KIND, actor=by, on=trial, form_import=row.pk, act="read")
+        if not is_long:
+            read(row)
     return row
 
 
