@@ -95,21 +95,24 @@ def sign(entry: FormEntry, *, revision: int, by: User, password: str) -> Signatu
 def signature_in_force(entry: FormEntry) -> Signature | None:
     """The signature on a form, as long as it says what was signed."""
     signature = signatures.of(entry)
-    if signature is None:
-        return None
-    if signature.content_sha256 == signatures.digest(content_of(entry)):
-        return signature
-    # Moved to a newer version with every value as it was, it still says what was signed.
-    for move in entry.moves.select_related("from_version"):
-        if signature.content_sha256 == signatures.digest(content_of(entry, move.from_version)):
-            return signature
-    return None
+    return signature if signature and is_what_was_signed(entry, signature.content_sha256) else None
 
 
 def standing_signatures(entry: FormEntry) -> list[Signature]:
     """Every signature that says what the entry still says."""
-    digest = signatures.digest(content_of(entry))
-    return [one for one in signatures.every(entry) if one.content_sha256 == digest]
+    every = signatures.every(entry)
+    return [one for one in every if is_what_was_signed(entry, one.content_sha256)]
+
+
+def is_what_was_signed(entry: FormEntry, content_sha256: str) -> bool:
+    """Whether a form says what a signature is on.
+
+    Moved to a newer version with every value as it was, it still says so.
+    """
+    if content_sha256 == signatures.digest(content_of(entry)):
+        return True
+    earlier = (move.from_version for move in entry.moves.all())
+    return any(content_sha256 == signatures.digest(content_of(entry, one)) for one in earlier)
 
 
 def content_of(entry: FormEntry, version: ProtocolVersion | None = None) -> dict[str, Any]:

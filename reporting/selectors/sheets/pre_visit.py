@@ -33,7 +33,7 @@ from trials.models import (
 )
 from trials.selectors import board
 from trials.selectors.schedule import worklist
-from trials.services import form_reviews, signatures
+from trials.services import form_reviews
 
 LATE = {schedule.Standing.OVERDUE.value, schedule.Standing.MISSED.value}
 
@@ -46,7 +46,7 @@ def listed(site: Site) -> Sheet:
     entries = list(
         FormEntry.objects.filter(patient__site=site, state=FormEntry.State.COMPLETE)
         .select_related("patient", "version")
-        .prefetch_related("values")
+        .prefetch_related("values", "moves__from_version")
         .order_by("patient__number", "pk")
     )
     blocks = [
@@ -228,7 +228,7 @@ def _unsigned_forms(entries: list[FormEntry]) -> Table:
     found: list[list[Cell]] = []
     for entry in entries:
         is_there = entry.pk in signed
-        if is_there and signed[entry.pk] == signatures.digest(form_reviews.content_of(entry)):
+        if is_there and form_reviews.is_what_was_signed(entry, signed[entry.pk]):
             continue
         why = "changed after the signature" if is_there else "never signed"
         found.append([str(entry.patient), entry.form, entry.visit or "–", why])
