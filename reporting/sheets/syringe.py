@@ -13,6 +13,8 @@ from trials import decay
 
 # Minutes before the planned injection for which the activity to draw is told.
 BEFORE = (120, 90, 60, 45, 30, 20, 15, 10, 5, 0)
+# MBq: limits by weight are products, and 1.1 MBq/kg at 100 kg is no more than 110 MBq.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,45 @@ def narrowed(fixed: Range, by_weight: Range) -> Range:
     return Range(target, max(lows, default=None), min(highs, default=None))
 
 
+def problem(one: Range) -> str:
+    """What is wrong with a range in MBq, in words; empty where nothing is.
+
+    >>> problem(Range(150.0, 100.0, 90.0))[:41]
+    'The limits contradict each other: lowest '
+    >>> problem(Range(150.0, None, 200.0))
+    ''
+    """
+    if _contradicts(one):
+        return (
+            f"The limits contradict each other: lowest {one.low:.1f} MBq, highest {one.high:.1f} "
+            "MBq. Nothing is computed: ask the sponsor what to inject."
+        )
+    if one.target is not None and not _is_within(one.target, one):
+        limits = " and ".join(
+            f"{word} {limit:.1f} MBq"
+            for word, limit in (("lowest", one.low), ("highest", one.high))
+            if limit is not None
+        )
+        return (
+            f"The target, {one.target:.1f} MBq, lies outside the limits, {limits}: it is left out. "
+            "Ask the sponsor what to aim at."
+        )
+    return ""
+
+
+def usable(one: Range) -> Range:
+    """A range in MBq without what `problem` speaks of.
+
+    >>> usable(Range(240.0, 100.0, 200.0))
+    Range(target=None, low=100.0, high=200.0)
+    """
+    if _contradicts(one):
+        return Range(None, None, None)
+    if one.target is not None and not _is_within(one.target, one):
+        return Range(None, one.low, one.high)
+    return one
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What a syringe must hold that many minutes before the injection, in MBq."""
@@ -82,6 +123,16 @@ def _before(activity: float | None, minutes: int, half_life: float) -> float | N
     if activity is None:
         return None
     return decay.decayed(activity * 1e6, elapsed=-60.0 * minutes, half_life=half_life) / 1e6
+
+
+def _contradicts(one: Range) -> bool:
+    return one.low is not None and one.high is not None and one.low > one.high + _ROUNDING
+
+
+def _is_within(activity: float, limits: Range) -> bool:
+    return (limits.low is None or activity >= limits.low - _ROUNDING) and (
+        limits.high is None or activity <= limits.high + _ROUNDING
+    )
 
 
 def _values(one: Range) -> tuple[float | None, float | None, float | None]:

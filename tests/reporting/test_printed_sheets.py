@@ -120,6 +120,39 @@ def test_limits_by_weight_are_computed_for_the_weight_on_record(
     assert "13:00 0 min before 108.0 144.0 180.0" in text
 
 
+@pytest.mark.parametrize(
+    ("kg", "low", "said", "draw"),
+    [
+        # 2 MBq/kg at 120 kg are 240 MBq, more than the 200 MBq in all.
+        (
+            120.0,
+            100.0,
+            "The target, 240.0 MBq, lies outside the limits",
+            "0 min before 100.0 – 200.0",
+        ),
+        # 2 MBq/kg at 45 kg are at most 90 MBq, less than the 100 MBq in all.
+        (45.0, 100.0, "lowest 100.0 MBq, highest 90.0 MBq. Nothing is computed", "No table:"),
+        (120.0, None, "outside the limits, highest 200.0 MBq: it is", "0 min before – – 200.0"),
+    ],
+)
+def test_limits_that_do_not_agree_are_told_and_none_is_drawn_outside_of_them(
+    client, scan, technologist, coordinator, kg, low, said, draw
+):
+    with factories.framed():
+        Tracer.objects.filter(pk=scan.planned_scan.tracer_id).update(
+            activity_low_mbq=low,
+            activity_target_mbq=150.0,
+            activity_high_mbq=200.0,
+            mbq_per_kg_target=2.0,
+            mbq_per_kg_high=2.0,
+        )
+    weigh(scan, kg, coordinator)
+    for page in ("scan_worksheet", "booking_sheet"):
+        text = text_of(printed(client, technologist, page, scan.pk))
+        assert said in text
+        assert draw in text
+
+
 def test_the_gate_and_the_batch_stand_on_the_worksheet(
     client, scan, technologist, coordinator, site
 ):

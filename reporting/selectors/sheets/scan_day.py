@@ -91,7 +91,8 @@ def booking(scan: ScheduledScan) -> Sheet:
     """What radiopharmacy and scanner need to know: the trial's code of the patient, no identity."""
     tracer = scan.planned_scan.tracer
     at_injection = _at_injection(tracer, _weight(scan))
-    rows: list[list[Cell]] = [[tracer.name, tracer.radionuclide, *_words(at_injection)]]
+    usable = _words(syringe.usable(at_injection))
+    rows: list[list[Cell]] = [[tracer.name, tracer.radionuclide, *usable]]
     if _per_kg(tracer).is_stated:
         per_kg = (_number(one) for one in _values(_per_kg(tracer)))
         rows.append(["By body weight, in MBq/kg", "", *per_kg])
@@ -128,7 +129,7 @@ def booking(scan: ScheduledScan) -> Sheet:
                 rows,
                 "",
             ),
-            _draws(scan, at_injection),
+            *_draws(scan, at_injection),
             Boxes(
                 "Confirmed",
                 [("Ordered on", ""), ("Slot at the scanner", ""), ("Delivery at", ""), ("By", "")],
@@ -178,7 +179,7 @@ def _syringe(scan: ScheduledScan, weight: Evidence | None) -> Iterator[Block]:
     ]
     yield Table("What to inject", columns, rows, f"Activity {NOT_STATED}.")
     yield Facts("", [("Weight on record", _weight_words(scan, weight))], columns=1)
-    yield _draws(scan, _at_injection(tracer, weight))
+    yield from _draws(scan, _at_injection(tracer, weight))
 
 
 def _at_injection(tracer: Tracer, weight: Evidence | None) -> Range:
@@ -191,8 +192,11 @@ def _at_injection(tracer: Tracer, weight: Evidence | None) -> Range:
     return syringe.narrowed(fixed, syringe.of_weight(per_kg, float(weight.value)))
 
 
-def _draws(scan: ScheduledScan, at_injection: Range) -> Table:
+def _draws(scan: ScheduledScan, stated: Range) -> Iterator[Block]:
     """What the syringe must hold before the injection, on the clock of the site."""
+    if problem := syringe.problem(stated):
+        yield Text("Activity: ask before drawing", [problem])
+    at_injection = syringe.usable(stated)
     nuclide = scan.planned_scan.tracer.radionuclide
     half_life = decay.HALF_LIFE.get(nuclide)
     found = syringe.table(at_injection, half_life=half_life) if half_life else []
@@ -206,7 +210,7 @@ def _draws(scan: ScheduledScan, at_injection: Range) -> Table:
         if at_injection.is_stated
     ]
     told = f" (half-life {half_life / 60:.2f} min)" if half_life else ""
-    return Table(
+    yield Table(
         f"Activity to draw, decay of {nuclide}{told}",
         [
             Column(f"At, {scan.patient.site.time_zone}", "2"),
@@ -216,8 +220,8 @@ def _draws(scan: ScheduledScan, at_injection: Range) -> Table:
             Column("Highest MBq", "1", is_number=True),
         ],
         rows,
-        "No table: without a stated activity (and a weight, where it goes by weight) or a known "
-        "half-life there is nothing to compute.",
+        "No table: without a stated activity (and a weight, where it goes by weight), limits "
+        "that agree and a known half-life there is nothing to compute.",
     )
 
 
