@@ -30,6 +30,8 @@ _TRUTHS = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false
 _ISO = re.compile(r"[0-9]{4}(-|$)")
 _OTHER_DATE = re.compile(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})(.*)", re.DOTALL)
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+# What the export puts an apostrophe before, so that no spreadsheet runs it; not before numbers.
+_GUARDED = re.compile(r"'(?=[=+\-@＝＋－＠'])(?![+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$)")
 _CODE_MARK = re.compile(r"[|;]")
 
 
@@ -37,12 +39,14 @@ _CODE_MARK = re.compile(r"[|;]")
 class Spelling:
     """How a file writes numbers, dates and what is missing, as declared by who sends it.
 
-    `missing` gives to a text such as -99 the code of the form and the reason in words.
+    `missing` gives to a text such as -99 the code of the form and the reason in words. A file
+    `is_guarded` as the exports are: an apostrophe stands before a text that looks like a formula.
     """
 
     decimal_comma: bool = False
     date_order: str = "iso"
     missing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    is_guarded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def _value(item: Item, cells: Mapping[str, str], spelling: Spelling) -> Any:
         return _number(item, text, spelling)
     if item.type in DATES:
         return _date(item, text, spelling)
-    return text
+    return _GUARDED.sub("", text, count=1) if spelling.is_guarded and _GUARDED.match(text) else text
 
 
 def _ticked(item: Item, cells: Mapping[str, str]) -> list[str] | None:

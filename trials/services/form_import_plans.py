@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -75,13 +76,15 @@ class _Record:
 
     def __init__(self, row: FormImport) -> None:
         self.row = row
+        kind = row.reading.get("layout", "table")
         self.spelling = Spelling(
             decimal_comma=row.reading.get("decimal_comma", False),
             date_order=row.reading.get("date_order", "iso"),
             missing=import_rows.missing_codes(row.reading.get("missing", "")),
+            is_guarded=kind == "table",
         )
         self.layout = Layout(
-            kind=row.reading.get("layout", "table"),
+            kind=kind,
             patient_column=row.reading.get("patient_column", ""),
             visits=import_layouts.visit_names(row.reading.get("visits", "")),
         )
@@ -307,7 +310,24 @@ def _values(
         errors = {**wrong.errors, **errors}
     if errors:
         raise _RowError(errors)
+    for name in _same_instants(form, values, standing):
+        given[name] = standing[name]
+        values[name] = Entered(standing[name])
     return given, values
+
+
+def _same_instants(
+    form: Form, values: Mapping[str, Entered], standing: Mapping[str, Any]
+) -> list[str]:
+    """The moments of a row that stand already, perhaps written in another zone."""
+    return [
+        item.identifier
+        for item in form.items
+        if item.type == "datetime"
+        and (now := values.get(item.identifier, Entered()).value)
+        and isinstance(before := standing.get(item.identifier), str)
+        and datetime.fromisoformat(now) == datetime.fromisoformat(before)
+    ]
 
 
 def _with_reason(said: Any, standing: Any) -> Any:
