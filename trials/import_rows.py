@@ -116,6 +116,18 @@ def read(line: Line, form: Form, spelling: Spelling) -> Read:
     return Read(given, errors)
 
 
+def unticked(line: Line, form: Form) -> list[Item]:
+    """The items whose boxes all say no: somebody answered, and ticked none."""
+    return [
+        item
+        for item in form.items
+        if item.type == "multi_choice"
+        and all(
+            _TRUTHS.get(line.cells.get(one, "").lower()) is False for one in value_columns(item)
+        )
+    ]
+
+
 class _CellError(ValueError):
     def __init__(self, column: str, message: str) -> None:
         super().__init__(message)

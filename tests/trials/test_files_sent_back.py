@@ -103,3 +103,15 @@ def test_an_apostrophe_that_no_export_put_there_stays(entry, planned, term):
 def test_another_moment_is_a_change(entry, planned):
     one = planned(f"patient,repeat,begun_at\n{entry.patient},1,2026-03-02T08:15Z\n")
     assert [change["item"] for change in one["changes"]] == ["begun_at"]
+
+
+def test_boxes_that_all_say_no_against_a_tick_are_refused(entry, planned):
+    head = "patient,repeat,signs__rash,signs__fever\n"
+    one = planned(f"{head}{entry.patient},1,N,N\n")
+    assert one["act"] == "refused"
+    assert "every box says N" in one["errors"][0]["message"]
+
+
+def test_boxes_without_an_answer_say_nothing(entry, planned):
+    one = planned(f"patient,repeat,signs__rash,signs__fever\n{entry.patient},1,,\n")
+    assert one["act"] == "equal"

@@ -158,6 +158,23 @@ class _Record:
         known = [repeat for pk, where, repeat in self.entries if (pk, where) == (patient.pk, visit)]
         return max([*known, self.new[patient.pk, visit]], default=0)
 
+    def unticked(
+        self, line: Line, form: Form, given: Mapping[str, Any], standing: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """Boxes that all say no where the record says something: no file empties an answer.
+
+        REDCap writes a box that was not ticked as a 0 whether or not anybody saw the form.
+        """
+        if self.layout.kind != "table":
+            return {}
+        return {
+            import_rows.value_columns(item)[0]: f"{item.label}: every box says N, and the record "
+            "says otherwise. A file can't empty an answer: correct the form by hand, or leave the "
+            "cells empty."
+            for item in import_rows.unticked(line, form)
+            if standing.get(item.identifier) and item.identifier not in given
+        }
+
     def is_for(self, form: Form, patient: Patient) -> bool:
         if form.applies_to is None:
             return True
@@ -301,7 +318,7 @@ def _values(
 ) -> tuple[dict[str, Any], dict[str, Entered]]:
     """What a row says over what stands, typed; every error of the row at once."""
     said = import_rows.read(line, form, record.spelling)
-    errors = dict(said.errors)
+    errors = {**record.unticked(line, form, said.given, standing), **said.errors}
     given = {name: _with_reason(one, standing.get(name)) for name, one in said.given.items()}
     values: dict[str, Entered] = {}
     try:
