@@ -214,8 +214,8 @@ def _item_differences(before: Form, after: Form) -> Iterator[Difference]:
             said = f"{item.label} is asked no more; what was entered stays."
         elif now.type != item.type or now.unit != item.unit:
             said = (
-                f"{item.label} was {_kind(item)} and becomes {_kind(now)}: what was entered stays "
-                "as it is, in a column of its own."
+                f"{item.label} was {kind_words(item)} and becomes {kind_words(now)}: what was "
+                "entered stays as it is, in a column of its own."
             )
         elif item.computed != now.computed:
             said = (
@@ -234,7 +234,12 @@ def _item_differences(before: Form, after: Form) -> Iterator[Difference]:
             yield Difference(after.identifier, item.identifier, said)
 
 
-def _kind(item: Item) -> str:
+def kind_words(item: Item) -> str:
+    """What an item asks for, in words.
+
+    >>> kind_words(Item("weight", "Weight", "decimal", unit="kg"))
+    'a number in kg'
+    """
     return f"{TYPES[item.type]} in {item.unit}" if item.unit else TYPES[item.type]
 
 

@@ -62,14 +62,14 @@ def entry(site):
 
 @pytest.fixture
 def planned(site):
-    def of(text, **reading):
+    def of(text, import_id="1", **reading):
         row = form_imports.receive(
             site.trial,
             form="event",
             content=text.encode(),
             file_name="event.csv",
             source="Statistician",
-            import_id="1",
+            import_id=import_id,
             by=factories.make_user(Role.DATA_MANAGER, trial=site.trial),
             reading=reading,
         )
@@ -115,3 +115,14 @@ def test_boxes_that_all_say_no_against_a_tick_are_refused(entry, planned):
 def test_boxes_without_an_answer_say_nothing(entry, planned):
     one = planned(f"patient,repeat,signs__rash,signs__fever\n{entry.patient},1,,\n")
     assert one["act"] == "equal"
+
+
+def test_a_column_that_means_another_unit_by_now_is_refused(entry, planned):
+    items = [one | {"unit": "kg"} if one["identifier"] == "weight" else one for one in ITEMS]
+    protocols.load_trial(definition(items, "2.0"), by=jobs.system_user())
+    one = planned(f"patient,repeat,term,weight\n{entry.patient},1,Rash,70\n")
+    (error,) = one["errors"]
+    assert error["column"] == "weight"
+    assert "asks for a number in lb and the column means a number in kg" in error["message"]
+    one = planned(f"patient,repeat,term,weight\n{entry.patient},1,Rash,\n", import_id="2")
+    assert one["act"] == "changed"

@@ -100,6 +100,10 @@ class _Record:
             for pk, one in self.versions.items()
             if (form := case_report_forms.forms_of(one.definition).get(row.form))
         }
+        # What a column means in the export and in the empty file: what was asked last under it.
+        self.meant = {
+            item.identifier: item for pk in sorted(self.forms) for item in self.forms[pk].items
+        }
         self.patients: dict[str, Patient] = {}
         self.entries: dict[Place, FormEntry] = {}
         self.marks: dict[int, str] = {}
@@ -157,6 +161,19 @@ class _Record:
         """The number of the last entry at a place, with those of the file."""
         known = [repeat for pk, where, repeat in self.entries if (pk, where) == (patient.pk, visit)]
         return max([*known, self.new[patient.pk, visit]], default=0)
+
+    def meant_otherwise(self, form: Form, given: Mapping[str, Any]) -> dict[str, str]:
+        """Items whose column means another type or unit than the form of this entry asks."""
+        found = {}
+        for item in form.items:
+            meant = self.meant[item.identifier]
+            if item.identifier in given and (item.type, item.unit) != (meant.type, meant.unit):
+                asked, newer = (case_report_forms.kind_words(one) for one in (item, meant))
+                found[item.identifier] = (
+                    f"{item.label}: this form asks for {asked} and the column means {newer}, as "
+                    "the newest version asks it. Leave the cell empty and enter it by hand."
+                )
+        return found
 
     def unticked(
         self, line: Line, form: Form, given: Mapping[str, Any], standing: Mapping[str, Any]
@@ -318,7 +335,11 @@ def _values(
 ) -> tuple[dict[str, Any], dict[str, Entered]]:
     """What a row says over what stands, typed; every error of the row at once."""
     said = import_rows.read(line, form, record.spelling)
-    errors = {**record.unticked(line, form, said.given, standing), **said.errors}
+    errors = {
+        **record.unticked(line, form, said.given, standing),
+        **record.meant_otherwise(form, said.given),
+        **said.errors,
+    }
     given = {name: _with_reason(one, standing.get(name)) for name, one in said.given.items()}
     values: dict[str, Entered] = {}
     try:
