@@ -53,7 +53,7 @@ def visit_names(text: str) -> dict[str, str]:
 def arranged(table: Table, name: str, forms: Iterable[Form], layout: Layout) -> Table:
     """A table with the columns of the form `name`, as any of its versions has them.
 
-    Raises TableError where the file has no column for the patient.
+    Raises TableError where the file has no column for the patient, or two.
     """
     known = list(forms)
     if layout.kind == "redcap":
@@ -71,6 +71,12 @@ def _require(table: Table, column: str) -> None:
             "no-patient-column",
             f"The file has no column {column!r:.60} with the number of the patient; its columns, "
             f"parted by {table.delimiter}, are: {', '.join(table.columns)[:300]}.",
+        )
+    if column != PATIENT and PATIENT in table.columns:
+        raise TableError(
+            "two-patient-columns",
+            f"The file has a column {PATIENT!r} beside {column!r:.60}, which is said to hold the "
+            "number of the patient: rename one of them or take it out.",
         )
 
 

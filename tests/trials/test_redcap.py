@@ -14,6 +14,7 @@ from trials import case_report_forms, import_layouts, import_tables, protocol
 from trials import redcap_dictionary as dictionary
 from trials.import_layouts import Layout
 from trials.import_rows import Spelling, read
+from trials.import_tables import TableError
 from trials.redcap_branching import BranchingError, expression
 from trials.services import protocols
 
@@ -152,3 +153,13 @@ def test_boxes_and_yes_or_no_of_redcap_are_read_as_what_they_say():
     # The second record has nothing but boxes that nobody ticked.
     (line,) = arranged.lines
     assert read(line, form, Spelling()).given == {"has_fasted": "no", "symptoms": ["1"]}
+
+
+@pytest.mark.parametrize("kind", ["table", "redcap"])
+def test_two_columns_that_may_name_the_patient_are_refused(kind):
+    items = [{"identifier": "has_fasted", "label": "Y", "type": "yes_no"}]
+    form = case_report_forms.form({"identifier": "scan_day", "label": "F", "items": items})
+    table = import_tables.table(b"subject,patient,has_fasted\n101-001,101-002,1\n")
+    layout = Layout(kind=kind, patient_column="subject")
+    with pytest.raises(TableError, match="'patient' beside 'subject'"):
+        import_layouts.arranged(table, "scan_day", [form], layout)
