@@ -46,6 +46,8 @@ def visit_names(text: str) -> dict[str, str]:
         written, equals, visit = (one.strip() for one in part.partition("="))
         if not (written and equals):
             raise SpellingError(f"{part!r:.60}: write as visit_1_arm_1=PET1.")
+        if written in found:
+            raise SpellingError(f"{written!r:.60} stands twice: say once which visit it is.")
         found[written] = visit
     return found
 

@@ -74,6 +74,8 @@ def missing_codes(text: str) -> dict[str, tuple[str, str]]:
         if not equals or code.strip() not in MISSING:
             known = ", ".join(MISSING)
             raise SpellingError(f"{part!r:.60}: write as -99=NK, with one of {known}.")
+        if written.strip() in found:
+            raise SpellingError(f"{written.strip()!r:.60} stands twice: say once what it means.")
         found[written.strip()] = (code.strip(), reason.strip())
     return found
 

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from trials import case_report_forms, import_layouts, import_tables, protocol
 from trials import redcap_dictionary as dictionary
 from trials.import_layouts import Layout
-from trials.import_rows import Spelling, read
+from trials.import_rows import Spelling, SpellingError, missing_codes, read
 from trials.import_tables import TableError
 from trials.redcap_branching import BranchingError, expression
 from trials.services import protocols
@@ -163,3 +163,12 @@ def test_two_columns_that_may_name_the_patient_are_refused(kind):
     layout = Layout(kind=kind, patient_column="subject")
     with pytest.raises(TableError, match="'patient' beside 'subject'"):
         import_layouts.arranged(table, "scan_day", [form], layout)
+
+
+@pytest.mark.parametrize(
+    ("read_declared", "text"),
+    [(missing_codes, "9=NK, 9=ND"), (import_layouts.visit_names, "v1=PET1\nv1=PET2")],
+)
+def test_a_declaration_that_says_two_things_is_refused(read_declared, text):
+    with pytest.raises(SpellingError, match="stands twice"):
+        read_declared(text)
