@@ -997,7 +997,7 @@ BODIES: dict[str, Of] = {
     ),
     **dict.fromkeys(
         ["monitoring_visit_sign", "api_monitoring_visit_sign"],
-        lambda _: {"version": 1, "password": factories.PASSWORD},
+        lambda r: {"version": r.action_item.visit.version, "password": factories.PASSWORD},
     ),
     **dict.fromkeys(
         ["action_item_new", "api_action_items"],

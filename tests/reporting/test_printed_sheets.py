@@ -374,7 +374,7 @@ def test_the_letter_follows_a_signed_report_alone(client, site, monitor):
     answer = client.get(reverse("follow_up_letter", args=[visit.pk]))
     assert answer.status_code == 409
     assert "sign the report first" in answer.content.decode()
-    signature = monitoring.sign(visit, version=1, password=factories.PASSWORD, by=monitor)
+    signature = monitoring.sign(visit, version=2, password=factories.PASSWORD, by=monitor)
     report = text_of(printed(client, monitor, "visit_report", visit.pk))
     assert "DRAFT" not in report
     letter = text_of(printed(client, monitor, "follow_up_letter", visit.pk))

@@ -52,6 +52,7 @@ def item(visit, monitor):
 
 
 def sign(visit, by, **changes):
+    visit.refresh_from_db()
     given = {"version": visit.version, "password": factories.PASSWORD} | changes
     return monitoring.sign(visit, by=by, **given)
 
@@ -63,6 +64,19 @@ def test_a_signature_stands_until_the_report_or_its_items_change(visit, item, mo
         sign(visit, monitor)
     monitoring.add_item(visit, text="And more", owner="S. Nurse", due_on=HELD, by=monitor)
     assert monitoring.signature_in_force(visit) is None
+
+
+def test_what_was_not_shown_is_not_signed(client, visit, monitor):
+    client.force_login(monitor)
+    address = reverse("monitoring_visit_sign", args=[visit.pk])
+    text = client.get(address).content.decode()
+    assert REPORT["findings"] in text
+    given = {"version": 1, "password": factories.PASSWORD}
+    monitoring.add_item(visit, text="Unseen", owner="S. Nurse", due_on=HELD, by=monitor)
+    refused = client.post(address, given).content.decode()
+    assert "or an item raised: look again" in refused
+    assert monitoring.signature_in_force(visit) is None
+    assert "Unseen" in client.get(address).content.decode()
 
 
 def test_what_becomes_of_an_item_leaves_the_signature_standing(visit, item, monitor, coordinator):
@@ -118,7 +132,7 @@ def test_the_pages_take_a_visit_from_report_to_closed_item(client, site, monitor
     assert "Not signed yet" in client.get(page).content.decode()
     client.post(f"{page}action-items/new/", {"text": "Add it", "owner": "Nurse", "due_on": HELD})
     item = ActionItem.objects.get()
-    client.post(f"{page}sign/", {"version": 1, "password": factories.PASSWORD})
+    client.post(f"{page}sign/", {"version": 2, "password": factories.PASSWORD})
     assert "Follow-up letter (PDF)" in client.get(page).content.decode()
     client.force_login(coordinator)
     assert "Add it" in client.get(reverse("site", args=[site.pk])).content.decode()

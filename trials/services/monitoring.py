@@ -87,16 +87,19 @@ def sign(visit: MonitoringVisit, *, version: int, password: str, by: User) -> Si
 def add_item(
     visit: MonitoringVisit, *, text: str, owner: str, due_on: date, by: User
 ) -> ActionItem:
-    """Raise an action item of a visit."""
+    """Raise an action item of a visit; the report has another version with it."""
     permissions.require(by, "monitoring.record", visit)
     _require("text", text, "Say what is to be done.")
     _require("owner", owner, "Name who does it.")
     if due_on < visit.held_on:
         raise Invalid("due_on", f"It can't be due before the visit on {visit.held_on}.")
     with _acting("action_item.raised", visit, by, text.strip()[:200]):
-        MonitoringVisit.objects.select_for_update().get(pk=visit.pk)
+        locked = MonitoringVisit.objects.select_for_update().get(pk=visit.pk)
+        # Who has the page open that signs is shown the item first.
+        locked.version += 1
+        locked.save(update_fields=["version"])
         return ActionItem.objects.create(
-            visit=visit,
+            visit=locked,
             number=visit.items.count() + 1,
             text=text.strip(),
             owner=owner.strip(),
@@ -172,7 +175,10 @@ def _locked(visit: MonitoringVisit, version: int) -> MonitoringVisit:
     rows = MonitoringVisit.objects.select_related("site").select_for_update(of=("self",))
     locked = rows.get(pk=visit.pk)
     if locked.version != version:
-        raise Refused("changed-meanwhile", "The report was corrected meanwhile: look again.")
+        raise Refused(
+            "changed-meanwhile",
+            "The report was corrected meanwhile, or an item raised: look again.",
+        )
     return locked
 
 

@@ -22,7 +22,7 @@ from trials.forms.monitoring import (
 from trials.models import ActionItem, MonitoringVisit, Signature, Site
 from trials.services import monitoring as services
 from trials.services import signatures
-from trials.views.acts import ActPage, act_page, form_methods, perform, rights, sent
+from trials.views.acts import ActPage, act_page, form_methods, form_page, perform, rights, sent
 
 RIGHTS = ("monitoring.record", "action_item.answer", "audit.view")
 State = ActionItem.State
@@ -103,17 +103,20 @@ def monitoring_visit_correct(request: HttpRequest, pk: int) -> HttpResponse:
 
 @form_methods
 def monitoring_visit_sign(request: HttpRequest, pk: int) -> HttpResponse:
-    """Sign a report."""
+    """Sign a report, shown whole with its items."""
     row = _visit(request, pk, "monitoring.record")
     form = VisitSignForm(sent(request), initial={"version": row.version})
-    return _act(
-        request,
-        row,
-        form,
-        lambda found: services.sign(row, by=request.user, **found),
-        ("Sign the report", "Sign"),
-        f"By signing you say: {Signature.Meaning.MONITORING.label}.",
-    )
+    address = _page_of(row)
+
+    def sign(found: dict) -> str:
+        services.sign(row, by=request.user, **found)
+        return address
+
+    done = perform(request, form, sign)
+    intro = f"By signing you say: {Signature.Meaning.MONITORING.label}."
+    page = ActPage("Sign the report", "Sign", address, str(row), address, intro=intro)
+    context = {"form": form, "page": page, "visit": row, "items": row.items.all()}
+    return done or form_page(request, "trials/monitoring_visit_sign.html", context)
 
 
 @form_methods
