@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pypdf
 import pytest
@@ -14,8 +14,9 @@ from reporting.services import typesetting
 from reporting.sheets import glyphs
 from tests import factories
 from tests.factories import NOON
-from trials.models import AuditEvent, Site, Tracer
+from trials.models import AuditEvent, Patient, ScheduledScan, ScreenFailure, Site, Tracer
 from trials.roles import Role
+from trials.selectors import screening_log
 from trials.services import (
     batches,
     deviations,
@@ -96,6 +97,22 @@ def test_the_worksheet_says_what_to_draw_on_the_clock_of_the_site(client, scan, 
     assert "CHU Liège Łódź" in text
     assert f"Page 1 of {len(pdf.pages)}" in text
     assert "protocol 1.0" in text
+
+
+@pytest.mark.parametrize(
+    ("planned_at", "said"),
+    [
+        # Clocks in Brussels go from 02:00 to 03:00 at 01:00 UTC on 29 March 2026.
+        (datetime(2026, 3, 29, 1, 30, tzinfo=UTC), "01:45 45 min before"),
+        (datetime(2026, 3, 29, 0, 45, tzinfo=UTC), "03:15 to 03:45 (30 to 60 min after"),
+    ],
+)
+def test_minutes_are_counted_over_the_night_when_clocks_change(
+    client, scan, technologist, planned_at, said
+):
+    with factories.framed():
+        ScheduledScan.objects.filter(pk=scan.pk).update(planned_at=planned_at)
+    assert said in text_of(printed(client, technologist, "booking_sheet", scan.pk))
 
 
 def test_limits_by_weight_are_computed_for_the_weight_on_record(
@@ -303,6 +320,20 @@ def test_the_screening_log_accounts_for_everyone_by_number(client, site, coordin
     assert enrolled.identifier in text
     assert "1961" not in text
     assert pdf.pages[0].mediabox.width > pdf.pages[0].mediabox.height
+
+
+def test_days_of_the_screening_log_are_those_of_the_site(client, site, coordinator):
+    """23:30 UTC in March is half past midnight of the next day in Brussels."""
+    patient = factories.make_patient(site, by=coordinator)
+    enrolment.end_screening(patient, category="declined", reason="Too far", by=coordinator)
+    late = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+    with factories.framed():
+        Patient.objects.filter(pk=patient.pk).update(registered_at=late)
+        ScreenFailure.objects.filter(patient=patient).update(ended_at=late)
+    (line,) = screening_log.lines(Patient.objects.filter(pk=patient.pk))
+    assert (line.screened_on, line.ended_on) == ("2026-03-02", "2026-03-02")
+    text = text_of(printed(client, coordinator, "screening_log_sheet", site.pk))
+    assert f"{patient.screening_number} 2026-03-02" in text
 
 
 def test_an_empty_site_prints_a_log_that_says_so(client, site, coordinator):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
@@ -33,6 +35,7 @@ class Line:
     """One screening: no birth date, no name, nothing that is not needed to account for it."""
 
     patient: Patient
+    screened_on: str
     consented_on: str
     verdict: str
     outcome: str
@@ -48,7 +51,7 @@ class Line:
             patient.trial.identifier,
             patient.site.code,
             patient.screening_number,
-            f"{patient.registered_at:%Y-%m-%d}",
+            self.screened_on,
             patient.sex_at_birth,
             self.consented_on,
             self.verdict,
@@ -77,15 +80,21 @@ def _line(patient: Patient) -> Line:
     ended = failure.ended_at if failure else enrolment.enrolled_at if enrolment else None
     return Line(
         patient=patient,
+        screened_on=_day(patient, patient.registered_at),
         consented_on=signed[0] if signed else "",
         verdict=str(Verdict(patient.verdict).label) if patient.verdict else "Not assessed",
         outcome=_outcome(patient, enrolment),
-        ended_on=f"{ended:%Y-%m-%d}" if ended else "",
+        ended_on=_day(patient, ended) if ended else "",
         reason=f"{failure.get_category_display()}: {failure.text}" if failure else "",
         criteria=", ".join(failure.criteria) if failure else "",
         earlier=patient.rescreening_of.screening_number if patient.rescreening_of else "",
         number=patient.identifier if enrolment else "",
     )
+
+
+def _day(patient: Patient, at: datetime) -> str:
+    """The day on the calendar of the site."""
+    return f"{at.astimezone(ZoneInfo(patient.site.time_zone)):%Y-%m-%d}"
 
 
 def _outcome(patient: Patient, enrolment) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from zoneinfo import ZoneInfo
 
@@ -202,7 +202,7 @@ def _draws(scan: ScheduledScan, stated: Range) -> Iterator[Block]:
     found = syringe.table(at_injection, half_life=half_life) if half_life else []
     rows = [
         [
-            f"{scan.planned_at.astimezone(_zone(scan)) - timedelta(minutes=one.minutes):%H:%M}",
+            f"{_after(scan, scan.planned_at, -one.minutes):%H:%M}",
             f"{one.minutes} min before",
             *_words(Range(one.target, one.low, one.high)),
         ]
@@ -334,7 +334,8 @@ def _window(scan: ScheduledScan, injected_at: datetime) -> str:
 
 
 def _after(scan: ScheduledScan, at: datetime, minutes: float) -> datetime:
-    return at.astimezone(_zone(scan)) + timedelta(minutes=minutes)
+    """That many minutes later on the clock of the site, be it set forward or back between."""
+    return (at.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(_zone(scan))
 
 
 def _opens(scan: ScheduledScan) -> str:

@@ -54,7 +54,7 @@ def log(site: Site) -> Sheet:
                 [
                     [
                         one.patient.screening_number,
-                        f"{one.patient.registered_at:%Y-%m-%d}",
+                        one.screened_on,
                         one.consented_on or "–",
                         one.verdict,
                         one.outcome,
