@@ -1,11 +1,13 @@
 """RECIST 1.1 over the scans of a patient, from what was frozen of one reader's reads.
 
 The lowest sum and whether all disease was gone are those of the scans before. The mistake to fear
-is to judge a scan from the baseline alone, which takes a relapse for a response.
+is to judge a scan from the baseline alone, which takes a relapse for a response, or against a
+baseline that was signed again since with other lesions.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,7 +40,8 @@ def judged(inputs: Mapping[str, Any]) -> Response:
     for side in sides:
         found = _at(side, baseline, sums, was_gone)
         was_gone = was_gone or found.category == "CR"
-        sums.append(sum_mm(lesions_of(side)))
+        if not _unlike(lesions_of(side), baseline):
+            sums.append(sum_mm(lesions_of(side)))
         seen.append((side["day"], found.category))
     best = best_overall(
         seen, confirmation_days=rule["confirmation_days"], stable_days=rule["stable_days"]
@@ -57,6 +60,10 @@ def _at(
     lesions = lesions_of(side)
     if not lesions:
         return _not_evaluable("no lesion of the later scan was recorded from CT")
+    if unlike := _unlike(lesions, baseline):
+        return _not_evaluable(
+            f"the lesions of the later scan are not those of its baseline: {', '.join(unlike)}"
+        )
     has_new, is_listed = said(side["answers"], "new_lesion_ct"), _lists_new(lesions)
     if is_listed and has_new is False:
         return _not_evaluable("a new lesion is listed, and the answer is that there is none")
@@ -69,6 +76,15 @@ def _at(
         lowest_sum_mm=min((one for one in sums if one is not None), default=0.0),
         had_complete_response=had_complete_response,
     )
+
+
+def _unlike(lesions: Lesions, baseline: Lesions) -> list[str]:
+    """The names under which a later scan and the baseline do not list the same lesion."""
+    listed, known = (
+        Counter((one.name, one.region) for one in each if one.kind != NEW)
+        for each in (lesions, baseline)
+    )
+    return sorted({name for name, _ in (listed - known) + (known - listed)})
 
 
 def _lists_new(lesions: Lesions) -> bool:

@@ -164,6 +164,7 @@ def obstacles(read: Read) -> list[str]:
     if open_ones:
         sentences.append(f"Not decided yet: {', '.join(open_ones)}.")
     sentences += _counted_twice(read, rows)
+    sentences += recist_lesions.obstacles(read)
     if not rows:
         # That nothing is outlined yet is not that there is no lesion.
         waited_for = [one for one in read.quantification.flags if one in NOTHING_OUTLINED]

@@ -82,6 +82,20 @@ def record(read: Read, lesions: Sequence[rules.RecistLesion], *, by: User) -> No
         _keep(held, {one.name: one for one in lesions})
 
 
+def obstacles(read: Read) -> list[str]:
+    """What stands in the way of signing a list: the baseline may be another one by then.
+
+    Nothing recorded is signed as that, and is not evaluable.
+    """
+    lesions = of(read) if rule_of(_scan_of(read)) else []
+    if not lesions:
+        return []
+    try:
+        return [text for _, text in sorted(rules.problems(lesions, baseline_of(read)))]
+    except Refused as refusal:
+        return [refusal.message]
+
+
 def carry(earlier: Read, read: Read) -> None:
     """Take over what was recorded in an earlier draft, where it is asked still. In an action."""
     if rule_of(_scan_of(read)) is not None:

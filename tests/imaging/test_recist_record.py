@@ -176,3 +176,28 @@ def test_a_target_that_comes_back_after_complete_response_is_progression():
 def test_new_lesions_are_listed_or_answered_and_neither_is_guessed(later, category, says):
     found = course(side(0, target("T1", 20.0)), later)
     assert (found.category, says in found.why) == (category, True)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "says"),
+    [
+        # A target of another place, one more target, a non-target that was not followed.
+        ([target("T1", 50.0, "liver")], "T1."),
+        ([target("T1", 50.0), target("T2", 20.0, "liver")], "T2."),
+        ([target("T1", 50.0), other("N1")], "N1."),
+    ],
+)
+def test_a_scan_of_other_lesions_than_its_baseline_is_held_against_none(baseline, says):
+    found = course(side(0, *baseline), side(42, target("T1", 15.0)))
+    assert (found.category, found.best) == ("NE", "NE")
+    assert found.why.endswith(f"are not those of its baseline: {says}")
+
+
+def test_the_sum_of_other_lesions_is_no_lowest_sum():
+    """50 mm, then 10 mm of another lesion, then 33 mm: -34 % from baseline, PR by 4.3.1."""
+    found = course(
+        side(0, target("T1", 50.0)),
+        side(42, target("T1", 10.0, "liver")),
+        side(84, target("T1", 33.0)),
+    )
+    assert found.category == "PR"

@@ -20,12 +20,21 @@ from imaging.models import (
     LesionPair,
     LesionRead,
     MeasuredRegion,
+    Quantification,
     Read,
     ResponseEvaluation,
 )
 from imaging.response import judging
+from imaging.response.recist_lesions import RecistLesion
 from imaging.selectors import comparisons as comparing
-from imaging.services import comparisons, reads, response_answers, response_orders, responses
+from imaging.services import (
+    comparisons,
+    reads,
+    recist_lesions,
+    response_answers,
+    response_orders,
+    responses,
+)
 from tests import factories, records
 from tests.factories import PASSWORD
 from tests.imaging import responding
@@ -380,3 +389,38 @@ def test_a_trial_without_rules_orders_nothing():
     scan = factories.make_scan(factories.make_enrolled(site, by=by), by=by)
     assert response_orders.order(scan, by=by) is None
     assert not Job.objects.filter(kind="imaging.evaluate_response").exists()
+
+
+def recist_of(scene: Responding) -> Responding:
+    """The same scans judged by RECIST alone."""
+    rule = {"criterion": "recist", "confirmation_days": 28, "stable_days": 42}
+    version = scene.patient.site.version_in_force
+    with factories.framed():
+        version.definition["response"] = [{"identifier": "R", **rule, **responding.SCANS}]
+        version.save()
+    runs = (Quantification.objects.get(pk=one.pk) for one in (scene.baseline, scene.later))
+    return Responding(*runs, scene.reader)
+
+
+def measured_on_ct(scene: Responding, run: Quantification, mm: float, where="liver") -> Read:
+    """The reader's draft with one target."""
+    read = reads.open_read(run.series, by=scene.reader, reason="once more")
+    recist_lesions.record(read, [RecistLesion("T1", where, "measured", mm)], by=scene.reader)
+    return read
+
+
+def test_a_list_that_the_baseline_left_behind_is_neither_signed_nor_judged(scene):
+    scene = recist_of(scene)
+    measured_on_ct(scene, scene.baseline, 50.0)
+    scene.signed(scene.baseline)
+    measured_on_ct(scene, scene.later, 20.0)
+    scene.signed(scene.later, new_lesion_ct="no")
+    work()
+    assert of("R").category == "PR"
+    draft = measured_on_ct(scene, scene.later, 20.0)
+    measured_on_ct(scene, scene.baseline, 50.0, where="lung_right")
+    scene.signed(scene.baseline)
+    work()
+    assert of("R").category == "NE"
+    assert "not those of its baseline: T1" in of("R").why
+    assert reads.obstacles(draft)[-1] == "T1 lay in lung_right at baseline, got liver."
