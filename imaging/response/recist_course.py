@@ -46,7 +46,18 @@ def judged(inputs: Mapping[str, Any]) -> Response:
     best = best_overall(
         seen, confirmation_days=rule["confirmation_days"], stable_days=rule["stable_days"]
     )
+    # What was frozen before this was kept has none.
+    if unread := inputs.get("unread"):
+        return _with_a_gap(found, unread)
     return replace(found, best=best)
+
+
+def _with_a_gap(found: Response, unread: Sequence[str]) -> Response:
+    """Without a lowest sum that is known; a scan that nobody read can't undo a CR or a PD."""
+    if found.category in {"PR", "SD"}:
+        scans = ", ".join(unread)
+        found = _not_evaluable(f"no signed read of the scan in between by this reader: {scans}")
+    return replace(found, best="NE", flags=(*found.flags, "scan-in-between-not-read"))
 
 
 def lesions_of(side: Side) -> Lesions:

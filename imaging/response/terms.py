@@ -27,6 +27,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "scale-made-for-fdg": "The scale was made for FDG; its cut-offs are not validated for "
         "this tracer.",
+        "scan-in-between-not-read": "A scan between the baseline and this one has no signed read "
+        "of this reader: the lowest sum and the best response so far are not known.",
         "lean-mass-past-turning": "The patient is so heavy that this lean body mass falls with "
         "more weight; another formula would give another SUL.",
     }

@@ -54,8 +54,9 @@ class Due:
     rule: Mapping[str, Any]
     baseline: Read | None
     later: Read
-    # What RECIST looks at between the two.
+    # What RECIST looks at between the two, and the scans there that this reader did not sign.
     earlier: tuple[Read, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def evaluate(claim: jobs.Claim) -> None:
@@ -117,7 +118,8 @@ def due_of(patient: Patient) -> Iterator[Due]:
             baseline = _baseline(reads, later, rule["baseline"]) if needs else None
             if baseline or not needs:
                 between = _between(reads, rule, baseline, later)
-                yield Due(plan.version, rule, baseline, later, between)
+                unread = _unread(between, rule, baseline, later)
+                yield Due(plan.version, rule, baseline, later, between, unread)
 
 
 def _baseline(reads: list[Read], later: Read, identifier: str) -> Read | None:
@@ -155,6 +157,26 @@ def _between(
     )
 
 
+def _unread(
+    between: Iterable[Read], rule: Mapping[str, Any], baseline: Read | None, later: Read
+) -> tuple[str, ...]:
+    """The scans that a course by RECIST lacks: none was signed there, and the lowest sum may be."""
+    if rule["criterion"] != recist.CRITERION or baseline is None:
+        return ()
+    scans = (
+        ScheduledScan.objects.filter(
+            patient=scan_of(later).patient,
+            planned_scan__identifier__in=rule["follow_ups"],
+            planned_at__gt=scan_of(baseline).planned_at,
+            planned_at__lt=scan_of(later).planned_at,
+        )
+        .exclude(state=ScheduledScan.State.CANCELLED)
+        .exclude(pk__in=[scan_of(one).pk for one in between])
+        .order_by("planned_at", "pk")
+    )
+    return tuple(scans.values_list("planned_scan__identifier", flat=True))
+
+
 def inputs_of(due: Due) -> dict[str, Any]:
     """All that the scale looks at, as plain JSON."""
     if due.rule["criterion"] == recist.CRITERION and due.baseline:
@@ -187,6 +209,7 @@ def _course(baseline: Read, due: Due) -> dict[str, Any]:
         "tracer": scan_of(due.later).planned_scan.tracer.name,
         "baseline": side(baseline),
         "earlier": [side(one) for one in due.earlier],
+        "unread": list(due.unread),
         "later": side(due.later),
     }
 

@@ -131,7 +131,7 @@ def side(day, *lesions, new="no"):
     }
 
 
-def course(*sides):
+def course(*sides, **more):
     baseline, *earlier, later = sides
     return judging.judged(
         {
@@ -140,6 +140,7 @@ def course(*sides):
             "baseline": baseline,
             "earlier": earlier,
             "later": later,
+            **more,
         }
     )
 
@@ -201,3 +202,15 @@ def test_the_sum_of_other_lesions_is_no_lowest_sum():
         side(84, target("T1", 33.0)),
     )
     assert found.category == "PR"
+
+
+@pytest.mark.parametrize(
+    ("mm", "category"), [(33.0, "NE"), (50.0, "NE"), (61.0, "PD"), (None, "CR")]
+)
+def test_a_scan_in_between_that_was_not_read_leaves_no_lowest_sum(mm, category):
+    """Of 50 mm; 20 mm in between would make 33 mm a progression of 65 %, 4.3.1 of the paper."""
+    last = target("T1", mm, state="measured" if mm else "gone")
+    found = course(side(0, target("T1", 50.0)), side(84, last), unread=["FU1"])
+    assert (found.category, found.best) == (category, "NE")
+    assert ("in between by this reader: FU1" in found.why) == (category == "NE")
+    assert "scan-in-between-not-read" in found.flags

@@ -8,6 +8,7 @@ later scan holds 13 990 of 20 000 there: -30.05 %. Lean body mass after Janmahas
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import transaction
@@ -38,12 +39,13 @@ from imaging.services import (
 from tests import factories, records
 from tests.factories import PASSWORD
 from tests.imaging import responding
+from tests.imaging.reconciling import SHOT
 from tests.imaging.responding import BEFORE, SUV, Responding, of, work
 from tests.imaging.test_reads import measure_again, refusal
 from trials import canonical
-from trials.models import AuditEvent, Injection, Job
+from trials.models import AuditEvent, Injection, Job, PlannedScan, ScheduledScan
 from trials.roles import Role
-from trials.services import evidence, jobs, patients
+from trials.services import evidence, jobs, patients, scans
 from trials.services.errors import Invalid
 
 pytestmark = pytest.mark.django_db
@@ -402,6 +404,24 @@ def recist_of(scene: Responding) -> Responding:
     return Responding(*runs, scene.reader)
 
 
+def scan_between(scene: Responding, planned_at: datetime) -> ScheduledScan:
+    """One more scan that the rule judges, which nobody read."""
+    version = scene.patient.site.version_in_force
+    with factories.framed():
+        like = PlannedScan.objects.get(version=version, identifier="scan_later")
+        early = PlannedScan.objects.create(
+            version=version,
+            identifier="scan_early",
+            tracer=like.tracer,
+            label="FDG PET/CT after one cycle",
+            segmentation=like.segmentation,
+        )
+        version.definition["response"][0]["follow_ups"] = ["scan_early", "scan_later"]
+        version.save()
+    by = records.everyone(scene.trial)
+    return scans.schedule(scene.patient, planned_scan=early, planned_at=planned_at, by=by)
+
+
 def measured_on_ct(scene: Responding, run: Quantification, mm: float, where="liver") -> Read:
     """The reader's draft with one target."""
     read = reads.open_read(run.series, by=scene.reader, reason="once more")
@@ -424,3 +444,19 @@ def test_a_list_that_the_baseline_left_behind_is_neither_signed_nor_judged(scene
     assert of("R").category == "NE"
     assert "not those of its baseline: T1" in of("R").why
     assert reads.obstacles(draft)[-1] == "T1 lay in lung_right at baseline, got liver."
+
+
+def test_a_follow_up_that_nobody_read_is_missed_by_name_until_it_is_cancelled(scene):
+    scene = recist_of(scene)
+    measured_on_ct(scene, scene.baseline, 50.0)
+    scene.signed(scene.baseline)
+    between = scan_between(scene, SHOT + timedelta(days=21))
+    measured_on_ct(scene, scene.later, 33.0)
+    scene.signed(scene.later, new_lesion_ct="no")
+    work()
+    assert (of("R").category, of("R").inputs["unread"]) == ("NE", ["scan_early"])
+    scans.cancel(between, reason="scanner broken", by=records.everyone(scene.trial))
+    measured_on_ct(scene, scene.later, 33.0)
+    scene.signed(scene.later, new_lesion_ct="no")
+    work()
+    assert (of("R").category, of("R").flags) == ("PR", [])
