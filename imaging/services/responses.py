@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -105,7 +106,9 @@ def due_of(patient: Patient) -> Iterator[Due]:
     rows = selecting.standing_reads().filter(**{f"{SCAN}__patient": patient})
     reads = list(
         rows.select_related(
-            f"{SCAN}__planned_scan__version", f"{SCAN}__planned_scan__tracer", f"{SCAN}__patient"
+            f"{SCAN}__planned_scan__version",
+            f"{SCAN}__planned_scan__tracer",
+            f"{SCAN}__patient__site",
         ).order_by(f"{SCAN}__planned_at", "pk")
     )
     for later in reads:
@@ -193,13 +196,13 @@ def inputs_of(due: Due) -> dict[str, Any]:
 
 def _course(baseline: Read, due: Due) -> dict[str, Any]:
     """What RECIST looks at: lesions on CT of each scan, and the days after the baseline."""
-    start = scan_of(baseline).planned_at
+    start = _date(scan_of(baseline))
 
     def side(read: Read) -> dict[str, Any]:
         return {
             "scan": scan_of(read).pk,
             "read": read.pk,
-            "day": (scan_of(read).planned_at - start).days,
+            "day": (_date(scan_of(read)) - start).days,
             "recist": recist_lesions.frozen(read),
             "answers": response_answers.of(read),
         }
@@ -212,6 +215,11 @@ def _course(baseline: Read, due: Due) -> dict[str, Any]:
         "unread": list(due.unread),
         "later": side(due.later),
     }
+
+
+def _date(scan: ScheduledScan) -> date:
+    """The day of the site: days between scans are dates apart, whatever the hour."""
+    return scan.planned_at.astimezone(ZoneInfo(scan.patient.site.time_zone)).date()
 
 
 def _side(read: Read) -> dict[str, Any]:

@@ -8,7 +8,7 @@ later scan holds 13 990 of 20 000 there: -30.05 %. Lean body mass after Janmahas
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import transaction
@@ -43,7 +43,7 @@ from tests.imaging.reconciling import SHOT
 from tests.imaging.responding import BEFORE, SUV, Responding, of, work
 from tests.imaging.test_reads import measure_again, refusal
 from trials import canonical
-from trials.models import AuditEvent, Injection, Job, PlannedScan, ScheduledScan
+from trials.models import AuditEvent, Injection, Job, PlannedScan, ScheduledScan, Site
 from trials.roles import Role
 from trials.services import evidence, jobs, patients, scans
 from trials.services.errors import Invalid
@@ -460,3 +460,23 @@ def test_a_follow_up_that_nobody_read_is_missed_by_name_until_it_is_cancelled(sc
     scene.signed(scene.later, new_lesion_ct="no")
     work()
     assert (of("R").category, of("R").flags) == ("PR", [])
+
+
+def test_days_after_the_baseline_are_dates_of_the_site(scene):
+    """In Berlin 2026-01-01 14:00 to 2026-01-29 00:30, which is 28 January in UTC, is 28 days."""
+    scene = recist_of(scene)
+    with factories.framed():
+        Site.objects.filter(pk=scene.patient.site_id).update(time_zone="Europe/Berlin")
+        for run, at in (
+            (scene.baseline, datetime(2026, 1, 1, 13, tzinfo=UTC)),
+            (scene.later, datetime(2026, 1, 28, 23, 30, tzinfo=UTC)),
+        ):
+            found = ScheduledScan.objects.filter(imaging_studies__series__quantifications=run)
+            found.update(planned_at=at)
+    scene = recist_of(scene)
+    measured_on_ct(scene, scene.baseline, 50.0)
+    scene.signed(scene.baseline)
+    measured_on_ct(scene, scene.later, 33.0)
+    scene.signed(scene.later, new_lesion_ct="no")
+    work()
+    assert of("R").inputs["later"]["day"] == 28
