@@ -71,6 +71,11 @@ class Answers:
         return self.first != self.second or not (self.is_comparable or are_silent)
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether the response of one of the two, or of both, is not evaluated yet."""
+        return self.question == read_rules.RESPONSE and NOT_STATED in (self.first, self.second)
+
+    @property
     def name(self) -> str:
         """The question as a person says it."""
         if self.question in _OF_SCAN:
@@ -94,8 +99,10 @@ class Difference:
     is_comparable: bool = True
 
 
-def answers(one: Reading, other: Reading) -> list[Answers]:
+def answers(one: Reading, other: Reading, rules: Collection[str] = ()) -> list[Answers]:
     """Every question with what the two answered to it; lesions by matching are not among them.
+
+    `rules` are those that evaluate a response on this scan.
 
     >>> [(a.question, a.differ) for a in answers(Reading(1, "positive"), Reading(1, "negative"))]
     [('lesion-number', False), ('scan', True)]
@@ -117,8 +124,7 @@ def answers(one: Reading, other: Reading) -> list[Answers]:
                 is_comparable=both,
             )
         )
-    # A response that is not evaluated yet is no answer.
-    return [*found, *_of_responses(one, other)]
+    return [*found, *_of_responses(one, other, rules)]
 
 
 def between(one: Reading, other: Reading) -> list[Difference]:
@@ -136,8 +142,16 @@ def difference(one: Answers) -> Difference:
 
 
 def discordant(found: Iterable[Answers], asked: Collection[str]) -> list[Answers]:
-    """The answers that make two reads discordant, by the questions that a protocol asks."""
-    return [one for one in found if one.differ and one.question in asked]
+    """The answers that make two reads discordant, by the questions that a protocol asks.
+
+    A response that is not evaluated yet is awaited, and nobody's to settle.
+    """
+    return [one for one in found if one.differ and one.question in asked and not one.is_awaited]
+
+
+def awaited(found: Iterable[Answers], asked: Collection[str]) -> list[str]:
+    """The rules whose response two reads still wait for, where a protocol asks for it."""
+    return sorted({one.of for one in found if one.is_awaited and one.question in asked})
 
 
 def _of_regions(one: Reading, other: Reading) -> Iterator[Answers]:
@@ -151,9 +165,11 @@ def _of_regions(one: Reading, other: Reading) -> Iterator[Answers]:
         yield Answers(read_rules.REGION, region, here, there)
 
 
-def _of_responses(one: Reading, other: Reading) -> Iterator[Answers]:
-    for rule in sorted(set(one.responses) & set(other.responses)):
-        yield Answers(read_rules.RESPONSE, rule, one.responses[rule], other.responses[rule])
+def _of_responses(one: Reading, other: Reading, rules: Collection[str]) -> Iterator[Answers]:
+    for rule in sorted({*one.responses, *other.responses, *rules}):
+        first, second = (each.responses.get(rule, NOT_STATED) for each in (one, other))
+        both = NOT_STATED not in (first, second)
+        yield Answers(read_rules.RESPONSE, rule, first, second, is_comparable=both)
 
 
 def _words(code: str) -> str:

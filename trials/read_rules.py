@@ -88,12 +88,14 @@ def counted(
     *,
     signed: Sequence[int],
     are_discordant: bool,
+    awaited: Sequence[str] = (),
     adjudicated: int | None = None,
 ) -> Count:
     """What counts of reads signed apart from each other, in the order in which they were signed.
 
-    `rule` is the one in force, empty where there is none; `adjudicated` is what settles their
-    difference. Readers who agree may still measure otherwise: the read signed first counts.
+    `rule` is the one in force, empty where there is none; `awaited` are rules whose response is
+    not evaluated for each read yet; `adjudicated` is what settles their difference. Readers who
+    agree may still measure otherwise: the read signed first counts.
 
     >>> counted({}, signed=[7], are_discordant=False).read
     7
@@ -109,7 +111,10 @@ def counted(
     if number == 1:
         return Count("only", "One reader signed a read.", signed[0])
     told = "Two readers" if number == 2 else f"{number} readers"
-    if not are_discordant:
+    if awaited and not are_discordant and adjudicated is None:
+        why = f"{told} signed; the response by {', '.join(awaited)} is not evaluated for each yet."
+        return Count("awaiting-response", why)
+    if not are_discordant and not awaited:
         return Count("agreed", f"{told} agree: the read signed first counts.", signed[0])
     if rule.get("adjudication", NONE) == NONE:
         why = f"{told} differ, and the trial file says of nobody who settles it."

@@ -15,7 +15,7 @@ from django.utils import timezone
 from imaging.models import Adjudication, Read
 from imaging.selectors import comparisons as selecting
 from imaging.services import read_endings, reader_agreement
-from trials import read_rules
+from trials import discordance, read_rules
 from trials.models import CountedRead, Finding, ScheduledScan
 from trials.services import audit, counted_reads, jobs, patients
 
@@ -34,13 +34,15 @@ def settle(scan: ScheduledScan) -> None:
     reads = readers_reads(scan)
     rule = scan.planned_scan.version.read_rule
     settled = _adjudication(scan, reads)
-    are_discordant = reader_agreement.keep(scan, reads, rule)
+    asked = read_rules.asked(rule)
+    answers = reader_agreement.keep(scan, reads, rule)
     found = None
     if reads:
         found = read_rules.counted(
             rule,
             signed=[one.pk for one in reads],
-            are_discordant=are_discordant,
+            are_discordant=bool(discordance.discordant(answers, asked)),
+            awaited=discordance.awaited(answers, asked),
             adjudicated=settled.chosen_id if settled else None,
         )
     source = found and found.read and Read(pk=found.read)

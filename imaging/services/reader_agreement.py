@@ -27,8 +27,10 @@ UNMOVED = RecordedShift(motion=Isometry(), how="two reads of one run")
 Asked = tuple[int, int, str, str]
 
 
-def keep(scan: ScheduledScan, reads: Sequence[Read], rule: Mapping[str, Any]) -> bool:
-    """Keep every answer of each two of `reads`; whether two of them differ by the rule.
+def keep(
+    scan: ScheduledScan, reads: Sequence[Read], rule: Mapping[str, Any]
+) -> Collection[Answers]:
+    """Keep every answer of each two of `reads`, and hand them back.
 
     `reads` are those of a scan that stand. Inside the action that changed them.
     """
@@ -48,7 +50,7 @@ def keep(scan: ScheduledScan, reads: Sequence[Read], rule: Mapping[str, Any]) ->
         for key, each in found.items()
         if key not in standing or standing[key].pk in gone
     )
-    return bool(discordance.discordant(found.values(), asked))
+    return found.values()
 
 
 def _answers(
@@ -60,13 +62,24 @@ def _answers(
     if len(reads) < 2:
         return
     readings = _readings(scan, reads)
+    rules = _evaluated_on(scan) if read_rules.RESPONSE in asked else ()
     for first, second in combinations(reads, 2):
-        for each in discordance.answers(readings[first.pk], readings[second.pk]):
+        for each in discordance.answers(readings[first.pk], readings[second.pk], rules):
             yield first, second, each
         if read_rules.LESION in asked:
             known = _matched_before(first, second, standing)
             for each in known or _matched(first, second):
                 yield first, second, each
+
+
+def _evaluated_on(scan: ScheduledScan) -> list[str]:
+    """The rules that this is a later scan of."""
+    plan = scan.planned_scan
+    return [
+        one["identifier"]
+        for one in plan.version.response_rules
+        if plan.identifier in one["follow_ups"]
+    ]
 
 
 def _readings(scan: ScheduledScan, reads: Sequence[Read]) -> dict[int, Reading]:

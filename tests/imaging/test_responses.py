@@ -45,6 +45,7 @@ from tests.imaging.test_reads import measure_again, refusal
 from trials import canonical
 from trials.models import AuditEvent, Injection, Job, PlannedScan, ScheduledScan, Site
 from trials.roles import Role
+from trials.selectors import counted_reads
 from trials.services import evidence, jobs, patients, scans
 from trials.services.errors import Invalid
 
@@ -480,3 +481,28 @@ def test_days_after_the_baseline_are_dates_of_the_site(scene):
     scene.signed(scene.later, new_lesion_ct="no")
     work()
     assert of("R").inputs["later"]["day"] == 28
+
+
+def test_reads_do_not_agree_before_the_response_of_each_is_evaluated(scene):
+    version = scene.patient.site.version_in_force
+    with factories.framed():
+        version.definition["reads"] = {
+            "readers": 2,
+            "blinded_to": ["other-readers"],
+            "adjudication": "third-reader",
+            "discordant": ["response"],
+        }
+        version.save()
+    scene = recist_of(scene)
+    other = factories.make_user(Role.READER, trial=scene.trial, site=scene.patient.site)
+    second = Responding(scene.baseline, scene.later, other)
+    scan = scene.later.series.imaging_study.scheduled_scan
+    for one in (scene, second):
+        measured_on_ct(one, one.baseline, 50.0)
+        one.signed(one.baseline)
+        measured_on_ct(one, one.later, 33.0)
+        one.signed(one.later, new_lesion_ct="no")
+    assert counted_reads.of_scan(scan).basis == "awaiting-response"
+    assert "response by R" in counted_reads.of_scan(scan).why
+    work()
+    assert counted_reads.of_scan(scan).basis == "agreed"

@@ -64,3 +64,21 @@ def test_of_three_readers_each_two_that_differ_are_named():
     alike = Reading(1, "positive", [LIVER])
     found = discordance.among({"a": alike, "b": alike, "c": Reading(0, "negative")})
     assert list(found) == [("a", "c"), ("b", "c")]
+
+
+@pytest.mark.parametrize(("first", "second"), [({}, {}), ({"R": "PR"}, {}), ({}, {"R": "PR"})])
+def test_a_response_that_is_not_evaluated_yet_is_awaited_and_no_agreement(first, second):
+    one, other = (Reading(0, "negative", responses=each) for each in (first, second))
+    found = discordance.answers(one, other, rules=["R"])
+    (response,) = [each for each in found if each.question == "response"]
+    assert not response.is_comparable
+    assert discordance.awaited(found, ["response"]) == ["R"]
+    assert discordance.awaited(found, ["scan"]) == []
+    assert discordance.discordant(found, ["response"]) == []
+
+
+def test_responses_of_both_are_held_against_each_other():
+    one, other = (Reading(0, "negative", responses={"R": each}) for each in ("PR", "SD"))
+    found = discordance.answers(one, other, rules=["R"])
+    assert [each.of for each in discordance.discordant(found, ["response"])] == ["R"]
+    assert discordance.awaited(found, ["response"]) == []

@@ -34,6 +34,28 @@ def test_a_read_counts_by_the_rule_alone(rule, signed, are_discordant, adjudicat
 
 
 @pytest.mark.parametrize(
+    ("are_discordant", "adjudicated", "basis"),
+    [
+        (False, None, "awaiting-response"),
+        # What they differ in already, or what was settled of these reads, waits for nothing.
+        (True, None, "awaiting-adjudication"),
+        (False, 9, "adjudicated"),
+    ],
+)
+def test_readers_whose_response_is_not_evaluated_yet_do_not_agree(
+    are_discordant, adjudicated, basis
+):
+    found = read_rules.counted(
+        BY_THIRD,
+        signed=[7, 8],
+        are_discordant=are_discordant,
+        awaited=["R"],
+        adjudicated=adjudicated,
+    )
+    assert (found.basis, "response by R" in found.why) == (basis, basis == "awaiting-response")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
         ("  readers: 2\n", "  readers: 1\n", "one reader differs from nobody"),

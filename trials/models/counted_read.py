@@ -21,6 +21,7 @@ class CountedRead(ScopedModel):
         ONLY = "only", "The only read"
         AGREED = "agreed", "The readers agree"
         ADJUDICATED = "adjudicated", "Adjudicated"
+        AWAITING_RESPONSE = "awaiting-response", "Awaiting the response by each reader"
         AWAITING_READERS = "awaiting-readers", "Awaiting a further reader"
         AWAITING_ADJUDICATION = "awaiting-adjudication", "Readers differ, awaiting adjudication"
         UNSETTLED = "unsettled", "Readers differ, and nothing settles it"
