@@ -10,7 +10,7 @@ from django.http import Http404
 
 from imaging import reading_terms
 from imaging.models import Adjudication, Read, ReaderAgreement, Series
-from imaging.selectors import comparisons, current_quantification
+from imaging.selectors import comparisons
 from trials import discordance, read_rules
 from trials.discordance import Answers, Difference
 from trials.models import CountedRead, ScheduledScan, User
@@ -74,8 +74,9 @@ def may_settle(series: Series, user: User) -> bool:
     scan = series.imaging_study.scheduled_scan
     kind = scan.planned_scan.version.read_rule.get("adjudication")
     if kind == read_rules.CONSENSUS:
-        return _standing(series).filter(reader=user).exists()
-    read = Read.objects.filter(quantification__series=series, reader=user, is_adjudication=False)
+        reads = comparisons.standing_reads().filter(**{SCAN: scan}, is_adjudication=False)
+        return reads.filter(reader=user).exists()
+    read = Read.objects.filter(**{SCAN: scan}, reader=user, is_adjudication=False)
     return kind == read_rules.THIRD_READER and not read.exists()
 
 
@@ -219,8 +220,3 @@ def _digest(adjudication: Adjudication, read: Read) -> str:
     run = read.quantification
     told = f"{run.series.reading_identifier} {adjudication.pk} {read.pk}"
     return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _standing(series: Series) -> QuerySet[Read]:
-    run = current_quantification(series)
-    return comparisons.standing_reads().filter(quantification=run, is_adjudication=False)

@@ -170,6 +170,20 @@ def test_the_task_is_that_of_a_third_reader_alone_and_of_one(scene):
         adjudications.begin(scene.series, by=monitor)
 
 
+def test_who_read_another_series_of_the_scan_is_no_third_reader_of_it(scene):
+    differ(scene)
+    with framed():
+        repeated = Series.objects.get(pk=scene.series.pk)
+        repeated.pk, repeated.series_instance_uid = None, "2.25.4711"
+        repeated.reading_identifier = "R00004711"
+        repeated.save(force_insert=True)
+    assert not selecting.may_settle(repeated, scene.first)
+    assert selecting.may_settle(repeated, scene.third)
+    state(scene, adjudication="consensus")
+    assert selecting.may_settle(Series.objects.get(pk=repeated.pk), scene.first)
+    assert not selecting.may_settle(Series.objects.get(pk=repeated.pk), scene.third)
+
+
 def test_what_a_third_reader_chooses_counts_with_the_reason_that_was_signed(scene):
     one, other = differ(scene)
     row = settled(scene, other)
