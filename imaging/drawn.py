@@ -161,7 +161,11 @@ def by_plane(outlines: Sequence[Sequence[Sequence[float]]], grid: Grid) -> dict[
 
 
 def _points(outline: Sequence[Sequence[float]]) -> Floats:
-    points = np.asarray(outline, dtype=np.float64)
+    try:
+        points = np.asarray(outline, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        # Ragged places, or numbers beyond any length.
+        raise _damaged() from error
     if points.ndim != 2 or points.shape[1] != 3 or len(points) < FEWEST_POINTS:
         raise _damaged()
     if not np.isfinite(points).all():

@@ -89,7 +89,8 @@ def _contours(text: str) -> Contours:
     try:
         found = json.loads(text) if len(text) <= LONGEST else None
         return [[[float(at) for at in point] for point in one] for one in found]
-    except (TypeError, ValueError) as error:
+    # Nested too deep, or an integer beyond any float.
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
         raise Invalid("contours", "Contours are lists of places, x, y and z in mm.") from error
 
 

@@ -106,3 +106,14 @@ def test_a_drawing_shares_no_voxel_with_a_lesion_and_is_drawn_over_the_api(clien
     assert keep(instead_of=1).grown.voxel_count == 9
     beside = client.post(address, body | {"contours": CROSSED}, **json_)
     assert (beside.status_code, beside.json()["code"]) == (422, "contours-cross")
+
+
+@pytest.mark.parametrize(
+    "contours",
+    ["[" * 100_000, f"[[[1{'0' * 400}, 2, 3]]]", "[[[1, 2, 3], [1, 2], [1, 2, 3]]]", "[[[{}]]]"],
+)
+def test_contours_that_are_none_are_refused_and_break_nothing(client, run, reader, contours):
+    reads.open_read(run.series, by=reader)
+    client.force_login(reader)
+    address = reverse("reading_draw", args=[run.series.reading_identifier])
+    assert client.post(address, {"contours": contours}).status_code == 422

@@ -71,6 +71,8 @@ def test_voxels_that_touch_by_a_corner_are_drawn_side_by_side():
         ("contours-off-plane", [[[x, y, z + 1.0] for x, y, z in box(1, (2, 2), (6, 6))]]),
         ("contours-invalid", [box(1, (2, 2), (6, 6))[:2]]),
         ("contours-invalid", [[[float("nan")] * 3] * 3]),
+        ("contours-invalid", [[[1.0, 2.0, 3.0], [1.0, 2.0], [1.0, 2.0, 3.0]]]),
+        ("contours-invalid", [[[10**400, 2, 3]] * 3]),
         ("drawing-empty", [corners(1, (2.6, 2.6), (2.6, 3.4), (3.4, 3.4))]),
         ("drawing-empty", []),
         ("too-many-points", [box(1, (2, 2), (6, 6)) * (MOST_POINTS // 4 + 1)]),
