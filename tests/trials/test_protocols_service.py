@@ -107,7 +107,7 @@ def test_a_dry_run_tells_and_writes_nothing():
         None,
         [
             "New trial DEMO: identifiers 1, objectives 1, arms 1, cohorts 2, sites 3, epochs 3, "
-            "visits 4, consent versions 1, tracers 2, planned scans 2, criteria 12, forms 12."
+            "visits 4, consent versions 1, tracers 2, planned scans 2, criteria 12, forms 18."
         ],
     )
     assert not Trial.objects.filter(identifier="DEMO").exists()
