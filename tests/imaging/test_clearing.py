@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -67,6 +67,10 @@ def test_what_is_acknowledged_is_kept_though_its_like_is_cleared(site, coordinat
         sleep(0.2)
         jobs.run(job.pk)
         acknowledged = sending.result(10)
+    # Where a site runs beside the tests its worker may have taken the job.
+    end = monotonic() + 20
+    while Job.objects.get(pk=job.pk).state == Job.State.RUNNING and monotonic() < end:
+        sleep(0.05)
     job.refresh_from_db()
     assert job.state == Job.State.DONE
     assert len(acknowledged) == 2
