@@ -156,9 +156,12 @@ def test_closed_it_leaves_no_process(slices):
 @pytest.mark.parametrize("end", ["sys.exit()", "os.kill(os.getpid(), 9)"])
 def test_no_process_outlives_the_worker(end):
     program = (
-        "import os, signal, sys; sys.path.insert(0, sys.argv[1]);"
+        "import os, signal, sys, threading; sys.path.insert(0, sys.argv[1]);"
         "from imaging.services.parsing import parsers;"
         "pool = parsers(); list(pool.each(1, lambda parser, one: parser.start(), [0, 1]));"
+        # Until each has its new process: stopped as it starts, one is waited for up to a minute.
+        "met = threading.Barrier(pool.size);"
+        "[one.result() for one in [pool._threads.submit(met.wait) for _ in range(pool.size)]];"
         "print(*pool.pids(), flush=True);"
         # Stopped, they can't see that their input has ended.
         f"[os.kill(pid, signal.SIGSTOP) for pid in pool.pids()]; {end}"
