@@ -26,7 +26,7 @@ from trials.models import (
     SourceVerification,
     User,
 )
-from trials.services import audit, form_entries, form_reviews, queries
+from trials.services import audit, form_entries, form_reviews, panel, queries
 from trials.services.errors import Invalid, Refused
 
 State = FormEntry.State
@@ -185,6 +185,8 @@ def _moved(
         entry.version, entry.revision, entry.patient = version, entry.revision + 1, patient
         entry.save(update_fields=["version", "revision"])
         form = form_entries.form_of(entry)
+        if any(one.needs_renewal for one in planned.moves):
+            panel.name_change(entry)
         kept = {one.after: one.value for one in planned.moves if one.after and one.value}
         form_entries.mind_clock(entry, form, kept)
     return row
