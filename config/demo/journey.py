@@ -76,7 +76,9 @@ def _require_eligible(assessment: dict) -> None:
 
 def _evidence(person: Person, now: datetime) -> list[dict]:
     """Dated facts that settle every criterion of the demo trial's enrolment gate."""
-    yesterday = (now - timedelta(days=1)).date().isoformat()
+    # Yesterday may be the day of the scan, which began before midnight: a fact dated with that
+    # day alone would leave open whether it came before.
+    day = (now - timedelta(days=2)).date().isoformat()
     is_female = person.sex_at_birth == "F"
     facts: list[tuple[str, Any, str, str]] = [
         ("sex_at_birth", person.sex_at_birth, "", "medical record"),
@@ -97,7 +99,7 @@ def _evidence(person: Person, now: datetime) -> list[dict]:
             "variable": variable,
             "value": value,
             "unit": unit,
-            "observed_at": yesterday,
+            "observed_at": day,
             "is_study_specific": False,
             "source": source,
         }
