@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from reporting import csvtext, derived
 from reporting.datasets import Column, Dataset, Privacy, Type
+from reporting.formats.names import LONGEST_XPT_NAME, shortened
 from trials.variables import VARIABLES
 
 PATH = "codebook.csv"
+JSON_PATH = "codebook.json"
 READABLE_PATH = "codebook.md"
 VARIABLES_PATH = "codebook_variables.csv"
 
@@ -29,6 +33,7 @@ COLUMNS = _columns(
     "origin",
     "privacy",
     "is_key",
+    "xpt_name",
 )
 VARIABLE_COLUMNS = _columns(
     "variable", "label", "kind", "units", "codes", "is_per_scan", "cdisc_code"
@@ -37,7 +42,9 @@ VARIABLE_COLUMNS = _columns(
 READING = """\
 # Codebook
 
-How to read the files: CSV by RFC 4180, UTF-8, a header line, decimal points.
+How to read the files: CSV by RFC 4180, UTF-8, a header line, decimal points. Other formats hold
+the same rows and columns; README.md of the export says how to load them, `xpt_name` in codebook.csv
+is a column's name where eight characters are allowed.
 
 - An empty cell is a missing value. What that means stands in the column *Empty means*; "never"
   says that the column is never empty.
@@ -65,6 +72,7 @@ tells which tracer was given; *free text* is what a person wrote and may hold an
 def rows(datasets: Iterable[Dataset]) -> Iterator[tuple[str, ...]]:
     """A row per column of every dataset, as `COLUMNS` names its cells."""
     for dataset in datasets:
+        short = shortened(dataset.column_names, LONGEST_XPT_NAME)
         for column in dataset.columns:
             yield (
                 dataset.name,
@@ -78,12 +86,19 @@ def rows(datasets: Iterable[Dataset]) -> Iterator[tuple[str, ...]]:
                 column.origin,
                 column.privacy,
                 "Y" if column.name in dataset.keys else "N",
+                short[column.name].upper(),
             )
 
 
 def table(datasets: Iterable[Dataset]) -> Iterator[bytes]:
     """The lines of codebook.csv."""
     return csvtext.lines(COLUMNS, rows(datasets))
+
+
+def as_json(datasets: Iterable[Dataset]) -> bytes:
+    """The codebook as one JSON object: datasets by name, each with its columns in order."""
+    found = {dataset.name: _object(dataset) for dataset in datasets}
+    return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def variables() -> Iterator[bytes]:
@@ -108,6 +123,23 @@ def variables() -> Iterator[bytes]:
 def readable(datasets: Iterable[Dataset]) -> str:
     """The codebook for people, in Markdown."""
     return "\n".join([READING, *(_section(dataset) for dataset in datasets)])
+
+
+def _object(dataset: Dataset) -> dict[str, Any]:
+    names = [column.name for column in COLUMNS][1:]
+    lines: list[dict[str, Any]] = [
+        dict(zip(names, row[1:], strict=True)) for row in rows([dataset])
+    ]
+    for line, column in zip(lines, dataset.columns, strict=True):
+        line["codes"] = dict(column.codes)
+        line["is_key"] = column.name in dataset.keys
+    return {
+        "label": dataset.label,
+        "grain": dataset.grain,
+        "domain": dataset.domain,
+        "keys": list(dataset.keys),
+        "columns": lines,
+    }
 
 
 def _section(dataset: Dataset) -> str:

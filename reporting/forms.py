@@ -5,18 +5,27 @@ from __future__ import annotations
 from django import forms
 
 from reporting import selectors
+from reporting.formats import FORMATS
 from reporting.services.exports import LONGEST_REASON
 from trials.forms import ActForm
 from trials.models import Trial, User
 
 
 class ExportForm(ActForm):
-    """Of which trial, and what for."""
+    """Of which trial, what for, and in which formats."""
 
     trial = forms.ModelChoiceField(queryset=Trial.objects.none(), empty_label=None)
     reason = forms.CharField(
         max_length=LONGEST_REASON,
         help_text="What the export is for. It stands in the manifest and in the audit trail.",
+    )
+
+    formats = forms.MultipleChoiceField(
+        label="Formats besides CSV",
+        choices=[(one.name, one.label) for one in FORMATS.values()],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="The same rows in each. CSV, codebook and manifest are always there.",
     )
 
     def __init__(self, *arguments, by: User, **options) -> None:

@@ -8,11 +8,13 @@ transactions of the audit trail were in, also when some were under way.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 PATH = "manifest.json"
+SUMS_PATH = "SHA256SUMS"
 FORMAT = "trialtrace-export/1"
 
 
@@ -47,6 +49,7 @@ class Manifest:
     requested_by: str
     requested_at: datetime
     reason: str
+    formats: tuple[str, ...]
     files: tuple[File, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -57,6 +60,12 @@ class Manifest:
     def text(self) -> str:
         """The manifest as it lies in the export."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+
+
+def sums(files: Iterable[File]) -> bytes:
+    """The digests as `sha256sum --check` reads them."""
+    ordered = sorted(files, key=lambda file: file.path)
+    return "".join(f"{file.sha256}  {file.path}\n" for file in ordered).encode()
 
 
 def _moment(value: datetime) -> str:

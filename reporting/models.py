@@ -22,6 +22,8 @@ class Export(ScopedModel):
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="exports")
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
     reason = models.CharField(max_length=200)
+    # Names of reporting.formats, besides CSV.
+    formats = models.JSONField(default=list)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     requested_at = models.DateTimeField(default=timezone.now)
     # The moment the data are of: the database's clock inside the one transaction read.

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from reporting import models, selectors
+from reporting.formats import FORMATS
 from reporting.services.exports import LONGEST_REASON
 from trials.api.fields import Line
 
@@ -16,6 +17,11 @@ class OrderExport(serializers.Serializer):
     trial = Line(max_length=40, help_text="Identifier of the trial.")
     reason = Line(
         max_length=LONGEST_REASON, help_text="Stands in the manifest and in the audit trail."
+    )
+    formats = serializers.ListField(
+        child=serializers.ChoiceField(list(FORMATS)),
+        default=list,
+        help_text="Besides CSV, which is always there.",
     )
 
 
@@ -45,6 +51,7 @@ class Manifest(serializers.Serializer):
     requested_by = serializers.CharField()
     requested_at = serializers.CharField()
     reason = serializers.CharField()
+    formats = serializers.ListField(child=serializers.CharField(), required=False)
     files = ManifestFile(many=True)
 
 
@@ -55,6 +62,7 @@ class Export(serializers.ModelSerializer):
     requested_by = serializers.CharField(source="requested_by.username")
     state = serializers.ChoiceField(models.Export.State.choices, source="standing")
     message = serializers.SerializerMethodField(help_text="Why it failed.")
+    formats = serializers.ListField(child=serializers.CharField(), help_text="Besides CSV.")
     manifest = serializers.SerializerMethodField()
 
     class Meta:
@@ -65,6 +73,7 @@ class Export(serializers.ModelSerializer):
             "state",
             "message",
             "reason",
+            "formats",
             "requested_by",
             "requested_at",
             "as_of",

@@ -37,7 +37,9 @@ class Exports(Endpoint):
         trial = permissions.fetched(
             Trial.objects, request.user, "export.create", identifier=given["trial"]
         )
-        ordered = exports.request(trial, reason=given["reason"], by=request.user)
+        ordered = exports.request(
+            trial, reason=given["reason"], by=request.user, formats=given["formats"]
+        )
         row = selectors.exports().get(pk=ordered.pk)
         return self.show(row, serializers.Export, status=201)
 

@@ -1,20 +1,56 @@
-"""The bundle: datasets, codebook and manifest in one zip that comes out the same each time."""
+"""The bundle: datasets, codebook and manifest in one zip that comes out the same each time.
+
+CSV is always in it. Other formats are written from the very rows that went into the CSV: these
+pass by a file of columns, one dataset at a time.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
-from reporting import codebook, csvtext, manifest
-from reporting.datasets import Dataset
+from reporting import codebook, csvtext, guide, manifest
+from reporting.datasets import Column, Dataset, Privacy, Type
+from reporting.formats import About, Change, Format
 
 # The zip format begins here; a time of writing would make every bundle another file.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
 READABLE_BY_ALL = 0o644 << 16
+
+Rows = Callable[[Dataset], Iterator[Any]]
+
+
+def _plain(name: str, label: str, type: Type = Type.TEXT, missing: str = "") -> Column:
+    return Column(name, label, type, Privacy.TECHNICAL, missing=missing)
+
+
+CHANGED = (
+    _plain("dataset", "Dataset"),
+    _plain("row", "Row of the dataset, from 1", Type.INTEGER),
+    _plain("column", "Column"),
+    _plain("what", "What was done to the value"),
+    _plain("value", "The value as it is in the CSV"),
+)
+
+
+class Writer:
+    """A file of the bundle as it is written: its size and its digest."""
+
+    def __init__(self, entry: IO[bytes]) -> None:
+        self.entry, self.size, self.digest = entry, 0, hashlib.sha256()
+        self.closed = False
+
+    def write(self, content: bytes) -> int:
+        self.size += len(content)
+        self.digest.update(content)
+        return self.entry.write(content)
 
 
 @dataclass
@@ -28,38 +64,89 @@ class Bundle:
         self, path: str, label: str, chunks: Iterable[bytes], *, has_rows: bool = False
     ) -> None:
         """Write a file; of a table each chunk is a line, the first of them the header."""
-        digest, size, count = hashlib.sha256(), 0, 0
-        with self.target.open(_entry(path), "w") as entry:
+        count = 0
+        with self.opened(path) as writer:
             for chunk in chunks:
                 count += 1
-                digest.update(chunk)
-                size += len(chunk)
-                entry.write(chunk)
-        rows = count - 1 if has_rows else None
-        self.files.append(manifest.File(path, label, rows, size, digest.hexdigest()))
+                writer.write(chunk)
+        self._list(path, label, count - 1 if has_rows else None, writer)
+
+    def add_dataset(
+        self, dataset: Dataset, rows: Iterator[Any], formats: Sequence[Format], about: About
+    ) -> dict[str, list[Change]]:
+        """Write the rows of a dataset in every format; what each could not hold as it is."""
+        if not formats:
+            self.add(dataset.path, dataset.label, _lines(dataset, rows), has_rows=True)
+            return {}
+        # Arrow takes time and memory to load: only for whom it writes.
+        from reporting.formats.staged import Stage
+
+        with tempfile.TemporaryDirectory() as folder:
+            stage = Stage(dataset, Path(folder) / "rows.arrow")
+            lines = _lines(dataset, stage.passing(rows))
+            self.add(dataset.path, dataset.label, lines, has_rows=True)
+            staged, changes = stage.staged(), {}
+            for one in formats:
+                path = one.path(dataset.name)
+                with self.opened(path, is_compressed=one.is_compressed) as writer:
+                    changes[one.name] = one.write(staged, writer, about)
+                self._list(path, dataset.label, staged.rows, writer)
+        return changes
+
+    @contextmanager
+    def opened(self, path: str, *, is_compressed: bool = False) -> Iterator[Writer]:
+        """A new file of the bundle."""
+        entry = _entry(path, zipfile.ZIP_STORED if is_compressed else zipfile.ZIP_DEFLATED)
+        with self.target.open(entry, "w", force_zip64=True) as file:
+            yield Writer(file)
+
+    def _list(self, path: str, label: str, rows: int | None, writer: Writer) -> None:
+        digest = writer.digest.hexdigest()
+        self.files.append(manifest.File(path, label, rows, writer.size, digest))
 
 
 def write(
     target: IO[bytes],
     *,
     datasets: Mapping[str, Dataset],
-    rows: Callable[[Dataset], Iterator[Any]],
+    rows: Rows,
+    formats: Sequence[Format],
+    about: About,
     described: Callable[[tuple[manifest.File, ...]], manifest.Manifest],
 ) -> manifest.Manifest:
-    """Write the whole bundle, files in the order of their names, the manifest last."""
+    """Write the whole bundle, datasets in the order of their names, the manifest last."""
     with zipfile.ZipFile(target, "w") as archive:
         bundle = Bundle(archive)
-        bundle.add(codebook.PATH, "Codebook", codebook.table(datasets.values()), has_rows=True)
-        text = codebook.readable(datasets.values()).encode()
-        bundle.add(codebook.READABLE_PATH, "Codebook, to read", [text])
-        variables = codebook.variables()
-        bundle.add(codebook.VARIABLES_PATH, "Variables of evidence", variables, has_rows=True)
+        _add_words(bundle, datasets, formats)
+        changes: dict[str, list[Change]] = {one.name: [] for one in formats}
         for name in sorted(datasets):
             dataset = datasets[name]
-            bundle.add(dataset.path, dataset.label, _lines(dataset, rows(dataset)), has_rows=True)
+            for one, found in bundle.add_dataset(dataset, rows(dataset), formats, about).items():
+                changes[one] += found
+        for one, found in changes.items():
+            if found:
+                _add_changes(bundle, one, found)
         result = described(tuple(bundle.files))
         bundle.add(manifest.PATH, "Manifest", [result.text().encode()])
+        bundle.add(manifest.SUMS_PATH, "Digests", [manifest.sums(bundle.files)])
     return result
+
+
+def _add_words(bundle: Bundle, datasets: Mapping[str, Dataset], formats: Sequence[Format]) -> None:
+    """What explains the files: codebook and guide."""
+    every = datasets.values()
+    bundle.add(guide.PATH, "How to load the files", [guide.text(formats).encode()])
+    bundle.add(codebook.PATH, "Codebook", codebook.table(every), has_rows=True)
+    bundle.add(codebook.JSON_PATH, "Codebook, for programs", [codebook.as_json(every)])
+    bundle.add(codebook.READABLE_PATH, "Codebook, to read", [codebook.readable(every).encode()])
+    variables = codebook.variables()
+    bundle.add(codebook.VARIABLES_PATH, "Variables of evidence", variables, has_rows=True)
+
+
+def _add_changes(bundle: Bundle, name: str, changes: Sequence[Change]) -> None:
+    rows = ((one.dataset, one.row, one.column, one.what, one.value) for one in changes)
+    label = "Values that this format holds otherwise than CSV"
+    bundle.add(f"{name}/changed.csv", label, csvtext.lines(CHANGED, rows), has_rows=True)
 
 
 def _lines(dataset: Dataset, rows: Iterator[Any]) -> Iterator[bytes]:
@@ -70,9 +157,9 @@ def _lines(dataset: Dataset, rows: Iterator[Any]) -> Iterator[bytes]:
         raise csvtext.CellError(f"{dataset.table} {error}") from error
 
 
-def _entry(path: str) -> zipfile.ZipInfo:
+def _entry(path: str, compression: int) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(path, NO_TIME)
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.compress_type = compression
     entry.create_system = UNIX
     entry.external_attr = READABLE_BY_ALL
     return entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from reporting import storage
 from reporting.csvtext import CellError
 from reporting.datasets import DATASETS, Dataset
 from reporting.datasets.case_report_forms import FormTable
+from reporting.formats import FORMATS, About
 from reporting.manifest import File, Manifest
 from reporting.models import Export, ExportDownload
 from reporting.selectors import form_rows, rows
@@ -37,11 +38,16 @@ class Frozen:
     size: int
 
 
-def request(trial: Trial, *, reason: str, by: User) -> Export:
-    """Order an export of the whole trial; the role must be held at all its sites."""
-    export = Export(trial=trial, reason=reason.strip(), requested_by=by)
+def request(trial: Trial, *, reason: str, by: User, formats: Collection[str] = ()) -> Export:
+    """Order an export of the whole trial; the role must be held at all its sites.
+
+    CSV is always in it, and what `formats` names of reporting.formats.
+    """
+    chosen = [name for name in FORMATS if name in formats]
+    export = Export(trial=trial, reason=reason.strip(), requested_by=by, formats=chosen)
     permissions.require(by, "export.create", export)
     _check_reason(reason)
+    _check_formats(formats)
     with audit.action("export.requested", actor=by, reason=export.reason, trial=trial.pk):
         export.save()
         export.job = jobs.enqueue("reporting.freeze", actor=by, on=trial, export=export.pk).pk
@@ -104,6 +110,8 @@ def _frozen(export: Export) -> Frozen:
                 file,
                 datasets={**DATASETS, **{name: one.dataset for name, one in forms.items()}},
                 rows=lambda dataset: _rows(dataset, forms, export.trial),
+                formats=[FORMATS[name] for name in export.formats],
+                about=_about(export, instant),
                 described=lambda files: _manifest(export, instant, files),
             )
         file.seek(0)
@@ -115,6 +123,15 @@ def _rows(dataset: Dataset, forms: dict[str, FormTable], trial: Trial) -> Iterat
     if dataset.name in forms:
         return form_rows.of(forms[dataset.name], trial)
     return rows.of(dataset, trial)
+
+
+def _about(export: Export, instant: snapshots.Instant) -> About:
+    return About(
+        study=export.trial.identifier,
+        export=export.pk,
+        as_of=instant.as_of,
+        software=VERSION,
+    )
 
 
 def _manifest(export: Export, instant: snapshots.Instant, files: tuple[File, ...]) -> Manifest:
@@ -132,6 +149,7 @@ def _manifest(export: Export, instant: snapshots.Instant, files: tuple[File, ...
         requested_by=export.requested_by.username,
         requested_at=export.requested_at,
         reason=export.reason,
+        formats=("csv", *export.formats),
         files=files,
     )
 
@@ -150,6 +168,13 @@ def _acting(name: str, export: Export):
 def _nothing_to_do(claim: jobs.Claim) -> None:
     with jobs.fenced(claim):
         pass
+
+
+def _check_formats(formats: Collection[str]) -> None:
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown:
+        known = ", ".join(FORMATS)
+        raise Invalid("formats", f"No format is called {', '.join(unknown)}; there are {known}.")
 
 
 def _check_reason(reason: str) -> None:

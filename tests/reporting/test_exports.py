@@ -51,6 +51,8 @@ def opened(export: Export) -> dict[str, bytes]:
 def test_every_file_of_an_export_has_the_digest_size_and_rows_of_its_manifest(made):
     export = frozen(made)
     files = opened(export)
+    sums = files.pop("SHA256SUMS").decode()
+    assert f"{hashlib.sha256(files['manifest.json']).hexdigest()}  manifest.json\n" in sums
     manifest = json.loads(files.pop("manifest.json"))
     said = {f["path"]: (f["sha256"], f["bytes"]) for f in manifest["files"]}
     assert said == {
@@ -60,7 +62,9 @@ def test_every_file_of_an_export_has_the_digest_size_and_rows_of_its_manifest(ma
     assert (counts["data/patients.csv"], counts["data/lesions.csv"]) == (2, 4)
     assert counts["codebook.md"] is None
     with zipfile.ZipFile(io.BytesIO(storage.exports.read(export.sha256))) as archive:
-        assert archive.namelist() == sorted(archive.namelist())
+        *others, last, sums = archive.namelist()
+    assert others == sorted(others)
+    assert (last, sums) == ("manifest.json", "SHA256SUMS")
 
 
 @pytest.mark.requirement("R117")
@@ -80,9 +84,10 @@ def test_the_manifest_says_who_asked_why_and_of_which_moment(made):
 @pytest.mark.requirement("R113")
 def test_the_same_data_give_the_same_bytes(made):
     first, second = opened(frozen(made)), opened(frozen(made))
-    del first["manifest.json"], second["manifest.json"]
+    for found in (first, second):
+        del found["manifest.json"], found["SHA256SUMS"]
     assert first == second
-    assert len(first) == len(DATASETS) + 3
+    assert len(first) == len(DATASETS) + 5
 
 
 @pytest.mark.requirement("R113")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
-from reporting.manifest import File, Manifest
+from reporting.manifest import File, Manifest, sums
 
 FILES = (
     File("data/scans.csv", "Scans", 3, 120, "b" * 64),
@@ -27,6 +27,7 @@ def manifest(**changes) -> Manifest:
         "requested_by": "s.tatistician",
         "requested_at": datetime(2026, 3, 2, 8, 14, tzinfo=UTC),
         "reason": "interim µ-analysis",
+        "formats": ("csv", "xpt"),
         "files": FILES,
     }
     return Manifest(**values | changes)
@@ -58,3 +59,7 @@ def test_a_reader_can_tell_which_format_it_is():
 
 def test_a_record_without_history_has_no_last_event():
     assert json.loads(manifest(audit_event=None).text())["audit_event"] is None
+
+
+def test_the_digests_are_lines_that_sha256sum_checks():
+    assert sums(FILES).decode() == f"{'a' * 64}  codebook.md\n{'b' * 64}  data/scans.csv\n"

@@ -1,0 +1,61 @@
+"""The formats a dataset is written in besides CSV, each from the same columns on disk.
+
+Arrow and its kin take time and memory to load: whoever only names formats does without.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING
+
+from reporting.formats.about import About, Change
+
+if TYPE_CHECKING:
+    from reporting.formats.staged import Staged
+
+__all__ = ["FORMATS", "About", "Change", "Format"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format, the folder and the suffix of its files in the bundle, and the module that writes.
+
+    `is_compressed` tells files that another compression makes no smaller.
+    """
+
+    name: str
+    label: str
+    suffix: str
+    module: str
+    is_compressed: bool = False
+
+    def path(self, dataset: str) -> str:
+        return f"{self.name}/{dataset}.{self.suffix}"
+
+    def write(self, staged: Staged, target: IO[bytes], about: About) -> list[Change]:
+        """Write one dataset; what the format could not hold as it is comes back."""
+        changes: list[Change] = import_module(self.module).write(staged, target, about)
+        return changes
+
+
+FORMATS = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Format(
+                "parquet", "Parquet", "parquet", "reporting.formats.parquet", is_compressed=True
+            ),
+            Format("xpt", "SAS transport file (XPT version 5)", "xpt", "reporting.formats.xpt"),
+            Format(
+                "dataset-json",
+                "Dataset-JSON 1.1 of CDISC",
+                "json",
+                "reporting.formats.dataset_json",
+            ),
+            Format("spss", "SPSS (.sav)", "sav", "reporting.formats.spss"),
+            Format("stata", "Stata 15 and later (.dta)", "dta", "reporting.formats.stata"),
+        )
+    }
+)

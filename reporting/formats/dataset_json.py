@@ -1,0 +1,97 @@
+"""Dataset-JSON 1.1 (CDISC): one file a dataset, its attributes first, its rows last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import orjson
+
+from reporting.datasets import Column, Type
+from reporting.formats.about import About, Change
+from reporting.formats.staged import Staged
+
+VERSION = "1.1.0"
+DATA_TYPES = {
+    Type.TEXT: "string",
+    Type.INTEGER: "integer",
+    Type.NUMBER: "double",
+    Type.FLAG: "string",
+    Type.MOMENT: "datetime",
+    Type.PARTIAL_DATE: "string",
+}
+
+
+def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
+    """Write the dataset row by row: a missing value is null, a moment its ISO 8601 text."""
+    head = json.dumps(_attributes(staged, about), ensure_ascii=False, indent=1)
+    target.write(head.removesuffix("\n}").encode() + b',\n "rows": [')
+    separator = b"\n"
+    for batch in staged.batches():
+        lines = _lines(staged, batch)
+        target.write(separator + b",\n".join(lines))
+        separator = b",\n"
+    target.write(b"\n ]\n}\n")
+    return []
+
+
+def _lines(staged: Staged, batch: Any) -> Iterator[bytes]:
+    columns = [
+        _VALUES.get(column.type, _same)(batch.column(column.name).to_pylist())
+        for column in staged.dataset.columns
+    ]
+    return (orjson.dumps(row) for row in zip(*columns, strict=True))
+
+
+def _attributes(staged: Staged, about: About) -> dict[str, Any]:
+    dataset, moment = staged.dataset, _moment(about.as_of)
+    return {
+        "datasetJSONCreationDateTime": moment,
+        "datasetJSONVersion": VERSION,
+        "fileOID": f"{about.study}.{about.export}.{dataset.name}",
+        "dbLastModifiedDateTime": moment,
+        "sourceSystem": {"name": "TrialTrace", "version": about.software},
+        "studyOID": about.study,
+        "metaDataVersionOID": f"MDV.{about.study}.{about.export}",
+        "itemGroupOID": f"IG.{dataset.name}",
+        "records": staged.rows,
+        "name": dataset.name,
+        "label": dataset.label,
+        "columns": [_column(dataset.name, dataset.keys, column) for column in dataset.columns],
+    }
+
+
+def _column(dataset: str, keys: tuple[str, ...], column: Column) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "itemOID": f"IT.{dataset}.{column.name}",
+        "name": column.name,
+        "label": column.label,
+        "dataType": DATA_TYPES[column.type],
+    }
+    if column.name in keys:
+        found["keySequence"] = keys.index(column.name) + 1
+    return found
+
+
+def _same(values: list[Any]) -> list[Any]:
+    return values
+
+
+def _flags(values: list[bool | None]) -> list[str | None]:
+    return [None if value is None else "Y" if value else "N" for value in values]
+
+
+def _moments(values: list[datetime | None]) -> list[str | None]:
+    return [None if value is None else _moment(value) for value in values]
+
+
+def _moment(value: datetime) -> str:
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+_VALUES: dict[Type, Callable[[list[Any]], list[Any]]] = {
+    Type.FLAG: _flags,
+    Type.MOMENT: _moments,
+}

@@ -1,0 +1,50 @@
+"""SPSS (.sav) by ReadStat: labels of columns and of values, missing as missing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import pyreadstat
+
+from reporting.formats import readstat
+from reporting.formats.about import About, Change
+from reporting.formats.names import shortened
+from reporting.formats.staged import Staged
+
+LONGEST_NAME, LONGEST_LABEL = 64, 256
+# Bytes of values that can have a label.
+LONGEST_LABELLED = 8
+# Where the header says when it was written.
+WRITTEN_AT = 92
+
+
+def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
+    """Write a .sav; codes have their meaning as value labels, moments are SPSS's own, in UTC."""
+    names = shortened(staged.dataset.column_names, LONGEST_NAME)
+    content = readstat.written(
+        "sav",
+        lambda path: pyreadstat.write_sav(
+            readstat.table(staged, names),
+            path,
+            file_label=staged.dataset.label,
+            column_labels=readstat.labels(staged, names, LONGEST_LABEL),
+            variable_value_labels=_value_labels(staged, names),
+        ),
+    )
+    target.write(_dated(content, about.as_of))
+    return []
+
+
+def _value_labels(staged: Staged, names: dict[str, str]) -> dict[str, dict[Any, str]]:
+    return {
+        names[column.name]: dict(column.codes)
+        for column in staged.dataset.columns
+        if column.codes and all(len(code.encode()) <= LONGEST_LABELLED for code, _ in column.codes)
+    }
+
+
+def _dated(content: bytes, moment: datetime) -> bytes:
+    """The moment of the data in place of the time of writing: the same rows, the same bytes."""
+    stamp = f"{moment.astimezone(UTC):%d %b %y%H:%M:%S}".encode("ascii")
+    return content[:WRITTEN_AT] + stamp + content[WRITTEN_AT + len(stamp) :]

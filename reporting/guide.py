@@ -1,0 +1,129 @@
+"""README.md of an export: how to load its files in R, Python, SAS, SPSS and Stata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+
+from reporting.formats import Format
+
+PATH = "README.md"
+
+HEAD = """\
+# How to load these files
+
+`data/` holds a CSV for each dataset, whatever else is here. `codebook.md` says what each column
+holds, `codebook.csv` and `codebook.json` say the same for programs, `manifest.json` of which moment
+the data are. Whether the files are complete and unchanged: `sha256sum --check SHA256SUMS`.
+
+## CSV
+
+R:
+
+```r
+lesions <- read.csv("data/lesions.csv", na.strings = "")
+# A text that a spreadsheet would run as a formula begins with one apostrophe.
+texts <- vapply(lesions, is.character, logical(1))
+lesions[texts] <- lapply(lesions[texts], sub, pattern = "^'", replacement = "")
+```
+
+Python:
+
+```python
+import polars
+
+lesions = polars.read_csv("data/lesions.csv")
+lesions = lesions.with_columns(polars.col(polars.String).str.strip_prefix("'"))
+```
+"""
+
+SECTIONS = MappingProxyType(
+    {
+        "parquet": """\
+## Parquet
+
+Typed columns; label, unit and values of a column are the metadata of its field.
+
+```r
+lesions <- arrow::read_parquet("parquet/lesions.parquet")
+```
+
+```python
+import pyarrow.parquet
+
+lesions = pyarrow.parquet.read_table("parquet/lesions.parquet")
+lesions.schema.field("suvmax").metadata[b"unit"]
+```
+""",
+        "xpt": """\
+## SAS transport files
+
+Names of at most 8 characters stand in the column `xpt_name` of `codebook.csv`. Texts are ASCII and
+at most 200 bytes, moments ISO 8601 in UTC, flags Y or N. If a value had to be changed for that,
+`xpt/changed.csv` has it whole, with the row and the column.
+
+```sas
+libname x xport "xpt/lesions.xpt" access=readonly;
+data lesions; set x.lesions; run;
+```
+
+```r
+lesions <- haven::read_xpt("xpt/lesions.xpt")
+```
+
+```python
+import pyreadstat
+
+lesions, about = pyreadstat.read_xport("xpt/lesions.xpt")
+```
+""",
+        "dataset-json": """\
+## Dataset-JSON
+
+```r
+file <- jsonlite::fromJSON("dataset-json/lesions.json")
+lesions <- setNames(as.data.frame(file$rows), file$columns$name)
+```
+
+```python
+import json
+
+with open("dataset-json/lesions.json") as stream:
+    file = json.load(stream)
+names = [column["name"] for column in file["columns"]]
+lesions = [dict(zip(names, row)) for row in file["rows"]]
+```
+""",
+        "spss": """\
+## SPSS
+
+Moments are UTC, to the precision that SPSS has.
+
+```spss
+GET FILE="spss/lesions.sav".
+```
+
+```r
+lesions <- haven::read_sav("spss/lesions.sav")
+```
+""",
+        "stata": """\
+## Stata
+
+Moments are `%tc` in UTC, to the millisecond.
+
+```stata
+use "stata/lesions.dta", clear
+```
+
+```r
+lesions <- haven::read_dta("stata/lesions.dta")
+```
+""",
+    }
+)
+
+
+def text(formats: Iterable[Format]) -> str:
+    """The guide of an export that has these formats besides CSV."""
+    return "\n".join([HEAD, *(SECTIONS[one.name] for one in formats)])
