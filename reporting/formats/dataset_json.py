@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -11,7 +11,7 @@ import orjson
 
 from reporting.datasets import Column, Type
 from reporting.formats.about import About, Change
-from reporting.formats.staged import Staged
+from reporting.formats.staged import Staged, texts
 
 VERSION = "1.1.0"
 DATA_TYPES = {
@@ -39,8 +39,7 @@ def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
 
 def _lines(staged: Staged, batch: Any) -> Iterator[bytes]:
     columns = [
-        _VALUES.get(column.type, _same)(batch.column(column.name).to_pylist())
-        for column in staged.dataset.columns
+        texts(column, batch.column(column.name)).to_pylist() for column in staged.dataset.columns
     ]
     return (orjson.dumps(row) for row in zip(*columns, strict=True))
 
@@ -75,23 +74,5 @@ def _column(dataset: str, keys: tuple[str, ...], column: Column) -> dict[str, An
     return found
 
 
-def _same(values: list[Any]) -> list[Any]:
-    return values
-
-
-def _flags(values: list[bool | None]) -> list[str | None]:
-    return [None if value is None else "Y" if value else "N" for value in values]
-
-
-def _moments(values: list[datetime | None]) -> list[str | None]:
-    return [None if value is None else _moment(value) for value in values]
-
-
 def _moment(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-_VALUES: dict[Type, Callable[[list[Any]], list[Any]]] = {
-    Type.FLAG: _flags,
-    Type.MOMENT: _moments,
-}

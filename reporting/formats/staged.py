@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reporting.datasets import Column, Dataset, Type
 
@@ -37,6 +38,15 @@ class Staged:
         with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file) as reader:
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number)
+
+
+def texts(column: Column, values: pa.Array) -> pa.Array:
+    """A column as its values are written: flags are Y or N, moments ISO 8601 in UTC."""
+    if column.type is Type.FLAG:
+        return pc.if_else(values, "Y", "N")
+    if column.type is Type.MOMENT:
+        return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
+    return values
 
 
 class Stage:

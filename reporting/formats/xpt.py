@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from reporting.datasets import Column, Type
 from reporting.formats.about import About, Change
 from reporting.formats.names import LONGEST_XPT_NAME, shortened
-from reporting.formats.staged import Staged
+from reporting.formats.staged import Staged, texts
 
 LONGEST_LABEL, LONGEST_TEXT = 40, 200
 RECORD_BYTES = 80
@@ -128,7 +128,7 @@ def _variables(staged: Staged) -> list[_Variable]:
     for batch in staged.batches():
         for column in columns:
             if column.type not in NUMERIC:
-                longest = _longest(_texts(column, batch.column(column.name)))
+                longest = _longest(texts(column, batch.column(column.name)))
                 lengths[column.name] = max(lengths[column.name], longest)
     names = shortened(lengths, LONGEST_XPT_NAME)
     return [
@@ -141,18 +141,10 @@ def _variables(staged: Staged) -> list[_Variable]:
     ]
 
 
-def _longest(texts: pa.Array) -> int:
-    if pc.all(pc.string_is_ascii(texts)).as_py() is False:
-        return max(len(ascii_of(text)) for text in texts.to_pylist() if text is not None)
-    return pc.max(pc.binary_length(texts)).as_py() or 0
-
-
-def _texts(column: Column, values: pa.Array) -> pa.Array:
-    if column.type is Type.FLAG:
-        return pc.if_else(values, "Y", "N")
-    if column.type is Type.MOMENT:
-        return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
-    return values
+def _longest(values: pa.Array) -> int:
+    if pc.all(pc.string_is_ascii(values)).as_py() is False:
+        return max(len(ascii_of(text)) for text in values.to_pylist() if text is not None)
+    return pc.max(pc.binary_length(values)).as_py() or 0
 
 
 def _block(
@@ -172,9 +164,9 @@ def _block(
             block[:, start:end] = ibm_doubles(values.cast(pa.float64()).to_numpy(False))
             found = _flattened(values)
         else:
-            texts = _texts(variable.column, values)
-            block[:, start:end] = _padded(texts, variable.length)
-            found = _unlike(texts)
+            written = texts(variable.column, values)
+            block[:, start:end] = _padded(written, variable.length)
+            found = _unlike(written)
         changes += [
             Change(staged.dataset.name, first + index, variable.column.name, what, value)
             for index, what, value in found
@@ -183,19 +175,20 @@ def _block(
     return block.tobytes()
 
 
-def _padded(texts: pa.Array, length: int) -> np.ndarray:
-    whole = [ascii_of(text or "")[:length] for text in texts.to_pylist()]
+def _padded(values: pa.Array, length: int) -> np.ndarray:
+    whole = [ascii_of(text or "")[:length] for text in values.to_pylist()]
     fixed = np.array(whole, dtype=f"S{length}")
     block = fixed.view(np.uint8).reshape(-1, length).copy()
     block[block == 0] = ord(" ")
     return block
 
 
-def _unlike(texts: pa.Array) -> Iterator[tuple[int, str, str]]:
+def _unlike(values: pa.Array) -> Iterator[tuple[int, str, str]]:
     """Texts that are not written as they are, with their index."""
-    fits = pc.and_(pc.string_is_ascii(texts), pc.less_equal(pc.binary_length(texts), LONGEST_TEXT))
+    is_short = pc.less_equal(pc.binary_length(values), LONGEST_TEXT)
+    fits = pc.and_(pc.string_is_ascii(values), is_short)
     for index in pc.indices_nonzero(pc.invert(fits)).to_pylist():
-        text = texts[index].as_py()
+        text = values[index].as_py()
         is_long = len(ascii_of(text)) > LONGEST_TEXT
         yield index, f"cut at {LONGEST_TEXT} bytes" if is_long else "written in ASCII", text
 

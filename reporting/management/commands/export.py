@@ -1,0 +1,75 @@
+"""Order an export, wait until a worker has frozen it, and take its file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from reporting import selectors
+from reporting.formats import FORMATS
+from reporting.models import Export
+from reporting.services import exports
+from trials.models import Trial, User
+from trials.services.errors import Refused
+
+POLL_SECONDS = 0.5
+
+
+class Command(BaseCommand):
+    help = (
+        "Freezes an export of TRIAL as a user who may, and writes its zip. CSV is always in it. "
+        "The order, its reason and the download are in the audit trail as from the page."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("trial", metavar="TRIAL", help="identifier of the trial")
+        parser.add_argument("--as", required=True, dest="username", help="who asks: a user name")
+        parser.add_argument("--reason", required=True, help="what the export is for")
+        parser.add_argument(
+            "--format",
+            action="append",
+            default=[],
+            choices=[*FORMATS, "all"],
+            dest="formats",
+            help="besides CSV; may be given several times",
+        )
+        parser.add_argument("--to", type=Path, help="the file to write; named by the export if not")
+
+    def handle(self, **options: Any) -> None:
+        by = User.objects.filter(username=options["username"], is_active=True).first()
+        if by is None:
+            raise CommandError(f"There is no user {options['username']!r}.")
+        trial = Trial.objects.filter(identifier=options["trial"]).first()
+        if trial is None:
+            raise CommandError(f"There is no trial {options['trial']!r}.")
+        to: Path | None = options["to"]
+        if to and to.exists():
+            raise CommandError(f"{to} is there already: name another file, or move it away.")
+        formats = list(FORMATS) if "all" in options["formats"] else options["formats"]
+        try:
+            ordered = exports.request(trial, reason=options["reason"], by=by, formats=formats)
+            self.stdout.write(f"Export {ordered.pk} is ordered.")
+            content = exports.download(self._frozen(ordered.pk), by=by)
+        except Refused as error:
+            raise CommandError(error.message) from error
+        path = to or Path(exports.file_name(ordered))
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+        except OSError as error:
+            raise CommandError(
+                f"{path}: {error.strerror}. Export {ordered.pk} is frozen: its page has the file."
+            ) from error
+        self.stdout.write(f"{path}: {len(content)} bytes")
+
+    def _frozen(self, pk: int) -> Export:
+        while True:
+            row = selectors.exports().get(pk=pk)
+            if row.standing == Export.State.FROZEN:
+                return row
+            if row.standing != Export.State.REQUESTED:
+                raise CommandError(f"Export {pk} failed: {selectors.message_of(row)}")
+            time.sleep(POLL_SECONDS)
