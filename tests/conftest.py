@@ -30,24 +30,31 @@ REFERENCE_DATA = Path(
     os.environ.get("TRIALTRACE_REFERENCE_DATA", ROOT.parent / "shared" / "data")
 ).absolute()
 
+# What a file leaves behind: nothing, rows that are really committed, the demo trial.
+ALONE, LIVE, JOURNEY = range(3)
+ORDER = (ALONE, JOURNEY, LIVE)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole files in the order of what they leave behind.
+    """Whole files in the order of what they leave behind, each in one process.
 
-    Last those whose rows stay, and at their end the journeys, whose demo trial has questions and
-    verdicts of every kind.
+    Last those whose rows stay. First of these the journeys: one process sets their demo trial up
+    and goes through all of them, the longest piece of work, while others do the rest.
     """
     ranks: dict[Path, int] = {}
     for item in items:
         ranks[item.path] = max(ranks.get(item.path, 0), _rank(item))
-    items.sort(key=lambda item: ranks[item.path])
+    items.sort(key=lambda item: ORDER.index(ranks[item.path]))
+    for item in items:
+        group = "journeys" if ranks[item.path] == JOURNEY else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _rank(item: pytest.Item) -> int:
     used = getattr(item, "fixturenames", ())
     if "cohort" in used:
-        return 2
-    return 1 if "committed_db" in used or item.get_closest_marker("live") else 0
+        return JOURNEY
+    return LIVE if "committed_db" in used or item.get_closest_marker("live") else ALONE
 
 
 @pytest.fixture(scope="session")
