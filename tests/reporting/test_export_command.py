@@ -60,7 +60,7 @@ def test_it_refuses_in_plain_words(made, tmp_path):
         call_command("export", made.trial.identifier, username="nobody", reason="a test")
     with pytest.raises(CommandError, match="is there already"):
         call_command("export", made.trial.identifier, **known, to=tmp_path)
-    with pytest.raises(CommandError, match="does not include export.create"):
+    with pytest.raises(CommandError, match=r"does not include export\.create"):
         call_command(
             "export", made.trial.identifier, username=made.coordinator.username, reason="a test"
         )
