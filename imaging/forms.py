@@ -302,6 +302,17 @@ class BeginAdjudicationForm(ActForm):
     """To be shown the reads needs no more than the button."""
 
 
+class TakeOverForm(ActForm):
+    """Why another reader's adjudication is taken over."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=400,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Why who began it can't end it, naming nobody.",
+    )
+
+
 class AdjudicationForm(ActForm):
     """Which read holds, why, and the password."""
 

@@ -79,6 +79,11 @@ urlpatterns = [
         name="adjudication_begin",
     ),
     path(
+        "reading/<str:reading_identifier>/adjudicate/take-over/",
+        adjudications.take_over,
+        name="adjudication_take_over",
+    ),
+    path(
         "reading/<str:reading_identifier>/adjudicate/",
         adjudications.adjudication,
         name="adjudication",

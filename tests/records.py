@@ -421,6 +421,7 @@ def _export(trial: Trial, *, by: User) -> Export:
             requested_by=by.username,
             requested_at=now,
             reason="interim",
+            formats=("csv",),
             files=(),
         )
         export.state, export.as_of, export.audit_event = Export.State.FROZEN, now, 1

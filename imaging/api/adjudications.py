@@ -26,6 +26,13 @@ class AdjudicationTask(serializers.Serializer):
     reading_identifier = serializers.CharField(source="series.reading_identifier")
     kind = serializers.CharField()
     state = serializers.CharField(source="adjudication.state", default="not_begun")
+    is_anothers = serializers.BooleanField(
+        help_text="Another reader has begun it: it can be taken over."
+    )
+
+
+class TakeOver(serializers.Serializer):
+    reason = Line(max_length=400, help_text="Why who began it can't end it, naming nobody.")
 
 
 class AdjudicatedRead(serializers.Serializer):
@@ -105,6 +112,17 @@ class OneAdjudication(Endpoint):
     def post(self, request: Request, reading_identifier: str) -> Response:
         """Say that one looks at the reads; after that one can't read the series apart."""
         row = adjudications.begin(_series(request, reading_identifier), by=request.user)
+        return self.show(row, Adjudication, status=201)
+
+
+class TakeOverAdjudication(Endpoint):
+    @operation(
+        "takeOverAdjudication", tag="reading", asks=TakeOver, answers=Adjudication, status=201
+    )
+    def post(self, request: Request, reading_identifier: str) -> Response:
+        """Settle what another third reader began and has not signed; that one is void."""
+        series = _series(request, reading_identifier)
+        row = adjudications.take_over(series, by=request.user, **asked(request, TakeOver))
         return self.show(row, Adjudication, status=201)
 
 

@@ -132,6 +132,11 @@ urlpatterns = [
         adjudications.SignAdjudication.as_view(),
         name="api_adjudication_sign",
     ),
+    path(
+        "readings/<slug:reading_identifier>/adjudication/take-over/",
+        adjudications.TakeOverAdjudication.as_view(),
+        name="api_adjudication_take_over",
+    ),
     path("counted-reads/", adjudications.CountedReads.as_view(), name="api_counted_reads"),
     path("reader-answers/", adjudications.Agreement.as_view(), name="api_reader_answers"),
     path(

@@ -33,8 +33,9 @@ class Task:
 
     series: Series
     kind: str
-    # The user's own, or one that is proposed to the user.
+    # The user's own, one that is proposed to the user, or one that another reader has begun.
     adjudication: Adjudication | None
+    is_anothers: bool
 
 
 def of_scan(scan: ScheduledScan) -> Adjudication | None:
@@ -95,10 +96,16 @@ def tasks(series: QuerySet[Series], user: User) -> list[Task]:
         scan = one.imaging_study.scheduled_scan
         row = of_scan(scan)
         kind = scan.planned_scan.version.read_rule["adjudication"]
-        is_others = row is not None and row.adjudicator_id != user.pk
-        if may_settle(one, user) and not (is_others and kind == read_rules.THIRD_READER):
-            found.append(Task(one, kind, row))
+        if may_settle(one, user):
+            found.append(Task(one, kind, row, row is not None and may_take_over(row, user)))
     return found
+
+
+def may_take_over(row: Adjudication, user: User) -> bool:
+    """Whether another third reader began it and has not signed it."""
+    is_begun = row.state == Adjudication.State.BEGUN
+    is_single = row.kind == Adjudication.Kind.THIRD_READER
+    return is_begun and is_single and row.adjudicator_id != user.pk
 
 
 def still_to_read(series: QuerySet[Series], user: User) -> QuerySet[Series]:
@@ -155,7 +162,10 @@ def begun(series: Series, user: User) -> Adjudication:
         raise Refused("adjudication-not-begun", "Begin the adjudication first.")
     is_shared = row.kind == Adjudication.Kind.CONSENSUS and may_settle(series, user)
     if row.adjudicator_id != user.pk and not is_shared:
-        raise Refused("adjudicated-by-another", "Another reader has begun to settle it.")
+        raise Refused(
+            "adjudicated-by-another",
+            "Another reader has begun to settle it. Who can't wait takes it over.",
+        )
     return row
 
 

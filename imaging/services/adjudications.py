@@ -36,13 +36,24 @@ def begin(series: Series, *, by: User) -> Adjudication:
         if row := selecting.of_scan(scan):
             _require_shared(row, by)
             return row
-        row = Adjudication.objects.create(
-            scheduled_scan=scan,
-            kind=scan.planned_scan.version.read_rule["adjudication"],
-            adjudicator=by,
-        )
-        row.reads.set(read_counting.readers_reads(scan))
-    return row
+        return _begun(scan, by)
+
+
+def take_over(series: Series, *, by: User, reason: str) -> Adjudication:
+    """Settle what another third reader began and can't end: that adjudication is void."""
+    permissions.require(by, "adjudication.sign", series)
+    audit.require_reason(reason)
+    scan = series.imaging_study.scheduled_scan
+    with _action("adjudication.taken-over", scan, by=by, reason=reason):
+        list(Series.objects.select_for_update().filter(imaging_study__scheduled_scan=scan))
+        _require_waiting(series, by)
+        row = selecting.of_scan(scan)
+        if row is None or not selecting.may_take_over(row, by):
+            raise Refused(
+                "nothing-to-take-over", "No other reader has begun to settle it: begin yourself."
+            )
+        read_counting.void(row, because="Another reader took it over.")
+        return _begun(scan, by)
 
 
 def sign(
@@ -71,6 +82,16 @@ def sign(
         row.save(update_fields=["chosen", "reason", "state", "signed_at"])
         read_counting.settle(scan)
     return signature
+
+
+def _begun(scan: ScheduledScan, by: User) -> Adjudication:
+    row = Adjudication.objects.create(
+        scheduled_scan=scan,
+        kind=scan.planned_scan.version.read_rule["adjudication"],
+        adjudicator=by,
+    )
+    row.reads.set(read_counting.readers_reads(scan))
+    return row
 
 
 def content_of(row: Adjudication, choice: str) -> dict[str, Any]:
@@ -142,7 +163,10 @@ def _require_waiting(series: Series, by: User) -> None:
 
 def _require_shared(row: Adjudication, by: User) -> None:
     if row.kind == Adjudication.Kind.THIRD_READER and row.adjudicator_id != by.pk:
-        raise Refused("adjudicated-by-another", "Another reader has begun to settle it.")
+        raise Refused(
+            "adjudicated-by-another",
+            "Another reader has begun to settle it. Who can't wait takes it over.",
+        )
 
 
 def _require_open(adjudication: Adjudication, by: User) -> Adjudication:

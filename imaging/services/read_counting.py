@@ -19,6 +19,7 @@ from trials import discordance, read_rules
 from trials.models import CountedRead, Finding, ScheduledScan
 from trials.services import audit, counted_reads, jobs, patients
 
+OTHER_READS = "A read that it rests on ended, was signed again, or another one was signed."
 SCAN = "quantification__series__imaging_study__scheduled_scan"
 
 
@@ -76,15 +77,14 @@ def _adjudication(scan: ScheduledScan, reads: Sequence[Read]) -> Adjudication | 
     is_of_these = {one.pk for one in row.reads.all()} == {one.pk for one in reads}
     if is_of_these and (row.chosen is None or selecting.stands(row.chosen)):
         return row if row.state == Adjudication.State.SIGNED else None
-    _void(row)
+    void(row, because=OTHER_READS)
     return None
 
 
-def _void(row: Adjudication) -> None:
+def void(row: Adjudication, *, because: str) -> None:
+    """An adjudication holds no more, nor what was read to settle it. Inside an action."""
     Adjudication.objects.filter(pk=row.pk).update(
-        state=Adjudication.State.VOID,
-        voided_at=timezone.now(),
-        void_because="A read that it rests on ended, was signed again, or another one was signed.",
+        state=Adjudication.State.VOID, voided_at=timezone.now(), void_because=because
     )
     own = Read.objects.filter(
         **{SCAN: row.scheduled_scan_id}, reader=row.adjudicator_id, is_adjudication=True

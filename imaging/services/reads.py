@@ -203,6 +203,7 @@ def sign(read: Read, *, by: User, password: str) -> Signature:
         read = _require_draft(read)
         if found := obstacles(read):
             raise Refused("read-not-complete", " ".join(found))
+        _require_still_asked_for(read, scan)
         earlier = selecting.standing(read)
         read.signed_at = timezone.now()
         signature = signatures.sign(
@@ -392,6 +393,17 @@ def _require_asked_for(scan: ScheduledScan, by: User) -> None:
         and counted.basis != counted.Basis.AWAITING_READERS
     ):
         raise Refused("read-enough", "This series has the readers that the protocol asks for.")
+
+
+def _require_still_asked_for(read: Read, scan: ScheduledScan) -> None:
+    """Others may have made up the number of readers since the draft was opened."""
+    signed = Read.objects.filter(
+        quantification__series=read.quantification.series_id,
+        reader=read.reader,
+        state=Read.State.SIGNED,
+    )
+    if not read.is_adjudication and not signed.exists():
+        _require_asked_for(scan, read.reader)
 
 
 def _begun(run: Quantification, by: User, earlier: Read | None, *, is_adjudication: bool) -> Read:

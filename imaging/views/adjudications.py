@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from imaging.forms import AdjudicationForm, BeginAdjudicationForm
+from imaging.forms import AdjudicationForm, BeginAdjudicationForm, TakeOverForm
 from imaging.models import Adjudication, LesionRead, Quantification, Series
 from imaging.selectors import adjudications as selecting
 from imaging.selectors import reads as read_selectors
@@ -53,6 +53,30 @@ def begin(request: HttpRequest, reading_identifier: str) -> HttpResponse:
         reading_identifier,
         reverse("reading_list"),
         intro=INTRO.get(rule.get("adjudication", ""), ""),
+    )
+    return done or act_page(request, form, page)
+
+
+@form_methods
+def take_over(request: HttpRequest, reading_identifier: str) -> HttpResponse:
+    """Settle what another reader began and can't end."""
+    row = _series(request, reading_identifier)
+    form = TakeOverForm(sent(request))
+
+    def act(found: dict) -> str:
+        adjudications.take_over(row, by=request.user, **found)
+        return reverse("adjudication", args=[reading_identifier])
+
+    done = perform(request, form, act)
+    page = ActPage(
+        "Take over what another reader began",
+        "Take over and show me the reads",
+        reverse("reading_list"),
+        reading_identifier,
+        reverse("reading_list"),
+        intro="Another reader has begun to settle this series and has not signed. What was read "
+        "anew for it counts no more. You see both reads beside each other, without names; from "
+        "then on you can't read the series apart any more.",
     )
     return done or act_page(request, form, page)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from imaging.models import Adjudication
+from imaging.services import adjudications
 from tests import factories
 from tests.factories import PASSWORD
 from tests.imaging.test_adjudications import Scene, differ, letter_of, read_as, scene, settled
@@ -81,6 +83,7 @@ def test_over_the_api_it_is_begun_seen_and_signed(scene):
         "reading_identifier": reading,
         "kind": "third-reader",
         "state": "not_begun",
+        "is_anothers": False,
     }
     address = f"/api/v1/readings/{reading}/adjudication/"
     assert client.get(address).json()["code"] == "adjudication-not-begun"
@@ -130,3 +133,27 @@ def test_how_readers_agree_is_counted_for_those_who_see_several(scene):
         ("positive", "negative"),
         ("positive", "negative"),
     ]
+
+
+def test_another_reader_takes_over_by_the_page_or_the_api(scene):
+    differ(scene)
+    adjudications.begin(scene.series, by=scene.third)
+    trial = scene.scan.patient.trial
+    fourth, fifth = (factories.make_user(Role.READER, trial=trial) for _ in range(2))
+    reading = scene.series.reading_identifier
+    path = reverse("adjudication_take_over", args=[reading])
+    page = as_user(fourth)
+    assert path in page.get(reverse("reading_list")).content.decode()
+    answer = page.post(path, {"reason": "on sick leave"})
+    assert answer.url == reverse("adjudication", args=[reading])
+    assert page.get(answer.url).status_code == 200
+    assert as_user(scene.third).get(answer.url).status_code == 409
+    api = as_user(fifth)
+    made = api.post(
+        f"/api/v1/readings/{reading}/adjudication/take-over/",
+        {"reason": "the same again"},
+        content_type="application/json",
+    )
+    assert made.status_code == 201
+    assert Adjudication.objects.filter(state="void").count() == 2
+    assert Adjudication.objects.get(state="begun").adjudicator == fifth

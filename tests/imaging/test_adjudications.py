@@ -162,7 +162,9 @@ def test_the_task_is_that_of_a_third_reader_alone_and_of_one(scene):
     assert refusal(act) == "not-the-adjudicator"
     adjudications.begin(scene.series, by=scene.third)
     fourth = factories.make_user(Role.READER, trial=scene.scan.patient.trial)
-    assert selecting.tasks(series, fourth) == []
+    # To another it is shown as one to take over.
+    assert [one.is_anothers for one in selecting.tasks(series, fourth)] == [True]
+    assert [one.is_anothers for one in selecting.tasks(series, scene.third)] == [False]
     act = partial(adjudications.begin, scene.series, by=fourth)
     assert refusal(act) == "adjudicated-by-another"
     monitor = factories.make_user(Role.MONITOR, trial=scene.scan.patient.trial)
@@ -321,3 +323,45 @@ def test_a_third_reader_opens_the_derivation_of_what_another_grew_once_begun(sce
         read_selectors.grown_seen_by(scene.third, grown.grown_id)
     adjudications.begin(scene.series, by=scene.third)
     assert read_selectors.grown_seen_by(scene.third, grown.grown_id) == grown.grown
+
+
+def test_a_draft_of_one_reader_more_than_the_protocol_asks_for_is_not_signed(scene):
+    late = reads.open_read(scene.series, by=scene.third)
+    reads.decide(only(late), by=scene.third, decision="accepted", region="liver")
+    read_as(scene, scene.first, lesion=True)
+    read_as(scene, scene.second, lesion=True)
+    sign = partial(reads.sign, late, by=scene.third, password=PASSWORD)
+    assert refusal(sign) == "read-enough"
+    assert scene.counted().basis == "agreed"
+    # Who is one of the two may still read again.
+    again = read_as(scene, scene.first, lesion=True, reason="a slip of the hand")
+    assert again.state == "signed"
+
+
+def test_what_a_third_reader_began_another_takes_over(scene, pet_site):
+    first, _ = differ(scene)
+    fourth = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+    take_over = partial(adjudications.take_over, scene.series, by=fourth, reason="on sick leave")
+    assert refusal(take_over) == "nothing-to-take-over"
+    begun = adjudications.begin(scene.series, by=scene.third)
+    own = reads.open_read(scene.series, by=scene.third)
+    assert refusal(partial(adjudications.begin, scene.series, by=fourth)) == (
+        "adjudicated-by-another"
+    )
+    row = take_over()
+    begun.refresh_from_db()
+    own.refresh_from_db()
+    assert (begun.state, begun.void_because) == ("void", "Another reader took it over.")
+    assert own.state == "overtaken"
+    settle = partial(adjudications.sign, choice="A", reason="focal uptake", password=PASSWORD)
+    assert refusal(partial(settle, begun, by=scene.third)) == "adjudication-void"
+    settle(row, by=fourth, choice=letter_of(row, first))
+    assert scene.counted().source_pk == first.pk
+    assert AuditEvent.objects.filter(reason="on sick leave").exists()
+
+
+def test_a_reader_of_the_series_takes_nothing_over(scene):
+    differ(scene)
+    adjudications.begin(scene.series, by=scene.third)
+    take_over = partial(adjudications.take_over, scene.series, by=scene.first, reason="on leave")
+    assert refusal(take_over) == "not-the-adjudicator"
