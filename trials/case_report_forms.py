@@ -80,6 +80,8 @@ class Item:
     was: str = ""
     conversion: tuple[str, float] | None = None
     computed: Mapping[str, Any] | None = None
+    # The variable of eligibility that it gives, how its codes are called there, and what dates it.
+    evidence: Mapping[str, Any] | None = None
 
     def meaning(self) -> tuple[Any, ...]:
         """What two items must have in common for a value of one to be a value of the other."""
@@ -224,6 +226,10 @@ def _item_differences(before: Form, after: Form) -> Iterator[Difference]:
             )
         elif gone := [label for code, label in item.codes if code not in dict(now.codes)]:
             said = f"{item.label} can't be answered with {', '.join(gone)} any more."
+        elif item.evidence != now.evidence:
+            said = (
+                f"{item.label} gives other evidence: forms that are complete give what they gave."
+            )
         else:
             continue
         yield Difference(before.identifier, item.identifier, said)
@@ -266,6 +272,7 @@ def _item(stated: Mapping[str, Any]) -> Item:
         was=stated.get("was", ""),
         conversion=_conversion(stated.get("conversion")),
         computed=stated.get("computed"),
+        evidence=stated.get("evidence"),
     )
 
 

@@ -6,7 +6,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from trials import case_report_forms, expression_checks, item_computations, item_conditions
+from trials import (
+    case_report_forms,
+    expression_checks,
+    item_computations,
+    item_conditions,
+    item_evidence,
+)
 from trials.case_report_forms import CHOICES, DATES, NUMBERS, Form, Item
 from trials.expressions import nodes
 
@@ -98,6 +104,8 @@ def _items(path: Path, form: Form) -> Found:
                 yield (*place, "computed"), message
             yield from _asked_by(place, form, item)
         yield from _item(place, item)
+        for message in item_evidence.errors(form, item):
+            yield (*place, "evidence"), message
         yield from _order(place, item, form, seen)
         if item.was and (item.was == item.identifier or item.was in called):
             yield (*place, "was"), f"{item.was!r} is a name that the form has."

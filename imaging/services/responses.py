@@ -283,7 +283,8 @@ def _height(
     if injection and injection.height_cm:
         return injection.height_cm, "recorded on the day of the scan"
     fact = patient.evidence.filter(variable="height", superseded_by=None).order_by("pk").last()
-    if fact:
+    # Asked and not known, or said no more by the form that told it.
+    if fact and isinstance(fact.value, int | float):
         return float(fact.value), "recorded for the patient"
     said = [one["value"] for one in run.derivation["inputs"] if one["name"] == "Patient's Size"]
     if said and said[0]:

@@ -277,6 +277,16 @@ class Reason(serializers.Serializer):
 
 class Evidence(Rows):
     value = CleanJSONField(help_text="In `unit`; null is unknown, [] is asserted none.")
+    form_entry = serializers.IntegerField(
+        source="item_value.entry_id",
+        default=None,
+        allow_null=True,
+        read_only=True,
+        help_text="The form that tells it: corrected there and nowhere else.",
+    )
+    is_void = serializers.BooleanField(
+        read_only=True, help_text="The form says nothing any more: no criterion reads it."
+    )
     recorded_by = serializers.StringRelatedField()
 
     class Meta:
@@ -292,6 +302,8 @@ class Evidence(Rows):
             "is_study_specific",
             "source",
             "details",
+            "form_entry",
+            "is_void",
             "superseded_by",
             "recorded_by",
             "recorded_at",

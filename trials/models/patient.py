@@ -131,6 +131,12 @@ class Evidence(ScopedModel):
     finding = models.ForeignKey(
         "trials.Finding", on_delete=models.PROTECT, null=True, blank=True, related_name="evidence"
     )
+    # The answer of a form that it tells, corrected there and nowhere else.
+    item_value = models.ForeignKey(
+        "trials.ItemValue", on_delete=models.PROTECT, null=True, blank=True, related_name="evidence"
+    )
+    # That the form says nothing any more: it ends what stood before, and no criterion reads it.
+    is_void = models.BooleanField(default=False)
     superseded_by = models.OneToOneField(
         "self",
         on_delete=models.PROTECT,
@@ -150,9 +156,9 @@ class Evidence(ScopedModel):
         return f"{self.variable} of {self.patient}"
 
     @property
-    def is_from_read(self) -> bool:
-        """Whether signed reads tell it, so that nobody corrects it by hand."""
-        return self.variable in FROM_READS
+    def is_told(self) -> bool:
+        """Whether a signed read or a form tells it, so that nobody corrects it by hand."""
+        return self.variable in FROM_READS or self.item_value_id is not None
 
 
 class EligibilityAssessment(ScopedModel):

@@ -135,7 +135,7 @@ def opened(patient: Patient, criterion: EligibilityCriterion, scan: ScheduledSca
     named = verification.variables_of(asked)
     # What was measured for another scan is no evidence of this one.
     rows = patient.evidence.filter(counting(scan)).order_by("variable", "-pk")
-    evidence = rows.select_related("recorded_by", "superseded_by", "finding")
+    evidence = rows.select_related("recorded_by", "superseded_by", "finding", "item_value")
     return Opened(
         patient=patient,
         criterion=asked,

@@ -20,7 +20,7 @@ Gate = EligibilityCriterion.Gate
 
 def results_of(assessment: EligibilityAssessment) -> QuerySet[CriterionResult]:
     """Results in the order of the protocol, each with its criterion and evidence."""
-    evidence = Evidence.objects.select_related("recorded_by")
+    evidence = Evidence.objects.select_related("recorded_by", "item_value")
     return assessment.results.select_related("criterion").prefetch_related(
         Prefetch("evidence", evidence)
     )

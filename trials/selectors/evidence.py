@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from trials.models import AuditEvent, Consent, Evidence, Patient
 from trials.variables import VARIABLES
+
+# Acts that put one value in the place of another, each with its reason.
+CORRECTING = (
+    "evidence.corrected",
+    "form.corrected",
+    "form.imported",
+    "form.moved",
+    "form.undone",
+    "visit.corrected",
+    "visit.undone",
+    "injection.corrected",
+)
 
 
 @dataclass
@@ -21,9 +34,9 @@ class Fact:
 def facts_of(patient: Patient, **filters) -> list[Fact]:
     """Values in force in the order of their labels, with the earlier ones; two queries."""
     rows = patient.evidence.filter(**filters).select_related(
-        "recorded_by", "scheduled_scan__planned_scan", "finding"
+        "recorded_by", "scheduled_scan__planned_scan", "finding", "item_value"
     )
-    reasons = reasons_of(patient, "evidence.corrected", Evidence)
+    reasons = reasons_of(patient, CORRECTING, Evidence)
     facts = {row.pk: Fact(row, label_of(row.variable), reasons.get(row.pk, "")) for row in rows}
     for fact in list(facts.values()):
         newer = fact
@@ -35,10 +48,12 @@ def facts_of(patient: Patient, **filters) -> list[Fact]:
     return sorted(in_force, key=lambda fact: (fact.label.lower(), fact.evidence.pk))
 
 
-def reasons_of(patient: Patient, action: str, model: type[Evidence | Consent]) -> dict[int, str]:
-    """Why rows of `model` came about by `action`, as the trail has it."""
+def reasons_of(
+    patient: Patient, actions: Collection[str], model: type[Evidence | Consent]
+) -> dict[int, str]:
+    """Why rows of `model` came about by one of `actions`, as the trail has it."""
     events = AuditEvent.objects.filter(
-        patient=patient.pk, table=model._meta.db_table, action=action
+        patient=patient.pk, table=model._meta.db_table, action__in=actions
     ).order_by("pk")
     # A correction writes the new row and then marks the old one: the new row's reason counts.
     written = events.filter(operation="I") if model is Evidence else events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ from trials.models import (
     SourceVerification,
     User,
 )
+from trials.selectors import form_evidence
 from trials.services import form_entries, form_reviews, panel
 
 State = FormEntry.State
@@ -99,6 +100,8 @@ class Field:
     digest: str = ""
     # The version that asked it last, where that of the entry asks it no more.
     asked_last_by: str = ""
+    # What it gives criteria to judge on, if anything.
+    given: form_evidence.Given | None = None
 
     @property
     def is_verified(self) -> bool:
@@ -182,6 +185,7 @@ def opened(entry: FormEntry) -> Opened:
         .select_related("verified_by")
         .order_by("pk")
     }
+    given = form_evidence.given_by(entry, form)
     signature = form_reviews.signatures.of(entry)
     standing = form_reviews.standing_signatures(entry) if entry.is_of_panel else []
     return Opened(
@@ -191,7 +195,10 @@ def opened(entry: FormEntry) -> Opened:
             entry.visit, entry.visit
         ),
         fields=tuple(
-            _field(form, item, values.get(item.identifier), asked, history, about, marks)
+            replace(
+                _field(form, item, values.get(item.identifier), asked, history, about, marks),
+                given=given.get(item.identifier),
+            )
             for item in form.items
         )
         + tuple(

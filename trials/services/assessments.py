@@ -188,7 +188,7 @@ def counted(patient: Patient, scan: ScheduledScan | None) -> list[Evidence]:
     return [
         row
         for row in patient.evidence.all()
-        if row.superseded_by_id is None
+        if row.superseded_by_id is None and not row.is_void
         if row.scheduled_scan_id in (None, scan and scan.pk)
         or row.variable not in variables.PER_SCAN
     ]

@@ -65,6 +65,10 @@ def correct(
     """Replace a fact by a better one; the old one stays in the record beside it."""
     permissions.require(by, "evidence.record", evidence)
     audit.require_reason(reason)
+    if evidence.item_value_id:
+        raise Refused(
+            "told-by-form", f"{evidence.source}: this is corrected in the form, and follows it."
+        )
     if evidence.superseded_by_id:
         raise Refused(
             "already-corrected",
@@ -97,6 +101,7 @@ def newest(patient: Patient, variable: str, *, since: datetime | None = None) ->
     """
     zone = ZoneInfo(patient.site.time_zone)
     rows = Evidence.objects.filter(patient=patient, variable=variable, superseded_by=None)
+    rows = rows.exclude(is_void=True)
     if since is not None:
         rows = rows.filter(recorded_at__gte=since)
     dated = [(spans.span(row.observed_at, zone), row) for row in rows]

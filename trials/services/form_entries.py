@@ -31,7 +31,16 @@ from trials.models import (
     ProtocolVersion,
     User,
 )
-from trials.services import assessments, audit, delegations, deviations, panel, patients, queries
+from trials.services import (
+    assessments,
+    audit,
+    delegations,
+    deviations,
+    form_evidence,
+    panel,
+    patients,
+    queries,
+)
 from trials.services.errors import Invalid, Refused
 
 State = FormEntry.State
@@ -190,6 +199,7 @@ def enter(
     for row in rows:
         _ask_if_unusual(form, row)
     mind_clock(entry, form, values)
+    tell_evidence(entry, form, by=by)
 
 
 def correct(entry: FormEntry, *, given: Raw, revision: int, reason: str, by: User) -> FormEntry:
@@ -210,7 +220,7 @@ def correct(entry: FormEntry, *, given: Raw, revision: int, reason: str, by: Use
             last = AuditEvent.objects.filter(table=FORMS, row=str(locked.pk)).latest("pk")
             raise Overtaken(last.actor_name, last.at, standing)
         values = checked(form, {**standing, **given}, patient)
-        if not change(locked, form, values):
+        if not change(locked, form, values, by=by):
             raise Refused("nothing-changed", "The form says so already: nothing was changed.")
     return locked
 
@@ -220,6 +230,7 @@ def change(
     form: Form,
     values: Mapping[str, Entered],
     *,
+    by: User,
     line: ImportedLine | None = None,
 ) -> list[str]:
     """Let checked values stand in a locked complete form, and tell which items differed.
@@ -248,6 +259,7 @@ def change(
             queries.settle_by_rule(rows[name], rule=UNUSUAL, text=_why_settled(rows[name]))
     if changed:
         mind_clock(entry, form, values)
+        tell_evidence(entry, form, by=by)
     return changed
 
 
@@ -280,6 +292,7 @@ def undo(entry: FormEntry, *, reason: str, by: User) -> FormEntry:
         deviations.judge_by_rule(locked, rule=REPORT_LATE, finding=None)
         for row in locked.values.all():
             queries.settle_by_rule(row, rule=UNUSUAL, text="The form was taken back.")
+        tell_evidence(locked, form_of(locked), by=by)
     return locked
 
 
@@ -436,6 +449,14 @@ def mind_clock(entry: FormEntry, form: Form, values: Mapping[str, Entered]) -> N
     else:
         queries.settle_by_rule(entry, rule=REPORT_DUE, text="The report is made, or not due.")
     deviations.judge_by_rule(entry, rule=REPORT_LATE, finding=_late(form, due, done))
+
+
+def tell_evidence(entry: FormEntry, form: Form, *, by: User, is_moved: bool = False) -> None:
+    """What the form says now, as evidence; raises WrongItems where that can't be of its day."""
+    try:
+        form_evidence.tell(entry, form, by=by, is_moved=is_moved)
+    except form_evidence.Undatable as error:
+        raise WrongItems(form, error.errors) from error
 
 
 def _due(form: Form, values: Mapping[str, Entered], zone: ZoneInfo) -> datetime | None:

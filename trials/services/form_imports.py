@@ -242,7 +242,7 @@ def _enter_line(
     if planned["act"] == NEW:
         form_entries.enter(entry, form, values, by=by, line=line)
     else:
-        form_entries.change(entry, form, values, line=line)
+        form_entries.change(entry, form, values, by=by, line=line)
 
 
 def _require_as_planned(row: FormImport, planned: list[Planned]) -> None:

@@ -189,6 +189,7 @@ def _moved(
             panel.name_change(entry)
         kept = {one.after: one.value for one in planned.moves if one.after and one.value}
         form_entries.mind_clock(entry, form, kept)
+        form_entries.tell_evidence(entry, form, by=by, is_moved=True)
     return row
 
 

@@ -31,6 +31,7 @@ from trials.services import (
     delegations,
     deviations,
     evidence,
+    form_evidence,
     moments,
     patients,
     queries,
@@ -136,6 +137,7 @@ def record(
         if reds:
             _draft_despite(injection, reds)
         _judge(injection)
+        _tell_forms(scan, by)
     return injection
 
 
@@ -173,6 +175,7 @@ def correct(
             setattr(locked, name, value)
         locked.save(update_fields=list(columns))
         _judge(locked)
+        _tell_forms(scan, by)
     return locked
 
 
@@ -203,6 +206,13 @@ def _follow(reading: ClockReading, injection: Injection) -> None:
         setattr(locked, name, value)
     locked.save(update_fields=[*columns, "version"])
     _judge(locked)
+    _tell_forms(injection.scheduled_scan, reading.recorded_by)
+
+
+def _tell_forms(scan: ScheduledScan, by: User) -> None:
+    """The time of an injection is the day of its visit, by which forms date what they say."""
+    if scan.planned_scan.visit:
+        form_evidence.tell_visit(scan.patient, scan.planned_scan.visit.identifier, by=by)
 
 
 def limits(tracer: Tracer) -> tuple[Limits, Limits]:

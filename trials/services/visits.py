@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from trials import permissions
 from trials.models import Patient, PlannedVisit, User, VisitRecord
-from trials.services import audit, moments, patients
+from trials.services import audit, form_evidence, moments, patients
 from trials.services.errors import Invalid, Refused
 
 
@@ -38,9 +38,11 @@ def record(
         # By identifier: a visit recorded under an earlier version of the protocol took place.
         if _standing(locked).filter(planned_visit__identifier=visit.identifier).exists():
             raise Refused("recorded-already", f"{visit} of {locked} is recorded: correct it.")
-        return VisitRecord.objects.create(
+        row = VisitRecord.objects.create(
             patient=locked, planned_visit=visit, recorded_by=by, **given
         )
+        form_evidence.tell_visit(locked, visit.identifier, by=by)
+    return row
 
 
 def correct(
@@ -71,6 +73,7 @@ def _change(
         for name, value in values.items():
             setattr(locked, name, value)
         locked.save(update_fields=list(values))
+        form_evidence.tell_visit(patient, locked.planned_visit.identifier, by=by)
     return locked
 
 

@@ -24,6 +24,8 @@ register = template.Library()
 @register.filter
 def shown_value(evidence: Evidence) -> str:
     """A value with its unit, in words."""
+    if evidence.is_void:
+        return "nothing any more"
     return variables.shown(evidence.variable, evidence.value, evidence.unit)
 
 

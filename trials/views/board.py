@@ -24,6 +24,7 @@ RIGHTS = (
     "eligibility.replay",
     "query.open",
     "audit.view",
+    "form.view",
     "patient.view",
     "finding.view",
 )

@@ -153,6 +153,7 @@ def assessment(request: HttpRequest, pk: int) -> HttpResponse:
             request.user,
             row.scope(),
             "audit.view",
+            "form.view",
             "query.open",
             "eligibility.sign",
             "eligibility.replay",

@@ -304,7 +304,7 @@ def _filtered(rows, chosen: dict[str, str]):
 
 def _recorded(row: Patient, may: dict[str, bool]) -> dict:
     """What the page shows below the line of steps, as far as the user may see it."""
-    reasons = evidence.reasons_of(row, "consent.withdrawn", Consent)
+    reasons = evidence.reasons_of(row, ["consent.withdrawn"], Consent)
     found = {
         "consents": [(consent, reasons.get(consent.pk, "")) for consent in row.consents.all()],
         "facts": evidence.facts_of(row),

@@ -56,6 +56,7 @@ RIGHTS = (
     "deviation.view",
     "deviation.record",
     "audit.view",
+    "form.view",
     "finding.view",
 )
 

@@ -42,9 +42,9 @@ def _consents(trial: Trial):
 
 
 def _evidence(trial: Trial):
-    return Evidence.objects.filter(patient__trial=trial, superseded_by=None).order_by(
-        "patient__identifier", "variable", "pk"
-    )
+    return Evidence.objects.filter(
+        patient__trial=trial, superseded_by=None, is_void=False
+    ).order_by("patient__identifier", "variable", "pk")
 
 
 def _eligibility(trial: Trial):

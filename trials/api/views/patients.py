@@ -107,7 +107,9 @@ class PatientEvidence(Endpoint):
     def get(self, request: Request, pk: int) -> Response:
         """The evidence about a patient, corrected entries included."""
         patient = patient_for(request, "patient.view", pk)
-        return self.page(patient.evidence.select_related("recorded_by"), serializers.Evidence)
+        return self.page(
+            patient.evidence.select_related("recorded_by", "item_value"), serializers.Evidence
+        )
 
     @operation(
         "recordEvidence",

@@ -1,0 +1,135 @@
+"""Items of forms that give a variable of eligibility: what each answer says as evidence.
+
+A number keeps the unit that the form asks it in, and criteria convert it as they convert any
+evidence. What was asked and is not known is evidence of that; what was not done, refused or does
+not apply says nothing. The one mistake to fear is an answer that means something else to a
+criterion: so each code is a value of the variable, or the trial file says which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trials import variables
+from trials.case_report_forms import DATES, Form, Item
+from trials.item_values import Entered
+
+NOT_KNOWN = "NK"
+# The types of items that may give a variable of a kind.
+TYPES: Mapping[str, frozenset[str]] = {
+    "number": frozenset({"integer", "decimal"}),
+    "boolean": frozenset({"yes_no", "choice"}),
+    "date": frozenset({"date", "partial_date"}),
+    "choice": frozenset({"choice"}),
+    "list": frozenset({"multi_choice"}),
+    "text": frozenset({"text"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What an answer says of a variable; None is "asked, not known"."""
+
+    variable: str
+    value: Any
+    unit: str
+
+
+def saying(item: Item, entered: Entered) -> Saying | None:
+    """What an answer says as evidence, None where it says nothing.
+
+    >>> weight = Item("kg", "Weight", "decimal", unit="kg", evidence={"variable": "weight"})
+    >>> saying(weight, Entered(70.5))
+    Saying(variable='weight', value=70.5, unit='kg')
+    >>> saying(weight, Entered(missing="NK")).value, saying(weight, Entered(missing="ND"))
+    (None, None)
+    """
+    if item.evidence is None or (entered.missing and entered.missing != NOT_KNOWN):
+        return None
+    if not entered.missing and entered.value is None:
+        return None
+    name = item.evidence["variable"]
+    value = None if entered.missing else _meant(item, entered.value)
+    return Saying(name, *variables.checked(name, value, item.unit))
+
+
+def dated_by(item: Item) -> str:
+    """The item that says when it was observed; empty where the visit does."""
+    return (item.evidence or {}).get("dated_by", "")
+
+
+def words(item: Item) -> str:
+    """Which variable an item gives, in words; empty where it gives none.
+
+    >>> words(Item("kg", "Weight", "decimal", unit="kg", evidence={"variable": "weight"}))
+    'Body weight'
+    """
+    return variables.variable(item.evidence["variable"]).label if item.evidence else ""
+
+
+def errors(form: Form, item: Item) -> Iterator[str]:
+    """What is wrong with the evidence that an item is said to give, a sentence each."""
+    if item.evidence is None:
+        return
+    try:
+        known = variables.variable(item.evidence["variable"])
+    except variables.VariableError as error:
+        yield error.message
+        return
+    if form.is_of_panel:
+        yield "what the truth panel decides is shown to no site, so it is no evidence."
+    yield from _dating(form, item)
+    if known.is_per_scan:
+        yield f"{known.label} is recorded for a scan, and a form is of none."
+        return
+    if known.kind == "list" and not known.choices:
+        yield f"{known.label} is a history with dates, which no item holds."
+        return
+    if item.type not in TYPES[known.kind]:
+        expected = " or ".join(sorted(TYPES[known.kind]))
+        yield f"{known.label} is given by {expected}, got {item.type}."
+        return
+    yield from _answers(item)
+
+
+def _dating(form: Form, item: Item) -> Iterator[str]:
+    name = dated_by(item)
+    other = form.item(name) if name else None
+    if name and (other is None or other.type not in DATES):
+        yield f"{name!r} is no item that is a date."
+    elif other is not None and other.may_lie_ahead:
+        yield f"{name} may lie ahead, and nothing is observed before it happens."
+    elif not name and not form.visits:
+        yield "a form that is asked at any time has no day: name the item it is dated by."
+
+
+def _answers(item: Item) -> Iterator[str]:
+    """Each answer that can be given is a value of the variable, in a unit it has."""
+    given = dict(item.evidence or {}).get("codes", {})
+    codes = [code for code, _ in item.codes]
+    if strange := sorted(set(given) - set(codes)):
+        yield f"{', '.join(strange)} is no code of the item."
+        return
+    one: dict[str, Any] = {
+        "integer": 1,
+        "decimal": 1.0,
+        "yes_no": True,
+        "date": "2026-03-02",
+        "partial_date": "2026-03",
+        "text": "a text",
+    }
+    samples = [[code] for code in codes] if item.type == "multi_choice" else codes
+    for sample in samples if codes else [one[item.type]]:
+        try:
+            saying(item, Entered(sample))
+        except variables.VariableError as error:
+            yield error.message
+
+
+def _meant(item: Item, value: Any) -> Any:
+    codes = dict(item.evidence or {}).get("codes", {})
+    if isinstance(value, list):
+        return [codes.get(one, one) for one in value]
+    return codes.get(value, value) if isinstance(value, str) else value

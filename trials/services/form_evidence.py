@@ -1,0 +1,191 @@
+"""What complete forms say of a patient, as evidence that criteria are judged on.
+
+The trial file names the items that give a variable, and what dates them: another item, or the day
+of the visit. The mistake to fear is evidence that outlives its answer: each correction of the form,
+and of the visit's day, tells it anew, and what says nothing any more is void for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import JSONField, Q, Value
+
+from trials import case_report_forms, item_evidence
+from trials.case_report_forms import Form, Item
+from trials.item_evidence import Saying
+from trials.item_values import Entered, ItemError
+from trials.models import (
+    Evidence,
+    FormEntry,
+    Injection,
+    ItemValue,
+    Patient,
+    User,
+    VisitRecord,
+)
+from trials.rules import IMPLAUSIBLE
+from trials.services import evidence, moments, queries
+from trials.services.errors import Invalid
+
+State = FormEntry.State
+LONGEST_SOURCE = 200
+CORRECTED = "The form says otherwise now."
+
+
+class Undatable(Invalid):
+    """Evidence that can't be of the day it is said to be of; `errors` says why, by item."""
+
+    def __init__(self, errors: Mapping[str, ItemError]) -> None:
+        self.errors = errors
+        super().__init__("values", " ".join(one.message for one in errors.values()))
+
+
+def tell(entry: FormEntry, form: Form, *, by: User, is_moved: bool = False) -> list[Evidence]:
+    """Evidence of what an entry says now, in place of what it said. Inside the action of it.
+
+    One that `is_moved` may have said something under the version that it left.
+    """
+    items = [one for one in form.items if one.evidence]
+    if not items and not is_moved:
+        return []
+    standing = _standing(entry)
+    rows = ItemValue.objects.filter(entry=entry, asked_version=None)
+    by_item = {row.item: row for row in rows}
+    is_of_visit = any(not item_evidence.dated_by(one) for one in items)
+    visit_day = _day_of_visit(entry) if is_of_visit else ""
+    told: list[Evidence] = []
+    errors: dict[str, ItemError] = {}
+    for item in items:
+        row = by_item.get(item.identifier)
+        if row is None:
+            continue
+        said = None if entry.state != State.COMPLETE else item_evidence.saying(item, row.entered)
+        day = _day(item, by_item, visit_day)
+        before = standing.pop(row.pk, None)
+        try:
+            told += _told(entry, form, item, row, said if day else None, day, before, by)
+        except Invalid as wrong:
+            errors[item.identifier] = ItemError(wrong.code, wrong.message)
+    if errors:
+        raise Undatable(errors)
+    for before in standing.values():
+        told.append(_void(before, by))
+    return told
+
+
+def tell_visit(patient: Patient, visit: str, *, by: User) -> list[Evidence]:
+    """The same of every complete form of a visit, whose day was recorded or became another."""
+    entries = FormEntry.objects.filter(patient=patient, visit=visit, state=State.COMPLETE)
+    told: list[Evidence] = []
+    for entry in entries.select_related("version").prefetch_related("values"):
+        entry.patient = patient
+        form = case_report_forms.forms_of(entry.version.definition)[entry.form]
+        if any(one.evidence and not item_evidence.dated_by(one) for one in form.items):
+            told += tell(entry, form, by=by)
+    return told
+
+
+def _standing(entry: FormEntry) -> dict[int | None, Evidence]:
+    rows = Evidence.objects.filter(item_value__entry=entry, superseded_by=None, is_void=False)
+    return {one.item_value_id: one for one in rows}
+
+
+def _told(
+    entry: FormEntry,
+    form: Form,
+    item: Item,
+    row: ItemValue,
+    said: Saying | None,
+    day: str,
+    before: Evidence | None,
+    by: User,
+) -> list[Evidence]:
+    """A new row, unless what stands says the same."""
+    if said is None:
+        return [_void(before, by)] if before else []
+    day = moments.happened(day, zone=entry.patient.site.time_zone, field="observed_at")
+    if before and _says(before) == (said.variable, said.value, said.unit, day):
+        return []
+    if before and before.variable != said.variable:
+        _void(before, by)
+        before = None
+    better = evidence.note(
+        patient=entry.patient,
+        variable=said.variable,
+        value=said.value,
+        unit=said.unit,
+        observed_at=day,
+        is_study_specific=dict(item.evidence or {}).get("is_study_specific", False),
+        source=_source(entry, form, item),
+        details=None,
+        item_value=row,
+        recorded_by=by,
+    )
+    if before:
+        _supersede(before, better)
+    return [better]
+
+
+def _void(before: Evidence, by: User) -> Evidence:
+    """That nothing is said any more: no criterion reads it, and what stood stays beside it."""
+    row = Evidence.objects.create(
+        patient=before.patient,
+        variable=before.variable,
+        value=Value(None, JSONField()),
+        unit=before.unit,
+        observed_at=before.observed_at,
+        is_study_specific=before.is_study_specific,
+        source=before.source,
+        item_value=before.item_value,
+        is_void=True,
+        recorded_by=by,
+    )
+    row.value = None
+    _supersede(before, row)
+    return row
+
+
+def _supersede(before: Evidence, row: Evidence) -> None:
+    Evidence.objects.filter(pk=before.pk).update(superseded_by=row)
+    queries.settle_by_rule(before, rule=IMPLAUSIBLE, text=CORRECTED)
+
+
+def _says(row: Evidence) -> tuple[str, Any, str, str]:
+    return row.variable, row.value, row.unit, row.observed_at
+
+
+def _day(item: Item, rows: Mapping[str, ItemValue], visit_day: str) -> str:
+    name = item_evidence.dated_by(item)
+    if not name:
+        return visit_day
+    dating = rows.get(name)
+    return str((dating.entered if dating else Entered()).value or "")
+
+
+def _day_of_visit(entry: FormEntry) -> str:
+    """When the visit took place: as it is recorded, else when its tracer was given."""
+    held = VisitRecord.objects.filter(
+        patient=entry.patient_id, planned_visit__identifier=entry.visit, undone_because=""
+    ).first()
+    if held:
+        return held.took_place_at
+    given = (
+        Injection.objects.filter(
+            Q(scheduled_scan__planned_scan__visit__identifier=entry.visit),
+            scheduled_scan__patient=entry.patient_id,
+        )
+        .order_by("injected_at")
+        .first()
+    )
+    zone = ZoneInfo(entry.patient.site.time_zone)
+    return given.injected_at.astimezone(zone).isoformat(timespec="minutes") if given else ""
+
+
+def _source(entry: FormEntry, form: Form, item: Item) -> str:
+    labels = case_report_forms.visit_labels(entry.version.definition)
+    where = f", {labels.get(entry.visit, entry.visit)}" if entry.visit else ""
+    which = f" {entry.repeat}" if form.is_repeating else ""
+    return f"Form {form.label}{which}{where}: {item.label}"[:LONGEST_SOURCE]
