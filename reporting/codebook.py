@@ -58,8 +58,10 @@ is a column's name where eight characters are allowed.
   shows how the number beside it came about. `record_table` and `record_pk` name the row of the
   record.
 - Files whose names begin with form_ are the case report forms, a row for each that is complete;
-  a column ending in `_missing` says why the value before it is missing, one with two lines in its
-  name whether a code was among several.
+  a column ending in `_missing` says why the value before it is missing, one ending in `_reason` the
+  reason in words, one with two lines in its name whether a code was among several. What an item was
+  before an amendment made something else of it stands in columns ending in `_v` and the last
+  version that asked it so.
 - What the column `variable` of the evidence can hold stands in codebook_variables.csv.
 
 Tags: *key* links rows and says nothing by itself; *quasi-identifier* can single out a person

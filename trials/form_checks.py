@@ -88,7 +88,7 @@ def _items(path: Path, form: Form) -> Found:
         place: Path = (*path, "items", j)
         if item.identifier in seen:
             yield (*place, "identifier"), f"the item {item.identifier!r} stands more than once."
-        elif item.identifier in COLUMNS or item.identifier.endswith("_missing"):
+        elif item.identifier in COLUMNS or _is_beside(item.identifier, called):
             yield (*place, "identifier"), f"{item.identifier!r} is a column of every form."
         elif MEANING.search(item.identifier):
             yield (
@@ -113,6 +113,11 @@ def _items(path: Path, form: Form) -> Found:
         seen.append(item.identifier)
     yield from _clock(path, form)
     yield from _keys(path, form)
+
+
+def _is_beside(name: str, items: set[str]) -> bool:
+    """Whether a name is that of a column beside an item, which says why its value is missing."""
+    return name.endswith("_missing") or name.removesuffix("_reason") in items - {name}
 
 
 def _asked_by(path: Path, form: Form, item: Item) -> Found:

@@ -1,20 +1,23 @@
 """Rows of a file as values of a form: what each cell says, or why it can't be read.
 
 Columns are called as those of the form's export, so that an exported file may be sent back. What
-an empty cell says is nothing: it neither answers an item nor empties one. The one mistake to fear
-is a number or a date read in another country's spelling, so either is refused unless the file's
-own spelling was declared.
+an empty cell says is nothing: it neither answers an item nor empties one; a mark that was declared
+empties it. The one mistake to fear is a number or a date read in another country's spelling, so
+either is refused unless the file's own spelling was declared.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from trials.case_report_forms import DATES, MISSING, NUMBERS, Form, Item, column_word
 from trials.form_checks import COLUMNS
+from trials.form_columns import Meaning, value_columns
+from trials.form_columns import columns_of as item_columns
 from trials.import_tables import Line
 
 PATIENT, VISIT, REPEAT = "patient", "visit", "repeat"
@@ -33,6 +36,9 @@ _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 # What the export puts an apostrophe before, so that no spreadsheet runs it; not before numbers.
 _GUARDED = re.compile(r"'(?=[=+\-@＝＋－＠'])(?![+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$)")
 _CODE_MARK = re.compile(r"[|;]")
+# An answer that a file takes away.
+EMPTIED = object()
+LONGEST_MARK = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +53,20 @@ class Spelling:
     date_order: str = "iso"
     missing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     is_guarded: bool = True
+    # What a cell says that empties an answer; without one no file does.
+    emptied: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one row says: values by item as they would be sent, and errors by column."""
+    """What one row says: values by item as they would be sent, and errors by column.
+
+    What it says of items that are computed stands apart: nobody enters them.
+    """
 
     given: Mapping[str, Any]
     errors: Mapping[str, str]
+    computed: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SpellingError(ValueError):
@@ -80,54 +92,86 @@ def missing_codes(text: str) -> dict[str, tuple[str, str]]:
     return found
 
 
+def emptying_mark(text: str) -> str:
+    """What is declared to empty an answer; raises SpellingError for what may be one itself.
+
+    >>> emptying_mark(" <empty> ")
+    '<empty>'
+    """
+    mark = text.strip()
+    if len(mark) == 1 or len(mark) > LONGEST_MARK or any(one.isdigit() for one in mark):
+        raise SpellingError(
+            f"{mark!r:.60}: what empties an answer is a mark such as <empty>, of two to "
+            f"{LONGEST_MARK} characters and no digit."
+        )
+    if mark.lower() in _TRUTHS or mark in MISSING:
+        raise SpellingError(f"{mark!r:.60} is an answer: choose another mark, such as <empty>.")
+    return mark
+
+
 def columns_of(form: Form) -> list[str]:
     """The columns of the empty file of a form, as its export names them."""
     found = [PATIENT, *([VISIT] if form.visits else []), *([REPEAT] if form.is_repeating else [])]
-    for item in form.items:
-        found += value_columns(item)
-        if item.missing:
-            found += [f"{item.identifier}_missing", f"{item.identifier}_reason"]
+    for item in form.entered_items:
+        found += item_columns(item)
     return found
 
 
-def unknown_columns(columns: Iterable[str], forms: Iterable[Form]) -> list[str]:
-    """The columns that belong to no item of any of the forms."""
+def unknown_columns(columns: Iterable[str], meanings: Iterable[Meaning]) -> list[str]:
+    """The columns that belong to no item of any version of the form."""
     known = {*PLACE, *PASSED_OVER}
-    for form in forms:
-        known |= {*columns_of(form), *(item.identifier for item in form.items)}
+    for one in meanings:
+        known |= {one.column}.union(*(item_columns(item, one.column) for item in one.items))
     return [name for name in columns if name not in known]
 
 
-def read(line: Line, form: Form, spelling: Spelling) -> Read:
-    """What a row says of the items of a form."""
+def read(
+    line: Line,
+    form: Form,
+    spelling: Spelling,
+    *,
+    names: Mapping[str, str] = MappingProxyType({}),
+    passed: Collection[str] = (),
+) -> Read:
+    """What a row says of the items of a form.
+
+    `names` are the columns of items that are called otherwise there, as an export calls what an
+    earlier version asked; `passed` are columns that the caller looks at.
+    """
     given: dict[str, Any] = {}
+    computed: dict[str, Any] = {}
     errors: dict[str, str] = {}
+    known = {*PLACE, *PASSED_OVER, *passed}
     for item in form.items:
-        name = item.identifier
+        column = names.get(item.identifier, item.identifier)
+        known |= {column, *item_columns(item, column)}
         try:
-            said = _said(item, line.cells, spelling)
+            said = _said(item, column, line.cells, spelling)
         except _CellError as error:
             errors[error.column] = error.message
             continue
-        if said is not None:
-            given[name] = said
-    known = {*PLACE, *PASSED_OVER, *columns_of(form), *(one.identifier for one in form.items)}
+        if said is EMPTIED:
+            given[item.identifier] = None
+        elif said is not None:
+            (computed if item.computed else given)[item.identifier] = said
     for column, cell in line.cells.items():
-        if cell and column not in known:
+        # A box of a code that only another version has is exported as not ticked.
+        is_foreign_box = "__" in column and _TRUTHS.get(cell.lower()) is False
+        if cell and column not in known and not is_foreign_box:
             errors[column] = f"The patient's form has no item for the column {column}."
-    return Read(given, errors)
+    return Read(given, errors, computed)
 
 
-def unticked(line: Line, form: Form) -> list[Item]:
-    """The items whose boxes all say no: somebody answered, and ticked none."""
-    return [
-        item
-        for item in form.items
-        if item.type == "multi_choice"
-        and all(
-            _TRUTHS.get(line.cells.get(one, "").lower()) is False for one in value_columns(item)
-        )
-    ]
+def unticked(line: Line, form: Form, names: Mapping[str, str]) -> dict[str, Item]:
+    """The items whose boxes all say no: somebody answered, and ticked none. By the first box."""
+    found = {}
+    for item in form.items:
+        boxes = value_columns(item, names.get(item.identifier, ""))
+        if item.type == "multi_choice" and all(
+            _TRUTHS.get(line.cells.get(one, "").lower()) is False for one in boxes
+        ):
+            found[boxes[0]] = item
+    return found
 
 
 class _CellError(ValueError):
@@ -137,18 +181,14 @@ class _CellError(ValueError):
         self.message = message
 
 
-def value_columns(item: Item) -> list[str]:
-    """The columns that the value of an item has: of several choices, one for each code."""
-    if item.type != "multi_choice":
-        return [item.identifier]
-    return [f"{item.identifier}__{column_word(code)}" for code, _ in item.codes]
-
-
-def _said(item: Item, cells: Mapping[str, str], spelling: Spelling) -> Any:
-    """A value as it would be sent, an object that says why it is missing, or nothing."""
-    name = item.identifier
-    value = _value(item, cells, spelling)
+def _said(item: Item, name: str, cells: Mapping[str, str], spelling: Spelling) -> Any:
+    """A value as it would be sent, an object that says why it is missing, EMPTIED, or nothing."""
+    if spelling.emptied and _is_emptied(item, name, cells, spelling.emptied):
+        return EMPTIED
+    value = _value(item, name, cells, spelling)
     code, reason = cells.get(f"{name}_missing", ""), cells.get(f"{name}_reason", "")
+    if spelling.is_guarded:
+        reason = _unguarded(reason)
     if isinstance(value, str) and value in spelling.missing:
         declared, words = spelling.missing[value]
         value, code, reason = None, code or declared, reason or words
@@ -160,10 +200,28 @@ def _said(item: Item, cells: Mapping[str, str], spelling: Spelling) -> Any:
     return value
 
 
-def _value(item: Item, cells: Mapping[str, str], spelling: Spelling) -> Any:
-    text = cells.get(item.identifier, "")
+def _is_emptied(item: Item, name: str, cells: Mapping[str, str], mark: str) -> bool:
+    """Whether a cell says that nothing stands any more; beside that it may say nothing else."""
+    columns = [name, *item_columns(item, name)]
+    said = {column: cell for column in columns if (cell := cells.get(column, ""))}
+    if mark not in said.values():
+        return False
+    if item.computed:
+        raise _CellError(name, f"{item.label} is computed: no file empties it.")
+    other = [column for column, cell in said.items() if cell != mark]
+    if other:
+        raise _CellError(other[0], f"{item.label} is emptied, and says something besides.")
+    return True
+
+
+def _unguarded(text: str) -> str:
+    return _GUARDED.sub("", text, count=1) if _GUARDED.match(text) else text
+
+
+def _value(item: Item, name: str, cells: Mapping[str, str], spelling: Spelling) -> Any:
+    text = cells.get(name, "")
     if item.type == "multi_choice" and not text:
-        return _ticked(item, cells)
+        return _ticked(item, name, cells)
     if not text:
         return None
     if text in spelling.missing:
@@ -171,46 +229,44 @@ def _value(item: Item, cells: Mapping[str, str], spelling: Spelling) -> Any:
     if item.type == "multi_choice":
         return [one.strip() for one in _CODE_MARK.split(text) if one.strip()]
     if item.type in NUMBERS:
-        return _number(item, text, spelling)
+        return _number(item, name, text, spelling)
     if item.type in DATES:
-        return _date(item, text, spelling)
-    return _GUARDED.sub("", text, count=1) if spelling.is_guarded and _GUARDED.match(text) else text
+        return _date(item, name, text, spelling)
+    return _unguarded(text) if spelling.is_guarded else text
 
 
-def _ticked(item: Item, cells: Mapping[str, str]) -> list[str] | None:
+def _ticked(item: Item, name: str, cells: Mapping[str, str]) -> list[str] | None:
     """The codes whose columns say yes; each has to say something once one does."""
-    said = {
-        code: cells.get(f"{item.identifier}__{column_word(code)}", "") for code, _ in item.codes
-    }
+    said = {code: cells.get(f"{name}__{column_word(code)}", "") for code, _ in item.codes}
     if not any(said.values()):
         return None
     for code, text in said.items():
         if text.lower() not in _TRUTHS:
-            column = f"{item.identifier}__{column_word(code)}"
+            column = f"{name}__{column_word(code)}"
             raise _CellError(column, f"{item.label}, {code}: write Y or N, got {text!r:.60}.")
     return [code for code, text in said.items() if _TRUTHS[text.lower()]] or None
 
 
-def _number(item: Item, text: str, spelling: Spelling) -> str:
+def _number(item: Item, name: str, text: str, spelling: Spelling) -> str:
     if "," not in text:
         if spelling.decimal_comma and "." in text:
             raise _CellError(
-                item.identifier,
+                name,
                 f"{item.label}: {text!r:.60} has a point where commas were declared.",
             )
         return text
     if not spelling.decimal_comma:
         raise _CellError(
-            item.identifier,
+            name,
             f"{item.label}: {text!r:.60} has a comma. If commas part the decimals in this file, "
             "declare it; otherwise write the number with a point.",
         )
     if not _COMMA.fullmatch(text):
-        raise _CellError(item.identifier, f"{item.label} is a number as 36,5, got {text!r:.60}.")
+        raise _CellError(name, f"{item.label} is a number as 36,5, got {text!r:.60}.")
     return text.replace(",", ".")
 
 
-def _date(item: Item, text: str, spelling: Spelling) -> str:
+def _date(item: Item, name: str, text: str, spelling: Spelling) -> str:
     if _ISO.match(text):
         return text
     parts = _OTHER_DATE.fullmatch(text)
@@ -219,7 +275,7 @@ def _date(item: Item, text: str, spelling: Spelling) -> str:
         return text
     if spelling.date_order == "iso":
         raise _CellError(
-            item.identifier,
+            name,
             f"{item.label}: {text!r:.60} may be read in two ways. Write it as "
             "2026-03-02, or declare how the file writes dates.",
         )

@@ -1,14 +1,13 @@
 """A table for each case report form, with columns that the protocol's versions fix.
 
-An item is one column, and beside it the code that says why a value is missing. Where an
-amendment made something else of an item - another type, another unit - what was entered before
-has a column of its own, called by the last version that asked it so: two meanings never share
-one. Columns come from the definitions and never from what was entered.
+An item is one column, and beside it the code that says why a value is missing and the reason in
+words. What an amendment made something else of has a column for each meaning, see
+`trials.form_columns`. Columns come from the definitions and never from what was entered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,13 +21,16 @@ from reporting.datasets.columns import (
     Privacy,
     Type,
 )
-from trials import canonical, case_report_forms, item_computations
+from trials import case_report_forms, form_columns, item_computations
 from trials.case_report_forms import MISSING_WORDS, Form, Item
+from trials.form_columns import Meaning
+from trials.item_values import Entered
 
 TABLE = "trials_formentry"
 PREFIX = "form_"
 NOT_ENTERED = "not asked, not answered, or missing for the reason beside it"
 NOT_MISSING = "a value is there, or the item was not asked"
+NO_REASON = "a value is there, the item was not asked, or no reason was given beside the code"
 HEAD = (
     Column(
         "visit",
@@ -68,8 +70,8 @@ _TYPES = {
     "yes_no": (Type.FLAG, Privacy.HEALTH),
 }
 
-# Of a value and the code of a missing one, what stands in a cell.
-Reader = Callable[[Any, str], Any]
+# What stands in a cell, of a value or why it is missing.
+Reader = Callable[[Entered], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def tables(definitions: Mapping[int, Mapping[str, Any]]) -> dict[str, FormTable]
 
 def _table(name: str, forms: Mapping[int, Form]) -> FormTable:
     newest = forms[max(forms)]
-    places = tuple(place for group in _meanings(forms) for place in _places(forms, *group))
+    places = tuple(place for one in form_columns.meanings(forms) for place in _places(forms, one))
     of_panel = OF_PANEL if newest.is_of_panel else ()
     columns = (*SUBJECT, *HEAD, *(place.column for place in places), *of_panel, *TAIL)
     dataset = Dataset(
@@ -118,27 +120,8 @@ def _table(name: str, forms: Mapping[int, Form]) -> FormTable:
     return FormTable(dataset, name, places, newest.is_of_panel)
 
 
-def _meanings(
-    forms: Mapping[int, Form],
-) -> Iterator[tuple[str, Sequence[Item], frozenset[int]]]:
-    """Each item in each of its meanings: the name of its column, and what asked it so."""
-    found: dict[str, dict[tuple[str, str, str], dict[int, Item]]] = {}
-    # The newest form gives the order; what is asked no more follows.
-    for number in sorted(forms, reverse=True):
-        for item in forms[number].items:
-            meanings = found.setdefault(item.identifier, {})
-            rule = canonical.sha256(item.computed)
-            meanings.setdefault((item.type, item.unit, rule), {})[number] = item
-    for name, meanings in found.items():
-        for i, items in enumerate(meanings.values()):
-            last = max(items)
-            column = name if i == 0 else f"{name}_v{last}"
-            yield column, [items[one] for one in sorted(items)], frozenset(items)
-
-
-def _places(
-    forms: Mapping[int, Form], name: str, items: Sequence[Item], versions: frozenset[int]
-) -> Iterator[Place]:
+def _places(forms: Mapping[int, Form], meaning: Meaning) -> Iterator[Place]:
+    name, items, versions = meaning.column, meaning.items, meaning.versions
     item = items[-1]
     rule = item_computations.words(forms[max(versions)], item) if item.computed else ""
     codes = tuple(dict(pair for one in items for pair in one.codes).items())
@@ -180,7 +163,15 @@ def _places(
             missing=NOT_MISSING,
             codes=tuple((code, MISSING_WORDS[code]) for code in known),
         )
-        yield Place(why, item.identifier, versions, lambda _, missing: missing)
+        yield Place(why, item.identifier, versions, lambda entered: entered.missing)
+        said = Column(
+            f"{name}_reason",
+            f"{item.label}: the reason in words",
+            Type.TEXT,
+            Privacy.FREE_TEXT,
+            missing=NO_REASON,
+        )
+        yield Place(said, item.identifier, versions, lambda entered: entered.reason)
 
 
 def _origin(item: Item) -> str:
@@ -189,13 +180,13 @@ def _origin(item: Item) -> str:
     return f"{target.get('variable', '')}{test}"
 
 
-def _as_is(value: Any, _missing: str) -> Any:
-    return value
+def _as_is(entered: Entered) -> Any:
+    return entered.value
 
 
-def _moment(value: Any, _missing: str) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
+def _moment(entered: Entered) -> datetime | None:
+    return datetime.fromisoformat(entered.value) if entered.value else None
 
 
 def _has(code: str) -> Reader:
-    return lambda value, _missing: None if value is None else code in value
+    return lambda entered: None if entered.value is None else code in entered.value

@@ -55,4 +55,4 @@ def _cell(place: case_report_forms.Place, values: dict, version: int) -> Any:
     row = values.get(place.item)
     if row is None or (row.asked_by or version) not in place.versions:
         return None
-    return place.read(row.value, row.missing)
+    return place.read(row.entered)

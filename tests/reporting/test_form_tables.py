@@ -66,13 +66,17 @@ def test_a_form_is_a_row_with_its_values_as_they_were_entered(site, prepared):
         "scan_on": "2026-03-02",
         "fasted_hours": "",
         "fasted_hours_missing": "ND",
+        "fasted_hours_reason": "not asked for",
         "insulin": "Y",
         "insulin_missing": "",
+        "insulin_reason": "",
         # 20:15 in Berlin in winter.
         "insulin_at": "2026-03-01T19:15:00.000000Z",
         "insulin_at_missing": "",
+        "insulin_at_reason": "",
         "insulin_route": "PUMP",
         "insulin_route_missing": "",
+        "insulin_route_reason": "",
         "drugs__furosemide": "N",
         "drugs__metformin": "Y",
         "drugs__steroid": "N",
@@ -80,8 +84,10 @@ def test_a_form_is_a_row_with_its_values_as_they_were_entered(site, prepared):
         "drugs__cxcr4": "N",
         "drugs__mra": "N",
         "drugs_missing": "",
+        "drugs_reason": "",
         "contrast": "NONE",
         "contrast_missing": "",
+        "contrast_reason": "",
     }
 
 
@@ -119,7 +125,11 @@ def test_two_meanings_of_an_item_never_share_a_column():
     gone = {"identifier": "route", "label": "Route", "type": "text", "missing": []}
     (table,) = tables({1: version("mg", gone), 2: version("mg"), 3: version("g")}).values()
     places = {place.column.name: place for place in table.places}
-    assert list(places) == ["dose", "dose_missing", "dose_v2", "dose_v2_missing", "route"]
+    assert list(places) == [
+        *("dose", "dose_missing", "dose_reason"),
+        *("dose_v2", "dose_v2_missing", "dose_v2_reason"),
+        "route",
+    ]
     assert (places["dose"].column.unit, places["dose"].versions) == ("g", {3})
     assert (places["dose_v2"].column.unit, places["dose_v2"].versions) == ("mg", {1, 2})
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from tests import factories
 from trials.models import AuditEvent, FormEntry, FormImport, ItemValue, Query
@@ -274,3 +278,22 @@ def test_a_long_file_is_entered_by_a_worker(monkeypatch, patients, data_manager,
     jobs.run(form_imports.jobs.Job.objects.filter(state="queued").get().pk)
     row.refresh_from_db()
     assert (row.state, FormEntry.objects.get().state) == ("done", "complete")
+
+
+def test_the_page_of_an_import_costs_the_same_for_one_row_and_for_three(
+    client, site, coordinator, data_manager, patients, enter
+):
+    patients = [*patients, factories.make_enrolled(site, by=coordinator)]
+    client.force_login(data_manager)
+
+    def cost(number, of):
+        lines = "".join(f"{one},SCREEN,61,{170 + number},70\n" for one in of)
+        done = enter(HEAD + lines, reason="as measured", import_id=str(number))
+        with CaptureQueriesContext(connection) as found:
+            page = client.get(reverse("form_import", args=[done.pk])).content.decode()
+        links = re.findall(r"/forms/\d+/\"[^>]*>Open the form", page)
+        assert len(set(links)) == len(of)
+        return len(found)
+
+    cost(0, patients)
+    assert cost(1, patients[:1]) == cost(2, patients)

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from trials import import_layouts, models
 from trials.api.fields import Line, Text
-from trials.import_rows import DATE_ORDERS
+from trials.import_rows import DATE_ORDERS, LONGEST_MARK
 from trials.services.form_imports import LONGEST_NAME, READING
 
 
@@ -113,6 +113,12 @@ class SendFormImport(serializers.Serializer):
     date_order = serializers.ChoiceField(choices=list(DATE_ORDERS), default=READING["date_order"])
     decimal_comma = serializers.BooleanField(default=READING["decimal_comma"])
     missing = Text(default="", allow_blank=True, help_text="As -99=NK, -98=ND: not done.")
+    emptied = Line(
+        max_length=LONGEST_MARK,
+        default="",
+        allow_blank=True,
+        help_text="What a cell says that empties an answer, as <empty>; without it no file does.",
+    )
 
 
 class ConfirmFormImport(serializers.Serializer):

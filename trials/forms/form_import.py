@@ -65,6 +65,13 @@ class FormImportForm(ActForm):
         help_text="One in a line, as -99=NK or -98=ND: why it was not done. "
         "ND not done, NK not known, NA not applicable, RF refused by the patient.",
     )
+    emptied = forms.CharField(
+        label="Mark that empties an answer",
+        required=False,
+        max_length=import_rows.LONGEST_MARK,
+        help_text="As <empty>. An empty cell says nothing; without a mark no file takes an answer "
+        "away, and with one the reason of the import stands with each.",
+    )
 
     field_of = {"form": "about"}
 
@@ -80,6 +87,9 @@ class FormImportForm(ActForm):
 
     def clean_missing(self) -> str:
         return self._parsed("missing", import_rows.missing_codes)
+
+    def clean_emptied(self) -> str:
+        return self._parsed("emptied", import_rows.emptying_mark)
 
     def clean_visits(self) -> str:
         return self._parsed("visits", import_layouts.visit_names)

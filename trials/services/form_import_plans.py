@@ -6,9 +6,11 @@ same digest: what is confirmed is what was shown, or nothing.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +19,15 @@ from django.utils import timezone
 from trials import (
     canonical,
     case_report_forms,
+    form_columns,
     import_layouts,
     import_rows,
     import_tables,
+    item_computations,
     item_values,
     kleene,
 )
-from trials.case_report_forms import Form
+from trials.case_report_forms import Form, Item
 from trials.import_layouts import Layout
 from trials.import_rows import PATIENT, REPEAT, VISIT, Spelling
 from trials.import_tables import Line, Table
@@ -82,6 +86,7 @@ class _Record:
             date_order=row.reading.get("date_order", "iso"),
             missing=import_rows.missing_codes(row.reading.get("missing", "")),
             is_guarded=kind == "table",
+            emptied=import_rows.emptying_mark(row.reading.get("emptied", "")),
         )
         self.layout = Layout(
             kind=kind,
@@ -100,10 +105,13 @@ class _Record:
             for pk, one in self.versions.items()
             if (form := case_report_forms.forms_of(one.definition).get(row.form))
         }
-        # What a column means in the export and in the empty file: what was asked last under it.
-        self.meant = {
-            item.identifier: item for pk in sorted(self.forms) for item in self.forms[pk].items
+        # What each column means in the export: an item as some of the versions ask it.
+        numbered = {self.versions[pk].number: form for pk, form in self.forms.items()}
+        self.meanings = form_columns.meanings(numbered)
+        self.names = {
+            pk: form_columns.names_of(self.meanings, self.versions[pk].number) for pk in self.forms
         }
+        self.meant = {one.column: one.items[-1] for one in self.meanings}
         self.patients: dict[str, Patient] = {}
         self.entries: dict[Place, FormEntry] = {}
         self.marks: dict[int, str] = {}
@@ -112,7 +120,7 @@ class _Record:
         self.new: dict[tuple[int, str], int] = defaultdict(int)
 
     def require_columns(self, table: Table) -> None:
-        if unknown := import_rows.unknown_columns(table.columns, self.forms.values()):
+        if unknown := import_rows.unknown_columns(table.columns, self.meanings):
             raise Invalid(
                 "file",
                 f"The form has no item for the columns {', '.join(unknown)[:300]}: rename them as "
@@ -130,8 +138,8 @@ class _Record:
         newest = self.forms[max(self.forms)]
         absent = [
             item.label
-            for item in newest.items
-            if not {item.identifier, *import_rows.value_columns(item)} & set(table.columns)
+            for item in newest.entered_items
+            if not {item.identifier, *form_columns.value_columns(item)} & set(table.columns)
         ]
         return [f"The file has no column for: {', '.join(absent)}."] if absent else []
 
@@ -162,21 +170,32 @@ class _Record:
         known = [repeat for pk, where, repeat in self.entries if (pk, where) == (patient.pk, visit)]
         return max([*known, self.new[patient.pk, visit]], default=0)
 
-    def meant_otherwise(self, form: Form, given: Mapping[str, Any]) -> dict[str, str]:
-        """Items whose column means another type or unit than the form of this entry asks."""
+    def meant_otherwise(self, line: Line, form: Form, names: Mapping[str, str]) -> dict[str, str]:
+        """Cells under the name of an item whose column means another thing by now."""
         found = {}
         for item in form.items:
-            meant = self.meant[item.identifier]
-            if item.identifier in given and (item.type, item.unit) != (meant.type, meant.unit):
-                asked, newer = (case_report_forms.kind_words(one) for one in (item, meant))
-                found[item.identifier] = (
-                    f"{item.label}: this form asks for {asked} and the column means {newer}, as "
-                    "the newest version asks it. Leave the cell empty and enter it by hand."
-                )
+            column = names[item.identifier]
+            if column == item.identifier:
+                continue
+            asked, newer = (
+                case_report_forms.kind_words(one) for one in (item, self.meant[item.identifier])
+            )
+            for cell in {item.identifier, *form_columns.columns_of(item)}:
+                if line.cells.get(cell):
+                    found[cell] = (
+                        f"{item.label}: this form asks for {asked} and the column means {newer}, "
+                        f"as the newest version asks it. Write it under {column}, or "
+                        "enter it by hand."
+                    )
         return found
 
     def unticked(
-        self, line: Line, form: Form, given: Mapping[str, Any], standing: Mapping[str, Any]
+        self,
+        line: Line,
+        form: Form,
+        names: Mapping[str, str],
+        given: Mapping[str, Any],
+        standing: Mapping[str, Any],
     ) -> dict[str, str]:
         """Boxes that all say no where the record says something: no file empties an answer.
 
@@ -185,12 +204,28 @@ class _Record:
         if self.layout.kind != "table":
             return {}
         return {
-            import_rows.value_columns(item)[0]: f"{item.label}: every box says N, and the record "
-            "says otherwise. A file can't empty an answer: correct the form by hand, or leave the "
+            column: f"{item.label}: every box says N, and the record says otherwise. Boxes can't "
+            "empty an answer: declare a mark that does, correct the form by hand, or leave the "
             "cells empty."
-            for item in import_rows.unticked(line, form)
+            for column, item in import_rows.unticked(line, form, names).items()
             if standing.get(item.identifier) and item.identifier not in given
         }
+
+    def left(self, line: Line, entry: FormEntry) -> set[str]:
+        """Columns of what an earlier version alone asked of an entry, if they say what stands."""
+        found: set[str] = set()
+        for row in entry.values.all():
+            form = self.forms.get(row.asked_version_id or 0)
+            item = form.item(row.item) if form else None
+            if form is None or item is None:
+                continue
+            column = self.names[row.asked_version_id][row.item]
+            alone = replace(form, items=(item,))
+            said = import_rows.read(line, alone, self.spelling, names={row.item: column})
+            given = {**said.given, **said.computed}.get(row.item)
+            if _typed(item, given, entry.patient) == row.entered:
+                found |= {column, *form_columns.columns_of(item, column)}
+        return found
 
     def is_for(self, form: Form, patient: Patient) -> bool:
         if form.applies_to is None:
@@ -283,7 +318,7 @@ def _new(
     last = record.last_repeat(patient, visit)
     if repeat != last + 1:
         raise _RowError({REPEAT: f"The next entry of this form is {last + 1}, got {repeat}."})
-    given, values = _values(record, line, form, patient, {})
+    given, values = _values(record, line, form, patient, {}, names=record.names[version.pk])
     if not values:
         raise _RowError({"": "The row says nothing of any item."})
     record.new[patient.pk, visit] = repeat
@@ -305,7 +340,9 @@ def _changed(record: _Record, line: Line, patient: Patient, entry: FormEntry) ->
         )
     rows = form_entries.rows_of(entry)
     standing = form_entries.standing_of(entry)
-    given, values = _values(record, line, form, patient, standing)
+    left = record.left(line, entry)
+    names = record.names[entry.version_id]
+    given, values = _values(record, line, form, patient, standing, names=names, left=left)
     before = {name: one.entered for name, one in rows.items()}
     names = form_entries.differing(before, values)
     verified = {
@@ -331,27 +368,77 @@ def _changed(record: _Record, line: Line, patient: Patient, entry: FormEntry) ->
 
 
 def _values(
-    record: _Record, line: Line, form: Form, patient: Patient, standing: Mapping[str, Any]
+    record: _Record,
+    line: Line,
+    form: Form,
+    patient: Patient,
+    standing: Mapping[str, Any],
+    *,
+    names: Mapping[str, str],
+    left: Collection[str] = (),
 ) -> tuple[dict[str, Any], dict[str, Entered]]:
     """What a row says over what stands, typed; every error of the row at once."""
-    said = import_rows.read(line, form, record.spelling)
+    said = import_rows.read(line, form, record.spelling, names=names, passed=left)
     errors = {
-        **record.unticked(line, form, said.given, standing),
-        **record.meant_otherwise(form, said.given),
+        **record.unticked(line, form, names, said.given, standing),
         **said.errors,
+        **record.meant_otherwise(line, form, names),
     }
     given = {name: _with_reason(one, standing.get(name)) for name, one in said.given.items()}
     values: dict[str, Entered] = {}
     try:
         values = form_entries.checked(form, {**standing, **given}, patient)
     except form_entries.WrongItems as wrong:
-        errors = {**wrong.errors, **errors}
+        named = {names.get(name, name): said for name, said in wrong.errors.items()}
+        errors = {**named, **errors}
+    errors = errors or _miscomputed(form, said.computed, values, names, patient)
     if errors:
         raise _RowError(errors)
     for name in _same_instants(form, values, standing):
         given[name] = standing[name]
         values[name] = Entered(standing[name])
     return given, values
+
+
+def _miscomputed(
+    form: Form,
+    said: Mapping[str, Any],
+    values: Mapping[str, Entered],
+    names: Mapping[str, str],
+    patient: Patient,
+) -> dict[str, str]:
+    """What a file says of computed items and does not follow from what it enters."""
+    found = {}
+    for name, raw in said.items():
+        item = form.item(name)
+        one = values.get(name, Entered())
+        if item is None or _is_as_computed(item, raw, one, patient):
+            continue
+        rule = item_computations.words(form, item)
+        now = _shown(item, one) or "nothing"
+        found[names.get(name, name)] = (
+            f"{item.label} is computed and not entered ({rule}): it comes to {now}. Leave the "
+            "cell empty, or mend what it follows from."
+        )
+    return found
+
+
+def _is_as_computed(item: Item, raw: Any, one: Entered, patient: Patient) -> bool:
+    """Whether a cell says what is computed; numbers to the digits that any program keeps."""
+    said = _typed(replace(item, computed=None), raw, patient)
+    if said is None or said.missing != one.missing:
+        return False
+    if isinstance(said.value, float) and isinstance(one.value, int | float):
+        return math.isclose(said.value, one.value, rel_tol=1e-9)
+    return bool(said.value == one.value)
+
+
+def _typed(item: Item, raw: Any, patient: Patient) -> Entered | None:
+    """What a cell says, typed; None where that is no value of the item."""
+    try:
+        return item_values.entered(item, item_values.given(raw), at=form_entries.moment_of(patient))
+    except item_values.ItemError:
+        return None
 
 
 def _same_instants(

@@ -44,6 +44,8 @@ READING = {
     "decimal_comma": False,
     "date_order": "iso",
     "missing": "",
+    # What a cell says that empties an answer; without one no file does.
+    "emptied": "",
 }
 
 
@@ -324,6 +326,7 @@ def _require_reading(reading: Mapping[str, Any]) -> None:
     for key, parsed in (
         ("missing", import_rows.missing_codes),
         ("visits", import_layouts.visit_names),
+        ("emptied", import_rows.emptying_mark),
     ):
         try:
             parsed(reading[key])

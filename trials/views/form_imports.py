@@ -87,16 +87,18 @@ def form_import(request: HttpRequest, pk: int) -> HttpResponse:
         for one in row.plan.get("rows", ())
         if (not act or one["act"] == act) and (not number or str(one["line"]) == number)
     ]
+    entries = selectors.entries_by_line(row)
+    page = Paginator(planned, ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "row": row,
         "label": services.forms_of(row.trial).get(row.form, row.form),
         "repeats": getattr(selectors.newest_form(row.trial, row.form), "is_repeating", False),
-        "page": Paginator(planned, ROWS_ON_A_PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "shown": [(one, entries.get(one["line"])) for one in page],
         "act": act,
         "line": number,
         "counts": [(name, row.counts.get(name, 0)) for name in form_import_plans.ACTS],
         "form": form,
-        "entries": selectors.entries_by_line(row),
         "job": selectors.job_of(row),
         "is_open": row.state == State.READ
         and not row.counts[form_import_plans.REFUSED]

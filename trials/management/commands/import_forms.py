@@ -34,6 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--dates", dest="date_order", choices=list(DATE_ORDERS), default="iso")
         parser.add_argument("--decimal-comma", action="store_true")
         parser.add_argument("--missing", default="", help='as "-99=NK,-98=ND: not done"')
+        parser.add_argument("--emptied", default="", help="mark that empties an answer, as <empty>")
 
     def handle(self, *_args, trial: str, files: list[Path], username: str, **options) -> None:
         row = Trial.objects.filter(identifier=trial).first()
