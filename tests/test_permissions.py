@@ -211,6 +211,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("delegation_end", "POST"): OnRow("delegation.sign"),
     ("form_moves", "GET"): OnRow("version.activate"),
     ("form_moves", "POST"): OnRow("version.activate"),
+    ("api_form_moves", "GET"): OnRow("version.activate"),
+    ("api_form_moves", "POST"): OnRow("version.activate"),
     ("amendment", "GET"): OnRow("version.activate"),
     ("amendment", "POST"): OnRow("version.activate"),
     ("job_again", "GET"): OnRow("jobs.order"),
@@ -231,6 +233,9 @@ TABLE: dict[tuple[str, str], Need] = {
     ("panel_patient", "GET"): OnRow("panel.view"),
     ("panel_unblind", "GET"): OnRow("panel.unblind"),
     ("panel_unblind", "POST"): OnRow("panel.unblind"),
+    ("api_panel_patients", "GET"): OnList("panel.view"),
+    ("api_panel_patient", "GET"): OnRow("panel.view"),
+    ("api_panel_unblind", "POST"): OnRow("panel.unblind"),
     ("form_entries", "GET"): OnList("form.view"),
     ("form_entry", "GET"): OnRow("form.view"),
     **{(name, "POST"): OnRow("form.record") for name in ("form_entry", "form_draft")},
@@ -869,6 +874,7 @@ BODIES: dict[str, Of] = {
     "consent_withdraw": lambda _: WORDS,
     "patient_unblind": lambda _: WORDS,
     "panel_unblind": lambda _: WORDS,
+    "api_panel_unblind": lambda _: {"reason": WORDS["reason"]},
     "api_unblind": lambda _: {"reason": WORDS["reason"]},
     "api_consent_withdraw": lambda _: WORDS,
     "evidence_new": lambda _: WORDS | {"value": "171", "unit": "cm", "is_study_specific": "no"},
@@ -944,7 +950,7 @@ BODIES: dict[str, Of] = {
     ),
     **dict.fromkeys(["delegation_end", "api_delegation_end"], lambda _: WORDS | {"ends_on": TODAY}),
     **dict.fromkeys(
-        ["form_moves"],
+        ["form_moves", "api_form_moves"],
         lambda _: WORDS | {"digest": "0" * 64},
     ),
     **dict.fromkeys(
@@ -1174,9 +1180,11 @@ OTHERWISE = {
             ("amendment", "POST"),
             # Every form is of the version in force.
             ("form_moves", "POST"),
+            ("api_form_moves", "POST"),
             ("api_amendment", "POST"),
             # The panel decided nothing of the patient.
             ("panel_unblind", "POST"),
+            ("api_panel_unblind", "POST"),
             # No file came with the transmittal of the incident.
             ("incident_contain", "POST"),
             ("api_incident_contain", "POST"),

@@ -328,3 +328,30 @@ def test_a_file_of_values_speaks_to_a_moved_form_as_it_is_now(site, entry, manag
     )
     (planned,) = row.plan["rows"]
     assert [one["item"] for one in planned["changes"]] == ["grade", "hospital"]
+
+
+@pytest.mark.django_db
+def test_the_api_shows_what_would_become_of_forms_and_moves_exactly_that(
+    client, site, entry, manager
+):
+    version = amended(site, AFTER)
+    address = reverse("api_form_moves", args=[site.pk, version.pk])
+    client.force_login(entry.completed_by)
+    assert client.get(address).status_code == 403
+    client.force_login(manager)
+    plan = client.get(address).json()
+    (planned,) = plan["entries"]
+    assert (planned["entry"], planned["stays"], planned["from_version"]) == (entry.pk, "", "1.0")
+    weight = next(one for one in planned["moves"] if one["before"] == "weight")
+    assert (weight["kind"], weight["needs_renewal"]) == ("converted", True)
+
+    def post(digest):
+        given = {"digest": digest, "reason": "Amendment 1"}
+        return client.post(address, given, content_type="application/json")
+
+    assert post("0" * 64).json()["code"] == "changed-meanwhile"
+    assert not FormMove.objects.exists()
+    (made,) = post(plan["digest"]).json()
+    assert (made["entry"], made["from_version"], made["to_version"]) == (entry.pk, "1.0", "2.0")
+    assert ["converted", "weight", "weight"] in made["outcome"]
+    assert client.get(address).json()["entries"] == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests import factories
@@ -157,3 +159,53 @@ def test_what_changes_after_the_panel_was_told_is_named(patient, site):
     assert FormEntry.objects.get(pk=entry.pk).changed_unblinded_at is not None
     (found,) = Deviation.objects.filter(rule=panel.CHANGED)
     assert "after it was told of the index test" in found.text
+
+
+def test_the_api_lists_what_the_panel_decides_and_shows_it_the_reference_standard(
+    client, patient, coordinator, site
+):
+    fill(patient, "histology", BIOPSY, coordinator)
+    one, manager = member(Role.PANEL, site), member(Role.DATA_MANAGER, site)
+    client.force_login(coordinator)
+    assert client.get(reverse("api_panel_patients")).status_code == 403
+    client.force_login(one)
+    begin = {"form": "truth_of_lesion"}
+    opened = client.post(
+        reverse("api_forms", args=[patient.pk]), begin, content_type="application/json"
+    ).json()
+    given = {"values": TRUTH, "revision": 1}
+    address = reverse("api_form_complete", args=[opened["entry"]["id"]])
+    assert client.post(address, given, content_type="application/json").status_code == 200
+    (listed,) = client.get(reverse("api_panel_patients")).json()["results"]
+    assert (listed["patient"], listed["decided"], listed["unblinded_at"]) == (str(patient), 1, None)
+    case = client.get(reverse("api_panel_patient", args=[patient.pk])).json()
+    assert {"label": "Result", "value": "Disease of the trial", "rule": ""} in case["evidence"][0][
+        "items"
+    ]
+    assert {line["form"] for line in case["forms"]} == {"truth_of_patient", "truth_of_lesion"}
+    sign(FormEntry.objects.get(pk=opened["entry"]["id"]), one)
+    case = client.get(reverse("api_panel_patient", args=[patient.pk])).json()
+    assert [decision["signed_by"] for decision in case["decisions"]] == [[str(one)]]
+    unblind = reverse("api_panel_unblind", args=[patient.pk])
+    told = {"reason": "end of the trial"}
+    assert client.post(unblind, told, content_type="application/json").status_code == 403
+    client.force_login(manager)
+    made = client.post(unblind, told, content_type="application/json").json()
+    assert (made["patient"], made["unblinded_by"]) == (patient.pk, str(manager))
+
+
+def test_the_list_of_the_panel_costs_the_same_for_one_patient_and_for_three(
+    client, patient, coordinator, site
+):
+    client.force_login(member(Role.PANEL, site))
+
+    def cost():
+        with CaptureQueriesContext(connection) as found:
+            assert client.get(reverse("api_panel_patients")).status_code == 200
+        return len(found)
+
+    cost()
+    before = cost()
+    for _ in range(2):
+        factories.make_enrolled(site, by=coordinator)
+    assert cost() == before

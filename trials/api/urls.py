@@ -11,7 +11,9 @@ from trials.api.views import (
     eligibility,
     form_entries,
     form_imports,
+    form_moves,
     monitoring,
+    panel,
     patients,
     record,
     scan_day,
@@ -66,6 +68,11 @@ urlpatterns = [
     path("sites/<int:pk>/delegations/", sites.Delegations.as_view(), name="api_delegations"),
     path("delegations/<int:pk>/end/", sites.EndDelegation.as_view(), name="api_delegation_end"),
     path("sites/<int:pk>/versions/<int:version>/", sites.DryRun.as_view(), name="api_amendment"),
+    path(
+        "sites/<int:pk>/versions/<int:version>/forms/",
+        form_moves.FormMoves.as_view(),
+        name="api_form_moves",
+    ),
     path("sites/<int:pk>/batches/", scan_day.Batches.as_view(), name="api_batches"),
     path(
         "sites/<int:pk>/tracer-movements/",
@@ -202,6 +209,9 @@ urlpatterns = [
         name="api_screening_end",
     ),
     path("patients/<int:pk>/forms/", form_entries.Forms.as_view(), name="api_forms"),
+    path("panel/", panel.PanelPatients.as_view(), name="api_panel_patients"),
+    path("panel/<int:pk>/", panel.PanelPatient.as_view(), name="api_panel_patient"),
+    path("panel/<int:pk>/unblind/", panel.PanelUnblind.as_view(), name="api_panel_unblind"),
     path("form-imports/", form_imports.FormImports.as_view(), name="api_form_imports"),
     path("form-imports/<int:pk>/", form_imports.OneFormImport.as_view(), name="api_form_import"),
     path(
