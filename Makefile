@@ -69,7 +69,7 @@ stop: setup ## end what make serve started
 	@$(PY) -m config.stack stop
 
 test: setup-dev ## the tests, against a real PostgreSQL, broker and worker
-	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder \
+	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
 		-m "not faults and not fuzz and not servers" tests
 
 static-check: setup-dev

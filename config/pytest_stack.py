@@ -6,7 +6,7 @@ database test_trialtrace of the owner is expected, or one that may be emptied. T
 database is migrated by its owner; tests connect as the application's role alone.
 
 Where pytest-xdist divides the run (`-n`), each of its processes has servers of its own, and the
-one that hands out the tests has none.
+one that hands out the tests has none. Each process takes whole files, one of them all journeys.
 """
 
 from __future__ import annotations
@@ -84,6 +84,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """First of its name: pytest-django's reads the settings."""
     if not _hands_out(early_config):
         early_config._servers = Servers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    # Here, for pytest wants to rewrite what xdist imports before anybody imports it.
+    from config.pytest_division import Division
+
+    return Division(config, log)
 
 
 def _hands_out(config: pytest.Config) -> bool:

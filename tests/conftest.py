@@ -36,18 +36,15 @@ ORDER = (ALONE, JOURNEY, LIVE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole files in the order of what they leave behind, each in one process.
+    """Whole files in the order of what they leave behind.
 
-    Last those whose rows stay. First of these the journeys: one process sets their demo trial up
-    and goes through all of them, the longest piece of work, while others do the rest.
+    Last those whose rows stay. First of these the journeys, which one process takes all: they are
+    the longest piece of work, and others do the rest meanwhile.
     """
     ranks: dict[Path, int] = {}
     for item in items:
         ranks[item.path] = max(ranks.get(item.path, 0), _rank(item))
     items.sort(key=lambda item: ORDER.index(ranks[item.path]))
-    for item in items:
-        group = "journeys" if ranks[item.path] == JOURNEY else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _rank(item: pytest.Item) -> int:
