@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from django.urls import reverse
 
 from tests import factories
 from trials import roles
-from trials.models import Deviation, FormEntry
+from trials.models import AuditEvent, Deviation, FormEntry
 from trials.roles import Role
 from trials.selectors import panel as selectors
-from trials.services import form_entries, form_reviews, jobs, panel, protocols
+from trials.selectors import panel_veil
+from trials.services import form_entries, form_reviews, jobs, panel, protocols, queries
 from trials.services.errors import Forbidden, Refused
 
 pytestmark = pytest.mark.django_db
@@ -209,3 +211,90 @@ def test_the_list_of_the_panel_costs_the_same_for_one_patient_and_for_three(
     for _ in range(2):
         factories.make_enrolled(site, by=coordinator)
     assert cost() == before
+
+
+@pytest.fixture
+def asked(patient, site):
+    """A decision that a data manager asked about, corrected since with words that tell it."""
+    on_panel, manager = member(Role.PANEL, site), member(Role.DATA_MANAGER, site)
+    entry = fill(patient, "truth_of_lesion", TRUTH, on_panel)
+    value = entry.values.get(item="truth")
+    query = queries.open_query(value, text="Why PRESENT, against the biopsy?", by=manager)
+    given = {"truth": "ABSENT"}
+    form_entries.correct(entry, given=given, revision=1, reason="ABSENT on review", by=on_panel)
+    return entry, query, on_panel, manager
+
+
+TELLING = ("PRESENT", "ABSENT")
+
+
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.INVESTIGATOR])
+def test_questions_about_a_decision_name_it_and_say_nothing_to_the_site(
+    client, patient, site, asked, role
+):
+    _, query, _, manager = asked
+    user = factories.make_user(role, trial=site.trial, site=site)
+    client.force_login(user)
+    for address in (reverse("queries"), reverse("patient", args=[patient.pk])):
+        page = client.get(address).content.decode()
+        assert panel_veil.VEIL in page
+        assert not any(word in page for word in TELLING)
+        assert reverse("query", args=[query.pk]) not in page
+    listed = client.get(reverse("api_queries")).json()["results"]
+    assert [one["text"] for one in listed] == [panel_veil.VEIL]
+    assert [one["text"] for one in listed[0]["messages"]] == [panel_veil.VEIL]
+    for name in ("query", "api_query"):
+        assert client.get(reverse(name, args=[query.pk])).status_code == 403
+    with pytest.raises(Forbidden):
+        queries.answer(query, text="as the source says", by=user)
+    client.force_login(manager)
+    assert "Why PRESENT" in client.get(reverse("queries")).content.decode()
+    assert "Why PRESENT" in client.get(reverse("query", args=[query.pk])).content.decode()
+
+
+def test_the_panel_answers_what_is_asked_about_its_decision_and_nothing_else(
+    client, patient, coordinator, site, asked
+):
+    entry, query, on_panel, manager = asked
+    client.force_login(on_panel)
+    address = reverse("query", args=[query.pk])
+    assert address in client.get(reverse("form_entry", args=[entry.pk])).content.decode()
+    assert "Answer" in client.get(address).content.decode()
+    client.post(reverse("query_answer", args=[query.pk]), {"answer-text": "x", "text": "By MRI"})
+    query.refresh_from_db()
+    assert query.state == "answered"
+    other = fill(patient, "histology", BIOPSY, coordinator)
+    about = queries.open_query(other.values.first(), text="Which spleen?", by=manager)
+    assert client.get(reverse("query", args=[about.pk])).status_code == 403
+    assert client.get(reverse("queries")).status_code == 403
+
+
+def test_the_trail_of_a_decision_names_the_entry_and_not_what_was_decided(
+    client, patient, site, asked
+):
+    _, _, _, manager = asked
+    leader = factories.make_user(Role.INVESTIGATOR, trial=site.trial, site=site)
+    client.force_login(leader)
+    shown = client.get(reverse("audit"), {"patient": patient.pk}).content.decode()
+    assert panel_veil.VEIL in shown
+    assert not any(word in shown for word in TELLING)
+    assert "Item value" in shown
+    rows = client.get(reverse("api_audit"), {"patient": patient.pk, "page_size": 200}).json()
+    events = rows["results"]
+    values = [one for one in events if one["table"] == "trials_itemvalue"]
+    assert {one["after"]["value"] for one in values if "value" in one["after"]} == {panel_veil.VEIL}
+    assert not any(word in json.dumps(events) for word in TELLING)
+    client.force_login(manager)
+    shown = client.get(reverse("audit"), {"patient": patient.pk}).content.decode()
+    assert "ABSENT on review" in shown
+    assert panel_veil.VEIL not in shown
+
+
+def test_a_trail_without_a_decision_asks_the_database_nothing_for_the_veil(
+    patient, coordinator, site, django_assert_num_queries
+):
+    rows = list(AuditEvent.objects.filter(table="trials_patient"))
+    assert rows
+    leader = factories.make_user(Role.INVESTIGATOR, trial=site.trial, site=site)
+    with django_assert_num_queries(0):
+        assert panel_veil.events(rows, leader) == rows

@@ -38,6 +38,8 @@ class Query(ScopedModel):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     opened_at = models.DateTimeField(default=timezone.now)
+    # Of a row that is shown: whether its words are kept from who reads it.
+    is_veiled = False
 
     class Meta:
         ordering = ["-opened_at", "-pk"]

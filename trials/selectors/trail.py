@@ -14,7 +14,8 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models import Q, QuerySet
 
-from trials.models import AuditEvent, Patient, Trial
+from trials.models import AuditEvent, Patient, Trial, User
+from trials.selectors import panel_veil
 from trials.selectors.subjects import name_of, tables
 from trials.variables import VARIABLES
 
@@ -56,12 +57,18 @@ def chosen(events: QuerySet[AuditEvent], filters: dict[str, str]) -> QuerySet[Au
     return events
 
 
-def page_of(events: QuerySet[AuditEvent], *, before: int | None) -> tuple[list[Entry], int | None]:
-    """A page of entries, newest first, and the key after which the next one begins."""
+def page_of(
+    events: QuerySet[AuditEvent], *, before: int | None, user: User
+) -> tuple[list[Entry], int | None]:
+    """A page of entries as `user` may read them, newest first, and the key the next begins after.
+
+    Of what the truth panel decides the entry is named alone, see `panel_veil`."""
     if before is not None:
         events = events.filter(pk__lt=before)
     rows = list(events.order_by("-pk")[: PAGE + 1])
-    return entries(rows[:PAGE]), rows[PAGE - 1].pk if len(rows) > PAGE else None
+    return entries(panel_veil.events(rows[:PAGE], user)), rows[PAGE - 1].pk if len(
+        rows
+    ) > PAGE else None
 
 
 def entries(rows: Iterable[AuditEvent]) -> list[Entry]:

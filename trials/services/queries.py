@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from trials import permissions
 from trials.models import Query, QueryMessage, ScopedModel, User
-from trials.services import audit, jobs, patients, subjects
+from trials.services import audit, jobs, panel, patients, subjects
 from trials.services.errors import Invalid, Refused
 
 State = Query.State
@@ -73,7 +73,7 @@ def _settle(asked: QuerySet[Query], text: str) -> None:
 
 
 def answer(query: Query, *, text: str, by: User) -> Query:
-    permissions.require(by, "query.answer", query)
+    permissions.require(by, panel.permission_for_query("query.answer", query), query)
     return _move(query, State.ANSWERED, text=text, by=by, allowed={State.OPEN})
 
 

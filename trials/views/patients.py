@@ -20,13 +20,14 @@ from trials.forms import (
     ReasonForm,
     WithdrawForm,
 )
-from trials.models import Consent, Patient, Query, Site, Trial
+from trials.models import Consent, Patient, Query, Site, Trial, User
 from trials.selectors import (
     counted_reads,
     effective_dose,
     eligibility,
     evidence,
     findings,
+    panel_veil,
     schedule,
 )
 from trials.selectors import patients as selectors
@@ -135,7 +136,7 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
         "enrolment": getattr(row, "enrolment", None),
         "withdrawals": row.withdrawals.select_related("recorded_by"),
         "rescreened_as": getattr(row, "rescreened_as", None),
-        **_recorded(row, may),
+        **_recorded(row, may, request.user),
     }
     return render(request, "trials/patient.html", context)
 
@@ -302,7 +303,7 @@ def _filtered(rows, chosen: dict[str, str]):
     return rows
 
 
-def _recorded(row: Patient, may: dict[str, bool]) -> dict:
+def _recorded(row: Patient, may: dict[str, bool], user: User) -> dict:
     """What the page shows below the line of steps, as far as the user may see it."""
     reasons = evidence.reasons_of(row, ["consent.withdrawn"], Consent)
     found = {
@@ -318,7 +319,8 @@ def _recorded(row: Patient, may: dict[str, bool]) -> dict:
             "verdict_stands": row.pk in selectors.standing_verdicts([row]),
         }
     if may["query_view"]:
-        found["queries"] = row.queries.exclude(state=Query.State.CLOSED)
+        asked = row.queries.exclude(state=Query.State.CLOSED)
+        found["queries"] = panel_veil.queries(list(asked), user)
     if may["deviation_view"]:
         found["deviations"] = row.deviations.all()
     return found

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 from trials import permissions
 from trials.forms import TextForm
 from trials.models import Query
-from trials.selectors import subjects
+from trials.selectors import panel_veil, subjects
+from trials.services import panel
 from trials.services import queries as services
 from trials.services import subjects as found
 from trials.views.acts import form_methods, form_page, fresh_submission, perform, rights, sent
@@ -40,7 +41,10 @@ def queries(request: HttpRequest) -> HttpResponse:
     page = Paginator(rows, 25).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "rows": [(row, subjects.name_of(row.subject_table, row.subject_pk)) for row in page],
+        "rows": [
+            (row, subjects.name_of(row.subject_table, row.subject_pk))
+            for row in panel_veil.queries(list(page), request.user)
+        ],
         "state": state,
         "states": State.choices,
         "is_mine": is_mine,
@@ -108,7 +112,9 @@ def _form(name: str, bound=None) -> TextForm:
 
 
 def _conversation(request: HttpRequest, row: Query, forms: dict[str, TextForm]) -> HttpResponse:
-    may = rights(request.user, row.scope(), "query.answer", "query.close", "audit.view")
+    answering = panel.permission_for_query("query.answer", row)
+    may = rights(request.user, row.scope(), answering, "query.close", "audit.view")
+    may["query_answer"] = may[answering.replace(".", "_")]
     subject = found.found(row.subject_table, row.subject_pk)
     context = {
         "query": row,
@@ -134,4 +140,6 @@ def _offered(
 
 def _query(request: HttpRequest, pk: int, permission: str) -> Query:
     rows = Query.objects.select_related("trial", "site", "patient", "opened_by")
-    return permissions.fetched(rows, request.user, permission, pk=pk)
+    row = rows.filter(pk=pk).first()
+    taken = panel.permission_for_query(permission, row) if row else permission
+    return permissions.fetched(rows, request.user, taken, pk=pk)

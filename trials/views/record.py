@@ -24,7 +24,8 @@ def audit(request: HttpRequest) -> HttpResponse:
     """Who changed what, from which value to which, when and why."""
     filters = {name: request.GET.get(name, "").strip() for name in FILTERS}
     events = trail.chosen(audit_trail.events_seen_by(request.user), filters)
-    entries, older = trail.page_of(events, before=_key(request.GET.get("before", "")))
+    before = _key(request.GET.get("before", ""))
+    entries, older = trail.page_of(events, before=before, user=request.user)
     held = {trial for trial, _ in request.user.scopes("audit.view")}
     context = {
         "entries": entries,

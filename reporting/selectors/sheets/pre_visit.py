@@ -32,8 +32,9 @@ from trials.models import (
     SourceVerification,
 )
 from trials.selectors import board
+from trials.selectors.panel_veil import VEIL
 from trials.selectors.schedule import worklist
-from trials.services import form_reviews
+from trials.services import form_reviews, panel
 
 LATE = {schedule.Standing.OVERDUE.value, schedule.Standing.MISSED.value}
 
@@ -82,7 +83,14 @@ def _last_visit(site: Site) -> str:
 
 
 def _queries(site: Site, now: datetime) -> Table:
-    rows = Query.objects.filter(site=site).exclude(state=Query.State.CLOSED)
+    rows = list(
+        Query.objects.filter(site=site)
+        .exclude(state=Query.State.CLOSED)
+        .select_related("patient")
+        .order_by("opened_at", "pk")
+    )
+    # Paper lies about at a site, which may not read what the truth panel decides.
+    decided = panel.decided_by_it((one.subject_table, one.subject_pk) for one in rows)
     return Table(
         "Open queries",
         [
@@ -98,9 +106,9 @@ def _queries(site: Site, now: datetime) -> Table:
                 str((now - one.opened_at).days),
                 one.get_state_display(),
                 str(one.patient) if one.patient else "–",
-                one.text,
+                VEIL if (one.subject_table, one.subject_pk) in decided else one.text,
             ]
-            for one in rows.select_related("patient").order_by("opened_at", "pk")
+            for one in rows
         ],
         "No query is open.",
     )

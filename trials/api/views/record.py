@@ -10,8 +10,8 @@ from trials import permissions
 from trials.api import serializers
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.models import Deviation, Job, Query, QueryMessage, ScopedModel
-from trials.selectors import audit_trail, trail
-from trials.services import deviations, jobs, queries, subjects
+from trials.selectors import audit_trail, panel_veil, trail
+from trials.services import deviations, jobs, panel, queries, subjects
 
 QUERIES = Query.objects.select_related("trial", "opened_by").prefetch_related(
     Prefetch("messages", QueryMessage.objects.select_related("author"))
@@ -30,7 +30,11 @@ class Queries(Endpoint):
         """Questions about the record, newest first, each with its conversation."""
         wanted = filtered(request, serializers.QueryFilter)
         rows = permissions.listed(QUERIES, request.user, "query.view")
-        return self.page(_narrowed(rows, wanted, trial="trial"), serializers.Query)
+        return self.page(
+            _narrowed(rows, wanted, trial="trial"),
+            serializers.Query,
+            prepared=lambda some: panel_veil.queries(some, request.user),
+        )
 
     @operation(
         "openQuery",
@@ -50,15 +54,14 @@ class OneQuery(Endpoint):
     @operation("getQuery", tag="queries", answers=serializers.Query)
     def get(self, request: Request, pk: int) -> Response:
         """One query with its conversation."""
-        row = permissions.fetched(QUERIES, request.user, "query.view", pk=pk)
-        return self.show(row, serializers.Query)
+        return self.show(_query(request, "query.view", pk), serializers.Query)
 
 
 class AnswerQuery(Endpoint):
     @operation("answerQuery", tag="queries", asks=serializers.Turn, answers=serializers.Query)
     def post(self, request: Request, pk: int) -> Response:
         """Answer an open query."""
-        query = permissions.fetched(QUERIES, request.user, "query.answer", pk=pk)
+        query = _query(request, "query.answer", pk)
         text = asked(request, serializers.Turn)["text"]
         return self.show(queries.answer(query, text=text, by=request.user), serializers.Query)
 
@@ -153,7 +156,11 @@ class AuditTrail(Endpoint):
         """Who changed what, when and why, newest first; at one site, of its patients alone."""
         rows = audit_trail.events_seen_by(request.user)
         rows = trail.chosen(rows, filtered(request, serializers.AuditFilter))
-        return self.page(rows, serializers.AuditEvent)
+        return self.page(
+            rows,
+            serializers.AuditEvent,
+            prepared=lambda some: panel_veil.events(some, request.user),
+        )
 
 
 class Jobs(Endpoint):
@@ -177,6 +184,13 @@ class OrderJobAgain(Endpoint):
         job = permissions.fetched(Job.objects, request.user, "jobs.order", pk=pk)
         ordered = jobs.order_again(job, by=request.user, **asked(request, serializers.Reason))
         return self.show(ordered, serializers.Job)
+
+
+def _query(request: Request, permission: str, pk: int) -> Query:
+    """A query for an act; one about a decision of the truth panel takes the panel's permission."""
+    row = Query.objects.filter(pk=pk).first()
+    taken = panel.permission_for_query(permission, row) if row else permission
+    return permissions.fetched(QUERIES, request.user, taken, pk=pk)
 
 
 def _narrowed(rows: QuerySet, wanted: dict, *, trial: str) -> QuerySet:
