@@ -9,6 +9,12 @@ urlpatterns = [
     path("exports/new/", exports.export_new, name="export_new"),
     path("exports/<int:pk>/", exports.export, name="export"),
     path("exports/<int:pk>/download/", exports.export_download, name="export_download"),
+    path("exports/<int:pk>/differences/", exports.export_differences, name="export_differences"),
+    path(
+        "exports/<int:pk>/differences.csv",
+        exports.export_differences_file,
+        name="export_differences_file",
+    ),
     path("printed-sheets/", sheets.printed_sheets, name="printed_sheets"),
     path("scans/<int:pk>/worksheet.pdf", sheets.scan_worksheet, name="scan_worksheet"),
     path("scans/<int:pk>/booking-sheet.pdf", sheets.booking_sheet, name="booking_sheet"),

@@ -444,6 +444,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("export_new", "POST"): OnList("export.create"),
     ("export", "GET"): OnAllSites("export.view"),
     ("export_download", "GET"): OnAllSites("export.view"),
+    ("export_differences", "GET"): OnAllSites("export.view"),
+    ("export_differences_file", "GET"): OnAllSites("export.view"),
     # Printed sheets
     ("printed_sheets", "GET"): OnList("audit.view"),
     ("scan_worksheet", "GET"): OnRow("injection.record"),
@@ -620,6 +622,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_exports", "POST"): OnWholeTrial("export.create"),
     ("api_export", "GET"): OnAllSites("export.view"),
     ("api_export_download", "GET"): OnAllSites("export.view"),
+    ("api_export_differences", "GET"): OnAllSites("export.view"),
+    ("api_export_differences_file", "GET"): OnAllSites("export.view"),
     ("api_printed_sheets", "GET"): OnList("audit.view"),
     ("api_scan_worksheet", "GET"): OnRow("injection.record"),
     ("api_booking_sheet", "GET"): OnRow("injection.record"),
@@ -822,6 +826,8 @@ ROWS: dict[str, Of] = {
     "read": lambda r: r.grown.read,
     "export": lambda r: r.export,
     "export_download": lambda r: r.export,
+    "export_differences": lambda r: r.export,
+    "export_differences_file": lambda r: r.export,
 }
 
 ABOUT = {"text": "Which formula?"}
@@ -1134,6 +1140,10 @@ QUERIES: dict[str, Of] = {
     "deviation_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "evidence_new": lambda _: {"variable": "height"},
     "api_partial_upload": lambda _: {"offset": 0},
+    **dict.fromkeys(
+        [f"{way}export_differences{what}" for way in ("", "api_") for what in ("", "_file")],
+        lambda r: {"since": r.export.pk},
+    ),
     "api_read_grown": lambda _: {"plane": 5, "row": 11, "column": 11},
     "reading_grow": lambda _: {"plane": "axial", "slice": 5, "x": 340, "y": 340},
 }

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from reporting import models, selectors
+from reporting.differences import Difference
 from reporting.formats import FORMATS
 from reporting.services.exports import LONGEST_REASON
 from trials.api.fields import Line
@@ -53,6 +54,29 @@ class Manifest(serializers.Serializer):
     reason = serializers.CharField()
     formats = serializers.ListField(child=serializers.CharField(), required=False)
     files = ManifestFile(many=True)
+
+
+class Since(serializers.Serializer):
+    since = serializers.IntegerField(help_text="An earlier export of the same trial.")
+
+
+class DatasetDifference(serializers.Serializer):
+    """How much of a dataset differs; the CSV beside it says what."""
+
+    dataset = serializers.CharField(source="name")
+    is_new = serializers.BooleanField()
+    is_gone = serializers.BooleanField()
+    columns_added = serializers.ListField(child=serializers.CharField())
+    columns_removed = serializers.ListField(child=serializers.CharField())
+    rows_added = serializers.SerializerMethodField()
+    rows_removed = serializers.SerializerMethodField()
+    rows_changed = serializers.IntegerField()
+
+    def get_rows_added(self, one: Difference) -> int:
+        return len(one.added)
+
+    def get_rows_removed(self, one: Difference) -> int:
+        return len(one.removed)
 
 
 class Export(serializers.ModelSerializer):

@@ -8,6 +8,16 @@ urlpatterns = [
     path("exports/", views.Exports.as_view(), name="api_exports"),
     path("exports/<int:pk>/", views.OneExport.as_view(), name="api_export"),
     path("exports/<int:pk>/download/", views.Download.as_view(), name="api_export_download"),
+    path(
+        "exports/<int:pk>/differences/",
+        views.Differences.as_view(),
+        name="api_export_differences",
+    ),
+    path(
+        "exports/<int:pk>/differences.csv",
+        views.DifferencesFile.as_view(),
+        name="api_export_differences_file",
+    ),
     path("printed-sheets/", sheets.PrintedSheets.as_view(), name="api_printed_sheets"),
     path("scans/<int:pk>/worksheet.pdf", sheets.Worksheet.as_view(), name="api_scan_worksheet"),
     path(

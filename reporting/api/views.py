@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from reporting import models, selectors
 from reporting.api import serializers
 from reporting.services import exports
-from reporting.views.exports import as_file
+from reporting.views.exports import as_file, differences_as_file
 from trials import permissions
-from trials.api.base import Endpoint, asked, operation
+from trials.api.base import Endpoint, asked, filtered, operation
 from trials.models import Trial
 
 
@@ -61,6 +61,38 @@ class Download(Endpoint):
         """The files of a frozen export, zipped; 409 as long as it is not frozen."""
         row = export_for(request, pk)
         return as_file(row, exports.download(row, by=request.user))
+
+
+class Differences(Endpoint):
+    @operation(
+        "getExportDifferences",
+        tag="exports",
+        answers=serializers.DatasetDifference(many=True),
+        filters=serializers.Since,
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """The datasets that differ from an earlier export of the trial, and how much."""
+        found = exports.differences(*_compared(request, pk), by=request.user)
+        return Response(serializers.DatasetDifference(found, many=True).data)
+
+
+class DifferencesFile(Endpoint):
+    @extend_schema(
+        operation_id="downloadExportDifferences",
+        tags=["exports"],
+        parameters=[serializers.Since],
+        responses={(200, "text/csv"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        """Every row and value that differs; both exports count as downloaded."""
+        newer, older = _compared(request, pk)
+        content = exports.differences_file(newer, older, by=request.user)
+        return differences_as_file(newer, older, content)
+
+
+def _compared(request: Request, pk: int) -> tuple[models.Export, models.Export]:
+    since = filtered(request, serializers.Since)["since"]
+    return export_for(request, pk), export_for(request, since)
 
 
 def export_for(request: Request, pk: int) -> models.Export:

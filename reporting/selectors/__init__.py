@@ -32,6 +32,12 @@ def exportable_trials(user: User):
     return Trial.objects.filter(pk__in=[trial for trial, site in held if site is None])
 
 
+def frozen_before(export: Export):
+    """Exports of the same trial that it can be held against, the newest first."""
+    rows = Export.objects.filter(trial=export.trial_id, state=Export.State.FROZEN)
+    return rows.filter(pk__lt=export.pk).order_by("-pk")
+
+
 def message_of(export: Export) -> str:
     """Why an export failed, for a person to act on."""
     return GIVEN_UP if export.is_given_up and not export.message else export.message

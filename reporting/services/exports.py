@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
+import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from imaging.storage import StorageError, UnreachableError
-from reporting import storage
+from reporting import csvtext, storage
 from reporting.csvtext import CellError
-from reporting.datasets import DATASETS, Dataset
+from reporting.datasets import DATASETS, Column, Dataset, Privacy, Type
 from reporting.datasets.case_report_forms import FormTable
+from reporting.differences import Difference, between, lines
 from reporting.formats import FORMATS, About
 from reporting.manifest import File, Manifest
 from reporting.models import Export, ExportDownload
@@ -27,6 +30,10 @@ CHUNK_BYTES = 2**20
 LONGEST_REASON = Export._meta.get_field("reason").max_length
 
 State = Export.State
+DIFFERENCE_COLUMNS = tuple(
+    Column(name, name, Type.TEXT, Privacy.TECHNICAL)
+    for name in ("dataset", "key", "change", "column", "before", "after")
+)
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,41 @@ def freeze(claim: jobs.Claim) -> None:
 
 def download(export: Export, *, by: User) -> bytes:
     """The bytes of a frozen export, if they still are what was frozen. Who took them is kept."""
+    content = _content(export, by=by)
+    with audit.action("export.downloaded", actor=by, reason=export.reason, trial=export.trial_id):
+        ExportDownload.objects.create(export=export, by=by)
+    return content
+
+
+def differences(newer: Export, older: Export, *, by: User) -> list[Difference]:
+    """The datasets in which two frozen exports of one trial differ, with keys and values."""
+    if newer.trial_id != older.trial_id:
+        raise Refused("other-trial", "Only exports of one trial can be compared.")
+    contents = [_content(one, by=by) for one in (older, newer)]
+    if newer.sha256 == older.sha256:
+        return []
+    before, after = (zipfile.ZipFile(io.BytesIO(content)) for content in contents)
+    return list(between(before, after))
+
+
+def differences_file(newer: Export, older: Export, *, by: User) -> bytes:
+    """A CSV of everything that differs. It holds data of both, so both count as downloaded."""
+    found = differences(newer, older, by=by)
+    with audit.action("export.compared", actor=by, reason=newer.reason, trial=newer.trial_id):
+        for one in dict.fromkeys((older, newer)):
+            ExportDownload.objects.create(export=one, by=by)
+    return b"".join(csvtext.lines(DIFFERENCE_COLUMNS, lines(found)))
+
+
+def _content(export: Export, *, by: User) -> bytes:
+    """The bytes of a frozen export, if they still are what was frozen."""
     permissions.require(by, "export.view", export)
     if export.state != State.FROZEN:
         raise Refused(
             "not-frozen", f"This export is {export.get_state_display().lower()}: no file is there."
         )
     try:
-        content = storage.exports.read(export.sha256)
+        return storage.exports.read(export.sha256)
     except UnreachableError:
         # It is not lost: a new one would not be written either.
         raise
@@ -92,9 +127,6 @@ def download(export: Export, *, by: User) -> bytes:
         raise Refused(
             "export-lost", f"The file of this export can't be given: {error}. Order a new one."
         ) from error
-    with audit.action("export.downloaded", actor=by, reason=export.reason, trial=export.trial_id):
-        ExportDownload.objects.create(export=export, by=by)
-    return content
 
 
 def file_name(export: Export) -> str:

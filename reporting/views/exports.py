@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -55,6 +55,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
         "is_frozen": row.standing == Export.State.FROZEN,
         "datasets": DATASETS.values(),
         "formats": [FORMATS[name] for name in row.formats],
+        "earlier": selectors.frozen_before(row)[:20],
         "downloads": row.downloads.select_related("by")[:50],
     }
     partial = request.htmx and not request.htmx.boosted
@@ -66,6 +67,39 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
 def export_download(request: HttpRequest, pk: int) -> HttpResponse:
     row = _export(request, pk)
     return as_file(row, services.download(row, by=request.user))
+
+
+@require_safe
+def export_differences(request: HttpRequest, pk: int) -> HttpResponse:
+    """What changed since an earlier export of the trial: how much in which dataset."""
+    newer, older = _export(request, pk), _since(request)
+    found = services.differences(newer, older, by=request.user)
+    context = {"export": newer, "older": older, "differences": found}
+    return render(request, "reporting/differences.html", context)
+
+
+@require_GET
+def export_differences_file(request: HttpRequest, pk: int) -> HttpResponse:
+    newer, older = _export(request, pk), _since(request)
+    return differences_as_file(
+        newer, older, services.differences_file(newer, older, by=request.user)
+    )
+
+
+def differences_as_file(newer: Export, older: Export, content: bytes) -> HttpResponse:
+    """Everything that differs as a CSV to keep."""
+    name = f"{newer.trial.identifier}-exports-{older.pk}-to-{newer.pk}.csv"
+    response = HttpResponse(content, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _since(request: HttpRequest) -> Export:
+    asked = request.GET.get("since", "")
+    if not asked.isdecimal() or len(asked) > 18:
+        raise Http404
+    return _export(request, int(asked))
 
 
 def as_file(row: Export, content: bytes) -> HttpResponse:

@@ -1,0 +1,160 @@
+"""What changed between two exports of a trial: rows by their keys, values, and columns.
+
+Taken from the files alone, by the codebook that lies beside them: what two exports held can be told
+as long as their files are there, whatever the software has become since.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reporting import codebook
+
+Key = tuple[str, ...]
+Row = dict[str, str]
+DATA, SUFFIX = "data/", ".csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One value that is another one now; both as they are written, empty where missing."""
+
+    key: Key
+    column: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What became of one dataset. Columns that one side lacks are not compared.
+
+    A dataset that one side lacks altogether is `is_new` or `is_gone`; its rows are all added or
+    all removed.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    is_new: bool = False
+    is_gone: bool = False
+    columns_added: tuple[str, ...] = ()
+    columns_removed: tuple[str, ...] = ()
+    added: list[Key] = field(default_factory=list)
+    removed: list[Key] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
+
+    @property
+    def rows_changed(self) -> int:
+        return len({one.key for one in self.changed})
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: Mapping[Key, Row]
+
+
+def between(before: zipfile.ZipFile, after: zipfile.ZipFile) -> Iterator[Difference]:
+    """The datasets that differ, in the order of their names.
+
+    Raises
+    ------
+    KeyError
+        When one of the files is no export: it has no codebook.
+    """
+    keys = {side: _keys(side) for side in (before, after)}
+    for name in sorted(set(_datasets(before)) | set(_datasets(after))):
+        if _content(before, name) != _content(after, name):
+            old, new = (_table(side, name, keys[side].get(name)) for side in (before, after))
+            yield _difference(name, old, new)
+
+
+def lines(differences: Iterable[Difference]) -> Iterator[tuple[str, ...]]:
+    """A row for each thing that changed: dataset, key, change, column, before, after."""
+    for one in differences:
+        for column in one.columns_added:
+            yield one.name, "", "column added", column, "", ""
+        for column in one.columns_removed:
+            yield one.name, "", "column removed", column, "", ""
+        for key in one.added:
+            yield one.name, _said(one, key), "row added", "", "", ""
+        for key in one.removed:
+            yield one.name, _said(one, key), "row removed", "", "", ""
+        for each in one.changed:
+            said = _said(one, each.key)
+            yield one.name, said, "value changed", each.column, each.before, each.after
+
+
+def _said(difference: Difference, key: Key) -> str:
+    return "; ".join(f"{name}={value}" for name, value in zip(difference.keys, key, strict=True))
+
+
+def _difference(name: str, old: _Table | None, new: _Table | None) -> Difference:
+    known = new or old
+    if known is None:
+        raise KeyError(name)
+    if old is None or new is None or old.keys != new.keys:
+        # Under other keys no row can be told to be the same.
+        return Difference(
+            name,
+            known.keys,
+            is_new=old is None,
+            is_gone=new is None,
+            added=list(new.rows) if new else [],
+            removed=list(old.rows) if old else [],
+        )
+    shared = [column for column in new.columns if column in old.columns]
+    return Difference(
+        name,
+        new.keys,
+        columns_added=tuple(one for one in new.columns if one not in old.columns),
+        columns_removed=tuple(one for one in old.columns if one not in new.columns),
+        added=[key for key in new.rows if key not in old.rows],
+        removed=[key for key in old.rows if key not in new.rows],
+        changed=[
+            Changed(key, column, old.rows[key][column], row[column])
+            for key, row in new.rows.items()
+            if key in old.rows
+            for column in shared
+            if old.rows[key][column] != row[column]
+        ],
+    )
+
+
+def _datasets(side: zipfile.ZipFile) -> list[str]:
+    return [
+        name.removeprefix(DATA).removesuffix(SUFFIX)
+        for name in side.namelist()
+        if name.startswith(DATA) and name.endswith(SUFFIX)
+    ]
+
+
+def _content(side: zipfile.ZipFile, name: str) -> bytes | None:
+    path = f"{DATA}{name}{SUFFIX}"
+    return side.read(path) if path in side.namelist() else None
+
+
+def _keys(side: zipfile.ZipFile) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for row in _rows(side.read(codebook.PATH)):
+        if row["is_key"] == "Y":
+            found[row["dataset"]] = (*found.get(row["dataset"], ()), row["column"])
+    return found
+
+
+def _table(side: zipfile.ZipFile, name: str, keys: tuple[str, ...] | None) -> _Table | None:
+    content = _content(side, name)
+    if content is None or keys is None:
+        return None
+    reader = _rows(content)
+    rows = {tuple(row[key] for key in keys): row for row in reader}
+    return _Table(keys, tuple(reader.fieldnames or ()), rows)
+
+
+def _rows(content: bytes) -> csv.DictReader[str]:
+    return csv.DictReader(io.StringIO(content.decode(), newline=""))
