@@ -200,10 +200,12 @@ def _labels(suv: Volume, flat: Indices, threshold: float) -> Indices:
 
 def _in_order(labels: NDArray[np.integer]) -> Indices:
     """The same partition, numbered 0, 1, 2 … as it is first met."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(first.size, np.int64)
-    rank[np.argsort(first)] = np.arange(first.size)
-    return np.asarray(rank[inverse.ravel()])
+    places = np.arange(labels.size)
+    first = np.empty(labels.max() + 1, np.int64)
+    # Of several assignments the last one stays: backwards, that of the place met first.
+    first[labels[::-1]] = places[::-1]
+    met = first[labels]
+    return np.asarray((np.cumsum(met == places) - 1)[met])
 
 
 def _runs(flat: Indices, columns: int) -> tuple[Indices, Indices]:
@@ -225,17 +227,21 @@ def _touching(start: Indices, end: Indices, shape: tuple[int, int, int]) -> tupl
     # A corner touches, so a run reaches one column further on either side, within its row.
     low = start - (start > begins)
     high = end + (end < begins + columns - 1)
-    ones, others = [], []
+    ones, others = [start[:0]], [start[:0]]
     for planes, row_step in _EARLIER_ROWS:
         there = of_plane + row_step
         inside = (there >= 0) & (there < rows) & (row + planes * rows >= 0)
         runs = np.flatnonzero(inside)
         shift = (planes * rows + row_step) * columns
-        first = np.searchsorted(end, low[runs] + shift)
-        count = np.maximum(np.searchsorted(start, high[runs] + shift, "right") - first, 0)
-        begin = np.repeat(first - (np.cumsum(count) - count), count)
-        ones.append(np.repeat(runs, count))
-        others.append(begin + np.arange(begin.size))
+        reach = high[runs] + shift
+        earlier = np.searchsorted(end, low[runs] + shift)
+        # A run touches one or two of a row, and the next is beside: a second search costs more.
+        # Behind the earlier row comes the run itself at the latest, so that none is passed.
+        while (touches := start[earlier] <= reach).any():
+            runs, earlier, reach = runs[touches], earlier[touches], reach[touches]
+            ones.append(runs)
+            others.append(earlier)
+            earlier = earlier + 1
     return np.concatenate(ones), np.concatenate(others)
 
 
