@@ -19,6 +19,7 @@ from reporting.statistics.paired import PairedTable
 from reporting.statistics.proportions import Method, proportion
 from reporting.statistics.results import (
     LEVEL,
+    NO_SPREAD,
     Interval,
     Result,
     StatisticsError,
@@ -97,8 +98,16 @@ def kappa(
     variance = (spread - (estimate - expected * (1 - estimate)) ** 2) / (n * (1 - expected) ** 2)
     if n in counts.sum(axis=0) or n in counts.sum(axis=1):
         return Result(name=name, estimate=0.0, n=n, notes=(CONSTANT,))
-    half = normal_quantile(level) * math.sqrt(max(variance, 0.0))
-    ends = interval(estimate, half, method="Fleiss-Cohen-Everitt", level=level)
+    # Perfect agreement leaves a rounding of the last digit.
+    if variance < 1e-15:
+        return Result(name=name, estimate=estimate, n=n, notes=(NO_SPREAD,))
+    half = normal_quantile(level) * math.sqrt(variance)
+    ends = Interval(
+        lower=max(estimate - half, -1.0),
+        upper=min(estimate + half, 1.0),
+        method="Fleiss-Cohen-Everitt",
+        level=level,
+    )
     return Result(name=name, estimate=estimate, interval=ends, n=n)
 
 

@@ -63,13 +63,13 @@ def wilcoxon(
     note. The estimate is Hodges & Lehmann's pseudomedian, its interval from Walsh averages at
     the normal approximation (Hollander & Wolfe 1999, 3.3), none under 6 pairs.
     """
-    apart = differences(first, second)
+    apart = _settled(differences(first, second))
     n, name = len(apart), "median paired difference (Hodges-Lehmann)"
     ranked = apart[apart != 0]
     if not len(ranked):
         return not_estimable(name, "no pair differs", n=n, unit=unit)
     is_exact = len(np.unique(np.abs(ranked))) == len(ranked) <= EXACT_UP_TO
-    found = stats.wilcoxon(ranked, correction=False, method="exact" if is_exact else "approx")
+    found = stats.wilcoxon(ranked, correction=False, method="exact" if is_exact else "asymptotic")
     test = HypothesisTest(
         name="Wilcoxon signed-rank",
         variant="exact" if is_exact else "normal approximation, ties corrected",
@@ -220,6 +220,12 @@ def differences(first: Sequence[float], second: Sequence[float]) -> Floats:
     if len(first) != len(second):
         raise StatisticsError(f"pairs need equal lengths, got {len(first)} and {len(second)}")
     return _finite(first) - _finite(second)
+
+
+def _settled(apart: Floats) -> Floats:
+    """Differences to 12 digits, lest 1.1 - 1.0 and 0.1 be no tie: rounding isn't measured."""
+    largest = float(np.abs(apart).max(initial=0.0))
+    return apart if largest == 0 else np.round(apart, 12 - math.ceil(math.log10(largest)))
 
 
 def _finite(values: Sequence[float]) -> Floats:

@@ -20,6 +20,7 @@ from scipy import optimize, stats
 from reporting.statistics.proportions import wilson
 from reporting.statistics.results import (
     LEVEL,
+    NO_SPREAD,
     HypothesisTest,
     Interval,
     Result,
@@ -159,15 +160,17 @@ def clustered_mcnemar(
     if variant == "Obuchowski":
         statistic *= (m - 1) / m
     difference, error = clustered_difference(used)
+    ends = interval(
+        difference,
+        normal_quantile(level) * error,
+        method="normal, ratio estimator over clusters",
+        level=level,
+    )
+    notes: tuple[str, ...] = (f"{total} pairs in {m} clusters",)
     return Result(
         name=name,
         estimate=difference,
-        interval=interval(
-            difference,
-            normal_quantile(level) * error,
-            method="normal, ratio estimator over clusters",
-            level=level,
-        ),
+        interval=ends if error else None,
         test=HypothesisTest(
             name="McNemar, clustered",
             variant=variant,
@@ -176,7 +179,7 @@ def clustered_mcnemar(
             degrees_of_freedom=1,
         ),
         n=total,
-        notes=(f"{total} pairs in {m} clusters",),
+        notes=notes if error else (*notes, NO_SPREAD),
     )
 
 
@@ -311,6 +314,7 @@ def _one_sided(variant: str, margin: float, z: float) -> HypothesisTest:
         variant=f"{variant}, margin {margin:g}, one-sided",
         p=float(stats.norm.sf(z)),
         statistic=z if math.isfinite(z) else None,
+        is_one_sided=True,
     )
 
 
@@ -344,4 +348,4 @@ def hierarchy(steps: Sequence[tuple[str, Result, float]]) -> tuple[Step, ...]:
 def _shows(result: Result, alpha: float) -> bool:
     if result.estimate is None or result.test is None or result.test.p >= alpha:
         return False
-    return "one-sided" in result.test.variant or result.estimate > 0
+    return result.test.is_one_sided or result.estimate > 0

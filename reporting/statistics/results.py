@@ -24,6 +24,7 @@ SOFTWARE = (
     ("SciPy", scipy.__version__),
 )
 LEVEL = 0.95
+NO_SPREAD = "no interval: the counts leave no spread to estimate"
 
 
 class StatisticsError(ValueError):
@@ -49,13 +50,14 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HypothesisTest:
-    """A test by its name and variant. `p` is two-sided unless the variant says otherwise."""
+    """A test by its name and variant; `p` is two-sided unless `is_one_sided`."""
 
     name: str
     variant: str
     p: float
     statistic: float | None = None
     degrees_of_freedom: float | None = None
+    is_one_sided: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

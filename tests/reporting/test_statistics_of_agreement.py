@@ -65,6 +65,12 @@ def test_weighted_kappas_are_those_of_statsmodels(weights, estimate, lower, uppe
     assert (found.estimate, *ends) == pytest.approx((estimate, lower, upper), abs=1e-8)
 
 
+def test_perfect_agreement_has_no_interval_of_zero_width():
+    found = kappa(np.array([[3, 0], [0, 4]]))
+    assert (found.estimate, found.interval) == (pytest.approx(1.0), None)
+    assert found.notes == ("no interval: the counts leave no spread to estimate",)
+
+
 def test_a_class_that_is_none_is_refused():
     with pytest.raises(StatisticsError, match="is none of left, right"):
         cross_table([("left", "none")], classes=("left", "right"))

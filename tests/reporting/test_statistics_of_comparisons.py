@@ -72,6 +72,12 @@ def test_ties_and_zeros_change_the_variant_and_are_said():
     assert tied.test.variant == "normal approximation, ties and continuity corrected"
 
 
+def test_equal_differences_are_ties_whatever_their_rounding():
+    # In floating point 1.1 - 1.0 is 0.10000000000000009 and 0.3 - 0.2 is 0.09999999999999998.
+    found = wilcoxon([1.1, 0.3, 5.0, 7.0, 9.0, 4.0], [1.0, 0.2, 4.0, 5.0, 6.0, 0.0])
+    assert found.test.variant == "normal approximation, ties corrected"
+
+
 @pytest.mark.parametrize(
     ("compare", "reason"),
     [

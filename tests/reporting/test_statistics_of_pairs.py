@@ -132,6 +132,14 @@ def test_one_lesion_a_patient_is_mcnemar():
     assert clustered_mcnemar(alone).test.statistic == pytest.approx(plain * 16 / 17)
 
 
+def test_patients_who_all_differ_alike_have_no_interval():
+    result = clustered_mcnemar([pairs(1, 1, 0, 0)] * 3)
+    assert (result.estimate, result.interval) == (0.5, None)
+    assert result.notes[1] == "no interval: the counts leave no spread to estimate"
+    alike = clustered_non_inferiority([pairs(1, 1, 0, 0)] * 3, margin=0.1)
+    assert alike.reason == "not estimable: all clusters differ alike"
+
+
 def test_clustered_non_inferiority_needs_two_patients():
     result = clustered_non_inferiority([pairs(3, 1, 0, 1)], margin=0.1)
     assert result.reason == "not estimable: clusters are compared, and there are fewer than 2"
