@@ -64,7 +64,8 @@ def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
     Raises
     ------
     ValueError
-        When a number is beyond 7.2e75, the largest that the format has.
+        When a number is beyond 7.2e75, the largest that the format has, or an integer beyond 2**53,
+        above which doubles have gaps.
     """
     variables = _variables(staged)
     target.write(_header(staged, variables, about.as_of))
@@ -162,7 +163,7 @@ def _block(
         end = start + variable.length
         if variable.is_number:
             block[:, start:end] = ibm_doubles(values.cast(pa.float64()).to_numpy(False))
-            found = _flattened(values)
+            found = _zeroed(values)
         else:
             written = texts(variable.column, values)
             block[:, start:end] = _padded(written, variable.length)
@@ -193,8 +194,8 @@ def _unlike(values: pa.Array) -> Iterator[tuple[int, str, str]]:
         yield index, f"cut at {LONGEST_TEXT} bytes" if is_long else "written in ASCII", text
 
 
-def _flattened(values: pa.Array) -> Iterator[tuple[int, str, str]]:
-    """Numbers that become another one: too small, or integers that no double holds."""
+def _zeroed(values: pa.Array) -> Iterator[tuple[int, str, str]]:
+    """Numbers so small that they become zero, with their index."""
     exact = values.cast(pa.float64(), safe=False)
     tiny = pc.and_(pc.less(pc.abs(exact), SMALLEST), pc.not_equal(exact, 0.0))
     for index in pc.indices_nonzero(tiny).to_pylist():

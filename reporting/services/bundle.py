@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from reporting import codebook, csvtext, guide, manifest
 from reporting.datasets import Column, Dataset, Privacy, Type
 from reporting.formats import About, Change, Format
+
+if TYPE_CHECKING:
+    from reporting.formats.staged import Staged
 
 # The zip format begins here; a time of writing would make every bundle another file.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -89,7 +92,7 @@ class Bundle:
             for one in formats:
                 path = one.path(dataset.name)
                 with self.opened(path, is_compressed=one.is_compressed) as writer:
-                    changes[one.name] = one.write(staged, writer, about)
+                    changes[one.name] = _written(one, staged, writer, about)
                 self._list(path, dataset.label, staged.rows, writer)
         return changes
 
@@ -147,6 +150,13 @@ def _add_changes(bundle: Bundle, name: str, changes: Sequence[Change]) -> None:
     rows = ((one.dataset, one.row, one.column, one.what, one.value) for one in changes)
     label = "Values that this format holds otherwise than CSV"
     bundle.add(f"{name}/changed.csv", label, csvtext.lines(CHANGED, rows), has_rows=True)
+
+
+def _written(one: Format, staged: Staged, writer: Writer, about: About) -> list[Change]:
+    try:
+        return one.write(staged, writer, about)
+    except ValueError as error:
+        raise csvtext.CellError(f"{staged.dataset.table}, as {one.label}: {error}") from error
 
 
 def _lines(dataset: Dataset, rows: Iterator[Any]) -> Iterator[bytes]:

@@ -30,6 +30,7 @@ from reporting.formats.staged import BATCH_ROWS, Stage, Staged
 from reporting.formats.xpt import ascii_of, ibm_doubles
 from reporting.models import Export
 from reporting.services import exports
+from reporting.services.bundle import Bundle
 from trials.services import jobs
 from trials.services.errors import Invalid
 
@@ -159,6 +160,14 @@ def test_a_number_beyond_the_format_is_refused():
         ibm_doubles(np.array([1e76]))
 
 
+def test_a_value_that_a_format_cannot_hold_at_all_stops_the_export_by_name(tmp_path):
+    row = (2**53 + 1, 1e76, "liver", True, MOMENT, "2026")
+    with zipfile.ZipFile(tmp_path / "bundle.zip", "w") as archive:
+        bundle = Bundle(archive)
+        with pytest.raises(csvtext.CellError, match=r"none, as SAS transport file"):
+            bundle.add_dataset(EVERY_TYPE, iter([row]), [FORMATS["xpt"]], ABOUT)
+
+
 def test_dataset_json_is_valid_by_the_schema_of_cdisc_and_holds_every_value(
     tmp_path, reference_data
 ):
@@ -241,7 +250,7 @@ def test_any_text_becomes_ascii(text):
 
 
 def test_an_export_holds_the_same_rows_in_every_format(made, tmp_path):
-    archive = bundle(made)
+    archive = frozen_in_all(made)
     for name in ("patients", "lesions", "evidence", "series"):
         wanted = csv_rows(archive, name)
         for one in FORMATS.values():
@@ -251,7 +260,7 @@ def test_an_export_holds_the_same_rows_in_every_format(made, tmp_path):
             assert found == wanted, one.path(name)
 
 
-def bundle(made) -> zipfile.ZipFile:
+def frozen_in_all(made) -> zipfile.ZipFile:
     export = exports.request(
         made.trial, reason="all formats", by=made.statistician, formats=list(FORMATS)
     )
