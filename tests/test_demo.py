@@ -6,11 +6,15 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from config.demo import client, cohort, comparison, narration
+from config.demo import accounts, client, cohort, comparison, crossover_run, narration
 from imaging.phantom import PET_GRID
+from trials.models import Allocation, Deviation
+from trials.roles import Role
+from trials.services import allocations, scan_day
 
 LESION = {"suvmax": 12.0, "suvmean": 9.3, "suvpeak": 12.0, "volume_ml": 31.5, "ratios": []}
 
@@ -65,6 +69,24 @@ def test_every_sphere_lies_so_far_inside_that_its_peak_does_too():
         for sphere in (one for spheres in case.lesions.values() for one in spheres):
             place = PET_GRID.patient_to_voxel(sphere.centre)
             assert all(5 < i < size - 5 for i, size in zip(place, PET_GRID.shape, strict=True))
+
+
+def test_crossover_gives_each_patient_a_place_and_keeps_the_gap_between_tracers(db):
+    accounts.prepare(Path(crossover_run.__file__).parents[2] / "trials" / "definitions")
+    crossover_run.build(narration.Narration())
+    rows = Allocation.objects.order_by("position")
+    assert [str(row.patient) for row in rows] == ["201-001", "201-002", "201-003"]
+    assert {row.stratum for row in rows} == {"site=201"}
+    coordinator = accounts.user_of(Role.COORDINATOR, accounts.CROSSOVER_SITE)
+    for row, has_first in zip(rows, (True, True, False), strict=True):
+        first, second = row.patient.scheduled_scans.order_by("planned_at")
+        periods = [first.planned_scan.identifier, second.planned_scan.identifier]
+        assert periods == allocations.sequence_of(row)["periods"]
+        reds = {one.code for one in scan_day.reds(second, scan_day.now(coordinator))}
+        # Of the first tracer's day: too early, and what was taken in between is asked again.
+        expected = {"gap", "between-therapy.anticancer"} if has_first else {"sequence"}
+        assert reds == expected
+    assert not Deviation.objects.filter(patient__trial__identifier="DEMO-CROSSOVER")
 
 
 def test_table_aligns_numbers_to_the_right():

@@ -11,6 +11,8 @@ from trials.roles import Role
 from trials.services import accounts, amendments, delegations, jobs, protocols, sites
 
 DEMO_TRIAL = "DEMO"
+# The randomised cross-over has one site, with people of its own.
+CROSSOVER_TRIAL, CROSSOVER_SITE = "DEMO-CROSSOVER", "201"
 # For loopback and invented patients only; production settings refuse to run the demo.
 PASSWORD = "gallium-68-on-loopback"  # noqa: S105  shown on the page it opens
 PEOPLE = {
@@ -27,11 +29,15 @@ PEOPLE = {
 }
 # The trial's rule has two readers read each scan and a third settle where they differ.
 FURTHER_READERS = {"reader-2": "Rosa Reader", "reader-3": "Remy Reader"}
-# The site of the people above, and the people of the other two.
+# The site of the people above, and the people of the others.
 SITE_CODE = "101"
 ELSEWHERE = {
     "102": {Role.COORDINATOR: "Cora Coordinator", Role.INVESTIGATOR: "Ivo Investigator"},
     "103": {Role.COORDINATOR: "Carl Coordinator", Role.INVESTIGATOR: "Iris Investigator"},
+    CROSSOVER_SITE: {
+        Role.COORDINATOR: "Corinna Coordinator",
+        Role.INVESTIGATOR: "Igor Investigator",
+    },
 }
 MONITORED = ("101", "102")
 # Roles that work at a site; the others see all sites of the trial.
@@ -52,6 +58,7 @@ def prepare(definitions: Path) -> Trial:
     trials = [version.trial for version in versions]
     (trial,) = (one for one in trials if one.identifier == DEMO_TRIAL)
     by_code = {site.code: site for site in trial.sites.all()}
+    crossover = Site.objects.get(trial__identifier=CROSSOVER_TRIAL, code=CROSSOVER_SITE)
     for role, name in PEOPLE.items():
         user = _user(role.value, name, system)
         for one in trials if role not in AT_SITE else [trial]:
@@ -61,10 +68,12 @@ def prepare(definitions: Path) -> Trial:
         user = _user(username, name, system)
         for one in trials:
             _grant(user, Role.READER, one, None, system)
+    elsewhere = by_code | {CROSSOVER_SITE: crossover}
     for code, people in ELSEWHERE.items():
+        site = elsewhere[code]
         for role, name in people.items():
-            _grant(_user(f"{role.value}{code}", name, system), role, trial, by_code[code], system)
-    for site in by_code.values():
+            _grant(_user(f"{role.value}{code}", name, system), role, site.trial, site, system)
+    for site in elsewhere.values():
         _open(site)
     return trial
 

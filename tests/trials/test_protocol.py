@@ -39,8 +39,8 @@ def demo() -> dict:
     return yaml.safe_load((FOLDER / "definitions" / "demo.yaml").read_text())
 
 
-def test_the_five_trials_and_the_demonstration_have_a_file():
-    assert {file.stem for file in DEFINITIONS} == FIVE | {"demo"}
+def test_the_five_trials_and_the_two_of_the_demonstration_have_a_file():
+    assert {file.stem for file in DEFINITIONS} == FIVE | {"demo", "demo-crossover"}
 
 
 @pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.stem)
