@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from config.demo import accounts, client, cohort, comparison, crossover_run, narration
+from config.demo import accounts, client, cohort, comparison, crossover_run, journey, narration
 from imaging.phantom import PET_GRID
 from trials.models import Allocation, Deviation
 from trials.roles import Role
@@ -69,6 +71,33 @@ def test_every_sphere_lies_so_far_inside_that_its_peak_does_too():
         for sphere in (one for spheres in case.lesions.values() for one in spheres):
             place = PET_GRID.patient_to_voxel(sphere.centre)
             assert all(5 < i < size - 5 for i, size in zip(place, PET_GRID.shape, strict=True))
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        "2026-11-28T22:55:00",
+        "2026-11-28T23:10:00",
+        "2026-11-28T23:52:00",
+        "2026-11-28T23:59:59",
+        "2026-11-29T00:01:00",
+        "2026-11-29T00:30:00",
+        "2026-03-01T00:10:00",
+        "2026-03-29T01:30:00",
+        "2026-10-25T01:10:00",
+    ],
+)
+def test_evidence_is_of_a_day_before_any_scan_whatever_the_time(now):
+    # Midnight in UTC and at the site, the first of a month, and the nights in which clocks change.
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    berlin = ZoneInfo("Europe/Berlin")
+    consent = moment - timedelta(hours=3)
+    (day,) = {row["observed_at"] for row in journey._evidence(cohort.CASES[0].person, moment)}
+    for plan in cohort.PLANS:
+        syringe, started = cohort.given(plan, now=moment)
+        assert consent < syringe.assayed_at < syringe.injected_at < started < moment
+        for zone in (UTC, berlin):
+            assert day < syringe.assayed_at.astimezone(zone).date().isoformat()
 
 
 def test_crossover_gives_each_patient_a_place_and_keeps_the_gap_between_tracers(db):
