@@ -179,6 +179,18 @@ def bounds(value: float | str) -> tuple[float, float]:
     return float(value), float(value)
 
 
+def signed(value: float | str) -> tuple[str, float]:
+    """The sign of a recorded number that is a bound, else none, and the number.
+
+    >>> signed("<5"), signed(1.2)
+    (('<', 5.0), ('', 1.2))
+    """
+    match = NUMBER.fullmatch(str(value))
+    if match is None:
+        raise VariableError("value", f"{value!r} is not a number.")
+    return match[1], float(match[2])
+
+
 def shown(name: str, value: Any, unit: str = "") -> str:
     """A recorded value in words, with its unit.
 

@@ -33,6 +33,11 @@ class ResponseEvaluation(serializers.ModelSerializer):
     is_accepted = serializers.BooleanField(
         help_text="Whether the read of the later scan is the one that counts."
     )
+    why_counted = serializers.CharField(
+        help_text="Which read of the later scan counts, or why none does: one that is not accepted "
+        "is no result of the trial.",
+        allow_null=True,
+    )
     numbers = ResponseNumber(many=True)
     flags = serializers.ListField(child=serializers.CharField())
     inputs = serializers.JSONField(help_text="All that the scale looked at, as it was frozen.")
@@ -48,6 +53,7 @@ class ResponseEvaluation(serializers.ModelSerializer):
             "scale",
             "reader",
             "is_accepted",
+            "why_counted",
             "category",
             "best",
             "why",

@@ -16,6 +16,7 @@ from typing import Any
 
 from imaging.normalisations import NormalisationError, is_past_turning, normaliser
 from imaging.response import eortc, lugano, percist, qpet, recist_course
+from imaging.response.glucose import Glucose
 from imaging.response.organs import organ_of
 from imaging.response.questions import said
 from imaging.response.terms import Response, answer, fdg_flags
@@ -100,13 +101,29 @@ def _percist_scan(side: Side, lean: str) -> percist.PercistScan:
         liver_sd=liver["suv_sd"] * by if liver else None,
         is_liver_diseased=said(side["answers"], "liver_diseased"),
         uptake_minutes=side["uptake_minutes"],
-        activity_mbq=side["activity_mbq"],
-        glucose_mg_dl=side["glucose_mg_dl"],
+        activity_mbq=activity_mbq(side),
+        glucose=glucose(side),
         scanner_class=side["scanner"],
         suv_type=lean,
         # A scan without a lesion has the definition that its run would have measured by.
         peak_definition=definitions.pop() if len(definitions) == 1 else side["peak_definition"],
     )
+
+
+def activity_mbq(side: Side) -> float | None:
+    """Injected activity in MBq that is frozen of a scan; earlier releases froze Bq."""
+    if "activity_mbq" in side:
+        return side["activity_mbq"]
+    found = side.get("injected_activity_bq")
+    return found / 1e6 if found else None
+
+
+def glucose(side: Side) -> Glucose | None:
+    """Plasma glucose that is frozen of a scan; earlier releases froze a number alone, or none."""
+    if found := side.get("glucose"):
+        return Glucose(**found)
+    number = side.get("glucose_mg_dl")
+    return Glucose(number) if number else None
 
 
 def _eortc(inputs: Inputs) -> Response:

@@ -29,6 +29,7 @@ from typing import Literal
 
 from imaging.cut_offs import change_percent, exceeds, is_measured, is_positive, reaches, words
 from imaging.identity import tracer_of
+from imaging.response.glucose import Glucose, against
 from imaging.response.terms import (
     Category,
     Number,
@@ -46,8 +47,6 @@ SOURCE = "Wahl et al., J Nucl Med 2009;50 Suppl 1:122S; PMC2938069, table 3"
 EARLIEST_MINUTES = 50.0
 MINUTES_APART = 15.0
 ACTIVITY_PERCENT = 20.0
-# Plasma glucose has to stay under it; asked where the tracer is a glucose.
-GLUCOSE_MG_DL = 200.0
 LIVER_PERCENT = 20.0
 LIVER_SUL = 0.3
 # SUV Types (0054,1006) by lean body mass: James as DICOM and as he wrote it, Janmahasatian.
@@ -80,7 +79,7 @@ class PercistScan:
 
     `liver_mean` and `liver_sd` are SUL in g/mL of a 30 mm sphere in the right lobe,
     `uptake_minutes` from injection to the start of the first bed, `activity_mbq` what was injected,
-    `glucose_mg_dl` in plasma before it. `scanner_class` is whatever
+    `glucose` in plasma before it. `scanner_class` is whatever
     makes two scans comparable: scanner, reconstruction, EARL class. `suv_type` is SUV Type
     (0054,1006) and names the lean body mass, `peak_definition` that of SULpeak.
     """
@@ -91,7 +90,7 @@ class PercistScan:
     is_liver_diseased: bool | None
     uptake_minutes: float | None
     activity_mbq: float | None
-    glucose_mg_dl: float | None
+    glucose: Glucose | None
     scanner_class: str
     suv_type: str
     peak_definition: str
@@ -148,14 +147,14 @@ def percist(
     tracer : str
         Of both scans; the scale is flagged for any but FDG, and glucose is asked for FDG alone.
     """
-    against = (
+    in_the_way = (
         *_incomparable(baseline, later),
         *(_glucose(baseline, later) if tracer_of(tracer) == "FDG" else ()),
         *_unmeasured(baseline, later),
         *unanswered(_claims(reading)),
     )
-    if against:
-        return _response("NE", against, (), tracer)
+    if in_the_way:
+        return _response("NE", in_the_way, (), tracer)
     change = _change(baseline, later)
     category, reasons = _category(change, reading)
     return _response(category, reasons, change.numbers, tracer)
@@ -232,14 +231,8 @@ def _activities(before: float | None, after: float | None) -> Iterator[str]:
 
 def _glucose(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
     for name, scan in (("baseline", baseline), ("later scan", later)):
-        found = scan.glucose_mg_dl
-        if not is_positive(found):
-            yield f"plasma glucose before the {name} is not recorded"
-        elif reaches(found, GLUCOSE_MG_DL):
-            yield (
-                f"plasma glucose before the {name} was {words(found, GLUCOSE_MG_DL)} mg/dL, "
-                f"not under {GLUCOSE_MG_DL:g} mg/dL"
-            )
+        if found := against(name, scan.glucose):
+            yield found
 
 
 def _livers(baseline: PercistScan, later: PercistScan) -> Iterator[str]:

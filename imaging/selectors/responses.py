@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from imaging.models import GrownLesion, Read, ResponseEvaluation
-from imaging.response.judging import factor
+from imaging.response.judging import activity_mbq, factor, glucose
 from imaging.response.questions import QUESTIONS
 from imaging.response.terms import FLAGS
 from imaging.response.trend import Trend, Value, trend
@@ -66,6 +66,15 @@ class Side:
     @property
     def liver_address(self) -> str:
         return reverse("region_derivation", args=[self.frozen["liver"]["pk"], "suvmean"])
+
+    @property
+    def activity_mbq(self) -> float | None:
+        return activity_mbq(self.frozen)
+
+    @property
+    def glucose(self) -> str:
+        found = glucose(self.frozen)
+        return found.words if found else ""
 
     @property
     def factor(self) -> float | None:
@@ -125,9 +134,10 @@ def evaluations(user: User) -> QuerySet[ResponseEvaluation]:
 
 
 def _with_acceptance(rows: QuerySet[ResponseEvaluation]) -> QuerySet[ResponseEvaluation]:
-    """With whether the read of the later scan counts."""
+    """With whether the read of the later scan counts, and which one does or why none."""
     accepted = counted_reads.accepted(Read._meta.db_table, "later_read")
-    return rows.annotate(is_accepted=accepted)
+    why = counted_reads.why(f"later_read__{SCAN}")
+    return rows.annotate(is_accepted=accepted, why_counted=why)
 
 
 def may_see(user: User, patient: Patient) -> bool:

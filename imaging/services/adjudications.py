@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from imaging.models import Adjudication, Read, Series
 from imaging.selectors import adjudications as selecting
-from imaging.services import read_counting
+from imaging.services import read_counting, response_orders
 from trials import permissions, read_rules
 from trials.models import ScheduledScan, Signature, User
 from trials.services import audit, signatures, subjects
@@ -53,6 +53,7 @@ def take_over(series: Series, *, by: User, reason: str) -> Adjudication:
                 "nothing-to-take-over", "No other reader has begun to settle it: begin yourself."
             )
         read_counting.void(row, because="Another reader took it over.")
+        response_orders.order(scan, by=by)
         return _begun(scan, by)
 
 
@@ -81,6 +82,8 @@ def sign(
         row.signed_at = timezone.now() if row.state == State.SIGNED else None
         row.save(update_fields=["chosen", "reason", "state", "signed_at"])
         read_counting.settle(scan)
+        # Of a baseline it may be another read that later scans are compared with.
+        response_orders.order(scan, by=by)
     return signature
 
 

@@ -7,7 +7,7 @@ told which read counts, or why none does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -20,6 +20,7 @@ from trials.models import CountedRead, Finding, ScheduledScan
 from trials.services import audit, counted_reads, jobs, patients
 
 OTHER_READS = "A read that it rests on ended, was signed again, or another one was signed."
+RESPONSE_ENDED = "A response that the readers are compared by ended with a read of another scan."
 SCAN = "quantification__series__imaging_study__scheduled_scan"
 
 
@@ -27,6 +28,19 @@ def readers_reads(scan: ScheduledScan) -> list[Read]:
     """The reads of a scan that stand, signed apart, in the order in which they were signed."""
     rows = selecting.standing_reads().filter(**{SCAN: scan}, is_adjudication=False)
     return list(rows.select_related("quantification__series").order_by("signed_at", "pk"))
+
+
+def settle_after(scans: Iterable[ScheduledScan], *, ended: Collection[ScheduledScan]) -> None:
+    """Settle scans whose reads changed, and those where a response `ended` with them.
+
+    Where readers may differ in the response, what settled it is void. Inside the action.
+    """
+    for scan in sorted({*scans, *ended}, key=lambda one: one.pk):
+        row = scan.adjudications.exclude(state=Adjudication.State.VOID).first()
+        asked = read_rules.asked(scan.planned_scan.version.read_rule)
+        if row and scan in ended and read_rules.RESPONSE in asked:
+            void(row, because=RESPONSE_ENDED)
+        settle(scan)
 
 
 def settle(scan: ScheduledScan) -> None:

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from imaging.models import DicomObject, Read, ResponseEvaluation
+from trials.models import ScheduledScan
 from trials.services import findings
 
 OVERTAKEN = (
@@ -14,17 +15,31 @@ OVERTAKEN = (
 )
 READ_AGAIN = "A reader signed another read in place of one that it rests on."
 VOID = "What it was to settle became another: the adjudication is void."
+_SCAN = "quantification__series__imaging_study__scheduled_scan"
 
 
-def end_of(read: Read, *, because: str) -> None:
+def end_of(read: Read, *, because: str) -> set[ScheduledScan]:
     """What one read found and what rests on it hold no more. Inside an action.
 
-    Its findings, what was written of it as DICOM, the responses.
+    Its findings, what was written of it as DICOM, the responses, of RECIST also those that it lies
+    between the scans of. Given are the scans whose responses ended: what readers differ in may be
+    these, so that which read counts is to be settled anew.
     """
     now = timezone.now()
     Read.objects.filter(pk=read.pk, ended_at=None).update(ended_at=now, ended_because=because)
     findings.supersede(read)
     DicomObject.objects.filter(read=read, superseded_at=None).update(superseded_at=now)
-    ResponseEvaluation.objects.filter(
-        Q(later_read=read) | Q(baseline_read=read), is_current=True
-    ).update(is_current=False, ended_at=now, ended_because=because)
+    resting = ResponseEvaluation.objects.filter(
+        Q(later_read=read)
+        | Q(baseline_read=read)
+        | Q(inputs__contains={"earlier": [{"read": read.pk}]}, criterion="recist"),
+        is_current=True,
+    )
+    # An adjudicator's read is held against no other.
+    apart = resting.filter(later_read__is_adjudication=False)
+    later = set(apart.values_list(f"later_read__{_SCAN}", flat=True))
+    resting.update(is_current=False, ended_at=now, ended_because=because)
+    if not later:
+        return set()
+    scans = ScheduledScan.objects.filter(pk__in=later)
+    return set(scans.select_related("patient__site", "planned_scan__version"))

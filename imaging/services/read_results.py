@@ -20,9 +20,11 @@ def end(series: Iterable[int]) -> None:
         superseded_by=None,
         ended_at=None,
     ).select_related("quantification__series__imaging_study__scheduled_scan")
+    ended = set()
     for read in reads:
-        read_endings.end_of(read, because=read_endings.OVERTAKEN)
+        ended |= read_endings.end_of(read, because=read_endings.OVERTAKEN)
+    scans = {read.quantification.series.imaging_study.scheduled_scan for read in reads}
+    read_counting.settle_after(scans, ended=ended)
     # What is left, an earlier baseline or another reader's read, may give an answer yet.
-    for scan in {read.quantification.series.imaging_study.scheduled_scan for read in reads}:
-        read_counting.settle(scan)
+    for scan in scans:
         response_orders.order(scan, by=jobs.system_user())

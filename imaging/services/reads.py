@@ -204,7 +204,7 @@ def sign(read: Read, *, by: User, password: str) -> Signature:
         if found := obstacles(read):
             raise Refused("read-not-complete", " ".join(found))
         _require_still_asked_for(read, scan)
-        earlier = selecting.standing(read)
+        earlier, ended = selecting.standing(read), set()
         read.signed_at = timezone.now()
         signature = signatures.sign(
             read,
@@ -215,11 +215,11 @@ def sign(read: Read, *, by: User, password: str) -> Signature:
         )
         if earlier:
             Read.objects.filter(pk=earlier.pk).update(superseded_by=read)
-            read_endings.end_of(earlier, because=read_endings.READ_AGAIN)
+            ended = read_endings.end_of(earlier, because=read_endings.READ_AGAIN)
         read.state = Read.State.SIGNED
         read.save(update_fields=["state", "signed_at"])
         _hand_over(read, scan)
-        read_counting.settle(scan)
+        read_counting.settle_after([scan], ended=ended)
         objects.follow_read(read, by=by)
         response_orders.order(scan, by=by)
     return signature

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from imaging.models import Read, RecistLesion
@@ -15,6 +16,7 @@ from imaging.selectors import comparisons as selecting
 from imaging.selectors.recist import of, rule_of
 from trials import permissions
 from trials.models import ScheduledScan, User
+from trials.selectors import counted_reads
 from trials.services import audit
 from trials.services.errors import Invalid, Refused
 
@@ -29,7 +31,8 @@ def frozen(read: Read) -> list[dict[str, Any]]:
 def baseline_of(read: Read) -> Lesions | None:
     """The lesions of the same reader's signed baseline; None where the read is the baseline.
 
-    Refused where that was not signed.
+    Who settles what readers differ in follows the baseline read that counts, whoever signed it.
+    Refused where there is none.
     """
     scan = _scan_of(read)
     rule = rule_of(scan)
@@ -37,10 +40,9 @@ def baseline_of(read: Read) -> Lesions | None:
         raise Refused("no-recist", "The protocol judges no response by RECIST on this scan.")
     if scan.planned_scan.identifier == rule["baseline"]:
         return None
-    baseline = (
+    reads = (
         selecting.standing_reads()
         .filter(
-            reader=read.reader_id,
             **{
                 f"{_SCAN}__patient": scan.patient_id,
                 f"{_SCAN}__planned_scan__identifier": rule["baseline"],
@@ -48,13 +50,27 @@ def baseline_of(read: Read) -> Lesions | None:
             },
         )
         .order_by(f"{_SCAN}__planned_at", "pk")
-        .last()
     )
+    if read.is_adjudication:
+        return of(_counting(reads))
+    baseline = reads.filter(reader=read.reader_id).last()
     if baseline is None:
         raise Refused(
             "no-baseline-read", "Sign your read of the baseline first: its lesions are followed."
         )
     return of(baseline)
+
+
+def _counting(reads: QuerySet[Read]) -> Read:
+    """The last of some reads that counts for its scan."""
+    found = reads.filter(counted_reads.accepted(Read._meta.db_table, "pk")).last()
+    if found is None:
+        raise Refused(
+            "no-baseline-counts",
+            "No read of the baseline counts yet: the lesions of the one that does are followed, so "
+            "its readers have to agree, or what they differ in has to be settled, first.",
+        )
+    return found
 
 
 def record(read: Read, lesions: Sequence[rules.RecistLesion], *, by: User) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from imaging.models import ResponseEvaluation
+from imaging.models import Read, ResponseEvaluation
 from trials.models import Evidence, Job, Patient, ScheduledScan, User
 from trials.services import jobs
 
@@ -48,13 +48,50 @@ def stale() -> QuerySet[ResponseEvaluation]:
 
 def order_due() -> list[Job]:
     """Order anew where one of them was recorded or corrected since."""
-    patients = Patient.objects.filter(pk__in=stale().values(_PATIENT)).order_by("pk")
+    changed = Patient.objects.filter(pk__in=stale().values(_PATIENT)).order_by("pk")
+    overtaken = Patient.objects.filter(pk__in=_overtaken()).order_by("pk")
+    due = {one for one in changed if not _was_ordered(one)}
+    due |= {one for one in overtaken if not _is_under_way(one)}
     actor = jobs.system_user()
     return [
         jobs.enqueue(KIND, actor=actor, on=one, patient=one.pk)
-        for one in patients
-        if not _was_ordered(one)
+        for one in sorted(due, key=lambda one: one.pk)
     ]
+
+
+def _overtaken() -> set[int]:
+    """Patients of evaluations that lack what is asked today, or miss a scan that was cancelled."""
+    current = ResponseEvaluation.objects.filter(is_current=True)
+    # Judged before PERCIST asked for activity and glucose, or by the upper end of "<200" alone.
+    ungated = current.filter(criterion="percist").exclude(inputs__later__has_key="glucose")
+    found = set(ungated.values_list(_PATIENT, flat=True))
+    missing = current.filter(criterion="recist", inputs__unread__0__isnull=False)
+    for row in missing.select_related("baseline_read", "later_read"):
+        if _still_missed(row) < len(row.inputs["unread"]):
+            found.add(_scan_of(row.later_read).patient_id)
+    return found
+
+
+def _still_missed(row: ResponseEvaluation) -> int:
+    """How many of the scans that an evaluation misses are not cancelled."""
+    start, later = _scan_of(row.baseline_read), _scan_of(row.later_read)
+    scans = ScheduledScan.objects.filter(
+        patient=later.patient_id,
+        planned_scan__identifier__in=row.inputs["unread"],
+        planned_at__gt=start.planned_at,
+        planned_at__lt=later.planned_at,
+    )
+    return scans.exclude(state=ScheduledScan.State.CANCELLED).count()
+
+
+def _scan_of(read: Read) -> ScheduledScan:
+    return read.quantification.series.imaging_study.scheduled_scan
+
+
+def _is_under_way(patient: Patient) -> bool:
+    """Whether the newest order waits, or failed: a person orders that again."""
+    last = Job.objects.filter(kind=KIND, arguments__patient=patient.pk).order_by("pk").last()
+    return last is not None and last.state != Job.State.DONE
 
 
 def confirm(patient: int, at: datetime) -> None:

@@ -7,7 +7,6 @@ read ends says so (`read_endings.end_of`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -45,6 +44,7 @@ from trials.services.errors import Refused
 from trials.version import VERSION
 
 SCAN = "quantification__series__imaging_study__scheduled_scan"
+NO_BASELINE_COUNTS = "No read of the baseline that it is compared with counts any more."
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,23 @@ def evaluate(claim: jobs.Claim) -> None:
             return
         for due, inputs in found:
             _keep(due, inputs, began)
+        _end_without_baseline(patient, [due for due, _ in found])
         # What readers may differ in is the response too.
         for scan in {scan_of(due.later) for due, _ in found}:
             read_counting.settle(scan)
         response_orders.confirm(patient.pk, began)
+
+
+def _end_without_baseline(patient: Patient, dues: Iterable[Due]) -> None:
+    """An adjudicator's course holds no more where no read of its baseline counts any more."""
+    kept = [due.later.pk for due in dues if due.rule["criterion"] == recist.CRITERION]
+    rows = ResponseEvaluation.objects.filter(
+        **{f"later_read__{SCAN}__patient": patient},
+        later_read__is_adjudication=True,
+        criterion=recist.CRITERION,
+        is_current=True,
+    ).exclude(later_read__in=kept)
+    rows.update(is_current=False, ended_at=timezone.now(), ended_because=NO_BASELINE_COUNTS)
 
 
 def _hold(reads: Iterable[Read]) -> None:
@@ -118,46 +131,57 @@ def due_of(patient: Patient) -> Iterator[Due]:
                 continue
             needs = response_rules.CRITERIA[rule["criterion"]].needs_baseline
             # One that is not compared with would end the answer when it ends.
-            baseline = _baseline(reads, later, rule["baseline"]) if needs else None
+            baseline = _baseline(reads, later, rule) if needs else None
             if baseline or not needs:
                 between = _between(reads, rule, baseline, later)
                 unread = _unread(between, rule, baseline, later)
                 yield Due(plan.version, rule, baseline, later, between, unread)
 
 
-def _baseline(reads: list[Read], later: Read, identifier: str) -> Read | None:
+def _baseline(reads: list[Read], later: Read, rule: Mapping[str, Any]) -> Read | None:
     """The same reader's read of the last baseline scan before a later one.
 
-    Who settles a difference reads that scan alone: there the baseline read that counts.
+    Who settles a difference reads that scan alone: there the baseline read that counts. Of RECIST
+    it is that one always, whose lesions the adjudicator followed.
     """
     before = [
         one
         for one in reads
-        if scan_of(one).planned_scan.identifier == identifier
+        if scan_of(one).planned_scan.identifier == rule["baseline"]
         and scan_of(one).planned_at < scan_of(later).planned_at
     ]
     mine = [one for one in before if one.reader_id == later.reader_id]
-    if later.is_adjudication and not mine:
-        found = counted_reads.of_scans(scan_of(one).pk for one in before)
-        counting = {one.source_pk for one in found.values()}
-        mine = [one for one in before if one.pk in counting]
+    if later.is_adjudication and (not mine or rule["criterion"] == recist.CRITERION):
+        mine = _counting(before)
     return mine[-1] if mine else None
+
+
+def _counting(reads: list[Read]) -> list[Read]:
+    """Those that count for their scans."""
+    found = counted_reads.of_scans(scan_of(one).pk for one in reads)
+    counting = {one.source_pk for one in found.values()}
+    return [one for one in reads if one.pk in counting]
 
 
 def _between(
     reads: list[Read], rule: Mapping[str, Any], baseline: Read | None, later: Read
 ) -> tuple[Read, ...]:
-    """The same reader's reads of the scans that a course by RECIST has before a later one."""
+    """The same reader's reads of the scans that a course by RECIST has before a later one.
+
+    Of an adjudicator those that count, as the baseline.
+    """
     if rule["criterion"] != recist.CRITERION or baseline is None:
         return ()
     start, end = scan_of(baseline).planned_at, scan_of(later).planned_at
-    return tuple(
+    between = [
         one
         for one in reads
-        if one.reader_id == later.reader_id
-        and scan_of(one).planned_scan.identifier in rule["follow_ups"]
+        if scan_of(one).planned_scan.identifier in rule["follow_ups"]
         and start < scan_of(one).planned_at < end
-    )
+    ]
+    if later.is_adjudication:
+        return tuple(_counting(between))
+    return tuple(one for one in between if one.reader_id == later.reader_id)
 
 
 def _unread(
@@ -236,7 +260,7 @@ def _side(read: Read) -> dict[str, Any]:
         "scanner": _scanner(run, injection),
         "peak_definition": peak_of(run.parameters).value,
         **_activity(run, injection),
-        "glucose_mg_dl": _glucose(scan),
+        "glucose": _glucose(scan),
         "weight_kg": run.derivation.get("weight"),
         "height_cm": height,
         "height_from": origin,
@@ -306,15 +330,18 @@ def _activity(run: Quantification, injection: Injection | None) -> dict[str, Any
     }
 
 
-def _glucose(scan: ScheduledScan) -> float | None:
-    """Plasma glucose recorded for a scan, in mg/dL; of "<40" the most that it can be."""
+def _glucose(scan: ScheduledScan) -> dict[str, Any] | None:
+    """Plasma glucose recorded for a scan in mg/dL, with the sign of a bound, and as entered."""
     fact = scan.evidence.filter(variable="glucose", superseded_by=None).order_by("pk").last()
     # Asked, and not known.
     if fact is None or fact.value is None:
         return None
-    most = variables.bounds(fact.value)[1]
-    found = variables.converted("glucose", most, frm=fact.unit, to="mg/dL")
-    return found if math.isfinite(found) else None
+    sign, number = variables.signed(fact.value)
+    return {
+        "sign": sign,
+        "mg_dl": variables.converted("glucose", number, frm=fact.unit, to="mg/dL"),
+        "entered": variables.shown("glucose", fact.value, fact.unit),
+    }
 
 
 def _scanner(run: Quantification, injection: Injection | None) -> str:

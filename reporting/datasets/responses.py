@@ -72,6 +72,13 @@ RESPONSES = Dataset(
         ),
         Column("reader", "Reader, by number", INTEGER, KEY, origin="RS.RSEVALID"),
         ACCEPTED,
+        Column(
+            "not_counting_because",
+            "Why the response is no result: which read of the scan counts, or why none does",
+            TEXT,
+            TECHNICAL,
+            missing="the response counts",
+        ),
         Column("read", "Read of the later scan", INTEGER, KEY),
         Column("baseline_read", "Read of the baseline scan", INTEGER, KEY, missing=_NO_BASELINE),
         Column("category", "Response", TEXT, HEALTH, origin="RS.RSSTRESC", codes=CATEGORIES),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imaging.response.glucose import Glucose
 from imaging.response.percist import (
     PercistLesion,
     PercistReading,
@@ -37,7 +38,7 @@ def scan(*lesions, **other):
         "is_liver_diseased": False,
         "uptake_minutes": 60.0,
         "activity_mbq": 300.0,
-        "glucose_mg_dl": 100.0,
+        "glucose": Glucose(100.0),
         "scanner_class": "A, EARL 2",
         "suv_type": "LBMJAMES128",
         "peak_definition": "ibsi_global",
@@ -217,8 +218,24 @@ def test_livers_within_twenty_percent_and_three_tenths(before, after, is_evaluab
         ({"uptake_minutes": 35.0}, "the later scan began 35.0 min after injection, before 50 min"),
         ({"activity_mbq": 375.0}, "differ by 25.0 % (300.0 and 375.0 MBq), more than 20 %"),
         ({"activity_mbq": None}, "the injected activity of a scan is not known"),
-        ({"glucose_mg_dl": 200.0}, "before the later scan was 200.0 mg/dL, not under 200 mg/dL"),
-        ({"glucose_mg_dl": None}, "plasma glucose before the later scan is not recorded"),
+        ({"glucose": Glucose(200.0)}, "before the later scan was 200.0 mg/dL, not under 200 mg/dL"),
+        (
+            {"glucose": Glucose(400.0, ">", ">400 mg/dL")},
+            "plasma glucose before the later scan was >400 mg/dL, not under 200 mg/dL",
+        ),
+        (
+            {"glucose": Glucose(200.0, ">", ">200 mg/dL")},
+            "plasma glucose before the later scan was >200 mg/dL, not under 200 mg/dL",
+        ),
+        (
+            {"glucose": Glucose(250.0, "<", "<250 mg/dL")},
+            "before the later scan is not known: <250 mg/dL does not tell whether it was under 200",
+        ),
+        (
+            {"glucose": Glucose(162.14, ">", ">9 mmol/L")},
+            "is not known: >9 mmol/L (>162.1 mg/dL) does not tell whether it was under 200 mg/dL",
+        ),
+        ({"glucose": None}, "plasma glucose before the later scan is not recorded"),
         ({"scanner_class": "B"}, "the scanner classes differ (A, EARL 2 at baseline, B later)"),
         ({"scanner_class": ""}, "the scanner class of a scan is not known"),
         ({"suv_type": "BW"}, "same lean body mass, got SUV Types LBMJAMES128 and BW"),
@@ -244,8 +261,11 @@ def test_a_scan_that_is_not_comparable_says_why(change, sentence):
         ({"activity_mbq": 360.001}, False),
         ({"activity_mbq": 240.0}, True),
         ({"activity_mbq": 239.999}, False),
-        ({"glucose_mg_dl": 199.999}, True),
-        ({"glucose_mg_dl": 200.0}, False),
+        ({"glucose": Glucose(199.999)}, True),
+        ({"glucose": Glucose(200.0)}, False),
+        # A bound decides where all that it stands for lies on one side.
+        ({"glucose": Glucose(200.0, "<")}, True),
+        ({"glucose": Glucose(400.0, ">")}, False),
     ],
 )
 def test_activities_within_twenty_percent_and_glucose_under_200(change, is_evaluable):
@@ -254,7 +274,7 @@ def test_activities_within_twenty_percent_and_glucose_under_200(change, is_evalu
 
 
 def test_glucose_is_asked_where_the_tracer_is_a_glucose():
-    unasked = scan(lesion(10.0), glucose_mg_dl=None)
+    unasked = scan(lesion(10.0), glucose=None)
     found = percist(unasked, scan(lesion(5.0)), NOTHING_ELSE, tracer="68Ga-Pentixafor")
     assert found.category == "PMR"
 
@@ -295,7 +315,7 @@ PLACES = [
     "liver_sd",
     "uptake_minutes",
     "activity_mbq",
-    "glucose_mg_dl",
+    "glucose",
     "lesions",
 ]
 
@@ -313,6 +333,8 @@ def test_what_is_not_measured_gives_no_category(place, value, peaks, said):
         broken = replace(whole, lesions=None)
     elif place in {"sul_peak", "glycolysis"}:
         broken = replace(whole, lesions=(replace(whole.lesions[0], **{place: value}),))
+    elif place == "glucose":
+        broken = replace(whole, glucose=None if value is None else Glucose(value))
     else:
         broken = replace(whole, **{place: value})
     found = percist(broken, scan(lesion(peaks[1])), reading, tracer="FDG")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -28,8 +29,12 @@ from imaging.models import (
 from imaging.response import judging
 from imaging.response.recist_lesions import RecistLesion
 from imaging.selectors import comparisons as comparing
+from imaging.selectors import responses as selecting
 from imaging.services import (
+    adjudications,
     comparisons,
+    read_counting,
+    read_endings,
     reads,
     recist_lesions,
     response_answers,
@@ -43,7 +48,7 @@ from tests.imaging.reconciling import SHOT
 from tests.imaging.responding import BEFORE, SUV, Responding, of, work
 from tests.imaging.test_reads import measure_again, refusal
 from trials import canonical
-from trials.models import AuditEvent, Injection, Job, PlannedScan, ScheduledScan, Site
+from trials.models import AuditEvent, CountedRead, Injection, Job, PlannedScan, ScheduledScan, Site
 from trials.roles import Role
 from trials.selectors import counted_reads
 from trials.services import evidence, jobs, patients, scans
@@ -232,10 +237,8 @@ def test_what_the_reader_answers_decides_and_what_is_not_answered_is_not_guessed
     ("glucose", "category"),
     [("<11.1", "PMR"), (11.2, "NE"), (">9", "NE"), (None, "NE")],
 )
-def test_the_newest_glucose_of_the_scan_decides_as_the_most_that_it_can_be(
-    judged, glucose, category
-):
-    """11.1 mmol/L are 199.97 mg/dL and 11.2 are 201.77."""
+def test_the_newest_glucose_of_the_scan_decides_where_it_can(judged, glucose, category):
+    """11.1 mmol/L are 199.97 mg/dL and 11.2 are 201.77; over 9 may be either."""
     scan = judged.later.series.imaging_study.scheduled_scan
     by = records.everyone(judged.trial)
     responding.note_glucose(scan, glucose, by=by)
@@ -244,6 +247,26 @@ def test_the_newest_glucose_of_the_scan_decides_as_the_most_that_it_can_be(
     work()
     assert of("P").category == category
     assert ("glucose" in of("P").why) == (category == "NE")
+
+
+def test_what_an_earlier_release_froze_is_shown_and_judged_by_the_gates_of_today(judged):
+    old = of("P")
+    froze = {"activity_mbq", "activity_from", "glucose"}
+    sides = {
+        name: {key: value for key, value in old.inputs[name].items() if key not in froze}
+        | {"injected_activity_bq": 370e6}
+        for name in ("baseline", "later")
+    }
+    inputs = {**old.inputs, **sides}
+    assert judging.activity_mbq(inputs["later"]) == 370.0
+    assert "plasma glucose before the later scan is not recorded" in judging.judged(inputs).why
+    with factories.framed():
+        ResponseEvaluation.objects.filter(pk=old.pk).update(inputs=inputs, inputs_sha256="older")
+        assert len(response_orders.order_due()) == 1
+        assert response_orders.order_due() == []
+    work()
+    assert (of("P").supersedes, of("P").category) == (old, "PMR")
+    assert response_orders.order_due() == []
 
 
 def test_activities_of_the_day_of_the_scan_that_differ_are_not_comparable(scene):
@@ -456,11 +479,51 @@ def test_a_follow_up_that_nobody_read_is_missed_by_name_until_it_is_cancelled(sc
     scene.signed(scene.later, new_lesion_ct="no")
     work()
     assert (of("R").category, of("R").inputs["unread"]) == ("NE", ["scan_early"])
+    assert response_orders.order_due() == []
     scans.cancel(between, reason="scanner broken", by=records.everyone(scene.trial))
+    with factories.framed():
+        assert len(response_orders.order_due()) == 1
+        assert response_orders.order_due() == []
+    work()
+    assert response_orders.order_due() == []
+    assert (of("R").category, of("R").flags) == ("PR", [])
+
+
+def test_a_read_in_between_that_ends_ends_the_course_that_rests_on_it(scene):
+    scene = recist_of(scene)
+    measured_on_ct(scene, scene.baseline, 50.0)
+    scene.signed(scene.baseline)
+    between = scan_between(scene, SHOT + timedelta(days=21))
+    early = records.make_measured(
+        between, by=records.everyone(scene.trial), blocks=responding.HOT, stored=responding.BEFORE
+    )
+    measured_on_ct(scene, early, 20.0)
+    scene.signed(early, new_lesion_ct="no")
     measured_on_ct(scene, scene.later, 33.0)
     scene.signed(scene.later, new_lesion_ct="no")
     work()
-    assert (of("R").category, of("R").flags) == ("PR", [])
+    course = on_scan(scene.later)
+    # 33 mm are 65 % over the lowest sum of 20 mm.
+    assert course.category == "PD"
+    measured_on_ct(scene, early, 40.0)
+    scene.signed(early, new_lesion_ct="no")
+    course.refresh_from_db()
+    assert (course.is_current, course.ended_because) == (False, read_endings.READ_AGAIN)
+    work()
+    # From 50 to 33 mm is 34 % less.
+    assert on_scan(scene.later).category == "PR"
+    measure_again(early)
+    assert not standing_on(scene.later).exists()
+    work()
+    assert on_scan(scene.later).inputs["unread"] == ["scan_early"]
+
+
+def standing_on(run: Quantification):
+    return ResponseEvaluation.objects.filter(later_read__quantification=run, is_current=True)
+
+
+def on_scan(run: Quantification) -> ResponseEvaluation:
+    return standing_on(run).get()
 
 
 def test_days_after_the_baseline_are_dates_of_the_site(scene):
@@ -481,6 +544,52 @@ def test_days_after_the_baseline_are_dates_of_the_site(scene):
     scene.signed(scene.later, new_lesion_ct="no")
     work()
     assert of("R").inputs["later"]["day"] == 28
+
+
+def test_an_adjudicator_follows_the_lesions_of_the_baseline_read_that_counts(scene):
+    version = scene.patient.site.version_in_force
+    with factories.framed():
+        version.definition["reads"] = {
+            "readers": 2,
+            "blinded_to": ["other-readers"],
+            "adjudication": "third-reader",
+            "discordant": ["response"],
+        }
+        version.save()
+    scene = recist_of(scene)
+    site = scene.patient.site
+    other, third = (factories.make_user(Role.READER, trial=scene.trial, site=site) for _ in "23")
+    firsts = {}
+    for by, where, later_mm in ((scene.reader, "liver", 33.0), (other, "lung_right", 61.0)):
+        one = Responding(scene.baseline, scene.later, by)
+        measured_on_ct(one, one.baseline, 50.0, where)
+        firsts[by] = one.signed(one.baseline)
+        measured_on_ct(one, one.later, later_mm, where)
+        one.signed(one.later, new_lesion_ct="no")
+    work()
+    adjudications.begin(scene.later.series, by=third)
+    settling = Responding(scene.baseline, scene.later, third)
+    baseline = scene.baseline.series.imaging_study.scheduled_scan
+    counted = CountedRead.objects.filter(scheduled_scan=baseline, ended_at=None)
+    with factories.framed():
+        counted.update(ended_at=timezone.now())
+    refused = partial(measured_on_ct, settling, scene.later, 33.0)
+    assert refusal(refused) == "no-baseline-counts"
+    with factories.framed():
+        read_counting.settle(baseline)
+    with pytest.raises(Invalid, match="T1 lay in liver at baseline, got lung_right"):
+        measured_on_ct(settling, scene.later, 33.0, where="lung_right")
+    measured_on_ct(settling, scene.later, 33.0)
+    signed = settling.signed(scene.later, new_lesion_ct="no")
+    work()
+    (found,) = ResponseEvaluation.objects.filter(later_read=signed, is_current=True)
+    assert (found.category, found.baseline_read) == ("PR", firsts[scene.reader])
+    # The readers differ in the response: neither counts, and the page and the API say why.
+    (one,) = selecting.evaluations(records.everyone(scene.trial)).filter(later_read=signed)
+    assert (one.is_accepted, one.why_counted) == (
+        False,
+        "Two readers differ, awaiting adjudication by a third reader.",
+    )
 
 
 def test_reads_do_not_agree_before_the_response_of_each_is_evaluated(scene):

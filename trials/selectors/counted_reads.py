@@ -36,9 +36,12 @@ def accepted(source_table: str, source_pk: str) -> Exists:
     )
 
 
-def why() -> Subquery:
-    """Of rows of scheduled scans: which read counts, or why none does, as a sentence."""
-    rows = CountedRead.objects.filter(scheduled_scan=OuterRef("pk"), ended_at=None)
+def why(scan: str = "pk") -> Subquery:
+    """Which read of a scan counts, or why none does, as a sentence; `scan` is the way to its key.
+
+    Of rows of scheduled scans themselves the key is their own.
+    """
+    rows = CountedRead.objects.filter(scheduled_scan=OuterRef(scan), ended_at=None)
     return Subquery(rows.values("why")[:1])
 
 

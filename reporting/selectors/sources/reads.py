@@ -11,6 +11,7 @@ from reporting import derived
 from reporting.selectors.sources.agreement import with_acceptance
 from reporting.selectors.sources.base import SCAN_OF_RUN, Computed, Source, computed, subject
 from trials.models import Finding, Trial
+from trials.selectors import counted_reads
 
 
 def _pairs(trial: Trial):
@@ -48,6 +49,7 @@ def _findings(trial: Trial):
 def _responses(trial: Trial):
     patient = f"later_read__{SCAN_OF_RUN}patient__"
     rows = ResponseEvaluation.objects.filter(**{f"{patient}trial": trial}, is_current=True)
+    rows = rows.annotate(counted=counted_reads.why(f"later_read__{SCAN_OF_RUN}pk"))
     return with_acceptance(rows, "later_read").order_by(f"{patient}identifier", "pk")
 
 
@@ -96,6 +98,9 @@ RESPONSES = Source(
         "scan": f"later_read__{SCAN_OF_RUN}pk",
         "baseline_scan": f"baseline_read__{SCAN_OF_RUN}pk",
         "evaluation": "pk",
+        "not_counting_because": computed(
+            lambda counts, why: None if counts else why, "is_accepted", "counted"
+        ),
         "reader": "reader_id",
         "read": "later_read_id",
         "baseline_read": "baseline_read_id",
