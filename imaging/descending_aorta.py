@@ -112,17 +112,17 @@ def propose_aorta(suv: Volume, *, grid: Grid, hounsfield: Hounsfield, ct_grid: G
         "blood-gradient", "blood-variation", "blood-outside" where no sphere is measured.
     """
     # Rougher along the patient first: a whole body is three times as long as its chest.
-    z, y, x = _axes(ct_grid)
+    z, y, x = axes_of(ct_grid)
     rough = z[:: int(ROUGH_MM // STEP_MM[0])]
-    seen = rough[_lungs(_sampled(hounsfield, ct_grid, (rough, y, x)), ROUGH_MM).any(axis=(1, 2))]
+    seen = rough[lungs_of(on_axes(hounsfield, ct_grid, (rough, y, x)), ROUGH_MM).any(axis=(1, 2))]
     z = z[(z >= seen.min() - ROUGH_MM) & (z <= seen.max() + ROUGH_MM)]
-    values = _sampled(hounsfield, ct_grid, (z, y, x))
+    values = on_axes(hounsfield, ct_grid, (z, y, x))
     values = ndimage.uniform_filter1d(values, 3, axis=0)
-    tube = _tube(values, (z, y, x), _lungs(values, STEP_MM[0]))
+    tube = _tube(values, (z, y, x), lungs_of(values, STEP_MM[0]))
     return _evenest(suv, grid, _centreline(tube, z))
 
 
-def _axes(grid: Grid) -> Axes:
+def axes_of(grid: Grid) -> Axes:
     """Places to the head, to the back and to the left that the CT reaches, in mm."""
     ends = np.indices((2, 2, 2)).reshape(3, -1).T * (np.asarray(grid.shape) - 1)
     corners = grid.voxel_to_patient(ends)
@@ -131,7 +131,7 @@ def _axes(grid: Grid) -> Axes:
     return z, y, x
 
 
-def _sampled(hounsfield: Hounsfield, grid: Grid, axes: Axes) -> Volume:
+def on_axes(hounsfield: Hounsfield, grid: Grid, axes: Axes) -> Volume:
     """CT with planes to the head, rows to the back, columns to the left."""
     z, y, x = axes
     values = np.empty((z.size, y.size, x.size), np.float32)
@@ -144,7 +144,7 @@ def _sampled(hounsfield: Hounsfield, grid: Grid, axes: Axes) -> Volume:
     return values
 
 
-def _lungs(values: Volume, thickness_mm: float) -> Mask:
+def lungs_of(values: Volume, thickness_mm: float) -> Mask:
     """Air inside of the body in pieces whose mean is that of lung."""
     inside = np.zeros(values.shape, bool)
     for air, plane in zip(values < INSIDE_AIR, inside, strict=True):

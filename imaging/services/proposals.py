@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from imaging import descending_aorta, fusion, geometry, reference_regions
+from imaging import descending_aorta, fusion, geometry, gluteal_muscle, reference_regions
 from imaging.models import ReferenceRegion, Series
 from imaging.peaks import PeakDefinition
 from imaging.reference_regions import RegionStatistics
@@ -46,19 +46,35 @@ def _liver(values: np.ndarray, grid: geometry.Grid, _: Callable[[], OpenCt]) -> 
 
 def _blood_pool(values: np.ndarray, grid: geometry.Grid, ct: Callable[[], OpenCt]) -> Point:
     """On PET alone the aorta is not told from what lies around it."""
-    opened = ct()
-    if not fusion.covered(grid, opened.grid):
-        raise CtRefused("ct-elsewhere", "The CT of this study does not reach where the PET is.")
+    opened = _covering(grid, ct)
     return descending_aorta.propose_aorta(
         values, grid=grid, hounsfield=opened.hounsfield, ct_grid=opened.grid
     )
+
+
+def _muscle(values: np.ndarray, grid: geometry.Grid, ct: Callable[[], OpenCt]) -> Point:
+    """On PET alone muscle is not told from what lies around it."""
+    opened = _covering(grid, ct)
+    return gluteal_muscle.propose_muscle(
+        values, grid=grid, hounsfield=opened.hounsfield, ct_grid=opened.grid
+    )
+
+
+def _covering(grid: geometry.Grid, ct: Callable[[], OpenCt]) -> OpenCt:
+    opened = ct()
+    if not fusion.covered(grid, opened.grid):
+        raise CtRefused("ct-elsewhere", "The CT of this study does not reach where the PET is.")
+    return opened
 
 
 # How a place in normal tissue is found, and the radius of the sphere there in mm.
 PROPOSALS: dict[str, tuple[Propose, float]] = {
     Kind.LIVER: (_liver, reference_regions.LIVER_RADIUS_MM),
     Kind.BLOOD_POOL: (_blood_pool, descending_aorta.RADIUS_MM),
+    Kind.MUSCLE: (_muscle, gluteal_muscle.RADIUS_MM),
 }
+# Looked for where the protocol names no kind.
+UNASKED = (Kind.LIVER, Kind.BLOOD_POOL)
 PROPOSED, NO_CANDIDATE, NO_RULE, STOOD_FOR = "proposed", "no-candidate", "no-rule", "stood-for"
 # Of each outcome, what a reader is to know.
 OUTCOMES: Mapping[str, str] = {
@@ -91,7 +107,7 @@ class Proposals:
 
 
 def wanted(plan: PlannedScan) -> list[str]:
-    """The kinds that a run of a planned scan looks for; where the protocol names none, all known.
+    """The kinds that a run of a planned scan looks for; where the protocol names none, `UNASKED`.
 
     The region that the threshold of lesions or the rule of positivity rests on is among them.
     """
@@ -101,7 +117,7 @@ def wanted(plan: PlannedScan) -> list[str]:
         plan.version.positivity.get("region"),
     ]
     if not plan.reference_regions:
-        named = [*PROPOSALS, *named]
+        named = [*UNASKED, *named]
     return list(dict.fromkeys(one for one in named if one))
 
 
@@ -140,7 +156,7 @@ def _look_for(
     propose, radius = PROPOSALS[kind]
     try:
         centre = propose(values, grid, ct)
-    except (CtRefused, descending_aorta.AortaError) as refusal:
+    except (CtRefused, descending_aorta.AortaError, gluteal_muscle.MuscleError) as refusal:
         made.outcomes[kind], made.reasons[kind] = refusal.code, str(refusal)
         return
     if centre is None:

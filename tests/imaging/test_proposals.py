@@ -68,6 +68,15 @@ def test_the_blood_pool_is_proposed_on_the_ct_of_the_study(pet):
     }
 
 
+def test_muscle_is_looked_for_on_the_ct_where_the_protocol_names_it(pet):
+    assert made(pet, ("muscle",)).outcomes == {"muscle": "no-ct"}
+    add_chest(pet)
+    found = made(pet, ("muscle",))
+    # The chest has no hips.
+    assert found.outcomes == {"muscle": "no-pelvis"}
+    assert "No hip bones are found" in found.reasons["muscle"]
+
+
 def test_without_a_ct_in_the_frame_of_the_pet_the_reader_is_told(pet):
     assert made(pet).outcomes == {"blood_pool": "no-ct"}
     add_chest(pet, frame="1.2.8")

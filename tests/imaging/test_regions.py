@@ -198,18 +198,18 @@ def test_a_run_looks_for_the_regions_that_the_protocol_names_and_says_what_it_di
     scene, client
 ):
     plan = scene.run.series.imaging_study.scheduled_scan.planned_scan
-    # Where the protocol names none, every rule there is.
+    # Where the protocol names none, liver and blood pool.
     assert scene.run.parameters["proposals"] == {"liver": "no-candidate", "blood_pool": "no-ct"}
-    plan.reference_regions = ["blood_pool", "muscle"]
+    plan.reference_regions = ["blood_pool", "spleen"]
     with framed():
         plan.save(update_fields=["reference_regions"])
     regions.accept(scene.proposed, by=scene.reader)
     run = measure_again(scene.run)
-    assert run.parameters["proposals"] == {"blood_pool": "stood-for", "muscle": "no-rule"}
+    assert run.parameters["proposals"] == {"blood_pool": "stood-for", "spleen": "no-rule"}
     client.force_login(scene.reader)
     address = reverse("reading", args=[run.series.reading_identifier])
     text = client.get(address).content.decode()
-    assert "Muscle: no rule finds it: the reader places it." in text
+    assert "Spleen: no rule finds it: the reader places it." in text
     assert "This study has no CT" not in text
-    regions.place(run, kind="muscle", by=scene.reader, **THERE)
+    regions.place(run, kind="spleen", by=scene.reader, **THERE)
     assert "no rule finds it" not in client.get(address).content.decode()
