@@ -107,7 +107,11 @@ def intraclass_correlation(values: Floats, *, model: Model, level: float = LEVEL
         notes += ("no interval: nothing is left for an error",)
         return Result(name=model, estimate=estimate, n=n, notes=notes)
     if model == "ICC(2,1)":
-        lower, upper = _ends_of_agreement(between, raters, error, (n, k), estimate, level)
+        a, b = _weights(estimate, n, k)
+        if abs(a * raters + b * error) < 1e-12 * (error + abs(a * raters)):
+            notes += ("no interval: its degrees of freedom vanish",)
+            return Result(name=model, estimate=estimate, n=n, notes=notes)
+        lower, upper = _ends_of_agreement(between, raters, error, (n, k), (a, b), level)
     else:
         free = n * (k - 1) if model == "ICC(1,1)" else (n - 1) * (k - 1)
         lower, upper = _ends_of_ratio(between / noise, n - 1, free, k, level)
@@ -135,17 +139,21 @@ def _ends_of_ratio(
     return float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1))
 
 
+def _weights(estimate: float, n: int, k: int) -> tuple[float, float]:
+    """The a and b of McGraw & Wong by which the degrees of freedom are put together."""
+    a = k * estimate / (n * (1 - estimate))
+    return a, 1 + a * (n - 1)
+
+
 def _ends_of_agreement(
     between: float,
     raters: float,
     error: float,
     shape: tuple[int, int],
-    estimate: float,
+    weights: tuple[float, float],
     level: float,
 ) -> tuple[float, float]:
-    n, k = shape
-    a = k * estimate / (n * (1 - estimate))
-    b = 1 + k * estimate * (n - 1) / (n * (1 - estimate))
+    (n, k), (a, b) = shape, weights
     free = (a * raters + b * error) ** 2 / (
         (a * raters) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
     )

@@ -191,6 +191,14 @@ def test_coefficients_of_degenerate_tables(model):
     assert shifted.estimate is None or shifted.estimate <= 0
 
 
+def test_targets_that_do_not_differ_at_all_leave_no_interval():
+    # All means are 1, so b = 1 - 2 * 2 * 3 / (4 * 3) = 0 and the degrees of freedom are 0/0.
+    found = intraclass_correlation(
+        np.array([[0.0, 2.0], [2.0, 0.0], [0.0, 2.0], [2.0, 0.0]]), model="ICC(2,1)"
+    )
+    assert (found.estimate, found.interval) == (pytest.approx(-2.0), None)
+
+
 @pytest.mark.parametrize("model", list(MODELS))
 def test_order_of_targets_and_raters_does_not_matter(model):
     found = intraclass_correlation(JUDGED, model=model)

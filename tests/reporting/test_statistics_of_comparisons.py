@@ -41,6 +41,12 @@ def test_students_sleep_has_the_known_welch_t():
     assert ends == (-3.3654832, 0.2054832)
 
 
+def test_one_group_without_spread_is_compared():
+    # A constant against 0 and 1: t = (3 - 0.5) / sqrt(0.5 / 2), with one degree of freedom.
+    found = welch_t([3.0, 3.0], [0.0, 1.0])
+    assert (found.test.statistic, found.test.degrees_of_freedom) == (5.0, 1.0)
+
+
 # Hollander & Wolfe 1973, p. 29: depression of nine patients before and after; exact one-sided
 # P .0195, estimate 0.46. P. 69: permeability of membranes, W 35, one-sided P .1272, 0.305.
 BEFORE = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]
