@@ -15,7 +15,6 @@ from imaging.seeded import Grown, Place
 from imaging.segmentation import Indices, SegmentationError
 from imaging.services import open_volumes
 from imaging.services import quantification as measuring
-from imaging.services.open_volumes import OpenVolume
 from trials import segmentation_methods
 from trials.services.errors import Refused
 
@@ -32,7 +31,7 @@ class Preview:
     measured: LesionMeasurement
     parameters: Mapping[str, Any]
 
-    def columns(self, opened: OpenVolume) -> dict[str, Any]:
+    def columns(self, opened: open_volumes.OpenVolume) -> dict[str, Any]:
         """What is stored of it as a grown region."""
         return {
             "clicked_voxel": list(self.voxel),
@@ -59,7 +58,7 @@ def preview(
 
 
 def grown_at(
-    opened: OpenVolume,
+    opened: open_volumes.OpenVolume,
     run: Quantification,
     voxel: Place,
     *,
@@ -78,7 +77,7 @@ def grown_at(
     return Preview(voxel, grown, measured, parameters)
 
 
-def voxels_of(opened: OpenVolume, row: LesionRead) -> Indices:
+def voxels_of(opened: open_volumes.OpenVolume, row: LesionRead) -> Indices:
     """The voxels of a region of a read, ascending; empty where the run finds it no more.
 
     What a kept click took in is grown again, for it is not stored.
@@ -89,7 +88,7 @@ def voxels_of(opened: OpenVolume, row: LesionRead) -> Indices:
     return next(found, np.array([], np.int64))
 
 
-def _grown_voxels(opened: OpenVolume, region: GrownLesion) -> Indices:
+def _grown_voxels(opened: open_volumes.OpenVolume, region: GrownLesion) -> Indices:
     plane, row, column = region.clicked_voxel
     place = (plane, row, column)
     try:
