@@ -22,6 +22,8 @@ class Role(StrEnum):
     STATISTICIAN = "statistician"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
+    # Holds the sealed list of a randomisation, and no other role in the trial.
+    UNBLINDED_STATISTICIAN = "unblinded_statistician"
     # Says what was true of a patient, from the reference standard alone.
     PANEL = "panel"
 
@@ -34,7 +36,7 @@ class Role(StrEnum):
 
 _C, _I, _T, _M = Role.COORDINATOR, Role.INVESTIGATOR, Role.TECHNOLOGIST, Role.MONITOR
 _R, _D, _S, _A = Role.READER, Role.DATA_MANAGER, Role.STATISTICIAN, Role.AUDITOR
-_O, _P = Role.ADMINISTRATOR, Role.PANEL
+_O, _P, _U = Role.ADMINISTRATOR, Role.PANEL, Role.UNBLINDED_STATISTICIAN
 
 # The blinded reader holds no permission that names a patient; the administrator none that
 # shows clinical data; the truth panel none that shows anything of a scan.
@@ -63,6 +65,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     # Of an open trial; a concealed allocation is seen by unblinding alone.
     "allocation.view": frozenset({_C, _I, _T, _M, _D, _A}),
     "allocation.unblind": frozenset({_I}),
+    "randomisation.list": frozenset({_U}),
     "patient.withdraw": frozenset({_C, _I}),
     "scan.schedule": frozenset({_C, _I}),
     "visit.record": frozenset({_C, _I}),

@@ -25,6 +25,7 @@ PEOPLE = {
     Role.STATISTICIAN: "Stan Statistician",
     Role.AUDITOR: "Aude Auditor",
     Role.ADMINISTRATOR: "Adam Administrator",
+    Role.UNBLINDED_STATISTICIAN: "Uma Unblinded",
     Role.PANEL: "Paula Panel",
 }
 # The trial's rule has two readers read each scan and a third settle where they differ.

@@ -37,6 +37,22 @@ ALLOCATIONS = Dataset(
             missing="the protocol states no strata",
         ),
         Column(
+            "stratum_sources",
+            "Recorded values that decided the stratum",
+            TEXT,
+            QUASI,
+            missing="the stratum is by site alone, or there is none",
+        ),
+        Column(
+            "misstratified",
+            "What was corrected after the allocation, which changes no stratum",
+            TEXT,
+            QUASI,
+            missing="the record says the same today",
+            derivation="newest value observed by the time of the allocation, see "
+            "trials/stratification.py",
+        ),
+        Column(
             "sequence",
             "Sequence allocated to",
             TEXT,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from trials import randomisation
+from trials import randomisation, stratification
+from trials.variables import VARIABLES
 
 INPUTS = (
     "version__definition__randomisation",
@@ -15,6 +18,35 @@ INPUTS = (
     "stratum",
     "position",
 )
+
+
+STRATA = ("strata", "recorded", "patient__site__code", "allocated_at", "patient__site__time_zone")
+# What a trial may stratify by, besides the site.
+STRATIFYING = sorted(name for name, one in VARIABLES.items() if one.kind == "choice")
+
+
+def sources(strata: Sequence[Mapping[str, Any]]) -> str | None:
+    """Each value that decided the stratum with its number and date."""
+    found = [
+        f"{one['variable']}={one['value']} (evidence {one['evidence']}, {one['observed_at']})"
+        for one in strata
+        if one["by"] == "evidence"
+    ]
+    return "; ".join(found) or None
+
+
+def misstratified(
+    strata: Sequence[Mapping[str, Any]],
+    recorded: Sequence[Mapping[str, Any]],
+    site: str,
+    allocated_at: datetime,
+    zone: str,
+) -> str | None:
+    """What was corrected since the allocation, part by part."""
+    found = stratification.standings(
+        strata, recorded, site=site, allocated_at=allocated_at, zone=ZoneInfo(zone)
+    )
+    return "; ".join(one.sentence for one in found if one.is_otherwise) or None
 
 
 def sequence(*row: Any) -> str | None:

@@ -160,7 +160,7 @@ def test_who_may_sees_an_open_sequence_and_nobody_the_seed_or_a_block(
     answer = client.get(reverse("api_allocation", args=[row.patient.pk])).json()
     assert allocations.sequence_of(row)["label"] in page
     assert answer["sequence"] == allocations.sequence_of(row)["identifier"]
-    assert set(answer) == {"id", "allocated_at", "is_concealed", "sequence", "periods"}
+    assert set(answer) == {"id", "allocated_at", "is_concealed", "sequence", "periods", "strata"}
     key = bytes(site.trial.uid_key)
     seed = randomisation.seed(key, trial=site.trial.identifier, scheme=row.scheme_sha256)
     trail = str(list(AuditEvent.objects.filter(table="trials_allocation").values()))

@@ -1,7 +1,7 @@
 """The record of a trial, table by table."""
 
 from trials.models.accountability import TracerMovement
-from trials.models.allocation import Allocation, Unblinding
+from trials.models.allocation import Allocation, RandomisationListing, Unblinding
 from trials.models.conduct import (
     CohortClosure,
     ConflictSettlement,
@@ -85,6 +85,7 @@ __all__ = [
     "ProtocolVersion",
     "Query",
     "QueryMessage",
+    "RandomisationListing",
     "Scanner",
     "ScannerCheck",
     "ScheduledScan",

@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from trials.models.patient import Patient
-from trials.models.scope import ScopedModel
+from trials.models.scope import EVERY_SITE, ScopedModel, WholeTrialQuerySet
 from trials.models.trial import ProtocolVersion, Trial
 
 
@@ -27,7 +27,11 @@ class Allocation(ScopedModel):
     version = models.ForeignKey(ProtocolVersion, on_delete=models.PROTECT, related_name="+")
     scheme_sha256 = models.CharField(max_length=64)
     stratum = models.CharField(max_length=200, blank=True)
+    # Where each part of the stratum came from, as it stood then: `trials.stratification`.
+    strata = models.JSONField(default=list)
     position = models.PositiveIntegerField()
+    # Which sequence stood there, told only to who holds the seed: `randomisation_list.seal`.
+    seal = models.CharField(max_length=64, blank=True)
     allocated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -44,6 +48,33 @@ class Allocation(ScopedModel):
 
     def __str__(self) -> str:
         return f"allocation of {self.patient}"
+
+
+class RandomisationListing(ScopedModel):
+    """That a person was given the sealed list of a trial, why, and the digest of what they got."""
+
+    trial_path = "trial_id"
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="listings")
+    reason = models.CharField(max_length=400)
+    places = models.PositiveIntegerField()
+    list_sha256 = models.CharField(max_length=64)
+    mismatches = models.PositiveIntegerField()
+    listed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    listed_at = models.DateTimeField(default=timezone.now)
+
+    objects = WholeTrialQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["trial", "pk"]
+
+    def __str__(self) -> str:
+        return f"sealed list of {self.trial}"
+
+    def scope(self) -> tuple[int, int | None]:
+        return self.trial_id, EVERY_SITE
 
 
 class Unblinding(ScopedModel):

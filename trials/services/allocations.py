@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trials import permissions, randomisation
+from trials import permissions, randomisation, randomisation_list, stratification
 from trials.models import (
     Allocation,
     Delegation,
@@ -45,18 +45,23 @@ def allocate(patient: Patient, *, by: User) -> Allocation:
         version = patient.site.version_in_force
         scheme = stated(version)
         _require(patient, scheme, trial)
-        stratum = stratum_of(patient, scheme)
+        strata = strata_of(patient, scheme)
+        stratum = stratification.stratum(strata)
         digest = randomisation.scheme_digest(scheme)
         taken = trial.allocations.filter(scheme_sha256=digest, stratum=stratum).count()
-        return Allocation.objects.create(
+        row = Allocation(
             patient=patient,
             trial=trial,
             version=version,
             scheme_sha256=digest,
             stratum=stratum,
+            strata=strata,
             position=taken,
             allocated_by=by,
         )
+        row.seal = _seal(row)
+        row.save()
+        return row
 
 
 def of(patient: Patient) -> Allocation:
@@ -67,9 +72,9 @@ def of(patient: Patient) -> Allocation:
     return found
 
 
-def stratum_of(patient: Patient, scheme: Stated) -> str:
-    """The stratum of a patient by the record as it stands; refused where a part is not known."""
-    return ";".join(_level(patient, one) for one in scheme.get("strata", ()))
+def strata_of(patient: Patient, scheme: Stated) -> list[dict[str, Any]]:
+    """The parts of a patient's stratum, each with its source; refused where one is not known."""
+    return [_level(patient, one) for one in scheme.get("strata", ())]
 
 
 def sequence_of(allocation: Allocation) -> dict[str, Any]:
@@ -146,16 +151,37 @@ def _require(patient: Patient, scheme: Stated, trial: Trial) -> None:
         raise Refused("randomisation-full", f"All {cap} places of the randomisation are taken.")
 
 
-def _level(patient: Patient, stratum: Mapping[str, Any]) -> str:
+def _seal(allocation: Allocation) -> str:
+    return randomisation_list.seal(
+        randomisation.seed(
+            bytes(allocation.trial.uid_key),
+            trial=allocation.trial.identifier,
+            scheme=allocation.scheme_sha256,
+        ),
+        patient=allocation.patient.identifier,
+        stratum=allocation.stratum,
+        position=allocation.position,
+        sequence=sequence_of(allocation)["identifier"],
+    )
+
+
+def _level(patient: Patient, stratum: Mapping[str, Any]) -> dict[str, Any]:
     if stratum["by"] == "site":
-        return f"site={patient.site.code}"
+        return {"by": "site", "value": patient.site.code}
     name = stratum["variable"]
     newest = evidence.newest(patient, name)
-    value = newest.value if newest else None
-    if value not in stratum["levels"]:
+    if newest is None or newest.value not in stratum["levels"]:
         raise Refused(
             "stratum-not-known",
-            f"The stratum is by {name}, which is {value or 'not recorded'}: expected is one of "
-            f"{', '.join(stratum['levels'])}.",
+            f"The stratum is by {name}, which is {newest.value if newest else 'not recorded'}: "
+            f"expected is one of {', '.join(stratum['levels'])}.",
         )
-    return f"{name}={value}"
+    return {
+        "by": "evidence",
+        "variable": name,
+        "value": newest.value,
+        "evidence": newest.pk,
+        "observed_at": newest.observed_at,
+        "recorded_at": newest.recorded_at.isoformat(),
+        "source": newest.source,
+    }

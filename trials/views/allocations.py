@@ -10,6 +10,7 @@ from trials.answer_words import duration
 from trials.forms import ActForm, ReasonForm
 from trials.models import Allocation, Patient
 from trials.protocol import in_force
+from trials.selectors import strata
 from trials.services import allocations
 from trials.views.acts import (
     ActPage,
@@ -54,6 +55,7 @@ def patient_allocation(request: HttpRequest, pk: int) -> HttpResponse:
         "sequence": sequence,
         "periods": [labels[name] for name in sequence["periods"]] if sequence else [],
         "is_concealed": allocation is not None and allocations.is_concealed(allocation),
+        "strata": strata.of_allocation(allocation) if allocation else (),
         "unblindings": allocation.unblindings.select_related("unblinded_by") if allocation else (),
         "scheme": scheme,
         "gap": {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, Min, OuterRef, Q, Subquery, Window
-from django.db.models.functions import RowNumber
+from django.db.models.functions import JSONObject, RowNumber
 
 from reporting import derived
 from reporting.selectors import allocations
@@ -76,7 +77,14 @@ def _eligibility(trial: Trial):
 
 def _allocations(trial: Trial):
     opened = Exists(Unblinding.objects.filter(allocation=OuterRef("pk")))
-    rows = Allocation.objects.filter(trial=trial).annotate(is_unblinded=opened)
+    recorded = Evidence.objects.filter(patient=OuterRef("patient"), superseded_by=None)
+    value = JSONObject(pk="pk", variable="variable", value="value", observed_at="observed_at")
+    rows = Allocation.objects.filter(trial=trial).annotate(
+        is_unblinded=opened,
+        recorded=ArraySubquery(
+            recorded.filter(variable__in=allocations.STRATIFYING).values(json=value)
+        ),
+    )
     return rows.order_by("patient__identifier")
 
 
@@ -134,6 +142,8 @@ ALLOCATIONS = Source(
         **subject("patient__"),
         "allocation": "pk",
         "protocol_version": "version__label",
+        "stratum_sources": computed(allocations.sources, "strata"),
+        "misstratified": computed(allocations.misstratified, *allocations.STRATA),
         "sequence": computed(allocations.sequence, *allocations.INPUTS),
         "periods": computed(allocations.periods, *allocations.INPUTS),
     },
