@@ -37,6 +37,7 @@ from tests.imaging.sending import storescu
 from tests.imaging.test_intake import a_slice
 from tests.imaging.zips import Member, archive
 from tests.serving import Serving, served, wait_for
+from tests.test_drawing_kill_points import DRAWING
 from tests.test_settings import GOOD
 from trials.services.fault_points import POINTS
 
@@ -101,7 +102,7 @@ def test_every_point_is_in_the_code_once_and_armed_here_once():
         name for path in sources() for name in names_reached(path.read_text(encoding="utf-8"))
     )
     assert reached == Counter(POINTS)
-    assert Counter([*BROWSER, *ARCHIVE, *DESTRUCTION, *SCANNER]) == Counter(POINTS)
+    assert Counter([*BROWSER, *ARCHIVE, *DESTRUCTION, *SCANNER, *DRAWING]) == Counter(POINTS)
 
 
 def sources() -> list[Path]:

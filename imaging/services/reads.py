@@ -45,6 +45,7 @@ from trials.models import Finding, ScheduledScan, Signature, User
 from trials.selectors import counted_reads
 from trials.services import audit, findings, signatures
 from trials.services.errors import Invalid, Refused
+from trials.services.fault_points import reach
 from trials.services.findings import Result
 
 Decision = LesionRead.Decision
@@ -135,6 +136,7 @@ def grow(
     run = read.quantification
     found = growing.preview(run, voxel, method=method)
     opened = open_volumes.of_run(run)
+    reach("region.measured")
     with _action("region.grown", _scan(read), by=by, reason="reading"):
         _require_draft(read)
         rows = selecting.rows_of(read)
@@ -142,6 +144,8 @@ def grow(
         row = _row_for(read, instead_of)
         row.grown = GrownLesion.objects.create(read=read, **found.columns(opened))
         row.save()
+        reach("region.before-commit")
+    reach("region.committed")
     return row
 
 

@@ -1,4 +1,4 @@
-"""Points where a test ends this process: the boundaries between the steps of the intake.
+"""Points where a test ends this process: boundaries between steps of intake and reading.
 
 A test arms a point by a file of its name in a folder; the number in it says at which passing the
 process kills itself. The file goes before, so that a point kills once. Which folder it is, the
@@ -41,6 +41,10 @@ POINTS = (
     "quantify.committed",
     "write_objects.files-written",
     "write_objects.committed",
+    # What a reader keeps.
+    "region.measured",
+    "region.before-commit",
+    "region.committed",
     "destroy.file-removed",
     "destroy.archive-emptied",
 )
