@@ -56,7 +56,7 @@ def gap_problem(
     >>> from datetime import UTC
     >>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
     >>> gap_problem(noon, noon.replace(hour=20), minimum="PT24H", maximum="P14D", zone=UTC)
-    'The second tracer may be given from 2026-03-03 12:00 on.'
+    'The second tracer may be given from 2026-03-03 12:00 (UTC) on.'
     """
     if minimum is not None and second < (opens := spans.shifted(first, minimum, zone)):
         return f"The second tracer may be given from {_shown(opens, zone)} on."
@@ -91,4 +91,4 @@ def events_between(
 
 
 def _shown(at: datetime, zone: tzinfo) -> str:
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
