@@ -80,8 +80,7 @@ def propose_muscle(suv: Volume, *, grid: Grid, hounsfield: Hounsfield, ct_grid: 
     lungs = lungs_of(values, STEP_MM[0])
     lowest = float(z[lungs.any(axis=(1, 2))].min())
     is_below = z < lowest - BELOW_LUNGS_MM
-    places = list(_places(values[is_below], (z[is_below], y, x))) if is_below.any() else []
-    return _evenest(suv, grid, places)
+    return _evenest(suv, grid, list(_places(values[is_below], (z[is_below], y, x))))
 
 
 def _places(values: Volume, axes: Axes) -> Iterator[Point]:
@@ -91,6 +90,7 @@ def _places(values: Volume, axes: Axes) -> Iterator[Point]:
     for plane, behind in zip(values, is_behind, strict=True):
         if (found := _behind_hips(plane > BONE, y, x)) is not None:
             behind[:] = found
+    # Of a CT that ends above the pelvis there is no plane at all.
     if not is_behind.any():
         raise MuscleError(
             "no-pelvis",
