@@ -38,8 +38,8 @@ ORDER = (ALONE, JOURNEY, LIVE)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole files in the order of what they leave behind.
 
-    Last those whose rows stay. First of these the journeys, which one process takes all: they are
-    the longest piece of work, and others do the rest meanwhile.
+    Last those whose rows stay. First of these the journeys, which one process of several takes at
+    once and all (config.pytest_division): others do meanwhile what comes before them here.
     """
     ranks: dict[Path, int] = {}
     for item in items:
