@@ -57,11 +57,14 @@ def _rank(item: pytest.Item) -> int:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker):
     """Migrate as the owner, connect as the application: nothing is created or flushed by it."""
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0"],
         cwd=ROOT,
-        check=True,
+        capture_output=True,
+        text=True,
     )
+    # What it said is to stand in the error: of a run in several processes it is lost elsewhere.
+    assert done.returncode == 0, done.stdout + done.stderr
     yield
     from django.db import connections
 

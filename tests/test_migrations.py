@@ -41,7 +41,7 @@ values (9, 2, 2, 'enrolment', 'eligible', '2025-06-03Z', 1, '0.1');
 ENROLLED = "update trials_patient set state = 'enrolled' where id = 2"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server():
     """A PostgreSQL of its own with an empty database."""
     with tempfile.TemporaryDirectory(prefix="tt-old-", ignore_cleanup_errors=True) as folder:
@@ -61,40 +61,14 @@ def migrate(server, *state):
         "OWNER_DATABASE_URL": server.url(postgres.OWNER),
     }
     command = [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0", *state]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def written(server, action, statements):
     with psycopg.connect(server.url(postgres.OWNER)) as connection:
         connection.execute(FRAME.format(action))
         connection.execute(statements)
-
-
-def test_records_of_an_earlier_release_are_kept_and_nothing_is_guessed(server):
-    migrate(server, *EARLIER)
-    written(server, "patient.registered", RECORDS)
-    written(server, "patient.enrolled", ENROLLED)
-    migrate(server)
-    with psycopg.connect(server.url(postgres.OWNER)) as connection:
-
-        def rows(query):
-            return connection.execute(query).fetchall()
-
-        numbers = rows("select identifier, screening_number from trials_patient order by id")
-        held = rows("select site_id, version_id, effective_on::text from trials_protocolactivation")
-        enrolled = rows(
-            "select e.patient_id, e.assessment_id, e.enrolled_by_id, e.is_despite_criteria,"
-            " e.enrolled_at = a.at from trials_enrolment e left join trials_auditevent a"
-            " on a.action = 'patient.enrolled' and a.row = e.patient_id::text order by 1"
-        )
-        acts = rows(
-            "select distinct \"table\" from trials_auditevent where action = 'database.migrated'"
-        )
-    assert numbers == [(f"101-00{n}", f"101-00{n}") for n in (1, 2, 3)]
-    assert held == [(5, 2, "2025-06-01")]
-    # Who withdrew before the trail said when was enrolled on no assessment anybody can name.
-    assert enrolled == [(2, 9, 1, False, True), (3, None, 1, False, None)]
-    assert {name for (name,) in acts} >= {"trials_enrolment", "trials_protocolactivation"}
 
 
 SENT = """
@@ -151,9 +125,12 @@ insert into imaging_lesionratio (id, lesion_id, region_id, tbr) values (1, 1, 1,
 """
 
 
-def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site_and_regions_rank(server):
+@pytest.fixture(scope="module")
+def brought(server):
+    """Records of several earlier releases, each brought to the next and all to this one."""
     migrate(server, *EARLIER)
     written(server, "patient.registered", RECORDS)
+    written(server, "patient.enrolled", ENROLLED)
     migrate(server, "imaging", "0006")
     migrate(server, "trials", "0011")
     migrate(server, "reporting", "0002")
@@ -162,18 +139,41 @@ def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site_and_regio
     written(server, "series.quantified", MEASURED)
     migrate(server)
     with psycopg.connect(server.url(postgres.OWNER)) as connection:
-        found = connection.execute(
-            "select site_id, source, moved_at::date::text from imaging_transmittal"
-        ).fetchall()
-        placed = connection.execute(
-            "select id, trial_id, site_id from trials_job order by id"
-        ).fetchall()
-        regions = connection.execute(
-            "select id, replaced_at::date::text from imaging_referenceregion order by id"
-        ).fetchall()
-        ratios = connection.execute(
-            "select tbr, tbr_peak, tbr_mean from imaging_lesionratio order by id"
-        ).fetchall()
+        yield connection
+
+
+def test_records_of_an_earlier_release_are_kept_and_nothing_is_guessed(brought):
+    def rows(query):
+        return brought.execute(query).fetchall()
+
+    numbers = rows("select identifier, screening_number from trials_patient order by id")
+    held = rows("select site_id, version_id, effective_on::text from trials_protocolactivation")
+    enrolled = rows(
+        "select e.patient_id, e.assessment_id, e.enrolled_by_id, e.is_despite_criteria,"
+        " e.enrolled_at = a.at from trials_enrolment e left join trials_auditevent a"
+        " on a.action = 'patient.enrolled' and a.row = e.patient_id::text order by 1"
+    )
+    acts = rows(
+        "select distinct \"table\" from trials_auditevent where action = 'database.migrated'"
+    )
+    assert numbers == [(f"101-00{n}", f"101-00{n}") for n in (1, 2, 3)]
+    assert held == [(5, 2, "2025-06-01")]
+    # Who withdrew before the trail said when was enrolled on no assessment anybody can name.
+    assert enrolled == [(2, 9, 1, False, True), (3, None, 1, False, None)]
+    assert {name for (name,) in acts} >= {"trials_enrolment", "trials_protocolactivation"}
+
+
+def test_a_transmittal_and_a_job_of_an_earlier_release_name_their_site_and_regions_rank(brought):
+    found = brought.execute(
+        "select site_id, source, moved_at::date::text from imaging_transmittal"
+    ).fetchall()
+    placed = brought.execute("select id, trial_id, site_id from trials_job order by id").fetchall()
+    regions = brought.execute(
+        "select id, replaced_at::date::text from imaging_referenceregion order by id"
+    ).fetchall()
+    ratios = brought.execute(
+        "select tbr, tbr_peak, tbr_mean from imaging_lesionratio order by id"
+    ).fetchall()
     assert found == [(5, "browser", "2025-07-02")]
     # The export of one is gone, and nobody guesses its trial; that of the other is of no site.
     assert placed == [(4, 7, 5), (5, 7, 5), (6, None, None), (7, 7, None)]
