@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import hypothesis
 import pytest
 
 from config.embedded.supervisor import Stack
+from tests.commands import said
 
 # Playwright leaves an event loop in the main thread; nothing of Django ever runs inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
@@ -57,14 +57,8 @@ def _rank(item: pytest.Item) -> int:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker):
     """Migrate as the owner, connect as the application: nothing is created or flushed by it."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    # What it said is to stand in the error: of a run in several processes it is lost elsewhere.
-    assert done.returncode == 0, done.stdout + done.stderr
+    words = [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0"]
+    said(words, cwd=ROOT, timeout=600)
     yield
     from django.db import connections
 

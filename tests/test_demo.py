@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from config.demo import accounts, client, cohort, comparison, crossover_run, journey, narration
 from imaging.phantom import PET_GRID
+from tests.commands import said
 from trials.models import Allocation, Deviation
 from trials.roles import Role
 from trials.services import allocations, scan_day
@@ -152,8 +152,8 @@ def test_folder_of_a_real_series_gives_its_factor_and_maximum(tmp_path, referenc
     # hottest stored value is 32767 with slope 8.35781 Bq/mL.
     folder = reference_data / "pet_series" / "ge_sts_001_raw"
     demo = f"{sys.executable} manage.py demo --series {folder}"
-    said = on_a_site_of_its_own(tmp_path, f"{demo} && echo AGAIN && {demo}")
-    first, again = said.split("AGAIN")
+    printed = on_a_site_of_its_own(tmp_path, f"{demo} && echo AGAIN && {demo}")
+    first, again = printed.split("AGAIN")
     for output in (first, again):
         assert re.search(r"SUVbw factor\s+0\.000242902977 g/Bq", output)
         assert re.search(r"SUVmax\s+66\.52 g/mL", output)
@@ -166,12 +166,5 @@ def on_a_site_of_its_own(folder, command):
     """What a command prints, with a fresh site beside it: the demo's trials stay there."""
     ours = ("DATABASE_URL", "OWNER_DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-    done = subprocess.run(
-        [sys.executable, "-m", "config.stack", "run", "--", "sh", "-c", command],
-        env=environment | {"TRIALTRACE_VAR": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    words = [sys.executable, "-m", "config.stack", "run", "--", "sh", "-c", command]
+    return said(words, env=environment | {"TRIALTRACE_VAR": str(folder)}, timeout=300)

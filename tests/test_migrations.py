@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ import psycopg
 import pytest
 
 from config.embedded import postgres
+from tests.commands import said
 
 ROOT = Path(__file__).resolve().parents[1]
 # The last state before sites had versions in force and enrolments a row of their own.
@@ -61,8 +61,7 @@ def migrate(server, *state):
         "OWNER_DATABASE_URL": server.url(postgres.OWNER),
     }
     command = [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0", *state]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    said(command, cwd=ROOT, env=environment, timeout=600)
 
 
 def written(server, action, statements):
