@@ -32,19 +32,18 @@ REFERENCE_DATA = Path(
 
 # What a file leaves behind: nothing, rows that are really committed, the demo trial.
 ALONE, LIVE, JOURNEY = range(3)
-ORDER = (ALONE, JOURNEY, LIVE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole files in the order of what they leave behind.
 
-    Last those whose rows stay. First of these the journeys, which one process of several takes at
-    once and all (config.pytest_division): others do meanwhile what comes before them here.
+    Last those whose rows stay, and at their end the journeys, whose demo trial has questions and
+    verdicts of every kind; one process takes them all (config.pytest_division).
     """
     ranks: dict[Path, int] = {}
     for item in items:
         ranks[item.path] = max(ranks.get(item.path, 0), _rank(item))
-    items.sort(key=lambda item: ORDER.index(ranks[item.path]))
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def _rank(item: pytest.Item) -> int:
