@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from reporting.statistics.paired import PairedTable
 from reporting.statistics.proportions import Method, clustered_proportion, proportion
 from reporting.statistics.results import (
     LEVEL,
+    NO_SPREAD,
     Interval,
     Result,
     StatisticsError,
@@ -155,7 +157,10 @@ def _ratio(name: str, k: int, other: int, table: TruthTable, level: float) -> Re
     if not k:
         note = "no interval: the numerator is zero"
         return Result(name=name, estimate=0.0, n=table.n, notes=(note,))
-    error = math.sqrt(1 / k - 1 / diseased + 1 / other - 1 / others)
+    spread = Fraction(1, k) - Fraction(1, diseased) + Fraction(1, other) - Fraction(1, others)
+    if spread == 0:
+        return Result(name=name, estimate=estimate, n=table.n, notes=(NO_SPREAD,))
+    error = math.sqrt(spread)
     return _on_log_scale(name, estimate, error, table.n, "log normal (Simel)", level)
 
 

@@ -1,8 +1,8 @@
 """Numbers compared: paired, between groups, and correlated. In every case the test is named.
 
-A rank test is exact where there are no ties nor zero differences and few values, else normal
-with a correction for ties; the variant says which. A value below the limit of detection has a
-rank but no number: it goes into the rank tests as the limit, never as half of it.
+A rank test is exact where there are no ties and few values, else normal with a correction for
+ties; the variant says which, and whether zero differences were left out. A value below the limit
+of detection has a rank but no number: it goes into the rank tests as the limit, never as half.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ def wilcoxon(
 ) -> Result:
     """Wilcoxon's signed-rank test of first - second; shape (n,) each, in `unit`.
 
-    Zero differences are left out of the ranks (Wilcoxon's way, not Pratt's) and counted in a
-    note. The estimate is Hodges & Lehmann's pseudomedian, its interval from Walsh averages at
-    the normal approximation (Hollander & Wolfe 1999, 3.3), none under 6 pairs.
+    Zero differences are left out (Wilcoxon's way, not Pratt's) of the test, the estimate and the
+    interval, and counted in a note and in the variant. The estimate is Hodges & Lehmann's
+    pseudomedian, its interval from Walsh averages at the normal approximation (Hollander & Wolfe
+    1999, 3.3), none under 6 pairs.
     """
     apart = _settled(differences(first, second))
     n, name = len(apart), "median paired difference (Hodges-Lehmann)"
@@ -70,22 +71,25 @@ def wilcoxon(
         return not_estimable(name, "no pair differs", n=n, unit=unit)
     is_exact = len(np.unique(np.abs(ranked))) == len(ranked) <= EXACT_UP_TO
     found = stats.wilcoxon(ranked, correction=False, method="exact" if is_exact else "asymptotic")
+    zeros = n - len(ranked)
+    variant = "exact" if is_exact else "normal approximation, ties corrected"
     test = HypothesisTest(
         name="Wilcoxon signed-rank",
-        variant="exact" if is_exact else "normal approximation, ties corrected",
+        variant=f"{variant}, zeros left out" if zeros else variant,
         p=float(found.pvalue),
         statistic=float(found.statistic),
     )
-    pairs = np.add.outer(apart, apart)[np.triu_indices(n)] / 2
-    middle, spread = n * (n + 1) / 4, math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+    m = len(ranked)
+    pairs = np.add.outer(ranked, ranked)[np.triu_indices(m)] / 2
+    middle, spread = m * (m + 1) / 4, math.sqrt(m * (m + 1) * (2 * m + 1) / 24)
     return Result(
         name=name,
         estimate=float(np.median(pairs)),
-        interval=_ends_of_ranks(pairs, middle, spread, level) if n >= 6 else None,
+        interval=_ends_of_ranks(pairs, middle, spread, level) if m >= 6 else None,
         test=test,
         n=n,
         unit=unit,
-        notes=(f"{n - len(ranked)} zero differences left out of the ranks",),
+        notes=(f"{zeros} zero differences left out of the ranks",),
     )
 
 

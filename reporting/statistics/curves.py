@@ -16,6 +16,7 @@ from scipy import stats
 from reporting.statistics.accuracy import TruthTable, truth_table
 from reporting.statistics.results import (
     LEVEL,
+    NO_SPREAD,
     HypothesisTest,
     Interval,
     Result,
@@ -51,7 +52,8 @@ def area(scores: Sequence[float], truth: Sequence[bool], *, level: float = LEVEL
     """Area under the empirical curve: P(diseased score higher) + P(equal) / 2.
 
     Interval by DeLong, DeLong & Clarke-Pearson, Biometrics 1988;44:837, cut off at 0 and 1; it
-    needs 2 of each class, and has no width where the classes do not overlap: none is given.
+    needs 2 of each class, and has no width where the classes do not overlap, or are all alike: none
+    is given.
     """
     diseased, others = _classes(scores, truth)
     n = len(scores)
@@ -64,7 +66,7 @@ def area(scores: Sequence[float], truth: Sequence[bool], *, level: float = LEVEL
         return Result(name=AREA, estimate=estimate, n=n, notes=(*notes, "no interval: n"))
     error = math.sqrt(_variance(placed, placed_others))
     if error == 0:
-        notes = (*notes, "no interval: the classes do not overlap")
+        notes = (*notes, NO_SPREAD)
         return Result(name=AREA, estimate=estimate, n=n, notes=notes)
     half = normal_quantile(level) * error
     ends = Interval(
@@ -92,8 +94,10 @@ def area_difference(
         return not_estimable(name, "a spread needs 2 of each class", n=n)
     apart = float(one[0].mean() - other[0].mean())
     error = math.sqrt(_variance(one[0] - other[0], one[1] - other[1]))
-    if error == 0:
+    if error == 0 and apart == 0:
         return not_estimable(name, "the two curves do not differ in any patient", n=n)
+    if error == 0:
+        return Result(name=name, estimate=apart, n=n, notes=(NO_SPREAD,))
     z = apart / error
     test = HypothesisTest(
         name="DeLong", variant="paired", p=2 * float(stats.norm.sf(abs(z))), statistic=z

@@ -25,7 +25,6 @@ from reporting.statistics.results import (
     Interval,
     Result,
     StatisticsError,
-    interval,
     normal_quantile,
     not_estimable,
 )
@@ -144,8 +143,9 @@ def clustered_mcnemar(
         Obuchowski, Stat Med 1998;17:1495      (m - 1) / m * (sum d)^2 / sum d^2
         Durkalski et al, Stat Med 2003;22:2417  (sum d/n)^2 / sum (d/n)^2
 
-    The first weighs lesions alike, the second patients. The interval belongs to the ratio
-    estimator: variance m / (m - 1) * sum (d - D n)^2 / (sum n)^2, D = sum d / sum n, normal.
+    The first weighs lesions alike, the second patients, and so do the estimates beside them: the
+    ratio D = sum d / sum n with variance m / (m - 1) * sum (d - D n)^2 / (sum n)^2, or the mean of
+    d/n over patients with its variance. Intervals are normal, cut off at -1 and 1.
     """
     used = [table for table in tables if table.n]
     m, total = len(used), sum(table.n for table in used)
@@ -159,11 +159,13 @@ def clustered_mcnemar(
     statistic = sum(weighted) ** 2 / spread if spread else 0.0
     if variant == "Obuchowski":
         statistic *= (m - 1) / m
-    difference, error = clustered_difference(used)
-    ends = interval(
-        difference,
-        normal_quantile(level) * error,
-        method="normal, ratio estimator over clusters",
+    by_patient = variant == "Durkalski"
+    difference, error = _mean(weighted) if by_patient else clustered_difference(used)
+    half = normal_quantile(level) * error
+    ends = Interval(
+        lower=max(difference - half, -1.0),
+        upper=min(difference + half, 1.0),
+        method=f"normal, {'mean over clusters' if by_patient else 'ratio over clusters'}",
         level=level,
     )
     notes: tuple[str, ...] = (f"{total} pairs in {m} clusters",)
@@ -181,6 +183,14 @@ def clustered_mcnemar(
         n=total,
         notes=notes if error else (*notes, NO_SPREAD),
     )
+
+
+def _mean(differences: Sequence[float]) -> tuple[float, float]:
+    """Mean of the differences of m > 1 patients and its standard error."""
+    m = len(differences)
+    mean = sum(differences) / m
+    squares = sum((one - mean) ** 2 for one in differences)
+    return mean, math.sqrt(squares / (m * (m - 1)))
 
 
 def clustered_difference(tables: Sequence[PairedTable]) -> tuple[float, float]:

@@ -82,6 +82,9 @@ def _scaled(
     return Result(name=name, estimate=sd * factor, interval=between, n=n, unit=unit)
 
 
+ROUNDING = 1e-12
+
+
 def intraclass_correlation(values: Floats, *, model: Model, level: float = LEVEL) -> Result:
     """ICC of single ratings; `values` has the shape (n targets, k raters), complete.
 
@@ -103,7 +106,8 @@ def intraclass_correlation(values: Floats, *, model: Model, level: float = LEVEL
         return not_estimable(model, "the targets do not differ, nor do their ratings (0/0)", n=n)
     estimate = (between - noise) / whole
     notes: tuple[str, ...] = (MODELS[model], f"{n} targets, {k} raters")
-    if noise == 0:
+    # Decimals leave a rounding where nothing is left.
+    if noise <= ROUNDING * max(between, abs(whole)):
         notes += ("no interval: nothing is left for an error",)
         return Result(name=model, estimate=estimate, n=n, notes=notes)
     if model == "ICC(2,1)":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from reporting.statistics.proportions import Method, proportion
@@ -28,8 +29,11 @@ def response_rate(
 ) -> Result:
     """Share of `responses` among `responders`, one of each patient, of the given `classes`.
 
-    An `Absent` is not evaluable: left out and counted, or a non-responder.
+    An `Absent` is not evaluable: left out and counted as missing, or a non-responder and named in
+    a note.
     """
+    if stray := sorted(set(responders) - set(classes)):
+        raise StatisticsError(f"responders {', '.join(stray)} are none of the classes")
     for response in responses:
         if not isinstance(response, Absent) and response not in classes:
             raise StatisticsError(f"{response!r} is none of {', '.join(sorted(classes))}")
@@ -38,4 +42,8 @@ def response_rate(
     left_out = not_evaluable == "left out"
     n = len(responses) - (absent.total() if left_out else 0)
     named = f"{name}, not evaluable {'left out' if left_out else 'as non-responders'}"
-    return with_missing(proportion(k, n, name=named, method=method, level=level), absent)
+    rate = proportion(k, n, name=named, method=method, level=level)
+    if left_out:
+        return with_missing(rate, absent)
+    notes = tuple(f"not evaluable: {count} {reason}" for reason, count in sorted(absent.items()))
+    return replace(rate, notes=(*rate.notes, *notes))

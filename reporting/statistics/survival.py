@@ -114,7 +114,8 @@ def median_survival(
     inner = [(drop.time, _log_log(drop, level)) for drop in steps if 0 < drop.survival < 1]
     emptied = [drop.time for drop in steps if drop.survival == 0]
     lower = [time for time, ends in inner if ends.lower <= 0.5] + emptied
-    upper = [time for time, ends in inner if ends.upper < 0.5] + emptied
+    # Where nobody is left the interval of survival is not defined, and ends nothing.
+    upper = [time for time, ends in inner if ends.upper < 0.5]
     ends = Interval(
         lower=lower[0],
         upper=upper[0] if upper else math.inf,
@@ -124,16 +125,19 @@ def median_survival(
     return Result(name=name, estimate=reached[0], interval=ends, n=n, unit=unit)
 
 
-def log_rank(groups: Sequence[tuple[Sequence[float], Sequence[bool]]]) -> Result:
+def log_rank(
+    groups: Sequence[tuple[Sequence[float], Sequence[bool]]], *, level: float = LEVEL
+) -> Result:
     """Log-rank test of two groups, each (times, events); hypergeometric variance.
 
-    Mantel, Cancer Chemother Rep 1966;50:163. The estimate is the ratio of observed to expected
-    events of the first group over that of the second (Peto), without an interval.
+    Mantel, Cancer Chemother Rep 1966;50:163. The estimate is Peto's hazard ratio of the first group
+    over the second, exp((O - E) / V), its interval normal on the log scale with 1 / V (Yusuf et al,
+    Prog Cardiovasc Dis 1985;27:335).
     """
     if len(groups) != 2:
         raise StatisticsError(f"the log-rank test compares 2 groups, got {len(groups)}")
     (one, had), (other, others_had) = (_checked(*group) for group in groups)
-    name, n = "ratio of observed to expected events", len(one) + len(other)
+    name, n = "hazard ratio (Peto)", len(one) + len(other)
     observed, expected, variance = int(had.sum()), 0.0, 0.0
     for time in np.unique(np.concatenate([one[had], other[others_had]])):
         first, second = int((one >= time).sum()), int((other >= time).sum())
@@ -142,8 +146,7 @@ def log_rank(groups: Sequence[tuple[Sequence[float], Sequence[bool]]]) -> Result
         expected += count * first / risk
         if risk > 1:
             variance += count * first * second * (risk - count) / (risk * risk * (risk - 1))
-    expected_other = observed + int(others_had.sum()) - expected
-    if variance <= 0 or not others_had.any():
+    if variance <= 0:
         return not_estimable(name, "too few events to compare", n=n)
     statistic = (observed - expected) ** 2 / variance
     test = HypothesisTest(
@@ -153,9 +156,12 @@ def log_rank(groups: Sequence[tuple[Sequence[float], Sequence[bool]]]) -> Result
         statistic=statistic,
         degrees_of_freedom=1,
     )
-    ratio = (observed / expected) / (int(others_had.sum()) / expected_other)
+    apart, half = (observed - expected) / variance, normal_quantile(level) / math.sqrt(variance)
+    ends = Interval(
+        lower=math.exp(apart - half), upper=math.exp(apart + half), method="Peto", level=level
+    )
     notes = (f"{len(one)} against {len(other)}",)
-    return Result(name=name, estimate=ratio, test=test, n=n, notes=notes)
+    return Result(name=name, estimate=math.exp(apart), interval=ends, test=test, n=n, notes=notes)
 
 
 def at_landmark(

@@ -16,6 +16,7 @@ from reporting.statistics.accuracy import (
     accuracy,
     clustered_accuracy,
     detection_rate,
+    positive_likelihood_ratio,
     truth_table,
 )
 from reporting.statistics.curves import (
@@ -203,3 +204,18 @@ def test_area_turns_with_the_sign_of_the_score(patients):
     assert result.estimate == pytest.approx(1 - turned.estimate)
     if result.interval:
         assert 0 <= result.interval.lower <= result.estimate <= result.interval.upper <= 1
+
+
+def test_a_likelihood_ratio_without_spread_has_no_interval():
+    everyone_positive = TruthTable(
+        true_positive=5, false_negative=0, false_positive=5, true_negative=0
+    )
+    result = positive_likelihood_ratio(everyone_positive)
+    assert (result.estimate, result.interval) == (1.0, None)
+
+
+def test_scores_that_are_all_alike_have_an_area_and_no_interval():
+    result = area([1, 1, 1, 1], [True, True, False, False])
+    assert (result.estimate, result.interval) == (0.5, None)
+    better = area_difference([3, 4, 1, 2], [1, 1, 1, 1], [True, True, False, False])
+    assert (better.estimate, better.interval) == (0.5, None)

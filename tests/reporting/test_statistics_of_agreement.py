@@ -210,3 +210,10 @@ def test_order_of_targets_and_raters_does_not_matter(model):
 def test_an_incomplete_table_is_refused():
     with pytest.raises(StatisticsError, match="complete table"):
         intraclass_correlation(np.array([[1.0, np.nan], [1.0, 2.0]]), model="ICC(2,1)")
+
+
+@pytest.mark.parametrize("model", ["ICC(1,1)", "ICC(2,1)", "ICC(3,1)"])
+def test_decimals_that_agree_wholly_have_no_interval(model):
+    result = intraclass_correlation(np.array([[1.1] * 3, [2.3] * 3, [3.7] * 3]), model=model)
+    assert result.estimate == pytest.approx(1.0)
+    assert result.interval is None

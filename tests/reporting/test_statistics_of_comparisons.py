@@ -72,7 +72,7 @@ def test_permeability_has_the_published_ranks():
 
 def test_ties_and_zeros_change_the_variant_and_are_said():
     found = wilcoxon([1, 2, 3, 4, 5, 6, 7], [1, 1, 2, 3, 6, 4, 4])
-    assert found.test.variant == "normal approximation, ties corrected"
+    assert found.test.variant == "normal approximation, ties corrected, zeros left out"
     assert found.notes == ("1 zero differences left out of the ranks",)
     tied = mann_whitney([1, 2, 2], [2, 3, 4])
     assert tied.test.variant == "normal approximation, ties and continuity corrected"
@@ -135,3 +135,12 @@ def test_swapping_the_sides_turns_the_estimate_and_keeps_p(one, other):
         assert turned.test.p == pytest.approx(found.test.p)
         if found.interval:
             assert found.interval.lower - 1e-9 <= found.estimate <= found.interval.upper + 1e-9
+
+
+def test_zero_differences_are_in_neither_test_nor_interval():
+    with_zero = wilcoxon([1.0, 2.0, 3.5, 4.0, 5.5, 6.25, 7.0], [0.5, 1.0, 2.0, 2.0, 3.0, 3.0, 7.0])
+    without = wilcoxon([1.0, 2.0, 3.5, 4.0, 5.5, 6.25], [0.5, 1.0, 2.0, 2.0, 3.0, 3.0])
+    assert with_zero.test.p == without.test.p
+    assert with_zero.interval == without.interval
+    assert with_zero.test.variant == "exact, zeros left out"
+    assert without.test.variant == "exact"

@@ -210,3 +210,15 @@ def test_ends_of_tangos_interval_are_where_the_score_is_the_quantile(table):
     ends = score_difference(table).interval
     if ends.lower > -1:
         assert score(table, ends.lower) == pytest.approx(normal_quantile(0.95), abs=1e-4)
+
+
+def test_the_test_that_weighs_patients_has_the_estimate_that_does():
+    # One patient with 100 lesions seen by the first alone, 20 with one seen by the second alone.
+    tables = [pairs(0, 100, 0, 0), *[pairs(0, 0, 1, 0)] * 20]
+    by_patient = clustered_mcnemar(tables, variant="Durkalski")
+    assert by_patient.estimate == pytest.approx((1 - 20) / 21)
+    assert clustered_mcnemar(tables).estimate == pytest.approx(80 / 120)
+    ((decided,)) = hierarchy([("more is seen", by_patient, 0.05)])
+    assert decided.decision == "not shown"
+    for result in (by_patient, clustered_mcnemar(tables)):
+        assert -1 <= result.interval.lower <= result.interval.upper <= 1

@@ -123,7 +123,10 @@ def test_a_response_rate_says_what_became_of_those_not_evaluable(not_evaluable, 
         not_evaluable=not_evaluable,
     )
     assert (found.estimate, found.n) == (2 / n, n)
-    assert found.missing == (("scan missing", 2),)
+    left_out = not_evaluable == "left out"
+    # Whoever is in n is not among those left out of it.
+    assert found.missing == ((("scan missing", 2),) if left_out else ())
+    assert ("not evaluable: 2 scan missing" in found.notes) is not left_out
     assert found.name.endswith(not_evaluable)
     assert found.interval.method == "Clopper-Pearson"
 
@@ -131,3 +134,25 @@ def test_a_response_rate_says_what_became_of_those_not_evaluable(not_evaluable, 
 def test_a_response_of_another_scale_is_refused():
     with pytest.raises(StatisticsError, match="'PMR' is none of CR, PD"):
         response_rate(["PMR"], responders={"CR"}, classes={"CR", "PD"}, not_evaluable="left out")
+
+
+def test_a_responder_that_is_no_class_is_refused():
+    with pytest.raises(StatisticsError, match="responders CMR are none of the classes"):
+        response_rate(["CR"], responders={"CMR"}, classes={"CR", "PD"}, not_evaluable="left out")
+
+
+def test_a_group_without_an_event_is_compared_whichever_stands_first():
+    dying, living = ([1, 2, 3, 4, 5, 6], [True] * 6), ([10] * 6, [False] * 6)
+    found, turned = log_rank([dying, living]), log_rank([living, dying])
+    # O - E and V by hand: E = sum of 6/12, 5/11, ..., 1/7; V = sum of p (1 - p).
+    shares = [alive / (alive + 6) for alive in range(6, 0, -1)]
+    apart, variance = 6 - sum(shares), sum(p * (1 - p) for p in shares)
+    assert found.test.statistic == pytest.approx(apart**2 / variance)
+    assert found.estimate == pytest.approx(math.exp(apart / variance))
+    assert turned.estimate == pytest.approx(1 / found.estimate)
+    assert turned.test.p == pytest.approx(found.test.p)
+
+
+def test_the_last_death_does_not_close_the_interval_of_the_median():
+    found = median_survival([1, 2, 3], [True] * 3, unit="d")
+    assert (found.estimate, found.interval.upper) == (2, math.inf)
