@@ -8,7 +8,12 @@ from typing import Any
 
 from reporting import csvtext, derived
 from reporting.datasets import Column, Dataset, Privacy, Type
-from reporting.formats.names import LONGEST_XPT_NAME, shortened
+from reporting.formats.names import (
+    LONGEST_STATA_NAME,
+    LONGEST_XPT_NAME,
+    STATA_WORDS,
+    shortened,
+)
 from trials.variables import VARIABLES
 
 PATH = "codebook.csv"
@@ -34,6 +39,7 @@ COLUMNS = _columns(
     "privacy",
     "is_key",
     "xpt_name",
+    "stata_name",
 )
 VARIABLE_COLUMNS = _columns(
     "variable", "label", "kind", "units", "codes", "is_per_scan", "cdisc_code"
@@ -44,7 +50,7 @@ READING = """\
 
 How to read the files: CSV by RFC 4180, UTF-8, a header line, decimal points. Other formats hold
 the same rows and columns; README.md of the export says how to load them, `xpt_name` in codebook.csv
-is a column's name where eight characters are allowed.
+is a column's name where eight characters are allowed, `stata_name` that in Stata.
 
 - An empty cell is a missing value. What that means stands in the column *Empty means*; "never"
   says that the column is never empty.
@@ -75,6 +81,7 @@ def rows(datasets: Iterable[Dataset]) -> Iterator[tuple[str, ...]]:
     """A row per column of every dataset, as `COLUMNS` names its cells."""
     for dataset in datasets:
         short = shortened(dataset.column_names, LONGEST_XPT_NAME)
+        in_stata = shortened(dataset.column_names, LONGEST_STATA_NAME, reserved=STATA_WORDS)
         for column in dataset.columns:
             yield (
                 dataset.name,
@@ -89,6 +96,7 @@ def rows(datasets: Iterable[Dataset]) -> Iterator[tuple[str, ...]]:
                 column.privacy,
                 "Y" if column.name in dataset.keys else "N",
                 short[column.name].upper(),
+                in_stata[column.name],
             )
 
 

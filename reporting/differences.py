@@ -10,9 +10,13 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from reporting import codebook
+from reporting import codebook, csvtext
+from reporting.datasets import Type
+
+# Python's own limit is 128 KiB a cell; ours have none.
+csv.field_size_limit(2**31 - 1)
 
 Key = tuple[str, ...]
 Row = dict[str, str]
@@ -46,6 +50,8 @@ class Difference:
     added: list[Key] = field(default_factory=list)
     removed: list[Key] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
+    # Columns whose label, type, unit, codes or meaning of empty is another one.
+    described_otherwise: tuple[str, ...] = ()
 
     @property
     def rows_changed(self) -> int:
@@ -67,11 +73,13 @@ def between(before: zipfile.ZipFile, after: zipfile.ZipFile) -> Iterator[Differe
     KeyError
         When one of the files is no export: it has no codebook.
     """
-    keys = {side: _keys(side) for side in (before, after)}
+    told_before, told_after = _described(before), _described(after)
     for name in sorted(set(_datasets(before)) | set(_datasets(after))):
-        if _content(before, name) != _content(after, name):
-            old, new = (_table(side, name, keys[side].get(name)) for side in (before, after))
-            yield _difference(name, old, new)
+        was, described = told_before.get(name, {}), told_after.get(name, {})
+        otherwise = tuple(one for one in described if one in was and described[one] != was[one])
+        if otherwise or _content(before, name) != _content(after, name):
+            old, new = _table(before, name, was), _table(after, name, described)
+            yield replace(_difference(name, old, new), described_otherwise=otherwise)
 
 
 def lines(differences: Iterable[Difference]) -> Iterator[tuple[str, ...]]:
@@ -81,6 +89,8 @@ def lines(differences: Iterable[Difference]) -> Iterator[tuple[str, ...]]:
             yield one.name, "", "column added", column, "", ""
         for column in one.columns_removed:
             yield one.name, "", "column removed", column, "", ""
+        for column in one.described_otherwise:
+            yield one.name, "", "column described otherwise", column, "", ""
         for key in one.added:
             yield one.name, _said(one, key), "row added", "", "", ""
         for key in one.removed:
@@ -91,7 +101,8 @@ def lines(differences: Iterable[Difference]) -> Iterator[tuple[str, ...]]:
 
 
 def _said(difference: Difference, key: Key) -> str:
-    return "; ".join(f"{name}={value}" for name, value in zip(difference.keys, key, strict=True))
+    said = [f"{name}={value}" for name, value in zip(difference.keys, key, strict=False)]
+    return "; ".join([*said, *(f"row {again} of this key" for again in key[len(said) :])])
 
 
 def _difference(name: str, old: _Table | None, new: _Table | None) -> Difference:
@@ -105,6 +116,8 @@ def _difference(name: str, old: _Table | None, new: _Table | None) -> Difference
             known.keys,
             is_new=old is None,
             is_gone=new is None,
+            columns_added=_lacking(new, old),
+            columns_removed=_lacking(old, new),
             added=list(new.rows) if new else [],
             removed=list(old.rows) if old else [],
         )
@@ -112,8 +125,8 @@ def _difference(name: str, old: _Table | None, new: _Table | None) -> Difference
     return Difference(
         name,
         new.keys,
-        columns_added=tuple(one for one in new.columns if one not in old.columns),
-        columns_removed=tuple(one for one in old.columns if one not in new.columns),
+        columns_added=_lacking(new, old),
+        columns_removed=_lacking(old, new),
         added=[key for key in new.rows if key not in old.rows],
         removed=[key for key in old.rows if key not in new.rows],
         changed=[
@@ -124,6 +137,13 @@ def _difference(name: str, old: _Table | None, new: _Table | None) -> Difference
             if old.rows[key][column] != row[column]
         ],
     )
+
+
+def _lacking(table: _Table | None, other: _Table | None) -> tuple[str, ...]:
+    """Columns that the other has not; none where one of both is not there."""
+    if table is None or other is None:
+        return ()
+    return tuple(one for one in table.columns if one not in other.columns)
 
 
 def _datasets(side: zipfile.ZipFile) -> list[str]:
@@ -139,21 +159,36 @@ def _content(side: zipfile.ZipFile, name: str) -> bytes | None:
     return side.read(path) if path in side.namelist() else None
 
 
-def _keys(side: zipfile.ZipFile) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+def _described(side: zipfile.ZipFile) -> dict[str, dict[str, Row]]:
+    """What the codebook says of each column, by dataset and column."""
+    found: dict[str, dict[str, Row]] = {}
     for row in _rows(side.read(codebook.PATH)):
-        if row["is_key"] == "Y":
-            found[row["dataset"]] = (*found.get(row["dataset"], ()), row["column"])
+        found.setdefault(row["dataset"], {})[row["column"]] = row
     return found
 
 
-def _table(side: zipfile.ZipFile, name: str, keys: tuple[str, ...] | None) -> _Table | None:
+def _table(side: zipfile.ZipFile, name: str, described: Mapping[str, Row]) -> _Table | None:
     content = _content(side, name)
-    if content is None or keys is None:
+    if content is None:
         return None
+    keys = tuple(one for one, row in described.items() if row["is_key"] == "Y")
     reader = _rows(content)
-    rows = {tuple(row[key] for key in keys): row for row in reader}
-    return _Table(keys, tuple(reader.fieldnames or ()), rows)
+    columns = tuple(reader.fieldnames or ())
+    texts = {one for one in columns if described.get(one, {}).get("type") == Type.TEXT}
+    rows: dict[Key, Row] = {}
+    for line in reader:
+        row = {
+            column: csvtext.unguarded(value) if column in texts else value
+            for column, value in line.items()
+        }
+        # Rows that share a key are told apart by how many of them came before.
+        key = tuple(row[one] for one in keys)
+        again = 1
+        while key in rows:
+            again += 1
+            key = (*key[: len(keys)], str(again))
+        rows[key] = row
+    return _Table(keys, columns, rows)
 
 
 def _rows(content: bytes) -> csv.DictReader[str]:

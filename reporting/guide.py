@@ -21,7 +21,11 @@ the data are. Whether the files are complete and unchanged: `sha256sum --check S
 R:
 
 ```r
-lesions <- read.csv("data/lesions.csv", na.strings = "")
+lesions <- read.csv("data/lesions.csv", na.strings = "", colClasses = "character")
+codebook <- read.csv("codebook.csv", colClasses = "character")
+codebook <- codebook[codebook$dataset == "lesions", ]
+numbers <- codebook$column[codebook$type %in% c("integer", "number")]
+lesions[numbers] <- lapply(lesions[numbers], as.numeric)
 # A text that a spreadsheet would run as a formula begins with one apostrophe.
 texts <- vapply(lesions, is.character, logical(1))
 lesions[texts] <- lapply(lesions[texts], sub, pattern = "^'", replacement = "")
@@ -32,7 +36,7 @@ Python:
 ```python
 import polars
 
-lesions = polars.read_csv("data/lesions.csv")
+lesions = polars.read_csv("data/lesions.csv", infer_schema_length=None)
 lesions = lesions.with_columns(polars.col(polars.String).str.strip_prefix("'"))
 ```
 """
@@ -81,8 +85,13 @@ lesions, about = pyreadstat.read_xport("xpt/lesions.xpt")
 ## Dataset-JSON
 
 ```r
-file <- jsonlite::fromJSON("dataset-json/lesions.json")
-lesions <- setNames(as.data.frame(file$rows), file$columns$name)
+file <- jsonlite::fromJSON("dataset-json/lesions.json", simplifyVector = FALSE)
+column <- function(i) {
+  values <- lapply(file$rows, function(row) if (is.null(row[[i]])) NA else row[[i]])
+  unlist(values)
+}
+lesions <- as.data.frame(lapply(seq_along(file$columns), column))
+names(lesions) <- vapply(file$columns, function(one) one$name, "")
 ```
 
 ```python
@@ -110,7 +119,8 @@ lesions <- haven::read_sav("spss/lesions.sav")
         "stata": """\
 ## Stata
 
-Moments are `%tc` in UTC, to the millisecond.
+Moments are `%tc` in UTC, to the millisecond. A name of more than 32 characters, or one that Stata
+keeps for itself, is another one here: `stata_name` of `codebook.csv`.
 
 ```stata
 use "stata/lesions.dta", clear

@@ -68,6 +68,10 @@ class DatasetDifference(serializers.Serializer):
     is_gone = serializers.BooleanField()
     columns_added = serializers.ListField(child=serializers.CharField())
     columns_removed = serializers.ListField(child=serializers.CharField())
+    described_otherwise = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Columns whose label, type, unit, codes or meaning of empty is another one.",
+    )
     rows_added = serializers.SerializerMethodField()
     rows_removed = serializers.SerializerMethodField()
     rows_changed = serializers.IntegerField()

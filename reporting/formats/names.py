@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-LONGEST_XPT_NAME = 8
+LONGEST_XPT_NAME, LONGEST_STATA_NAME = 8, 32
+# Names that Stata keeps for itself ([U] 11.3), and SPSS.
+STATA_WORDS = frozenset(
+    {"_all", "_b", "byte", "_coef", "_cons", "double", "float", "if", "in", "int", "long", "_n"}
+    | {"_pi", "_pred", "_rc", "_skip", "strl", "using", "with"}
+    | {f"str{length}" for length in range(1, 2046)}
+)
+SPSS_WORDS = frozenset(
+    ("all", "and", "by", "eq", "ge", "gt", "le", "lt", "ne", "not", "or", "to", "with")
+)
 
 
-def shortened(names: Iterable[str], longest: int) -> dict[str, str]:
-    """Each name in at most `longest` characters, in the order given.
+def shortened(
+    names: Iterable[str], longest: int, *, reserved: Collection[str] = ()
+) -> dict[str, str]:
+    """Each name in at most `longest` characters, in the order given, none of them `reserved`.
 
     Short names stay. Of others each word keeps its first letter, vowels go first, then the ends of
     the longest words; where two come out alike the later ends in a number.
@@ -17,9 +28,11 @@ def shortened(names: Iterable[str], longest: int) -> dict[str, str]:
     >>> shortened(["suvmax", "suvmax_derivation", "suvmax_derivative"], 8)
     {'suvmax': 'suvmax', 'suvmax_derivation': 'svmxdrvt', 'suvmax_derivative': 'svmxdrv2'}
     """
-    given = list(names)
-    result = {name: name for name in given if len(name) <= longest}
-    taken = {name.upper() for name in result}
+    given, kept_free = list(names), {word.upper() for word in reserved}
+    result = {
+        name: name for name in given if len(name) <= longest and name.upper() not in kept_free
+    }
+    taken = {name.upper() for name in result} | kept_free
     for name in given:
         if name not in result:
             result[name] = _free(_short(name, longest), longest, taken)

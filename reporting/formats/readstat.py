@@ -9,13 +9,20 @@ from pathlib import Path
 import polars
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyreadstat
 
 from reporting.datasets import Column, Type
 from reporting.formats.staged import ARROW_TYPES, Staged
 
 
 def table(staged: Staged, names: dict[str, str]) -> polars.DataFrame:
-    """The whole dataset under these names; flags as Y or N."""
+    """The whole dataset under these names; flags as Y or N.
+
+    Raises
+    ------
+    ValueError
+        When an integer is beyond 2**53: both formats have doubles, which have gaps there.
+    """
     schema = pa.schema([_field(column, names) for column in staged.dataset.columns])
     batches = [
         pa.record_batch([_plain(one) for one in batch.columns], schema=schema)
@@ -30,10 +37,19 @@ def labels(staged: Staged, names: dict[str, str], longest: int) -> dict[str, str
 
 
 def written(suffix: str, write: Callable[[str], None]) -> bytes:
-    """The bytes of the file that `write` writes at the path it is given."""
+    """The bytes of the file that `write` writes at the path it is given.
+
+    Raises
+    ------
+    ValueError
+        When ReadStat refuses what it is given.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"dataset.{suffix}"
-        write(str(path))
+        try:
+            write(str(path))
+        except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+            raise ValueError(str(error)) from error
         return path.read_bytes()
 
 
@@ -43,4 +59,6 @@ def _field(column: Column, names: dict[str, str]) -> pa.Field:
 
 
 def _plain(values: pa.Array) -> pa.Array:
+    if pa.types.is_integer(values.type):
+        values.cast(pa.float64())
     return pc.if_else(values, "Y", "N") if pa.types.is_boolean(values.type) else values

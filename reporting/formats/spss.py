@@ -7,9 +7,10 @@ from typing import IO, Any
 
 import pyreadstat
 
+from reporting.datasets import Type
 from reporting.formats import readstat
 from reporting.formats.about import About, Change
-from reporting.formats.names import shortened
+from reporting.formats.names import SPSS_WORDS, shortened
 from reporting.formats.staged import Staged
 
 LONGEST_NAME, LONGEST_LABEL = 64, 256
@@ -20,8 +21,12 @@ WRITTEN_AT = 92
 
 
 def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
-    """Write a .sav; codes have their meaning as value labels, moments are SPSS's own, in UTC."""
-    names = shortened(staged.dataset.column_names, LONGEST_NAME)
+    """Write a .sav; moments are SPSS's own, in UTC.
+
+    Codes have their meaning as value labels where none of the column is longer than SPSS labels;
+    the codebook has them all.
+    """
+    names = shortened(staged.dataset.column_names, LONGEST_NAME, reserved=SPSS_WORDS)
     content = readstat.written(
         "sav",
         lambda path: pyreadstat.write_sav(
@@ -40,7 +45,9 @@ def _value_labels(staged: Staged, names: dict[str, str]) -> dict[str, dict[Any, 
     return {
         names[column.name]: dict(column.codes)
         for column in staged.dataset.columns
-        if column.codes and all(len(code.encode()) <= LONGEST_LABELLED for code, _ in column.codes)
+        if column.codes
+        and column.type in {Type.TEXT, Type.FLAG}
+        and all(len(code.encode()) <= LONGEST_LABELLED for code, _ in column.codes)
     }
 
 

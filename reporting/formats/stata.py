@@ -9,17 +9,17 @@ import pyreadstat
 
 from reporting.formats import readstat
 from reporting.formats.about import About, Change
-from reporting.formats.names import shortened
+from reporting.formats.names import LONGEST_STATA_NAME, STATA_WORDS, shortened
 from reporting.formats.staged import Staged
 
-LONGEST_NAME, LONGEST_LABEL = 32, 80
+LONGEST_LABEL = 80
 VERSION = 15
 WRITTEN_AT = b"<timestamp>"
 
 
 def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
     """Write a .dta of Stata 15 and later; a long text is a strL, moments are %tc, in UTC."""
-    names = shortened(staged.dataset.column_names, LONGEST_NAME)
+    names = shortened(staged.dataset.column_names, LONGEST_STATA_NAME, reserved=STATA_WORDS)
     content = readstat.written(
         "dta",
         lambda path: pyreadstat.write_dta(

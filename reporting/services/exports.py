@@ -95,6 +95,10 @@ def differences(newer: Export, older: Export, *, by: User) -> list[Difference]:
     """The datasets in which two frozen exports of one trial differ, with keys and values."""
     if newer.trial_id != older.trial_id:
         raise Refused("other-trial", "Only exports of one trial can be compared.")
+    if older.pk > newer.pk:
+        raise Refused(
+            "not-earlier", f"Export {older.pk} is the later one: compare it with {newer.pk}."
+        )
     contents = [_content(one, by=by) for one in (older, newer)]
     if newer.sha256 == older.sha256:
         return []

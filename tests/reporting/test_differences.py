@@ -19,13 +19,19 @@ from tests.reporting.freezing import frozen
 from trials.models import Deviation
 from trials.services.errors import Refused
 
-CODEBOOK = "dataset,column,is_key\r\nscans,scan,Y\r\nscans,mbq,N\r\npatients,patient,Y\r\n"
+CODEBOOK = """dataset,column,type,unit,is_key
+scans,scan,integer,,Y
+scans,mbq,number,{unit},N
+patients,patient,text,,Y
+notes,note,integer,,Y
+notes,words,text,,N
+"""
 
 
-def made_up(**tables: str) -> zipfile.ZipFile:
+def made_up(unit: str = "MBq", **tables: str) -> zipfile.ZipFile:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("codebook.csv", CODEBOOK)
+        archive.writestr("codebook.csv", CODEBOOK.format(unit=unit))
         for name, text in tables.items():
             archive.writestr(f"data/{name}.csv", text)
     return zipfile.ZipFile(file)
@@ -113,3 +119,32 @@ def test_exports_of_two_trials_are_not_compared(made):
     ours, theirs = frozen(made), frozen(other)
     with pytest.raises(Refused, match="of one trial"):
         exports.differences(ours, theirs, by=made.statistician)
+
+
+def test_a_column_that_is_described_otherwise_is_told_though_no_value_changed():
+    before = made_up(scans="scan,mbq\r\n1,150.0\r\n")
+    after = made_up(scans="scan,mbq\r\n1,150.0\r\n", unit="kBq")
+    (found,) = between(before, after)
+    assert (found.described_otherwise, found.changed) == (("mbq",), [])
+
+
+def test_rows_that_share_a_key_are_all_told():
+    before = made_up(scans="scan,mbq\r\n1,150.0\r\n1,151.0\r\n")
+    after = made_up(scans="scan,mbq\r\n1,150.0\r\n")
+    (found,) = between(before, after)
+    assert found.removed == [("1", "2")]
+    assert [line[1] for line in differences.lines([found])] == ["scan=1; row 2 of this key"]
+
+
+def test_a_long_text_and_one_like_a_formula_are_told_as_they_are():
+    before = made_up(notes="note,words\r\n1,'=1+1\r\n")
+    after = made_up(notes=f"note,words\r\n1,{'x' * 200_000}\r\n")
+    (found,) = between(before, after)
+    ((one,)) = found.changed
+    assert (one.before, len(one.after)) == ("=1+1", 200_000)
+
+
+def test_a_later_export_is_no_earlier_one(made):
+    older, newer = frozen(made), frozen(made)
+    with pytest.raises(Refused, match="is the later one"):
+        exports.differences(older, newer, by=made.statistician)

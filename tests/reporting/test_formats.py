@@ -9,6 +9,7 @@ import math
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -324,3 +325,21 @@ def test_the_same_rows_give_the_same_bytes_at_another_time(tmp_path):
 def test_an_unknown_format_is_refused_by_name(made):
     with pytest.raises(Invalid, match="No format is called sas7bdat"):
         exports.request(made.trial, reason="a test", by=made.statistician, formats=["sas7bdat"])
+
+
+def test_names_that_stata_or_spss_keep_for_themselves_become_others(tmp_path):
+    words = ("in", "using", "str5", "by", "with", "suv")
+    dataset = replace(
+        EVERY_TYPE, keys=("in",), columns=tuple(column(one, Type.TEXT) for one in words)
+    )
+    for name, read in (("stata", pyreadstat.read_dta), ("spss", pyreadstat.read_sav)):
+        path, _ = written(tmp_path, name, [("1", "2", "3", "4", "5", "6")], dataset)
+        found, _ = read(str(path), output_format="dict")
+        assert len(found) == len(words)
+        assert found["suv"] == ["6"]
+
+
+@pytest.mark.parametrize("name", ["xpt", "spss", "stata"])
+def test_an_integer_between_two_doubles_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="9007199254740993"):
+        written(tmp_path, name, [(2**53 + 1, 1.0, "", True, MOMENT, "2026")])
