@@ -306,7 +306,11 @@ def _height(
     """Height in cm and where it is from: the day of the scan, else the record, else the header."""
     if injection and injection.height_cm:
         return injection.height_cm, "recorded on the day of the scan"
-    fact = patient.evidence.filter(variable="height", superseded_by=None).order_by("pk").last()
+    fact = (
+        patient.evidence.filter(variable="height", superseded_by=None, is_void=False)
+        .order_by("pk")
+        .last()
+    )
     # Asked and not known, or said no more by the form that told it.
     if fact and isinstance(fact.value, int | float):
         return float(fact.value), "recorded for the patient"

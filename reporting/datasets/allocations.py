@@ -37,7 +37,7 @@ ALLOCATIONS = Dataset(
             missing="the protocol states no strata",
         ),
         Column(
-            "stratum_sources",
+            "stratum_evidence",
             "Recorded values that decided the stratum",
             TEXT,
             QUASI,

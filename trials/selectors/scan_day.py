@@ -116,7 +116,7 @@ def _older_height(scan: ScheduledScan) -> dict[str, float]:
 
 
 def _measured(scan: ScheduledScan, **filters) -> dict[str, float]:
-    facts = scan.patient.evidence.filter(superseded_by=None, **filters)
+    facts = scan.patient.evidence.filter(superseded_by=None, is_void=False, **filters)
     newest = {one.variable: one for one in facts.order_by("observed_at", "pk")}
     return {
         KNOWN[name]: one.value for name, one in newest.items() if isinstance(one.value, int | float)

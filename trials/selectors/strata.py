@@ -13,7 +13,8 @@ def of_allocation(allocation: Allocation) -> list[Standing]:
     """Each part of the stratum with its source and its value of today; one query."""
     patient = allocation.patient
     names = [one["variable"] for one in allocation.strata if one["by"] == "evidence"]
-    recorded = Evidence.objects.filter(patient=patient, variable__in=names, superseded_by=None)
+    standing = Evidence.objects.filter(patient=patient, superseded_by=None, is_void=False)
+    recorded = standing.filter(variable__in=names)
     return stratification.standings(
         allocation.strata,
         recorded.values("pk", "variable", "value", "observed_at"),

@@ -78,6 +78,7 @@ def _eligibility(trial: Trial):
 def _allocations(trial: Trial):
     opened = Exists(Unblinding.objects.filter(allocation=OuterRef("pk")))
     recorded = Evidence.objects.filter(patient=OuterRef("patient"), superseded_by=None)
+    recorded = recorded.filter(is_void=False)
     value = JSONObject(pk="pk", variable="variable", value="value", observed_at="observed_at")
     rows = Allocation.objects.filter(trial=trial).annotate(
         is_unblinded=opened,
@@ -142,7 +143,7 @@ ALLOCATIONS = Source(
         **subject("patient__"),
         "allocation": "pk",
         "protocol_version": "version__label",
-        "stratum_sources": computed(allocations.sources, "strata"),
+        "stratum_evidence": computed(allocations.sources, "strata"),
         "misstratified": computed(allocations.misstratified, *allocations.STRATA),
         "sequence": computed(allocations.sequence, *allocations.INPUTS),
         "periods": computed(allocations.periods, *allocations.INPUTS),
