@@ -50,9 +50,18 @@ def saying(item: Item, entered: Entered) -> Saying | None:
         return None
     if not entered.missing and entered.value is None:
         return None
+    if _is_gone(item, entered.value):
+        return None
     name = item.evidence["variable"]
     value = None if entered.missing else _meant(item, entered.value)
     return Saying(name, *variables.checked(name, value, item.unit))
+
+
+def _is_gone(item: Item, value: Any) -> bool:
+    """Whether an answer is by a code that the item, moved to a newer version, has no more."""
+    given = value if isinstance(value, list) else [value]
+    codes = {code for code, _ in item.codes}
+    return bool(codes) and value is not None and not codes.issuperset(given)
 
 
 def dated_by(item: Item) -> str:

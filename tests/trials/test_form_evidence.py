@@ -349,3 +349,53 @@ def test_a_history_of_choices_is_given_by_any_of_a_list():
         "p", "P", "multi_choice", codes=codes, evidence={"variable": "coenrolled_protocols"}
     )
     assert item_evidence.saying(item, Entered(["18-CH-0031"])).value == ["18-CH-0031"]
+
+
+def study_specific(site, form, item):
+    """Have the protocol call what an item tells a procedure of the trial, which needs consent."""
+    version = site.version_in_force
+    with factories.framed():
+        asked = next(one for one in version.definition["forms"] if one["identifier"] == form)
+        told = next(one for one in asked["items"] if one["identifier"] == item)
+        told["evidence"]["is_study_specific"] = True
+        version.save(update_fields=["definition"])
+
+
+def test_a_visit_before_consent_is_recorded_and_the_form_asked_about(patient, coordinator, site):
+    study_specific(site, "status", "ecog")
+    planned = site.version_in_force.planned_visits.get(identifier="SCREEN")
+    patient.site.refresh_from_db()
+    entry = fill(patient, coordinator, form="status", visit="SCREEN", ecog="1")
+    held = visits.record(
+        patient, visit=planned, took_place_at=day(60), performed_by="Dr Adams", by=coordinator
+    )
+    assert not Evidence.objects.filter(variable="ecog").exists()
+    asked = Query.objects.get(subject_table="trials_formentry", subject_pk=entry.pk)
+    assert (asked.rule, asked.state) == ("evidence-undatable", "open")
+    assert "before the first consent" in asked.text
+    visits.correct(
+        held, took_place_at=day(5), performed_by="Dr Adams", reason="diary", by=coordinator
+    )
+    assert standing(patient, "ecog") == [(1, "", day(5), False)]
+    asked.refresh_from_db()
+    assert asked.state == "closed"
+
+
+def test_an_answer_that_comes_and_goes_leaves_one_row_in_force(patient, coordinator):
+    entry = fill(patient, coordinator, drawn_on=day(3), creatinine="88.4")
+    not_done = {"missing": "ND", "reason": "tube broken"}
+    for value in (not_done, "92", not_done, "95"):
+        correct(entry, coordinator, creatinine=value)
+    assert [value for value, *_ in standing(patient, "creatinine")] == [95.0]
+
+
+def test_a_code_that_a_newer_version_dropped_says_nothing():
+    item = Item(
+        "sex",
+        "Sex",
+        "single_choice",
+        codes=(("A", "Woman"),),
+        evidence={"variable": "sex_at_birth", "codes": {"A": "F"}},
+    )
+    assert item_evidence.saying(item, Entered("A")).value == "F"
+    assert item_evidence.saying(item, Entered("B")) is None

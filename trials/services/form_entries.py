@@ -451,10 +451,10 @@ def mind_clock(entry: FormEntry, form: Form, values: Mapping[str, Entered]) -> N
     deviations.judge_by_rule(entry, rule=REPORT_LATE, finding=_late(form, due, done))
 
 
-def tell_evidence(entry: FormEntry, form: Form, *, by: User, is_moved: bool = False) -> None:
+def tell_evidence(entry: FormEntry, form: Form, *, by: User) -> None:
     """What the form says now, as evidence; raises WrongItems where that can't be of its day."""
     try:
-        form_evidence.tell(entry, form, by=by, is_moved=is_moved)
+        form_evidence.tell(entry, form, by=by)
     except form_evidence.Undatable as error:
         raise WrongItems(form, error.errors) from error
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db import transaction
 from django.db.models import JSONField, Q, Value
 
 from trials import case_report_forms, item_evidence
@@ -32,6 +33,7 @@ from trials.services.errors import Invalid
 
 State = FormEntry.State
 LONGEST_SOURCE = 200
+UNDATABLE = "evidence-undatable"
 CORRECTED = "The form says otherwise now."
 
 
@@ -71,8 +73,24 @@ def tell(entry: FormEntry, form: Form, *, by: User, is_moved: bool = False) -> l
             errors[item.identifier] = ItemError(wrong.code, wrong.message)
     if errors:
         raise Undatable(errors)
-    for before in standing.values():
-        told.append(_void(before, by))
+    told += [_void(one, by) for one in standing.values() if not one.is_void]
+    return told
+
+
+def tell_or_ask(
+    entry: FormEntry, form: Form, *, by: User, is_moved: bool = False
+) -> list[Evidence]:
+    """The same where the form is not what is being done: it stops no injection, visit or move.
+
+    What can't be of its day is void, and the site is asked about it.
+    """
+    try:
+        with transaction.atomic():
+            told = tell(entry, form, by=by, is_moved=is_moved)
+    except Undatable as wrong:
+        queries.raise_by_rule(entry, rule=UNDATABLE, text=f"No evidence of this form: {wrong}")
+        return [_void(one, by) for one in _standing(entry).values() if not one.is_void]
+    queries.settle_by_rule(entry, rule=UNDATABLE, text="The form gives its evidence now.")
     return told
 
 
@@ -84,12 +102,13 @@ def tell_visit(patient: Patient, visit: str, *, by: User) -> list[Evidence]:
         entry.patient = patient
         form = case_report_forms.forms_of(entry.version.definition)[entry.form]
         if any(one.evidence and not item_evidence.dated_by(one) for one in form.items):
-            told += tell(entry, form, by=by)
+            told += tell_or_ask(entry, form, by=by)
     return told
 
 
 def _standing(entry: FormEntry) -> dict[int | None, Evidence]:
-    rows = Evidence.objects.filter(item_value__entry=entry, superseded_by=None, is_void=False)
+    """What was said last of each value, void rows among them."""
+    rows = Evidence.objects.filter(item_value__entry=entry, superseded_by=None).order_by("pk")
     return {one.item_value_id: one for one in rows}
 
 
@@ -105,12 +124,15 @@ def _told(
 ) -> list[Evidence]:
     """A new row, unless what stands says the same."""
     if said is None:
-        return [_void(before, by)] if before else []
+        return [_void(before, by)] if before and not before.is_void else []
     day = moments.happened(day, zone=entry.patient.site.time_zone, field="observed_at")
-    if before and _says(before) == (said.variable, said.value, said.unit, day):
+    is_study_specific = dict(item.evidence or {}).get("is_study_specific", False)
+    says = (said.variable, said.value, said.unit, day, is_study_specific)
+    if before and not before.is_void and _says(before) == says:
         return []
     if before and before.variable != said.variable:
-        _void(before, by)
+        if not before.is_void:
+            _void(before, by)
         before = None
     better = evidence.note(
         patient=entry.patient,
@@ -118,7 +140,7 @@ def _told(
         value=said.value,
         unit=said.unit,
         observed_at=day,
-        is_study_specific=dict(item.evidence or {}).get("is_study_specific", False),
+        is_study_specific=is_study_specific,
         source=_source(entry, form, item),
         details=None,
         item_value=row,
@@ -153,8 +175,8 @@ def _supersede(before: Evidence, row: Evidence) -> None:
     queries.settle_by_rule(before, rule=IMPLAUSIBLE, text=CORRECTED)
 
 
-def _says(row: Evidence) -> tuple[str, Any, str, str]:
-    return row.variable, row.value, row.unit, row.observed_at
+def _says(row: Evidence) -> tuple[str, Any, str, str, bool]:
+    return row.variable, row.value, row.unit, row.observed_at, row.is_study_specific
 
 
 def _day(item: Item, rows: Mapping[str, ItemValue], visit_day: str) -> str:

@@ -135,7 +135,7 @@ class _Record:
         return [read, *table.notes, *also, *self._without_column(table)]
 
     def _without_column(self, table: Table) -> list[str]:
-        newest = self.forms[max(self.forms)]
+        newest = self.forms[max(self.forms, key=lambda pk: self.versions[pk].number)]
         absent = [
             item.label
             for item in newest.entered_items
@@ -273,6 +273,8 @@ def _act(record: _Record, line: Line) -> Planned:
     version = assessments.version_of(patient, None)
     form = record.forms.get(version.pk)
     entry = _standing(record, line, patient, form, visit)
+    if (form and form.is_of_panel) or (entry and entry.is_of_panel):
+        raise _RowError({"": "The truth panel fills in this form: no file brings its decisions."})
     if entry is None:
         return _new(record, line, patient, version, form, visit)
     return _changed(record, line, patient, entry)

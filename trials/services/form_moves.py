@@ -26,7 +26,7 @@ from trials.models import (
     SourceVerification,
     User,
 )
-from trials.services import audit, form_entries, form_reviews, panel, queries
+from trials.services import audit, form_entries, form_evidence, form_reviews, panel, queries
 from trials.services.errors import Invalid, Refused
 
 State = FormEntry.State
@@ -189,7 +189,7 @@ def _moved(
             panel.name_change(entry)
         kept = {one.after: one.value for one in planned.moves if one.after and one.value}
         form_entries.mind_clock(entry, form, kept)
-        form_entries.tell_evidence(entry, form, by=by, is_moved=True)
+        form_evidence.tell_or_ask(entry, form, by=by, is_moved=True)
     return row
 
 

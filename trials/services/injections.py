@@ -190,7 +190,7 @@ def follow_clock(reading: ClockReading) -> None:
     )
     if reading.scanner_id:
         rows = rows.filter(scanner=reading.scanner_id)
-    for pk in rows.order_by("scheduled_scan__patient", "pk").values_list("pk", flat=True):
+    for pk in rows.order_by("scheduled_scan__patient_id", "pk").values_list("pk", flat=True):
         _follow(reading, Injection.objects.select_related("scheduled_scan__patient").get(pk=pk))
 
 
@@ -206,7 +206,6 @@ def _follow(reading: ClockReading, injection: Injection) -> None:
         setattr(locked, name, value)
     locked.save(update_fields=[*columns, "version"])
     _judge(locked)
-    _tell_forms(injection.scheduled_scan, reading.recorded_by)
 
 
 def _tell_forms(scan: ScheduledScan, by: User) -> None:
