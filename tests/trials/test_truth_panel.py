@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from tests import factories
 from trials import roles
-from trials.models import AuditEvent, Deviation, FormEntry
+from trials.models import AuditEvent, Deviation, FormEntry, Signature
 from trials.roles import Role
 from trials.selectors import panel as selectors
 from trials.selectors import panel_veil
@@ -298,3 +298,28 @@ def test_a_trail_without_a_decision_asks_the_database_nothing_for_the_veil(
     leader = factories.make_user(Role.INVESTIGATOR, trial=site.trial, site=site)
     with django_assert_num_queries(0):
         assert panel_veil.events(rows, leader) == rows
+
+
+def test_a_signature_tells_the_site_nothing_of_the_decision(patient, site, asked):
+    entry, _, _, manager = asked
+    leader = factories.make_user(Role.INVESTIGATOR, trial=site.trial, site=site)
+    signed = AuditEvent(
+        table="trials_signature",
+        row="0",
+        trial=site.trial_id,
+        patient=patient.pk,
+        after={"content": {"values": {"truth": ["ABSENT", "", ""]}}},
+    )
+    with factories.framed():
+        made = Signature.objects.create(
+            subject_table="trials_formentry",
+            subject_pk=entry.pk,
+            trial=site.trial,
+            signed_by=manager,
+            meaning=Signature.Meaning.FORM,
+            content={},
+            content_sha256="0" * 64,
+        )
+    signed.row = str(made.pk)
+    (shown,) = panel_veil.events([signed], leader)
+    assert shown.after == {"content": panel_veil.VEIL}

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet, Value
 
 from trials.models import (
     AuditEvent,
@@ -21,6 +21,7 @@ from trials.models import (
     Patient,
     Query,
     QueryMessage,
+    Signature,
     SourceVerification,
     User,
 )
@@ -29,15 +30,34 @@ from trials.services import panel
 VEIL = "not shown: the truth panel decides it blind"
 VIEW = "panel.view"
 # Columns that tell what was decided, or why.
-TELLING = frozenset({"value", "missing", "reason", "text", "note", "outcome", "undone_because"})
-# Rows of the record that belong to an entry of the panel.
-OF_ENTRY = {
+TELLING = frozenset(
+    {"value", "values", "missing", "reason", "text", "note", "outcome", "undone_because"}
+    # Of a signature; its digest is that of few codes, which can be tried out.
+    | {"content", "content_sha256"}
+)
+
+
+def _about(way: str = "") -> Q:
+    """Of rows with a subject: whether that is an entry of the panel or a value of one."""
+    table, pk = f"{way}subject_table", f"{way}subject_pk"
+    entries = FormEntry.objects.filter(is_of_panel=True).values("pk")
+    values = ItemValue.objects.filter(entry__is_of_panel=True).values("pk")
+    return Q(**{table: FormEntry._meta.db_table, f"{pk}__in": entries}) | Q(
+        **{table: ItemValue._meta.db_table, f"{pk}__in": values}
+    )
+
+
+# Rows of the record that say something of a decision: of an entry, or about one.
+TELL: dict[type[Model], Q] = {
     FormEntry: Q(is_of_panel=True),
     ItemValue: Q(entry__is_of_panel=True),
     FormMove: Q(entry__is_of_panel=True),
     SourceVerification: Q(item_value__entry__is_of_panel=True),
+    Query: _about(),
+    QueryMessage: _about("query__"),
+    Deviation: _about(),
+    Signature: _about(),
 }
-Subject = tuple[str, int]
 
 
 def queries(rows: Sequence[Query], user: User) -> list[Query]:
@@ -53,16 +73,16 @@ def queries(rows: Sequence[Query], user: User) -> list[Query]:
 
 
 def events(rows: Sequence[AuditEvent], user: User) -> list[AuditEvent]:
-    """Events of the trail as a user may read them; nothing is asked where none is of the panel."""
-    keys = _of_panel(rows)
-    concerned = [one for one in rows if (one.table, one.row) in keys]
-    sites = dict(
-        Patient.objects.filter(pk__in={one.patient for one in concerned}).values_list("pk", "site")
-        if concerned
-        else ()
-    )
-    for row in concerned:
-        if not user.may_for(VIEW, (row.trial, sites.get(row.patient))):
+    """Events of the trail as a user may read them; two queries, or none where no table tells."""
+    parts = _telling(rows)
+    if not parts:
+        return list(rows)
+    found = {(table, str(pk)) for table, pk in parts[0].union(*parts[1:], all=True)}
+    patients = {one.patient for one in rows if one.patient}
+    sites = dict(Patient.objects.filter(pk__in=patients).values_list("pk", "site"))
+    for row in rows:
+        is_hidden = (row.table, row.row) in found
+        if is_hidden and not user.may_for(VIEW, (row.trial, sites.get(row.patient))):
             row.before, row.after = _veiled(row.before), _veiled(row.after)
             row.reason = VEIL
     return list(rows)
@@ -74,28 +94,15 @@ def _veiled(columns: dict[str, Any] | None) -> dict[str, Any] | None:
     return {name: VEIL if name in TELLING else value for name, value in columns.items()}
 
 
-def _of_panel(rows: Collection[AuditEvent]) -> set[tuple[str, str]]:
-    """Which rows of the record, by table and key, say something of a decision."""
+def _telling(rows: Collection[AuditEvent]) -> list[QuerySet]:
+    """For each table of the events, table and key of those that say something of a decision."""
     by_table: dict[str, set[str]] = defaultdict(set)
     for one in rows:
         by_table[one.table].add(one.row)
-    found: set[tuple[str, str]] = set()
-    for model, of_entry in OF_ENTRY.items():
-        table = model._meta.db_table
-        if keys := by_table.get(table):
-            named = model.objects.filter(of_entry, pk__in=keys).values_list("pk", flat=True)
-            found |= {(table, str(pk)) for pk in named}
-    return found | _about_it(by_table)
-
-
-def _about_it(by_table: dict[str, set[str]]) -> set[tuple[str, str]]:
-    """Questions, what was said in them, and deviations about a decision."""
-    subjects: dict[tuple[str, str], Subject] = {}
-    for model, path in ((Query, ""), (QueryMessage, "query__"), (Deviation, "")):
-        table = model._meta.db_table
-        if keys := by_table.get(table):
-            columns = ("pk", f"{path}subject_table", f"{path}subject_pk")
-            for pk, name, number in model.objects.filter(pk__in=keys).values_list(*columns):
-                subjects[table, str(pk)] = name, number
-    hidden = panel.decided_by_it(subjects.values())
-    return {key for key, subject in subjects.items() if subject in hidden}
+    return [
+        model._default_manager.filter(tells, pk__in=keys)
+        .order_by()
+        .values_list(Value(model._meta.db_table), "pk")
+        for model, tells in TELL.items()
+        if (keys := by_table.get(model._meta.db_table))
+    ]
