@@ -41,7 +41,7 @@ _O, _P, _U = Role.ADMINISTRATOR, Role.PANEL, Role.UNBLINDED_STATISTICIAN
 # The blinded reader holds no permission that names a patient; the administrator none that
 # shows clinical data; the truth panel none that shows anything of a scan.
 PERMISSIONS: dict[str, frozenset[Role]] = {
-    "trial.view": frozenset({_C, _I, _T, _M, _D, _S, _A}),
+    "trial.view": frozenset({_C, _I, _T, _M, _D, _S, _A, _U}),
     "trial.load": frozenset({_D}),
     "trial.settle": frozenset({_D}),
     "version.activate": frozenset({_D}),

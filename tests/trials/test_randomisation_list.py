@@ -18,6 +18,7 @@ from tests.trials.test_allocations import SEQUENCES, allocated, randomised, tell
 from trials.models import AuditEvent, RandomisationListing
 from trials.roles import Role
 from trials.services import accounts, allocations, evidence, jobs
+from trials.services.errors import Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -198,3 +199,18 @@ def test_a_stratum_corrected_afterwards_is_shown_as_it_was_and_is_and_moves_nobo
 def test_the_sequences_of_this_file_are_those_of_the_list(draw, site):
     rows, _ = draw("--places", "6")
     assert {one["sequence"] for one in rows} == {one["identifier"] for one in SEQUENCES}
+
+
+def test_who_was_given_the_list_gets_no_other_role_of_the_trial(site, draw):
+    holder = factories.make_user(Role.UNBLINDED_STATISTICIAN, trial=site.trial)
+    draw(by=holder)
+    given = {"site": None, "by": jobs.system_user(), "starts_on": date(2026, 1, 1)}
+    with pytest.raises(Refused, match="was given the sealed list"):
+        accounts.grant(holder, Role.READER, trial=site.trial, **given)
+    # Of another trial it tells nothing.
+    assert accounts.grant(holder, Role.READER, trial=factories.make_trial(), **given)
+
+
+def test_more_places_than_any_trial_has_are_refused(draw):
+    with pytest.raises(CommandError, match="0 to 10000 places"):
+        draw("--places", "1000000")

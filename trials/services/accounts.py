@@ -49,6 +49,12 @@ def grant(
     """Give `user` a role in a trial, at one site or at all of them; held already, it stays."""
     if site and site.trial_id != trial.pk:
         raise Invalid("site", f"{site} is no site of {trial}.")
+    if role != Role.UNBLINDED_STATISTICIAN and trial.listings.filter(listed_by=user).exists():
+        raise Refused(
+            "holds-the-sealed-list",
+            f"{user} was given the sealed list of {trial}, which tells coming allocations: no "
+            "other role in it is given any more.",
+        )
     same = Membership.objects.filter(user=user, trial=trial, site=site, role=role)
     with audit.action("membership.granted", actor=by, reason="role granted", trial=trial.pk):
         held = same.filter(ends_on__isnull=True).first()

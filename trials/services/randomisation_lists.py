@@ -13,8 +13,10 @@ from trials import permissions, randomisation, randomisation_list, stratificatio
 from trials.models import Allocation, ProtocolVersion, RandomisationListing, Trial, User
 from trials.randomisation_list import Given, Ratios
 from trials.services import allocations, audit
-from trials.services.errors import Refused
+from trials.services.errors import Invalid, Refused
 
+# More than any trial has; the trial is held while they are written.
+MOST_PLACES = 10_000
 COLUMNS = (
     "scheme_sha256",
     "seed_sha256",
@@ -57,12 +59,14 @@ def draw(trial: Trial, *, reason: str, places: int = 0, by: User) -> SealedList:
     """
     permissions.require(by, "randomisation.list", trial)
     audit.require_reason(reason)
+    if not 0 <= places <= MOST_PLACES:
+        raise Invalid("places", f"Give 0 to {MOST_PLACES} places of each stratum.")
     held = {one.role for one in by.current_memberships if one.trial_id == trial.pk}
     if len(held) > 1:
         raise Refused(
             "not-only-unblinded",
-            "Who is given the sealed list holds no other role in the trial: end "
-            "the other roles first, or let somebody else draw it.",
+            "Who is given the sealed list holds no other role in the trial, now and later: let "
+            "somebody else draw it.",
         )
     with audit.action("randomisation.listed", actor=by, reason=reason, trial=trial.pk):
         # No place is given while the list is held against those that were.
