@@ -105,4 +105,4 @@ def void(row: Adjudication, *, because: str) -> None:
     )
     own.filter(state=Read.State.DRAFT).update(state=Read.State.OVERTAKEN)
     for one in own.filter(state=Read.State.SIGNED, superseded_by=None, ended_at=None):
-        read_endings.end_of(one, because=read_endings.VOID)
+        read_endings.end_of(one, because=because)

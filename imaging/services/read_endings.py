@@ -14,7 +14,6 @@ OVERTAKEN = (
     "to be read again."
 )
 READ_AGAIN = "A reader signed another read in place of one that it rests on."
-VOID = "What it was to settle became another: the adjudication is void."
 _SCAN = "quantification__series__imaging_study__scheduled_scan"
 
 
