@@ -24,6 +24,7 @@ DRAWING = {"region.measured": 0, "region.before-commit": 0, "region.committed": 
 
 SCENE = """
 import json
+from itertools import count
 
 from django.db import transaction
 
@@ -34,6 +35,8 @@ from trials.models import Site
 from trials.roles import Role
 from trials.services import accounts
 
+# Another process made what the site began with, by the same numbers.
+factories._numbers = count(1000)
 site = Site.objects.get(trial__identifier="FAULTS")
 by = records.everyone(site.trial)
 reader = factories.make_user(Role.READER, trial=site.trial, site=site)
@@ -106,5 +109,5 @@ def test_a_drawing_is_kept_whole_and_once_wherever_its_keeping_is_killed(desk):
 
         again = desk.answered("drawn/", contours=contours, seen=told)
         # What was kept without an answer is not kept twice: no voxel counts twice.
-        assert again.status_code == (409 if kept else 201), again.text
+        assert again.status_code == 201, again.text
         assert desk.kept() == [(n, 9) for n in range(1, number + 1)]

@@ -7,6 +7,7 @@ current run, with every one of its regions decided.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -140,6 +141,8 @@ def grow(
     with _action("region.grown", _scan(read), by=by, reason="reading"):
         _require_draft(read)
         rows = selecting.rows_of(read)
+        if instead_of is None and (kept := _kept_before(found, rows)):
+            return kept
         overlaps.refuse(overlaps.with_lesions(opened, found.grown.flat, rows, but=instead_of))
         row = _row_for(read, instead_of)
         row.grown = GrownLesion.objects.create(read=read, **found.columns(opened))
@@ -147,6 +150,16 @@ def grow(
         reach("region.before-commit")
     reach("region.committed")
     return row
+
+
+def _kept_before(found: growing.Preview, rows: Sequence[LesionRead]) -> LesionRead | None:
+    """The very same region, nothing said of it yet: it was sent again for want of an answer."""
+    parameters = json.loads(json.dumps(dict(found.parameters)))
+    for row in rows:
+        grown = row.grown if row.decision == Decision.UNDECIDED else None
+        if grown and (grown.clicked_voxel, grown.parameters) == (list(found.voxel), parameters):
+            return row
+    return None
 
 
 def shared_by(run: Quantification, reader: User, found: growing.Preview) -> list[overlaps.Shared]:
