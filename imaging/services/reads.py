@@ -153,10 +153,11 @@ def grow(
 
 
 def _kept_before(found: growing.Preview, rows: Sequence[LesionRead]) -> LesionRead | None:
-    """The very same region, nothing said of it yet: it was sent again for want of an answer."""
+    """The very same region more, nothing said of it yet: sent again for want of an answer."""
     parameters = json.loads(json.dumps(dict(found.parameters)))
     for row in rows:
-        grown = row.grown if row.decision == Decision.UNDECIDED else None
+        is_more = row.lesion_id is None and row.decision == Decision.UNDECIDED
+        grown = row.grown if is_more else None
         if grown and (grown.clicked_voxel, grown.parameters) == (list(found.voxel), parameters):
             return row
     return None
