@@ -22,7 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -32,7 +32,7 @@ import requests
 from config.demo import cohort, journey
 from config.demo.client import Client
 from config.embedded.supervisor import ROOT, Stack
-from imaging import phantom
+from imaging.geometry import Grid
 from imaging.phantom_dicom import Subject, ct_files, pet_files
 from trials.roles import Role
 
@@ -41,6 +41,7 @@ SIZES = (100, 300, 1000, 3000)
 ROUNDS = 3
 A_BODY = 50
 CT_SIZE, PET_SIZE = 512, 200
+CT_MM, PET_MM, PLANE_MM, LONGEST_MM = 0.9766, 4.0, 3.0, 1800.0
 GOAL_RSS_MB = 500
 WAIT_SECONDS = 900.0
 LOOK_SECONDS = 0.2
@@ -180,13 +181,20 @@ def pet_ct(count: int, visit: Visit) -> list[bytes]:
     scan = {"subject": visit.subject, "examination": visit.examination}
     return [
         data
-        for write, plane in ((ct_files, hounsfield), (pet_files, suv))
+        for write, plane, pixel_mm in ((ct_files, hounsfield, CT_MM), (pet_files, suv, PET_MM))
         for _, data in write(
             np.broadcast_to(plane, (half, *plane.shape[1:])),
-            grid=replace(phantom.PET_GRID, shape=(half, *plane.shape[1:])),
+            grid=_grid((half, *plane.shape[1:]), pixel_mm),
             **scan,
         )
     ]
+
+
+def _grid(shape: tuple[int, int, int], pixel_mm: float) -> Grid:
+    """Of a scan as long as a patient at most, around the axis of the scanner."""
+    spacing = (min(PLANE_MM, LONGEST_MM / shape[0]), pixel_mm, pixel_mm)
+    z, y, x = (-(n - 1) / 2 * step for n, step in zip(shape, spacing, strict=True))
+    return Grid(shape=shape, spacing=spacing, origin=(x, y, z))
 
 
 def bodies(files: list[bytes]) -> Iterator[bytes]:

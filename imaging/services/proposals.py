@@ -24,6 +24,9 @@ Point = tuple[float, float, float]
 Propose = Callable[[np.ndarray, geometry.Grid, Callable[[], OpenCt]], Point | None]
 # Of CT no finer pixels are needed to find the aorta, and a quarter of the memory is.
 CT_FINEST_MM = 3.0
+# Of a patient in any scanner: more than what a CT shows is of what its header says in error, and
+# would be laid out in the memory of a worker all the same.
+CT_LONGEST_MM, CT_WIDEST_MM = 2500.0, 1000.0
 
 
 class Ct:
@@ -62,6 +65,14 @@ def _muscle(values: np.ndarray, grid: geometry.Grid, ct: Callable[[], OpenCt]) -
 
 def _covering(grid: geometry.Grid, ct: Callable[[], OpenCt]) -> OpenCt:
     opened = ct()
+    long, *wide = (n * step for n, step in zip(opened.grid.shape, opened.grid.spacing, strict=True))
+    if long > CT_LONGEST_MM or max(wide) > CT_WIDEST_MM:
+        raise CtRefused(
+            "ct-too-large",
+            f"By its header the CT of this study is {long:.0f} mm long and {max(wide):.0f} mm "
+            f"wide: no CT of a patient is longer than {CT_LONGEST_MM:.0f} mm or wider than "
+            f"{CT_WIDEST_MM:.0f} mm.",
+        )
     if not fusion.covered(grid, opened.grid):
         raise CtRefused("ct-elsewhere", "The CT of this study does not reach where the PET is.")
     return opened

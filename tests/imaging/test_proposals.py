@@ -25,7 +25,7 @@ def pet(scan, everyone) -> Series:
     return records.make_measured(scan, by=everyone, frame=FRAME).series
 
 
-def add_chest(pet: Series, *, frame: str = FRAME) -> Series:
+def add_chest(pet: Series, *, frame: str = FRAME, pixel_mm: float = 1.4) -> Series:
     """The CT of the chest, pixels of 1.4 mm."""
     study, hounsfield = pet.imaging_study, thorax.ct_of()
     with framed():
@@ -44,7 +44,7 @@ def add_chest(pet: Series, *, frame: str = FRAME) -> Series:
             fine = plane.repeat(2, axis=0).repeat(2, axis=1)
             ds.ImagePositionPatient = [-184.1, -184.1, thorax.CT.origin[2] + 4.0 * k]
             ds.Rows, ds.Columns = fine.shape
-            ds.PixelSpacing, ds.SliceThickness = [1.4, 1.4], "4"
+            ds.PixelSpacing, ds.SliceThickness = [pixel_mm, pixel_mm], "4"
             ds.RescaleSlope, ds.RescaleIntercept = "1", "-1024"
             ds.PixelData = (fine + 1024).clip(0).astype(np.int16).tobytes()
             _keep(series, ds, k)
@@ -86,3 +86,11 @@ def test_without_a_ct_in_the_frame_of_the_pet_the_reader_is_told(pet):
     assert name == "Mediastinal blood pool"
     assert why.startswith("not proposed, the reader places it. The CT of this study has another")
     assert proposals.told(recorded, there={"blood_pool"}) == []
+
+
+@pytest.mark.parametrize("kind", ["blood_pool", "muscle"])
+def test_a_ct_of_no_patient_s_size_is_not_laid_out_in_memory(pet, kind):
+    add_chest(pet, pixel_mm=14.0)
+    found = made(pet, kinds=(kind,))
+    assert found.outcomes == {kind: "ct-too-large"}
+    assert "mm wide" in found.reasons[kind]
