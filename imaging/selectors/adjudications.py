@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
@@ -18,6 +19,9 @@ from trials.services.errors import Refused
 
 # What is chosen where none of the reads is: the adjudicator's own.
 ANEW = "anew"
+TAKEN_OVER = "Another reader took it over."
+# How long who took it over is left alone by whom it was taken from.
+LEFT_FOR = timedelta(days=7)
 _REGION_NAMES = dict(reading_terms.REGIONS)
 SCAN = "quantification__series__imaging_study__scheduled_scan"
 _OPEN = ~Q(state=Adjudication.State.VOID)
@@ -106,6 +110,14 @@ def may_take_over(row: Adjudication, user: User) -> bool:
     is_begun = row.state == Adjudication.State.BEGUN
     is_single = row.kind == Adjudication.Kind.THIRD_READER
     return is_begun and is_single and row.adjudicator_id != user.pk
+
+
+def taken_from_until(row: Adjudication, user: User) -> datetime | None:
+    """Until when a reader it was taken from leaves it to who took it over; None if it was not."""
+    was_mine = row.scheduled_scan.adjudications.filter(
+        adjudicator=user, void_because=TAKEN_OVER, begun_at__lt=row.begun_at
+    )
+    return row.begun_at + LEFT_FOR if was_mine.exists() else None
 
 
 def still_to_read(series: QuerySet[Series], user: User) -> QuerySet[Series]:

@@ -52,7 +52,9 @@ def take_over(series: Series, *, by: User, reason: str) -> Adjudication:
             raise Refused(
                 "nothing-to-take-over", "No other reader has begun to settle it: begin yourself."
             )
-        read_counting.void(row, because="Another reader took it over.")
+        _require_not_taken_from(row, by)
+        ended = read_counting.void(row, because=selecting.TAKEN_OVER)
+        read_counting.settle_after((), ended=ended)
         response_orders.order(scan, by=by)
         return _begun(scan, by)
 
@@ -161,6 +163,17 @@ def _require_waiting(series: Series, by: User) -> None:
             "You read this series: somebody else settles what its readers differ in."
             if kind == read_rules.THIRD_READER
             else "The readers of this series settle together what they differ in.",
+        )
+
+
+def _require_not_taken_from(row: Adjudication, by: User) -> None:
+    """Two who take it from each other in turn would settle nothing."""
+    until = selecting.taken_from_until(row, by)
+    if until and timezone.now() < until:
+        raise Refused(
+            "taken-over-from-you",
+            "Another reader took it over from you: you may take it back from "
+            f"{until:%d %B %Y %H:%M} UTC on where it is not signed by then.",
         )
 
 

@@ -106,7 +106,7 @@ def _averaged(plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
         return plane
     height, width = (size // by for size, by in zip(plane.shape, (rows, columns), strict=True))
     whole = plane[: height * rows, : width * columns]
-    # Added a pixel of every square at a time: numpy's mean over two short axes takes six times that.
+    # A pixel of every square at a time: numpy's mean over two short axes takes six times as long.
     total = np.zeros((height, width), plane.dtype)
     for row in range(rows):
         for column in range(columns):

@@ -39,7 +39,8 @@ def settle_after(scans: Iterable[ScheduledScan], *, ended: Collection[ScheduledS
         row = scan.adjudications.exclude(state=Adjudication.State.VOID).first()
         asked = read_rules.asked(scan.planned_scan.version.read_rule)
         if row and scan in ended and read_rules.RESPONSE in asked:
-            void(row, because=RESPONSE_ENDED)
+            more = void(row, because=RESPONSE_ENDED)
+            settle_after((), ended=more - {scan})
         settle(scan)
 
 
@@ -48,7 +49,7 @@ def settle(scan: ScheduledScan) -> None:
     patients.hold_still(scan.patient)
     reads = readers_reads(scan)
     rule = scan.planned_scan.version.read_rule
-    settled = _adjudication(scan, reads)
+    settled, ended = _adjudication(scan, reads)
     asked = read_rules.asked(rule)
     answers = reader_agreement.keep(scan, reads, rule)
     found = None
@@ -62,6 +63,8 @@ def settle(scan: ScheduledScan) -> None:
         )
     source = found and found.read and Read(pk=found.read)
     counted_reads.keep(scan, found, source=source or None)
+    # Each time an adjudication is void that was not before, so that this comes to an end.
+    settle_after((), ended=ended - {scan})
 
 
 def settle_due() -> None:
@@ -83,20 +86,27 @@ def settle_due() -> None:
             settle(scan)
 
 
-def _adjudication(scan: ScheduledScan, reads: Sequence[Read]) -> Adjudication | None:
-    """The signed adjudication of these very reads; one of others, or of what ended, is void."""
+def _adjudication(
+    scan: ScheduledScan, reads: Sequence[Read]
+) -> tuple[Adjudication | None, set[ScheduledScan]]:
+    """The signed adjudication of these very reads; one of others, or of what ended, is void.
+
+    With the scans whose responses ended with one that is void now.
+    """
     row = scan.adjudications.exclude(state=Adjudication.State.VOID).first()
     if row is None:
-        return None
+        return None, set()
     is_of_these = {one.pk for one in row.reads.all()} == {one.pk for one in reads}
     if is_of_these and (row.chosen is None or selecting.stands(row.chosen)):
-        return row if row.state == Adjudication.State.SIGNED else None
-    void(row, because=OTHER_READS)
-    return None
+        return (row if row.state == Adjudication.State.SIGNED else None), set()
+    return None, void(row, because=OTHER_READS)
 
 
-def void(row: Adjudication, *, because: str) -> None:
-    """An adjudication holds no more, nor what was read to settle it. Inside an action."""
+def void(row: Adjudication, *, because: str) -> set[ScheduledScan]:
+    """An adjudication holds no more, nor what was read to settle it. Inside an action.
+
+    Given are the scans whose responses ended with it, to be settled anew.
+    """
     Adjudication.objects.filter(pk=row.pk).update(
         state=Adjudication.State.VOID, voided_at=timezone.now(), void_because=because
     )
@@ -104,5 +114,7 @@ def void(row: Adjudication, *, because: str) -> None:
         **{SCAN: row.scheduled_scan_id}, reader=row.adjudicator_id, is_adjudication=True
     )
     own.filter(state=Read.State.DRAFT).update(state=Read.State.OVERTAKEN)
+    ended = set()
     for one in own.filter(state=Read.State.SIGNED, superseded_by=None, ended_at=None):
-        read_endings.end_of(one, because=because)
+        ended |= read_endings.end_of(one, because=because)
+    return ended

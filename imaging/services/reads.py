@@ -23,7 +23,7 @@ from imaging.models import (
     Read,
     Series,
 )
-from imaging.selectors import FLAGS, positivity, regions
+from imaging.selectors import FLAGS, comparisons, positivity, regions
 from imaging.selectors import adjudications as adjudicating
 from imaging.selectors import reads as selecting
 from imaging.services import (
@@ -415,12 +415,11 @@ def _require_asked_for(scan: ScheduledScan, by: User) -> None:
 
 def _require_still_asked_for(read: Read, scan: ScheduledScan) -> None:
     """Others may have made up the number of readers since the draft was opened."""
-    signed = Read.objects.filter(
-        quantification__series=read.quantification.series_id,
-        reader=read.reader,
-        state=Read.State.SIGNED,
+    # A read that ended counts for nothing, and neither does who signed it.
+    stands = comparisons.standing_reads().filter(
+        quantification__series=read.quantification.series_id, reader=read.reader
     )
-    if not read.is_adjudication and not signed.exists():
+    if not read.is_adjudication and not stands.exists():
         _require_asked_for(scan, read.reader)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,8 @@ from trials.services import jobs
 KIND = "imaging.evaluate_response"
 # Evidence that no image carries, or not for sure.
 FACTS = ("height", "glucose")
-_PATIENT = "later_read__quantification__series__imaging_study__scheduled_scan__patient"
+_SCAN = "quantification__series__imaging_study__scheduled_scan"
+_PATIENT = f"later_read__{_SCAN}__patient"
 
 
 def rules_of(scan: ScheduledScan) -> Iterator[Mapping[str, Any]]:
@@ -66,22 +68,30 @@ def _overtaken() -> set[int]:
     ungated = current.filter(criterion="percist").exclude(inputs__later__has_key="glucose")
     found = set(ungated.values_list(_PATIENT, flat=True))
     missing = current.filter(criterion="recist", inputs__unread__0__isnull=False)
-    for row in missing.select_related("baseline_read", "later_read"):
-        if _still_missed(row) < len(row.inputs["unread"]):
-            found.add(_scan_of(row.later_read).patient_id)
+    rows = list(missing.select_related(f"baseline_read__{_SCAN}", f"later_read__{_SCAN}"))
+    scans = _not_cancelled({_scan_of(row.later_read).patient_id for row in rows})
+    for row in rows:
+        start, later = _scan_of(row.baseline_read), _scan_of(row.later_read)
+        missed = [
+            planned_at
+            for identifier, planned_at in scans[later.patient_id]
+            if identifier in row.inputs["unread"]
+            and start.planned_at < planned_at < later.planned_at
+        ]
+        if len(missed) < len(row.inputs["unread"]):
+            found.add(later.patient_id)
     return found
 
 
-def _still_missed(row: ResponseEvaluation) -> int:
-    """How many of the scans that an evaluation misses are not cancelled."""
-    start, later = _scan_of(row.baseline_read), _scan_of(row.later_read)
-    scans = ScheduledScan.objects.filter(
-        patient=later.patient_id,
-        planned_scan__identifier__in=row.inputs["unread"],
-        planned_at__gt=start.planned_at,
-        planned_at__lt=later.planned_at,
+def _not_cancelled(patients: set[int]) -> Mapping[int, list[tuple[str, datetime]]]:
+    """Of each patient the planned scans that are not cancelled, and when they are."""
+    rows = ScheduledScan.objects.filter(patient__in=patients).exclude(
+        state=ScheduledScan.State.CANCELLED
     )
-    return scans.exclude(state=ScheduledScan.State.CANCELLED).count()
+    found: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
+    for patient, *scan in rows.values_list("patient", "planned_scan__identifier", "planned_at"):
+        found[patient].append(tuple(scan))
+    return found
 
 
 def _scan_of(read: Read) -> ScheduledScan:

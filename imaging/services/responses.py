@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db import transaction
 from django.utils import timezone
 
 from imaging.models import (
@@ -39,7 +40,7 @@ from imaging.suv_checks import BQ_PER_MBQ
 from trials import canonical, response_rules, variables
 from trials.models import Injection, Job, Patient, ProtocolVersion, ScheduledScan
 from trials.selectors import counted_reads
-from trials.services import audit, jobs
+from trials.services import audit, jobs, patients
 from trials.services.errors import Refused
 from trials.version import VERSION
 
@@ -62,9 +63,7 @@ class Due:
 
 def evaluate(claim: jobs.Claim) -> None:
     """Evaluate every response of a patient that the standing reads allow; none twice."""
-    # What is recorded while the inputs are read is newer than the answer.
-    began = timezone.now()
-    patient = Patient.objects.get(pk=claim.arguments["patient"])
+    patient, began = begun(claim.arguments["patient"])
     found = [(due, inputs_of(due)) for due in due_of(patient)]
     with (
         jobs.fenced(claim),
@@ -88,16 +87,30 @@ def evaluate(claim: jobs.Claim) -> None:
         response_orders.confirm(patient.pk, began)
 
 
+def begun(patient: int) -> tuple[Patient, datetime]:
+    """A patient, and a time: what was recorded before is seen, and what is not seen is newer.
+
+    Who records a fact holds the patient still before it takes its time, and until it is seen.
+    """
+    with transaction.atomic():
+        held = patients.hold_still(Patient(pk=patient))
+        return held, timezone.now()
+
+
 def _end_without_baseline(patient: Patient, dues: Iterable[Due]) -> None:
-    """An adjudicator's course holds no more where no read of its baseline counts any more."""
-    kept = [due.later.pk for due in dues if due.rule["criterion"] == recist.CRITERION]
+    """An adjudicator's answer holds no more where no read of its baseline counts any more."""
+    kept = {(due.later.pk, due.rule["identifier"]) for due in dues}
+    compared = [name for name, one in response_rules.CRITERIA.items() if one.needs_baseline]
     rows = ResponseEvaluation.objects.filter(
         **{f"later_read__{SCAN}__patient": patient},
         later_read__is_adjudication=True,
-        criterion=recist.CRITERION,
+        criterion__in=compared,
         is_current=True,
-    ).exclude(later_read__in=kept)
-    rows.update(is_current=False, ended_at=timezone.now(), ended_because=NO_BASELINE_COUNTS)
+    )
+    left = [row.pk for row in rows if (row.later_read_id, row.rule) not in kept]
+    ResponseEvaluation.objects.filter(pk__in=left).update(
+        is_current=False, ended_at=timezone.now(), ended_because=NO_BASELINE_COUNTS
+    )
 
 
 def _hold(reads: Iterable[Read]) -> None:

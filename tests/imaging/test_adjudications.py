@@ -6,6 +6,7 @@ The series has one hot block, as in `test_reads`: one reader calls it a lesion, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -358,6 +359,33 @@ def test_what_a_third_reader_began_another_takes_over(scene, pet_site):
     settle(row, by=fourth, choice=letter_of(row, first))
     assert scene.counted().source_pk == first.pk
     assert AuditEvent.objects.filter(reason="on sick leave").exists()
+
+
+def test_who_it_was_taken_from_leaves_it_for_a_week(scene, pet_site):
+    differ(scene)
+    fourth = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+    take_over = partial(adjudications.take_over, scene.series, reason="on sick leave")
+    adjudications.begin(scene.series, by=scene.third)
+    row = take_over(by=fourth)
+    back = partial(take_over, by=scene.third)
+    assert refusal(back) == "taken-over-from-you"
+    row.refresh_from_db()
+    assert row.state == "begun"
+    with framed():
+        Adjudication.objects.filter(pk=row.pk).update(begun_at=row.begun_at - timedelta(days=7))
+    assert back().adjudicator == scene.third
+
+
+def test_who_signed_a_read_that_ended_is_not_one_of_the_readers_for_it(scene):
+    read_as(scene, scene.third, lesion=True)
+    with framed():
+        read_results.end([scene.run.series_id])
+    late = reads.open_read(scene.series, by=scene.third)
+    reads.decide(only(late), by=scene.third, decision="accepted", region="liver")
+    read_as(scene, scene.first, lesion=True)
+    read_as(scene, scene.second, lesion=True)
+    sign = partial(reads.sign, late, by=scene.third, password=PASSWORD)
+    assert refusal(sign) == "read-enough"
 
 
 def test_a_reader_of_the_series_takes_nothing_over(scene):

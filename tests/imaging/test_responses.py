@@ -29,6 +29,7 @@ from imaging.models import (
 from imaging.response import judging
 from imaging.response.recist_lesions import RecistLesion
 from imaging.selectors import comparisons as comparing
+from imaging.selectors import reads as selecting_reads
 from imaging.selectors import responses as selecting
 from imaging.services import (
     adjudications,
@@ -48,7 +49,16 @@ from tests.imaging.reconciling import SHOT
 from tests.imaging.responding import BEFORE, SUV, Responding, of, work
 from tests.imaging.test_reads import measure_again, refusal
 from trials import canonical
-from trials.models import AuditEvent, CountedRead, Injection, Job, PlannedScan, ScheduledScan, Site
+from trials.models import (
+    AuditEvent,
+    CountedRead,
+    Injection,
+    Job,
+    PlannedScan,
+    ScheduledScan,
+    Site,
+    User,
+)
 from trials.roles import Role
 from trials.selectors import counted_reads
 from trials.services import evidence, jobs, patients, scans
@@ -591,6 +601,96 @@ def test_an_adjudicator_follows_the_lesions_of_the_baseline_read_that_counts(sce
         False,
         "Two readers differ, awaiting adjudication by a third reader.",
     )
+
+
+def two_readers(scene: Responding, *asked: str) -> tuple[Responding, User, User]:
+    """Another reader and a third; the protocol asks for two, who may differ in what is named."""
+    version = scene.patient.site.version_in_force
+    with factories.framed():
+        version.definition["reads"] = {
+            "readers": 2,
+            "blinded_to": ["other-readers"],
+            "adjudication": "third-reader",
+            "discordant": list(asked),
+        }
+        version.save()
+    site = scene.patient.site
+    other, third = (factories.make_user(Role.READER, trial=scene.trial, site=site) for _ in "23")
+    # Asked anew, with the protocol as it is stated now.
+    runs = (Quantification.objects.get(pk=run.pk) for run in (scene.baseline, scene.later))
+    return Responding(*runs, scene.reader), other, third
+
+
+def signed_in(run: Quantification, region: str, *, by: User, **answers: str) -> Read:
+    """A read that calls the hot block a lesion of a region, and answers."""
+    read = reads.open_read(run.series, by=by, reason="once more")
+    for row in selecting_reads.rows_of(read):
+        reads.decide(row, by=by, decision="accepted", region=region, positivity="positive")
+    if answers:
+        response_answers.say(read, answers, by=by)
+    reads.sign(read, by=by, password=PASSWORD)
+    return Read.objects.get(pk=read.pk)
+
+
+def test_an_adjudicator_s_answer_ends_where_no_read_of_the_baseline_counts(scene):
+    """By every scale that compares with a baseline: PERCIST here."""
+    scene, other, third = two_readers(scene, "region")
+    scene.place_livers()
+    for by in (scene.reader, other):
+        signed_in(scene.baseline, "liver", by=by, liver_diseased="no")
+    for by, region in ((scene.reader, "liver"), (other, "spleen")):
+        signed_in(scene.later, region, by=by, **responding.CALM)
+    adjudications.begin(scene.later.series, by=third)
+    settling = signed_in(scene.later, "stomach", by=third, **responding.CALM)
+    work()
+    mine = ResponseEvaluation.objects.filter(later_read=settling)
+    assert set(mine.filter(is_current=True).values_list("rule", flat=True)) == {*"PELQ"}
+    baseline = scene.baseline.series.imaging_study.scheduled_scan
+    with factories.framed():
+        CountedRead.objects.filter(scheduled_scan=baseline, ended_at=None).update(
+            ended_at=timezone.now()
+        )
+        response_orders.order(baseline, by=scene.reader)
+    work()
+    assert set(mine.filter(is_current=True).values_list("rule", flat=True)) == {"L", "Q"}
+    assert mine.get(rule="P").ended_because == responses.NO_BASELINE_COUNTS
+
+
+def test_an_adjudication_that_is_void_has_later_scans_settled_anew(scene):
+    """Who settled the baseline by a read of their own reads the later scan as one of two."""
+    scene, other, third = two_readers(scene, "region", "response")
+    scene.place_livers()
+    for by, region in ((scene.reader, "liver"), (other, "spleen")):
+        signed_in(scene.baseline, region, by=by, liver_diseased="no")
+    row = adjudications.begin(scene.baseline.series, by=third)
+    signed_in(scene.baseline, "stomach", by=third, liver_diseased="no")
+    adjudications.sign(
+        row, by=third, choice=adjudications.ANEW, reason="in the bone", password=PASSWORD
+    )
+    for by in (scene.reader, third):
+        signed_in(scene.later, "liver", by=by, **responding.CALM)
+    work()
+    later = scene.later.series.imaging_study.scheduled_scan
+    assert counted_reads.of_scan(later).basis == "agreed"
+    signed_in(scene.baseline, "liver", by=other, liver_diseased="no")
+    row.refresh_from_db()
+    assert row.state == "void"
+    assert counted_reads.of_scan(later).basis == "awaiting-response"
+
+
+def test_scans_that_are_missed_are_looked_up_together(scene, django_assert_num_queries):
+    scene = recist_of(scene)
+    other = factories.make_user(Role.READER, trial=scene.trial, site=scene.patient.site)
+    scan_between(scene, SHOT + timedelta(days=21))
+    for by in (scene.reader, other):
+        one = Responding(scene.baseline, scene.later, by)
+        measured_on_ct(one, one.baseline, 50.0)
+        one.signed(one.baseline)
+        measured_on_ct(one, one.later, 33.0)
+        one.signed(one.later, new_lesion_ct="no")
+        work()
+        with django_assert_num_queries(5):
+            assert response_orders.order_due() == []
 
 
 def test_reads_do_not_agree_before_the_response_of_each_is_evaluated(scene):
