@@ -20,7 +20,9 @@ from reporting.datasets import Column, Dataset, Privacy, Type
 from reporting.formats import About, Change, Format
 
 if TYPE_CHECKING:
-    from reporting.formats.staged import Staged
+    from pyarrow import Buffer, RecordBatch
+
+    from reporting.formats.staged import Stage, Staged
 
 # The zip format begins here; a time of writing would make every bundle another file.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -50,7 +52,7 @@ class Writer:
         self.entry, self.size, self.digest = entry, 0, hashlib.sha256()
         self.closed = False
 
-    def write(self, content: bytes) -> int:
+    def write(self, content: bytes | Buffer) -> int:
         self.size += len(content)
         self.digest.update(content)
         return self.entry.write(content)
@@ -78,23 +80,30 @@ class Bundle:
         self, dataset: Dataset, rows: Iterator[Any], formats: Sequence[Format], about: About
     ) -> dict[str, list[Change]]:
         """Write the rows of a dataset in every format; what each could not hold as it is."""
-        if not formats:
-            self.add(dataset.path, dataset.label, _lines(dataset, rows), has_rows=True)
-            return {}
         # Arrow takes time and memory to load: only for whom it writes.
         from reporting.formats.staged import Stage
 
         with tempfile.TemporaryDirectory() as folder:
-            stage = Stage(dataset, Path(folder) / "rows.arrow")
-            lines = _lines(dataset, stage.passing(rows))
-            self.add(dataset.path, dataset.label, lines, has_rows=True)
-            staged, changes = stage.staged(), {}
+            # What no other format is written from need not be kept.
+            stage = Stage(dataset, Path(folder) / "rows.arrow" if formats else None)
+            self._add_csv(stage, rows)
+            changes: dict[str, list[Change]] = {}
             for one in formats:
-                path = one.path(dataset.name)
+                staged, path = stage.staged(), one.path(dataset.name)
                 with self.opened(path, is_compressed=one.is_compressed) as writer:
                     changes[one.name] = _written(one, staged, writer, about)
                 self._list(path, dataset.label, staged.rows, writer)
         return changes
+
+    def _add_csv(self, stage: Stage, rows: Iterator[Any]) -> None:
+        from reporting.formats import csv
+
+        dataset = stage.dataset
+        with self.opened(dataset.path) as writer:
+            writer.write(csv.header(dataset.columns))
+            for batch in _batches(stage, rows):
+                writer.write(csv.text(dataset.columns, batch))
+        self._list(dataset.path, dataset.label, stage.rows, writer)
 
     @contextmanager
     def opened(self, path: str, *, is_compressed: bool = False) -> Iterator[Writer]:
@@ -159,12 +168,12 @@ def _written(one: Format, staged: Staged, writer: Writer, about: About) -> list[
         raise csvtext.CellError(f"{staged.dataset.table}, as {one.label}: {error}") from error
 
 
-def _lines(dataset: Dataset, rows: Iterator[Any]) -> Iterator[bytes]:
-    """The lines of a dataset; a value that can't be written names the row of the record."""
+def _batches(stage: Stage, rows: Iterator[Any]) -> Iterator[RecordBatch]:
+    """The rows in columns; a value that can't be written names the row of the record."""
     try:
-        yield from csvtext.lines(dataset.columns, rows)
+        yield from stage.batches(rows)
     except csvtext.CellError as error:
-        raise csvtext.CellError(f"{dataset.table} {error}") from error
+        raise csvtext.CellError(f"{stage.dataset.table} {error}") from error
 
 
 def _entry(path: str, compression: int) -> zipfile.ZipInfo:
