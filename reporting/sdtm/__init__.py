@@ -1,0 +1,26 @@
+"""SDTM of a trial: the domains of SDTMIG 3.4 from one reading of the operational datasets.
+
+Pure: who reads the record gives a `Source`, and has the domains back in a fixed order. A domain
+without rows is named and left out of the submission. A value that no domain takes is a supplemental
+qualifier or a comment; what is neither is refused by name (`MappingError`).
+"""
+
+from __future__ import annotations
+
+from reporting.sdtm import conduct, demographics, exposure
+from reporting.sdtm.draft import Draft
+from reporting.sdtm.finishing import finished
+from reporting.sdtm.model import Domain, FormRows, MappingError, Source, Variable, Version
+
+__all__ = ["Domain", "FormRows", "MappingError", "Source", "Variable", "Version", "domains"]
+
+# Each adds the records of its domains. Those that look at records of others come last.
+_STEPS = (exposure.add, conduct.add, demographics.add)
+
+
+def domains(source: Source) -> tuple[Domain, ...]:
+    """The domains of a trial, each with its rows; the same source gives the same bytes."""
+    draft = Draft(source)
+    for step in _STEPS:
+        step(draft)
+    return finished(draft)

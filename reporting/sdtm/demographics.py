@@ -1,0 +1,97 @@
+"""DM and SC: who takes part, in which arm, from when to when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reporting.sdtm import terms
+from reporting.sdtm.draft import Draft
+from reporting.sdtm.model import Value
+from reporting.sdtm.subjects import Subject
+
+# What an allocation that nobody may know is to ARMNRS, whose list (C142179) may be extended.
+CONCEALED = "ALLOCATION CONCEALED"
+
+
+def add(draft: Draft) -> None:
+    """A row of DM for each patient, and the sex at birth as a characteristic."""
+    for subject in draft.subjects.values():
+        row = subject.row
+        # ETHNIC and the date of death come from forms, which add them to this record.
+        found = draft.of("DM", subject)
+        record = next(iter(found), None) or draft.add("DM", subject)
+        record.values |= {
+            name: value for name, value in _values(draft, subject) if value not in (None, "")
+        }
+        if row["screening_number"] != row["patient"]:
+            record.supplement("SCRNUM", "Screening Number", row["screening_number"])
+        record.supplement("COHORT", "Cohort", row["cohort"])
+        record.supplement(
+            "ENRDEV", "Enrolled Though Not Eligible", row["is_enrolled_despite_criteria"] or None
+        )
+        draft.add(
+            "SC",
+            subject,
+            SCTESTCD="SEXABRTH",
+            SCTEST=terms.TESTS["SC", "SEXABRTH"],
+            SCORRES=row["sex_at_birth"],
+            SCSTRESC=row["sex_at_birth"],
+            SCDTC=subject.local(row["registered_at"]),
+        )
+
+
+def _values(draft: Draft, subject: Subject) -> Iterator[tuple[str, Value]]:
+    row = subject.row
+    yield "SUBJID", row["patient"]
+    yield "SITEID", row["site"]
+    yield "COUNTRY", terms.country(row["site"], subject.zone)
+    yield "BRTHDTC", str(row["birth_year"]) if row["birth_year"] else ""
+    yield "AGE", row["age_at_consent"]
+    yield "AGEU", "YEARS" if row["age_at_consent"] is not None else ""
+    yield "SEX", row["sex_at_birth"]
+    yield "RFICDTC", subject.consented
+    yield from _references(draft, subject)
+    yield from _arms(subject)
+
+
+def _references(draft: Draft, subject: Subject) -> Iterator[tuple[str, Value]]:
+    yield "RFPENDTC", last_date(draft, subject)
+    if subject.exposed:
+        yield "RFSTDTC", subject.reference
+        yield "RFXSTDTC", subject.reference
+        yield "RFXENDTC", subject.local(subject.exposed[-1]["injected_at"])
+        yield "RFENDTC", subject.local(subject.injected[-1]["injected_at"])
+
+
+def _arms(subject: Subject) -> Iterator[tuple[str, Value]]:
+    arm = subject.arm
+    if arm is None:
+        yield "ARMNRS", _why_none(subject)
+        return
+    yield "ARMCD", arm.code
+    yield "ARM", arm.label
+    if subject.exposed:
+        yield "ACTARMCD", arm.code
+        yield "ACTARM", arm.label
+    else:
+        yield "ARMNRS", "ASSIGNED, NOT TREATED"
+
+
+def _why_none(subject: Subject) -> str:
+    if subject.is_concealed:
+        return CONCEALED
+    return "SCREEN FAILURE" if subject.row["state"] == "screen_failed" else "NOT ASSIGNED"
+
+
+def last_date(draft: Draft, subject: Subject) -> str:
+    """The last day on which something of the patient was done or found, in what was recorded."""
+    limit = subject.local(draft.source.as_of)
+    found = [subject.consented, subject.local(subject.row["enrolled_at"])]
+    for name, records in draft.records.items():
+        if name in ("DM", "SC"):
+            continue
+        for record in records:
+            if record.subject is subject:
+                found += [str(value) for key, value in record.values.items() if key.endswith("DTC")]
+    days = [one[:10] for one in found if len(one) >= len("2026-03-02") and one <= limit]
+    return max(days, default="")
