@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from reporting import selectors
-from reporting.formats import FORMATS
+from reporting.formats import CHOICES
 from reporting.services.exports import LONGEST_REASON
 from trials.forms import ActForm
 from trials.models import Trial, User
@@ -22,7 +22,7 @@ class ExportForm(ActForm):
 
     formats = forms.MultipleChoiceField(
         label="Formats besides CSV",
-        choices=[(one.name, one.label) for one in FORMATS.values()],
+        choices=[(one.name, one.label) for one in CHOICES.values()],
         widget=forms.CheckboxSelectMultiple,
         required=False,
         help_text="The same rows in each. CSV, codebook and manifest are always there.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import MappingProxyType
 
-from reporting.formats import Format
+from reporting.formats import Format, Package
 
 PATH = "README.md"
 
@@ -130,10 +130,34 @@ use "stata/lesions.dta", clear
 lesions <- haven::read_dta("stata/lesions.dta")
 ```
 """,
+        "odm": """\
+## ODM-XML
+
+`odm/snapshot.xml` holds the case report forms as they stand, `odm/transactions.xml` every change
+of them with its audit record. Forms are stated by protocol version (MetaDataVersion); an item is
+called by its column in `data/form_*.csv`: `IT.vital_signs.pulse` is the column `pulse` of
+`data/form_vital_signs.csv`. A value that is missing for a reason has `IsNull="Yes"`, the reason
+stands in the items beside it. Users are numbers, which the audit trail of the site tells.
+
+```r
+odm <- xml2::read_xml("odm/snapshot.xml")
+items <- xml2::xml_find_all(odm, "//d1:ItemData[@ItemOID='IT.vital_signs.pulse']")
+pulse <- as.numeric(xml2::xml_attr(items, "Value"))
+```
+
+```python
+from lxml import etree
+
+space = {"o": "http://www.cdisc.org/ns/odm/v1.3"}
+odm = etree.parse("odm/snapshot.xml")
+items = odm.iterfind(".//o:ItemData[@ItemOID='IT.vital_signs.pulse']", space)
+pulse = [float(one.get("Value")) for one in items if one.get("Value")]
+```
+""",
     }
 )
 
 
-def text(formats: Iterable[Format]) -> str:
+def text(formats: Iterable[Format | Package]) -> str:
     """The guide of an export that has these formats besides CSV."""
     return "\n".join([HEAD, *(SECTIONS[one.name] for one in formats)])

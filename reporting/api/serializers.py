@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from reporting import models, selectors
 from reporting.differences import Difference
-from reporting.formats import FORMATS
+from reporting.formats import CHOICES
 from reporting.services.exports import LONGEST_REASON
 from trials.api.fields import Line
 
@@ -20,7 +20,7 @@ class OrderExport(serializers.Serializer):
         max_length=LONGEST_REASON, help_text="Stands in the manifest and in the audit trail."
     )
     formats = serializers.ListField(
-        child=serializers.ChoiceField(list(FORMATS)),
+        child=serializers.ChoiceField(list(CHOICES)),
         default=list,
         help_text="Besides CSV, which is always there.",
     )

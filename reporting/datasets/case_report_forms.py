@@ -76,12 +76,16 @@ Reader = Callable[[Entered], Any]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A column of a form's table: the item it is read from, in which versions, and how."""
+    """A column of a form's table: the item it is read from, in which versions, and how.
+
+    `is_value` tells the value itself from why it is missing.
+    """
 
     column: Column
     item: str
     versions: frozenset[int]
     read: Reader
+    is_value: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ def _places(forms: Mapping[int, Form], meaning: Meaning) -> Iterator[Place]:
             missing=NOT_MISSING,
             codes=tuple((code, MISSING_WORDS[code]) for code in known),
         )
-        yield Place(why, item.identifier, versions, lambda entered: entered.missing)
+        yield Place(why, item.identifier, versions, lambda entered: entered.missing, False)
         said = Column(
             f"{name}_reason",
             f"{item.label}: the reason in words",
@@ -171,7 +175,7 @@ def _places(forms: Mapping[int, Form], meaning: Meaning) -> Iterator[Place]:
             Privacy.FREE_TEXT,
             missing=NO_REASON,
         )
-        yield Place(said, item.identifier, versions, lambda entered: entered.reason)
+        yield Place(said, item.identifier, versions, lambda entered: entered.reason, False)
 
 
 def _origin(item: Item) -> str:

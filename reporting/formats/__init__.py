@@ -5,6 +5,7 @@ Arrow and its kin take time and memory to load: whoever only names formats does 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from reporting.formats.about import About, Change
 if TYPE_CHECKING:
     from reporting.formats.staged import Staged
 
-__all__ = ["FORMATS", "About", "Change", "Format"]
+__all__ = ["CHOICES", "FORMATS", "PACKAGES", "About", "Change", "Format", "Package"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ class Format:
         return changes
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Files of a standard that say the whole trial in their own way; `service` adds them."""
+
+    name: str
+    label: str
+    service: str
+
+
 FORMATS = MappingProxyType(
     {
         one.name: one
@@ -59,3 +69,17 @@ FORMATS = MappingProxyType(
         )
     }
 )
+PACKAGES = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Package(
+                "odm",
+                "ODM-XML 1.3.2 of CDISC: forms with audit trail and signatures",
+                "reporting.services.odm_files",
+            ),
+        )
+    }
+)
+# What may be asked for besides CSV.
+CHOICES: Mapping[str, Format | Package] = MappingProxyType({**FORMATS, **PACKAGES})

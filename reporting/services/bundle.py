@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from reporting import codebook, csvtext, guide, manifest
 from reporting.datasets import Column, Dataset, Privacy, Type
-from reporting.formats import About, Change, Format
+from reporting.formats import About, Change, Format, Package
 
 if TYPE_CHECKING:
     from pyarrow import Buffer, RecordBatch
@@ -124,12 +124,14 @@ def write(
     rows: Rows,
     formats: Sequence[Format],
     about: About,
+    packages: Sequence[Package],
+    add_package: Callable[[Bundle, Package], None],
     described: Callable[[tuple[manifest.File, ...]], manifest.Manifest],
 ) -> manifest.Manifest:
     """Write the whole bundle, datasets in the order of their names, the manifest last."""
     with zipfile.ZipFile(target, "w") as archive:
         bundle = Bundle(archive)
-        _add_words(bundle, datasets, formats)
+        _add_words(bundle, datasets, [*formats, *packages])
         changes: dict[str, list[Change]] = {one.name: [] for one in formats}
         for name in sorted(datasets):
             dataset = datasets[name]
@@ -138,13 +140,17 @@ def write(
         for one, found in changes.items():
             if found:
                 _add_changes(bundle, one, found)
+        for package in packages:
+            add_package(bundle, package)
         result = described(tuple(bundle.files))
         bundle.add(manifest.PATH, "Manifest", [result.text().encode()])
         bundle.add(manifest.SUMS_PATH, "Digests", [manifest.sums(bundle.files)])
     return result
 
 
-def _add_words(bundle: Bundle, datasets: Mapping[str, Dataset], formats: Sequence[Format]) -> None:
+def _add_words(
+    bundle: Bundle, datasets: Mapping[str, Dataset], formats: Sequence[Format | Package]
+) -> None:
     """What explains the files: codebook and guide."""
     every = datasets.values()
     bundle.add(guide.PATH, "How to load the files", [guide.text(formats).encode()])

@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from imaging.storage import StorageError, UnreachableError
@@ -15,7 +16,7 @@ from reporting.csvtext import CellError
 from reporting.datasets import DATASETS, Column, Dataset, Privacy, Type
 from reporting.datasets.case_report_forms import FormTable
 from reporting.differences import Difference, between, lines
-from reporting.formats import FORMATS, About
+from reporting.formats import CHOICES, FORMATS, PACKAGES, About, Package
 from reporting.manifest import File, Manifest
 from reporting.models import Export, ExportDownload
 from reporting.selectors import form_rows, rows
@@ -48,9 +49,9 @@ class Frozen:
 def request(trial: Trial, *, reason: str, by: User, formats: Collection[str] = ()) -> Export:
     """Order an export of the whole trial; the role must be held at all its sites.
 
-    CSV is always in it, and what `formats` names of reporting.formats.
+    CSV is always in it, and what `formats` names of reporting.formats.CHOICES.
     """
-    chosen = [name for name in FORMATS if name in formats]
+    chosen = [name for name in CHOICES if name in formats]
     export = Export(trial=trial, reason=reason.strip(), requested_by=by, formats=chosen)
     permissions.require(by, "export.create", export)
     _check_reason(reason)
@@ -141,18 +142,34 @@ def _frozen(export: Export) -> Frozen:
     """The bundle of this instant, in the store."""
     with tempfile.TemporaryFile() as file:
         with snapshots.taken() as instant:
-            forms = form_rows.tables(export.trial)
+            forms, about = form_rows.tables(export.trial), _about(export, instant)
             manifest = bundle.write(
                 file,
                 datasets={**DATASETS, **{name: one.dataset for name, one in forms.items()}},
                 rows=lambda dataset: _rows(dataset, forms, export.trial),
-                formats=[FORMATS[name] for name in export.formats],
-                about=_about(export, instant),
+                formats=[FORMATS[name] for name in export.formats if name in FORMATS],
+                about=about,
+                packages=[PACKAGES[name] for name in export.formats if name in PACKAGES],
+                add_package=lambda target, one: _add_package(target, one, export, forms, about),
                 described=lambda files: _manifest(export, instant, files),
             )
         file.seek(0)
         sha256, size = storage.exports.write(iter(lambda: file.read(CHUNK_BYTES), b""))
     return Frozen(manifest, sha256, size)
+
+
+def _add_package(
+    target: bundle.Bundle,
+    package: Package,
+    export: Export,
+    forms: dict[str, FormTable],
+    about: About,
+) -> None:
+    """Have the service of a package write its files; what it can't write stops the export."""
+    try:
+        import_module(package.service).add(target, export.trial, forms, about)
+    except ValueError as error:
+        raise CellError(f"{package.label}: {error}") from error
 
 
 def _rows(dataset: Dataset, forms: dict[str, FormTable], trial: Trial) -> Iterator[list[Any]]:
@@ -207,9 +224,9 @@ def _nothing_to_do(claim: jobs.Claim) -> None:
 
 
 def _check_formats(formats: Collection[str]) -> None:
-    unknown = sorted(set(formats) - set(FORMATS))
+    unknown = sorted(set(formats) - set(CHOICES))
     if unknown:
-        known = ", ".join(FORMATS)
+        known = ", ".join(CHOICES)
         raise Invalid("formats", f"No format is called {', '.join(unknown)}; there are {known}.")
 
 

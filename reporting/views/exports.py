@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from reporting import selectors
 from reporting.datasets import DATASETS
-from reporting.formats import FORMATS
+from reporting.formats import CHOICES
 from reporting.forms import ExportForm
 from reporting.models import Export
 from reporting.services import exports as services
@@ -54,7 +54,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
         "is_moving": row.standing == Export.State.REQUESTED,
         "is_frozen": row.standing == Export.State.FROZEN,
         "datasets": DATASETS.values(),
-        "formats": [FORMATS[name] for name in row.formats],
+        "formats": [CHOICES[name] for name in row.formats],
         "earlier": selectors.frozen_before(row)[:20],
         "downloads": row.downloads.select_related("by")[:50],
     }

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from reporting import selectors
-from reporting.formats import FORMATS
+from reporting.formats import CHOICES
 from reporting.models import Export
 from reporting.services import exports
 from trials.models import Trial, User
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             "--format",
             action="append",
             default=[],
-            choices=[*FORMATS, "all"],
+            choices=[*CHOICES, "all"],
             dest="formats",
             help="besides CSV; may be given several times",
         )
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         to: Path | None = options["to"]
         if to and to.exists():
             raise CommandError(f"{to} is there already: name another file, or move it away.")
-        formats = list(FORMATS) if "all" in options["formats"] else options["formats"]
+        formats = list(CHOICES) if "all" in options["formats"] else options["formats"]
         try:
             ordered = exports.request(trial, reason=options["reason"], by=by, formats=formats)
             self.stdout.write(f"Export {ordered.pk} is ordered.")
