@@ -36,6 +36,7 @@ LISTS = {
     "tracers": ("Tracer", "identifier"),
     "planned_scans": ("Planned scan", "identifier"),
     "response": ("Response rule", "identifier"),
+    "populations": ("Population", "identifier"),
     "criteria": ("Criterion", "identifier"),
     "forms": ("Form", "identifier"),
     "general_forms": ("General form", "form"),
@@ -49,8 +50,8 @@ _ABSENT: Mapping[str, Any] = {
     "countries": None,
     "amendment": None,
     "enrolment": None,
-    # The digest of a file without rules of response stays what it was before there were any.
-    **{section: [] for section in LISTS if section != "response"},
+    # The digest of a file without these stays what it was before there were any.
+    **{section: [] for section in LISTS if section not in {"response", "populations"}},
     **dict.fromkeys(STATEMENTS),
 }
 # More than this nobody mends in one go, and what a value is quoted with is cut.

@@ -11,6 +11,7 @@ from trials import (
     decay,
     expression_checks,
     form_checks,
+    populations,
     randomisation_checks,
     read_rules,
     response_rules,
@@ -32,6 +33,7 @@ NAMED = {
     "tracers": "identifier",
     "planned_scans": "identifier",
     "response": "identifier",
+    "populations": "identifier",
     "criteria": "identifier",
 }
 _SOME_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -49,6 +51,7 @@ def errors(definition: Definition) -> Found:
         yield from _limits(("planned_scans", i, "uptake_minutes"), scan["uptake_minutes"])
     for i, rule in enumerate(definition.get("response", ())):
         yield from _response(("response", i), rule, definition)
+    yield from populations.errors(definition)
     if definition.get("randomisation"):
         yield from randomisation_checks.errors(definition)
     for i, site in enumerate(definition["sites"]):
