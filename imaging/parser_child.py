@@ -301,7 +301,8 @@ def taken(image: Dataset, written: bytes, place: Place) -> tuple[int, int, int] 
     if not isinstance(before, RawDataElement) or before.length != place.length:
         return None
     # Views of bytes are compared byte by byte, at a hundred times the cost of this.
-    if not written.startswith(before.value, place.offset):
+    value = before.value
+    if not isinstance(value, bytes) or not written.startswith(value, place.offset):
         return None
     return before.value_tell, place.length, place.offset
 
