@@ -154,6 +154,33 @@ items = odm.iterfind(".//o:ItemData[@ItemOID='IT.vital_signs.pulse']", space)
 pulse = [float(one.get("Value")) for one in items if one.get("Value")]
 ```
 """,
+        "sdtm-xpt": """\
+## SDTM as SAS transport files
+
+`sdtm/` holds the domains of SDTMIG 3.4 that have records, `sdtm/domains.csv` names all of them.
+Dates are local to the site. Terms of ours, and what SDTM has no term for, are told in the codebook.
+
+```sas
+libname x xport "sdtm/tr.xpt" access=readonly;
+data tr; set x.tr; run;
+```
+
+```r
+tr <- haven::read_xpt("sdtm/tr.xpt")
+```
+""",
+        "sdtm-json": """\
+## SDTM as Dataset-JSON
+
+```python
+import json
+
+with open("sdtm/tr.json") as stream:
+    file = json.load(stream)
+names = [column["name"] for column in file["columns"]]
+tr = [dict(zip(names, row)) for row in file["rows"]]
+```
+""",
     }
 )
 

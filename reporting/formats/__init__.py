@@ -23,7 +23,8 @@ __all__ = ["CHOICES", "FORMATS", "PACKAGES", "About", "Change", "Format", "Packa
 class Format:
     """A format, the folder and the suffix of its files in the bundle, and the module that writes.
 
-    `is_compressed` tells files that another compression makes no smaller.
+    `is_compressed` tells files that another compression makes no smaller. Of a `standard` the files
+    are not of the operational datasets but of what is made from them, in its folder.
     """
 
     name: str
@@ -31,9 +32,16 @@ class Format:
     suffix: str
     module: str
     is_compressed: bool = False
+    standard: str = ""
 
     def path(self, dataset: str) -> str:
+        if self.standard:
+            return f"{self.standard}/{dataset.lower()}.{self.suffix}"
         return f"{self.name}/{dataset}.{self.suffix}"
+
+    @property
+    def folder(self) -> str:
+        return self.standard or self.name
 
     def write(self, staged: Staged, target: IO[bytes], about: About) -> list[Change]:
         """Write one dataset; what the format could not hold as it is comes back."""
@@ -66,6 +74,20 @@ FORMATS = MappingProxyType(
             ),
             Format("spss", "SPSS (.sav)", "sav", "reporting.formats.spss"),
             Format("stata", "Stata 15 and later (.dta)", "dta", "reporting.formats.stata"),
+            Format(
+                "sdtm-xpt",
+                "SDTM of CDISC (SDTMIG 3.4), as SAS transport files",
+                "xpt",
+                "reporting.formats.xpt",
+                standard="sdtm",
+            ),
+            Format(
+                "sdtm-json",
+                "SDTM of CDISC (SDTMIG 3.4), as Dataset-JSON 1.1",
+                "json",
+                "reporting.formats.dataset_json",
+                standard="sdtm",
+            ),
         )
     }
 )

@@ -7,15 +7,37 @@ qualifier or a comment; what is neither is refused by name (`MappingError`).
 
 from __future__ import annotations
 
-from reporting.sdtm import conduct, demographics, exposure
+from reporting.sdtm import (
+    conduct,
+    course,
+    demographics,
+    design,
+    disposition,
+    evidence,
+    exposure,
+    forms,
+    lesions,
+    responses,
+)
 from reporting.sdtm.draft import Draft
 from reporting.sdtm.finishing import finished
 from reporting.sdtm.model import Domain, FormRows, MappingError, Source, Variable, Version
 
 __all__ = ["Domain", "FormRows", "MappingError", "Source", "Variable", "Version", "domains"]
 
-# Each adds the records of its domains. Those that look at records of others come last.
-_STEPS = (exposure.add, conduct.add, demographics.add)
+# Each adds the records of its domains. Those that look at the records of others come last.
+_STEPS = (
+    design.add,
+    disposition.add,
+    exposure.add,
+    evidence.add,
+    forms.add,
+    lesions.add,
+    responses.add,
+    conduct.add,
+    course.add,
+    demographics.add,
+)
 
 
 def domains(source: Source) -> tuple[Domain, ...]:

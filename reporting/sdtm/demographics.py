@@ -23,6 +23,7 @@ def add(draft: Draft) -> None:
         record.values |= {
             name: value for name, value in _values(draft, subject) if value not in (None, "")
         }
+        record.values |= _death(draft, subject)
         if row["screening_number"] != row["patient"]:
             record.supplement("SCRNUM", "Screening Number", row["screening_number"])
         record.supplement("COHORT", "Cohort", row["cohort"])
@@ -81,6 +82,17 @@ def _why_none(subject: Subject) -> str:
     if subject.is_concealed:
         return CONCEALED
     return "SCREEN FAILURE" if subject.row["state"] == "screen_failed" else "NOT ASSIGNED"
+
+
+def _death(draft: Draft, subject: Subject) -> dict[str, Value]:
+    """That a patient died, and when, by the adverse events or the follow-up."""
+    for record in draft.of("AE", subject):
+        if record.values.get("AEOUT") == "FATAL":
+            return {"DTHFL": "Y", "DTHDTC": record.values.get("AEENDTC")}
+    for record in draft.of("DS", subject):
+        if any(one.name == "EVNTDESC" and one.value == "DEATH" for one in record.qualifiers):
+            return {"DTHFL": "Y", "DTHDTC": record.values.get("DSSTDTC")}
+    return {}
 
 
 def last_date(draft: Draft, subject: Subject) -> str:

@@ -48,9 +48,8 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "SUPPQUAL": ("RDOMAIN", "IDVAR", "IDVARVAL", "QNAM"),
     }
 )
-ORDER = tuple(
-    "DM SC DS IE TI TS TA TE TV SV SE EC EX AG PR LB VS CM MH AE DV TU TR RS MI RP".split()
-)
+_NAMES = "DM SC DS IE TI TS TA TE TV SV SE EC EX AG PR LB VS CM MH AE DV TU TR RS MI RP"
+ORDER = tuple(_NAMES.split())
 _OF_TRIAL = frozenset({"TI", "TS", "TA", "TE", "TV"})
 # Whose epoch is that of its element, or stands in the plan.
 _OWN_EPOCH = frozenset({"SE", "TA"})

@@ -103,16 +103,17 @@ COMMENTS: Mapping[str, str] = MappingProxyType(
         "TU.TULOC": "Mediastinal blood pool is no term of LOC: AORTA, and the kind of region in "
         "TUSPID.",
         "DM.BRTHDTC": "The year alone leaves the record.",
-        "AE.AEDECOD": "Events are not coded: MedDRA is licensed. The term as it was reported.",
+        "AE.AEDECOD": "Events are not coded: MedDRA is licensed and no part of the record.",
         "EX.EXDOSU": "Activity in MBq, C70512.",
     }
 )
-_DERIVED = frozenset("--SEQ --DY --STDY --ENDY EPOCH --LOBXFL".split())
-_ASSIGNED = frozenset(
+_DERIVED = frozenset(("--SEQ", "--DY", "--STDY", "--ENDY", "EPOCH", "--LOBXFL"))
+_ASSIGNED_NAMES = (
     "STUDYID DOMAIN RDOMAIN USUBJID IDVAR IDVARVAL QNAM QLABEL RELID RELTYPE ETCD ELEMENT "
     "VISIT VISITNUM --TESTCD --TEST --CAT --SPID --GRPID --REFID --LNKID --LNKGRP --DECOD --EVAL "
-    "--EVALID --STRESC --STRESN --STRESU --DOSFRM --DOSFRQ --TPTREF".split()
+    "--EVALID --STRESC --STRESN --STRESU --DOSFRM --DOSFRQ --TPTREF"
 )
+_ASSIGNED = frozenset(_ASSIGNED_NAMES.split())
 _PROTOCOL = frozenset({"TA", "TE", "TI", "TS", "TV"})
 
 

@@ -54,6 +54,7 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "10*9/L": "10^9/L",
         "h": "HOURS",
         "min": "min",
+        "days": "DAYS",
         "months": "MONTHS",
         "years": "YEARS",
         "mmHg": "mmHg",

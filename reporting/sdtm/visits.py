@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,3 +45,18 @@ def visit_of_scan(draft: Draft, scan: Row | None) -> Visit:
     if draft.source.definition.get("visits"):
         return visit(draft, stated.get("visit"))
     return visit(draft, scan["planned_scan"])
+
+
+def day_of(definition: Mapping[str, Any], stated: Mapping[str, Any]) -> int | None:
+    """VISITDY: the planned day of study, where the plan counts whole days from the first injection.
+
+    Visits of these trials are counted from the consent or from one another, before the day is known
+    that RFSTDTC is of: theirs is not stated.
+    """
+    if stated.get("anchor") != "injection" or not stated.get("target"):
+        return None
+    match = re.fullmatch(r"(-?)P(\d+)D", stated["target"])
+    if match is None or not definition:
+        return None
+    days = int(match[2]) * (-1 if match[1] else 1)
+    return days + 1 if days >= 0 else days

@@ -30,6 +30,17 @@ UNIX = 3
 READABLE_BY_ALL = 0o644 << 16
 
 Rows = Callable[[Dataset], Iterator[Any]]
+# The tables of a standard with their rows, none of them empty, and files that explain them.
+Table = tuple[Dataset, Iterable[Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """What is made of the operational datasets by a standard: in its folder, after those."""
+
+    name: str
+    tables: Sequence[Table]
+    texts: Sequence[tuple[str, str, Iterable[bytes]]] = ()
 
 
 def _plain(name: str, label: str, type: Type = Type.TEXT, missing: str = "") -> Column:
@@ -87,12 +98,29 @@ class Bundle:
             # What no other format is written from need not be kept.
             stage = Stage(dataset, Path(folder) / "rows.arrow" if formats else None)
             self._add_csv(stage, rows)
-            changes: dict[str, list[Change]] = {}
-            for one in formats:
-                staged, path = stage.staged(), one.path(dataset.name)
-                with self.opened(path, is_compressed=one.is_compressed) as writer:
-                    changes[one.name] = _written(one, staged, writer, about)
-                self._list(path, dataset.label, staged.rows, writer)
+            return self._add_staged(stage.staged(), formats, about) if formats else {}
+
+    def add_standard(
+        self, dataset: Dataset, rows: Iterable[Any], formats: Sequence[Format], about: About
+    ) -> dict[str, list[Change]]:
+        """Write a dataset of a standard, in the formats of that standard alone."""
+        from reporting.formats.staged import Stage
+
+        with tempfile.TemporaryDirectory() as folder:
+            stage = Stage(dataset, Path(folder) / "rows.arrow")
+            for _ in _batches(stage, iter(rows)):
+                pass
+            return self._add_staged(stage.staged(), formats, about)
+
+    def _add_staged(
+        self, staged: Staged, formats: Sequence[Format], about: About
+    ) -> dict[str, list[Change]]:
+        changes = {}
+        for one in formats:
+            path = one.path(staged.dataset.name)
+            with self.opened(path, is_compressed=one.is_compressed) as writer:
+                changes[one.name] = _written(one, staged, writer, about)
+            self._list(path, staged.dataset.label, staged.rows, writer)
         return changes
 
     def _add_csv(self, stage: Stage, rows: Iterator[Any]) -> None:
@@ -127,25 +155,49 @@ def write(
     packages: Sequence[Package],
     add_package: Callable[[Bundle, Package], None],
     described: Callable[[tuple[manifest.File, ...]], manifest.Manifest],
+    standards: Callable[[str], Standard] | None = None,
 ) -> manifest.Manifest:
-    """Write the whole bundle, datasets in the order of their names, the manifest last."""
+    """Write the whole bundle, datasets in the order of their names, the manifest last.
+
+    `standards` makes what formats of a standard are of, by its name.
+    """
     with zipfile.ZipFile(target, "w") as archive:
         bundle = Bundle(archive)
         _add_words(bundle, datasets, [*formats, *packages])
         changes: dict[str, list[Change]] = {one.name: [] for one in formats}
+        own = [one for one in formats if not one.standard]
         for name in sorted(datasets):
             dataset = datasets[name]
-            for one, found in bundle.add_dataset(dataset, rows(dataset), formats, about).items():
+            for one, found in bundle.add_dataset(dataset, rows(dataset), own, about).items():
                 changes[one] += found
+        for name in dict.fromkeys(one.standard for one in formats if one.standard):
+            of_standard = [one for one in formats if one.standard == name]
+            if standards is not None:
+                _add_standard(bundle, standards(name), of_standard, about, changes)
         for one, found in changes.items():
             if found:
-                _add_changes(bundle, one, found)
+                folder = next(each.folder for each in formats if each.name == one)
+                _add_changes(bundle, folder, found)
         for package in packages:
             add_package(bundle, package)
         result = described(tuple(bundle.files))
         bundle.add(manifest.PATH, "Manifest", [result.text().encode()])
         bundle.add(manifest.SUMS_PATH, "Digests", [manifest.sums(bundle.files)])
     return result
+
+
+def _add_standard(
+    bundle: Bundle,
+    standard: Standard,
+    formats: Sequence[Format],
+    about: About,
+    changes: dict[str, list[Change]],
+) -> None:
+    for dataset, rows in standard.tables:
+        for one, found in bundle.add_standard(dataset, rows, formats, about).items():
+            changes[one] += found
+    for path, label, chunks in standard.texts:
+        bundle.add(path, label, chunks, has_rows=path.endswith(".csv"))
 
 
 def _add_words(
@@ -161,10 +213,10 @@ def _add_words(
     bundle.add(codebook.VARIABLES_PATH, "Variables of evidence", variables, has_rows=True)
 
 
-def _add_changes(bundle: Bundle, name: str, changes: Sequence[Change]) -> None:
+def _add_changes(bundle: Bundle, folder: str, changes: Sequence[Change]) -> None:
     rows = ((one.dataset, one.row, one.column, one.what, one.value) for one in changes)
     label = "Values that this format holds otherwise than CSV"
-    bundle.add(f"{name}/changed.csv", label, csvtext.lines(CHANGED, rows), has_rows=True)
+    bundle.add(f"{folder}/changed.csv", label, csvtext.lines(CHANGED, rows), has_rows=True)
 
 
 def _written(one: Format, staged: Staged, writer: Writer, about: About) -> list[Change]:

@@ -19,8 +19,9 @@ from reporting.differences import Difference, between, lines
 from reporting.formats import CHOICES, FORMATS, PACKAGES, About, Package
 from reporting.manifest import File, Manifest
 from reporting.models import Export, ExportDownload
+from reporting.sdtm.model import MappingError
 from reporting.selectors import form_rows, rows
-from reporting.services import bundle, snapshots
+from reporting.services import bundle, snapshots, standards
 from trials import permissions
 from trials.models import Trial, User
 from trials.services import audit, jobs
@@ -74,6 +75,8 @@ def freeze(claim: jobs.Claim) -> None:
         frozen = _frozen(export)
     except CellError as error:
         return _fail(claim, export, f"A value can't be written: {error}. Correct it.")
+    except MappingError as error:
+        return _fail(claim, export, f"SDTM can't be made: {error}.")
     with jobs.fenced(claim), _acting("export.frozen", export):
         export.state = State.FROZEN
         export.as_of = frozen.manifest.as_of
@@ -152,6 +155,7 @@ def _frozen(export: Export) -> Frozen:
                 packages=[PACKAGES[name] for name in export.formats if name in PACKAGES],
                 add_package=lambda target, one: _add_package(target, one, export, forms, about),
                 described=lambda files: _manifest(export, instant, files),
+                standards=lambda name: standards.made(name, export.trial, instant.as_of),
             )
         file.seek(0)
         sha256, size = storage.exports.write(iter(lambda: file.read(CHUNK_BYTES), b""))

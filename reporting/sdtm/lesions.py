@@ -1,0 +1,446 @@
+"""TU and TR: where lesions and regions of reference lie, and what was measured of them.
+
+A lesion of a signed read is one of its reader; a region that the threshold finds is a place of
+interest until a reader calls it a lesion. Results are dated by their scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from reporting.sdtm import terms
+from reporting.sdtm.assessments import Assessors, assessors
+from reporting.sdtm.draft import Draft, Record, as_text
+from reporting.sdtm.exposure import scan_link
+from reporting.sdtm.model import Row, Value
+from reporting.sdtm.subjects import Subject
+from reporting.sdtm.visits import visit_of_scan
+
+PET, CT = "PET/CT SCAN", "CT SCAN"
+SOFTWARE = "TRIALTRACE"
+# Measured of a region by the threshold or drawn: the test, the unit, the column.
+_OF_LESION = (
+    ("SUVMAX", "g/mL", "suvmax"),
+    ("SUVMEAN", "g/mL", "suvmean"),
+    ("SUVPEAK", "g/mL", "suvpeak"),
+    ("VOLUME", "mL", "volume_ml"),
+)
+_OF_REGION = (
+    ("SUVMEAN", "g/mL", "suvmean"),
+    ("SUVSD", "g/mL", "suv_sd"),
+    ("SUVCV", "1", "cv"),
+    ("SUVMAX", "g/mL", "suvmax"),
+    ("SUVPEAK", "g/mL", "suvpeak"),
+)
+_RATIOS = (("TBRMAX", "tbr"), ("TBRPEAK", "tbr_peak"), ("TBRMEAN", "tbr_mean"))
+# Of a whole scan the sum of its lesions has a test of its own.
+_OF_SCAN = {"VOLUME": "SUMVOL", "UPTAKE": "SUMTLU"}
+_RATIO_TESTS = frozenset({"ADRLIVL", "ADRLIVR", "ADRRATIO"})
+_RECIST_KINDS = {"T": "TARGET", "N": "NON-TARGET", "X": "NEW"}
+_RECIST_STATES = {"present": "PRESENT", "gone": "ABSENT", "not-assessed": "NE"}
+
+
+@dataclass
+class _Images:
+    """The scans by number, with what dates and places a result."""
+
+    draft: Draft
+    scans: Mapping[int, Row]
+    series: Mapping[int, Row]
+    readers: Assessors
+
+    def placed(self, domain: str, subject: Subject, scan: int) -> dict[str, Value]:
+        """VISITNUM, VISIT and --DTC of what was found in a scan."""
+        row = self.scans.get(scan)
+        _, number, visit = visit_of_scan(self.draft, row)
+        at = None
+        if row is not None and row["injected_at"] is not None:
+            at = row["injected_at"] + timedelta(minutes=row["uptake_minutes"] or 0)
+        return {"VISITNUM": number, "VISIT": visit, f"{domain}DTC": subject.local(at)}
+
+    def is_fdg(self, scan: int) -> bool:
+        row = self.scans.get(scan)
+        return row is not None and "FDG" in row["tracer"].upper()
+
+
+def add(draft: Draft) -> None:
+    """Lesions of reads, regions of the runs, regions of reference, and lesions on CT."""
+    source = draft.source
+    images = _Images(
+        draft,
+        {row["scan"]: row for row in source.rows("scans")},
+        {row["series"]: row for row in source.rows("series")},
+        assessors(source),
+    )
+    _series(images)
+    _regions_found(images)
+    _reference(images)
+    _ratios(images)
+    found = _findings(images)
+    _pairs(images, found)
+    _recist(images)
+    draft.relations.append((("TU", "TULNKID", "ONE"), ("TR", "TRLNKID", "MANY")))
+
+
+def result(
+    images: _Images,
+    subject: Subject,
+    scan: int,
+    test: str,
+    value: Any,
+    unit: str = "",
+    *,
+    link: str = "",
+    further: Mapping[str, Value] = MappingProxyType({}),
+) -> Record:
+    """A record of TR; a number has a unit, a word none."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = as_text(value)
+    known = terms.unit(unit, where="TR") if is_number else ""
+    values: dict[str, Value] = {
+        "TRLNKID": link,
+        "TRLNKGRP": scan_link(scan),
+        "TRTESTCD": test,
+        "TRTEST": terms.test_name("TR", test, test),
+        "TRORRES": text,
+        "TRORRESU": known,
+        "TRSTRESC": text,
+        "TRSTRESN": value if is_number else None,
+        "TRSTRESU": known,
+        "TRMETHOD": PET,
+        **images.placed("TR", subject, scan),
+    }
+    return images.draft.add("TR", subject, **{**values, **further})
+
+
+def place(
+    images: _Images,
+    subject: Subject,
+    scan: int,
+    link: str,
+    what: str,
+    region: str | None,
+    **further: Value,
+) -> Record:
+    """A record of TU: a lesion or a place of interest."""
+    location, side = terms.place(region)
+    values: dict[str, Value] = {
+        "TULNKID": link,
+        "TUTESTCD": "TUMIDENT",
+        "TUTEST": terms.TESTS["TU", "TUMIDENT"],
+        "TUORRES": what,
+        "TUSTRESC": what,
+        "TULOC": location,
+        "TULAT": side,
+        "TUMETHOD": PET,
+        **images.placed("TU", subject, scan),
+    }
+    return images.draft.add("TU", subject, **{**values, **further})
+
+
+def _series(images: _Images) -> None:
+    """The highest value of each measured series, and why others were not measured."""
+    for row in images.series.values():
+        subject = images.draft.subject(row)
+        reference = str(row["series"])
+        if row["suvmax"] is not None:
+            record = result(
+                images,
+                subject,
+                row["scan"],
+                "SUVMAX",
+                row["suvmax"],
+                "g/mL",
+                further={
+                    "TRREFID": reference,
+                    "TRSPID": f"SERIES-{reference}",
+                    "TRNAM": SOFTWARE,
+                },
+            )
+            record.supplement("SUVFACT", "Factor from Pixel Values to SUVbw", row["suvbw_factor"])
+            record.supplement("SUVFACTU", "Unit of That Factor", row["suvbw_factor_unit"])
+            record.supplement("FLAGS", "Flags of the Run", row["flags"], "Derived")
+            record.supplement("UPTKTM", "Uptake Time of the Series (min)", row["uptake_minutes"])
+            record.supplement("COUNTS", "Stands for the Scan", row["counts_for_scan"], "Derived")
+        elif row["code"]:
+            images.draft.add(
+                "TR",
+                subject,
+                TRTESTCD="SUVMAX",
+                TRTEST=terms.TESTS["TR", "SUVMAX"],
+                TRLNKGRP=scan_link(row["scan"]),
+                TRREFID=reference,
+                TRSPID=f"SERIES-{reference}",
+                TRNAM=SOFTWARE,
+                TRMETHOD=PET,
+                TRSTAT="NOT DONE",
+                TRREASND=row["code"],
+                **images.placed("TR", subject, row["scan"]),
+            )
+
+
+def _regions_found(images: _Images) -> None:
+    for row in images.draft.source.rows("lesions"):
+        subject, scan = images.draft.subject(row), row["scan"]
+        link = f"RUN-{row['lesion']}"
+        spid = f"LESION-{row['lesion']}"
+        found = place(
+            images,
+            subject,
+            scan,
+            link,
+            "LOCATION OF INTEREST",
+            None,
+            TUSPID=spid,
+            TUREFID=str(row["series"]),
+            TUNAM=SOFTWARE,
+        )
+        found.supplement("NUMBER", "Number in the Series", row["number"], "Assigned")
+        for axis in "xyz":
+            value = row[f"centroid_{axis}_mm"]
+            found.supplement(f"CENTR{axis.upper()}", f"Centroid, {axis} (mm)", value, "Derived")
+        found.supplement("VOXELS", "Voxels in the Region", row["voxel_count"], "Derived")
+        found.supplement("PARTVOL", "Blur Makes Its Values Too Low", row["has_partial_volume"])
+        found.supplement("REGLABEL", "Label of the Drawn Region", row["region_label"])
+        common: dict[str, Value] = {
+            "TRSPID": spid,
+            "TRREFID": str(row["series"]),
+            "TRNAM": SOFTWARE,
+        }
+        total = "TLG" if images.is_fdg(scan) else "TLU"
+        for test, unit, column in (*_OF_LESION, (total, "g", "total_uptake")):
+            record = result(
+                images, subject, scan, test, row[column], unit, link=link, further=common
+            )
+            if test == "SUVPEAK":
+                record.supplement("PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"])
+            if test in ("VOLUME", total):
+                record.supplement("SEGMTHD", "Segmentation", _segmentation(images, row["series"]))
+        if row["computed_positivity"] is not None:
+            word = "POSITIVE" if row["computed_positivity"] else "NEGATIVE"
+            result(images, subject, scan, "CMPPOS", word, link=link, further=common)
+            threshold = row["positivity_threshold"]
+            result(images, subject, scan, "POSTHR", threshold, "g/mL", link=link, further=common)
+
+
+def _segmentation(images: _Images, series: int) -> str:
+    row = images.series.get(series)
+    if row is None or not row["segmentation_method"]:
+        return ""
+    words = row["segmentation_method"].replace("_", " ").upper()
+    if row["threshold_suv"] is not None:
+        words += f", SUV {row['threshold_suv']:g}"
+    if row["minimum_volume_ml"] is not None:
+        words += f", AT LEAST {row['minimum_volume_ml']:g} mL"
+    return words
+
+
+def _reference(images: _Images) -> None:
+    organs = {row["region"]: row for row in images.draft.source.rows("organs")}
+    for row in images.draft.source.rows("regions"):
+        subject, scan = images.draft.subject(row), row["scan"]
+        link = f"REF-{row['region']}"
+        spid = f"{row['region_kind'].upper()}-{row['region']}"
+        found = place(
+            images,
+            subject,
+            scan,
+            link,
+            "LOCATION OF INTEREST",
+            row["region_kind"],
+            TUSPID=spid,
+            TUREFID=str(row["series"]),
+            TUNAM=SOFTWARE,
+        )
+        found.supplement("REGION", "What the Region Is", row["region_kind"], "Assigned")
+        found.supplement("REGSTAT", "Who Stands for the Region", row["region_status"])
+        found.supplement("RADIUS", "Radius (mm)", row["radius_mm"])
+        for axis in "xyz":
+            value = row[f"centre_{axis}_mm"]
+            found.supplement(f"CENTR{axis.upper()}", f"Centre, {axis} (mm)", value)
+        found.supplement("VOXELS", "Voxels in the Region", row["voxel_count"], "Derived")
+        found.supplement("MIRRORS", "Lesion It Is the Mirror Image Of", row["mirrors_lesion"])
+        found.supplement("MIRCORR", "Correlation Across the Mirror", row["mirror_correlation"])
+        common: dict[str, Value] = {
+            "TRSPID": spid,
+            "TRREFID": str(row["series"]),
+            "TRNAM": SOFTWARE,
+        }
+        for test, unit, column in _OF_REGION:
+            if row[column] is None:
+                continue
+            record = result(
+                images, subject, scan, test, row[column], unit, link=link, further=common
+            )
+            if test == "SUVPEAK":
+                record.supplement("PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"])
+        volume = organs.get(row["region"], {}).get("volume_ml")
+        if volume is not None:
+            result(images, subject, scan, "VOLUME", volume, "mL", link=link, further=common)
+
+
+def _ratios(images: _Images) -> None:
+    for row in images.draft.source.rows("ratios"):
+        subject = images.draft.subject(row)
+        for test, column in _RATIOS:
+            if row[column] is None:
+                continue
+            record = result(
+                images,
+                subject,
+                row["scan"],
+                test,
+                row[column],
+                "1",
+                link=f"RUN-{row['lesion']}",
+                further={
+                    "TRSPID": f"LESION-{row['lesion']}-{row['region']}",
+                    "TRREFID": str(row["series"]),
+                    "TRNAM": SOFTWARE,
+                },
+            )
+            record.supplement("REFREG", "Region of Reference", row["region_kind"], "Assigned")
+            record.supplement("REFREGID", "Its Link in TU", f"REF-{row['region']}", "Assigned")
+
+
+def _findings(images: _Images) -> dict[tuple[int, int, int], Record]:
+    """Results of signed reads; the lesions by reader, scan and number."""
+    found: dict[tuple[int, int, int], Record] = {}
+    for row in images.draft.source.rows("findings"):
+        subject, scan, number = images.draft.subject(row), row["scan"], row["lesion_number"]
+        link = f"READ-{row['read']}-{number}" if number is not None else ""
+        key = (row["reader"], scan, number)
+        if link and key not in found:
+            found[key] = place(
+                images,
+                subject,
+                scan,
+                link,
+                "DISEASE SITE",
+                row["location"],
+                TUSPID=link,
+                TUREFID=str(row["read"]),
+                TUACPTFL="Y" if row["is_accepted"] else "",
+                **images.readers.of("TU", row["reader"], row["read"]),
+            )
+        record = result(
+            images,
+            subject,
+            scan,
+            _test_of(images, row),
+            row["value_number"] if row["value_number"] is not None else _word(row["value_text"]),
+            "1" if row["test"] in _RATIO_TESTS else row["unit"] or "",
+            link=link,
+            further={
+                "TRSPID": f"FINDING-{row['finding']}",
+                "TRREFID": str(row["read"]),
+                "TRACPTFL": "Y" if row["is_accepted"] else "",
+                **images.readers.of("TR", row["reader"], row["read"]),
+            },
+        )
+        record.supplement("MEASMTHD", "How It Was Measured", row["method"])
+        record.supplement("RUN", "Run of the Measurement", row["run"], "Assigned")
+        record.supplement("SWVERS", "Version That Measured", row["software_version"], "Assigned")
+        record.supplement("SIGNDTC", "Signed", subject.local(row["found_at"]))
+    return found
+
+
+def _test_of(images: _Images, row: Row) -> str:
+    test = row["test"]
+    if row["lesion_number"] is None:
+        return str(_OF_SCAN.get(test, test))
+    if test == "UPTAKE":
+        return "TLG" if images.is_fdg(row["scan"]) else "TLU"
+    return str(test)
+
+
+def _word(text: str | None) -> str:
+    return (text or "").replace("_", " ").upper()
+
+
+def _pairs(images: _Images, found: Mapping[tuple[int, int, int], Record]) -> None:
+    """Places of disease across scans, beside the lesions that they join."""
+    for row in images.draft.source.rows("pairs"):
+        subject = images.draft.subject(row)
+        sides = [
+            _side(images, found, row, side, subject)
+            for side in ("first", "second")
+            if row[f"{side}_lesion"] is not None
+        ]
+        for name, label, value in _of_pair(row):
+            sides[0].supplement(name, label, value)
+        if len(sides) == 2:
+            images.draft.related.append((f"PAIR{row['pair']}", sides[0], sides[1]))
+
+
+def _side(
+    images: _Images,
+    found: Mapping[tuple[int, int, int], Record],
+    row: Row,
+    side: str,
+    subject: Subject,
+) -> Record:
+    """The lesion of one side; one of which no finding tells is placed here."""
+    scan, number = row[f"{side}_scan"], row[f"{side}_lesion"]
+    record = found.get((row["reader"], scan, number)) or place(
+        images,
+        subject,
+        scan,
+        f"PAIR-{row['pair']}-{side[0].upper()}",
+        "DISEASE SITE",
+        row["body_region"],
+        TUSPID=f"PAIR-{row['pair']}-{side[0].upper()}",
+        **images.readers.of("TU", row["reader"], None),
+    )
+    record.supplement("PAIRPOS", "Beside the Reference, as Seen", row[f"{side}_positivity"])
+    record.supplement("PAIRSUV", "SUVmax in the Comparison (g/mL)", row[f"{side}_suvmax"])
+    record.supplement("PAIRPART", "Further Parts of the Lesion", row[f"{side}_parts"] or None)
+    return record
+
+
+def _of_pair(row: Row) -> Iterator[tuple[str, str, Any]]:
+    yield "PAIRID", "Place of Disease Across Scans", row["pair"]
+    yield "PAIRKIND", "What Was Compared", row["kind"]
+    yield "PAIROUT", "Which Scan Shows the Lesion", row["outcome"]
+    yield "PAIRBY", "What Made the Two Lesions One", row["matched_by"]
+    yield "PAIRML", "Volume That They Share (mL)", row["shared_ml"]
+    yield "PAIRDICE", "Dice Coefficient", row["dice"]
+    yield "PAIRMM", "Distance of the Centres (mm)", row["distance_mm"]
+
+
+def _recist(images: _Images) -> None:
+    placed: set[tuple[int, str, str]] = set()
+    for row in images.draft.source.rows("recist_lesions"):
+        subject, scan, lesion = images.draft.subject(row), row["scan"], row["lesion"]
+        reader = images.readers.numbers[row["reader"]]
+        link = f"CT-{reader}-{lesion}"
+        if (row["reader"], row["usubjid"], lesion) not in placed:
+            placed.add((row["reader"], row["usubjid"], lesion))
+            place(
+                images,
+                subject,
+                scan,
+                link,
+                _RECIST_KINDS[lesion[0]],
+                row["region"],
+                TUSPID=lesion,
+                TUREFID=str(row["read"]),
+                **{"TUMETHOD": CT, **images.readers.of("TU", row["reader"], row["read"])},
+            )
+        common: dict[str, Value] = {
+            "TRSPID": f"READ-{row['read']}-{lesion}",
+            "TRREFID": str(row["read"]),
+            "TRMETHOD": CT,
+            **images.readers.of("TR", row["reader"], row["read"]),
+        }
+        if row["diameter_mm"] is not None:
+            result(
+                images, subject, scan, "LDIAM", row["diameter_mm"], "mm", link=link, further=common
+            ).supplement("LESSTATE", "What Became of It", row["state"])
+        else:
+            word = _RECIST_STATES.get(row["state"]) or _word(row["state"].replace("-", "_"))
+            result(images, subject, scan, "TUMSTATE", word, link=link, further=common)
