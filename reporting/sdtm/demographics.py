@@ -17,6 +17,7 @@ def add(draft: Draft) -> None:
     """A row of DM for each patient, and the sex at birth as a characteristic."""
     for subject in draft.subjects.values():
         row = subject.row
+        _characteristics(draft, subject)
         # ETHNIC and the date of death come from forms, which add them to this record.
         found = draft.of("DM", subject)
         record = next(iter(found), None) or draft.add("DM", subject)
@@ -30,15 +31,19 @@ def add(draft: Draft) -> None:
         record.supplement(
             "ENRDEV", "Enrolled Though Not Eligible", row["is_enrolled_despite_criteria"] or None
         )
-        draft.add(
-            "SC",
-            subject,
-            SCTESTCD="SEXABRTH",
-            SCTEST=terms.TESTS["SC", "SEXABRTH"],
-            SCORRES=row["sex_at_birth"],
-            SCSTRESC=row["sex_at_birth"],
-            SCDTC=subject.local(row["registered_at"]),
-        )
+
+
+def _characteristics(draft: Draft, subject: Subject) -> None:
+    row = subject.row
+    draft.add(
+        "SC",
+        subject,
+        SCTESTCD="SEXABRTH",
+        SCTEST=terms.TESTS["SC", "SEXABRTH"],
+        SCORRES=row["sex_at_birth"],
+        SCSTRESC=row["sex_at_birth"],
+        SCDTC=subject.local(row["registered_at"]),
+    )
 
 
 def _values(draft: Draft, subject: Subject) -> Iterator[tuple[str, Value]]:
@@ -100,7 +105,7 @@ def last_date(draft: Draft, subject: Subject) -> str:
     limit = subject.local(draft.source.as_of)
     found = [subject.consented, subject.local(subject.row["enrolled_at"])]
     for name, records in draft.records.items():
-        if name in ("DM", "SC"):
+        if name == "DM":
             continue
         for record in records:
             if record.subject is subject:

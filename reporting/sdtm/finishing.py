@@ -222,6 +222,8 @@ def _comments(draft: Draft) -> list[Record]:
                 found.append(Record("CO", record.subject, {**values, **_parts(text)}))
     for one in draft.comments:
         dated: dict[str, Value] = {"CODTC": one.dated} if one.dated else {}
+        if (number := dates.day(one.dated, one.subject.reference)) is not None:
+            dated["CODY"] = number
         found.append(Record("CO", one.subject, {**_parts(one.text), **dated}))
     found.sort(key=lambda one: one.subject.usubjid if one.subject else "")
     numbers: Counter[Subject | None] = Counter()

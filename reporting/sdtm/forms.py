@@ -292,7 +292,8 @@ def _in_terms(domain: str, values: dict[str, Value]) -> None:
     """A unit that was chosen on the form, as its submission value; standard is as reported."""
     unit = values.get(f"{domain}ORRESU")
     if unit and f"{domain}STRESN" in values:
-        known = unit if unit in terms.UNITS.values() else terms.unit(str(unit), where=domain)
+        submitted = {*terms.UNITS.values(), *terms.VITAL_UNITS.values()}
+        known = unit if unit in submitted else terms.unit(str(unit), where=domain)
         values |= {f"{domain}ORRESU": known, f"{domain}STRESU": known}
 
 

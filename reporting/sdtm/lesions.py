@@ -100,6 +100,7 @@ def result(
     """A record of TR; a number has a unit, a word none."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     text = as_text(value)
+    standard = float(f"{value:.15g}") if isinstance(value, float) else value
     known = terms.unit(unit, where="TR") if is_number else ""
     values: dict[str, Value] = {
         "TRLNKID": link,
@@ -108,8 +109,9 @@ def result(
         "TRTEST": terms.test_name("TR", test, test),
         "TRORRES": text,
         "TRORRESU": known,
-        "TRSTRESC": text,
-        "TRSTRESN": value if is_number else None,
+        # 15 digits are what other programs compare a text and a number by.
+        "TRSTRESC": as_text(standard),
+        "TRSTRESN": standard if is_number else None,
         "TRSTRESU": known,
         "TRMETHOD": PET,
         **images.placed("TR", subject, scan),
@@ -163,6 +165,7 @@ def _series(images: _Images) -> None:
             )
             record.supplement("SUVFACT", "Factor from Pixel Values to SUVbw", row["suvbw_factor"])
             record.supplement("SUVFACTU", "Unit of That Factor", row["suvbw_factor_unit"])
+            record.supplement("MODALITY", "Modality", row["modality"])
             record.supplement("FLAGS", "Flags of the Run", row["flags"], "Derived")
             record.supplement("UPTKTM", "Uptake Time of the Series (min)", row["uptake_minutes"])
             record.supplement("COUNTS", "Stands for the Scan", row["counts_for_scan"], "Derived")
@@ -261,7 +264,7 @@ def _reference(images: _Images) -> None:
         found.supplement("RADIUS", "Radius (mm)", row["radius_mm"])
         for axis in "xyz":
             value = row[f"centre_{axis}_mm"]
-            found.supplement(f"CENTR{axis.upper()}", f"Centre, {axis} (mm)", value)
+            found.supplement(f"CENTR{axis.upper()}", f"Centroid, {axis} (mm)", value)
         found.supplement("VOXELS", "Voxels in the Region", row["voxel_count"], "Derived")
         found.supplement("MIRRORS", "Lesion It Is the Mirror Image Of", row["mirrors_lesion"])
         found.supplement("MIRCORR", "Correlation Across the Mirror", row["mirror_correlation"])
@@ -398,11 +401,12 @@ def _side(
     )
     record.supplement("PAIRPOS", "Beside the Reference, as Seen", row[f"{side}_positivity"])
     record.supplement("PAIRSUV", "SUVmax in the Comparison (g/mL)", row[f"{side}_suvmax"])
-    record.supplement("PAIRPART", "Further Parts of the Lesion", row[f"{side}_parts"] or None)
+    record.supplement("PAIRPART", "Further Parts of the Lesion", row[f"{side}_parts"])
     return record
 
 
 def _of_pair(row: Row) -> Iterator[tuple[str, str, Any]]:
+    yield "COMPAR", "Comparison", row["comparison"]
     yield "PAIRID", "Place of Disease Across Scans", row["pair"]
     yield "PAIRKIND", "What Was Compared", row["kind"]
     yield "PAIROUT", "Which Scan Shows the Lesion", row["outcome"]
