@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reporting import csvtext, derived
@@ -111,6 +111,11 @@ def as_json(datasets: Iterable[Dataset]) -> bytes:
     return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+def datasets(text: bytes) -> dict[str, Dataset]:
+    """What `as_json` was given, but for the tables of the record, which no export names."""
+    return {name: _dataset(name, said) for name, said in json.loads(text).items()}
+
+
 def variables() -> Iterator[bytes]:
     """The lines of codebook_variables.csv: what may be recorded as evidence."""
     return csvtext.lines(
@@ -150,6 +155,25 @@ def _object(dataset: Dataset) -> dict[str, Any]:
         "keys": list(dataset.keys),
         "columns": lines,
     }
+
+
+def _dataset(name: str, said: Mapping[str, Any]) -> Dataset:
+    columns = tuple(
+        Column(
+            one["column"],
+            one["label"],
+            Type(one["type"]),
+            Privacy(one["privacy"]),
+            unit=one["unit"],
+            origin=one["origin"],
+            missing="" if one["missing"] == "never" else one["missing"],
+            derivation=one["derivation"],
+            codes=tuple(one["codes"].items()),
+        )
+        for one in said["columns"]
+    )
+    keys = tuple(said["keys"])
+    return Dataset(name, said["label"], said["domain"], said["grain"], "", keys, columns)
 
 
 def _section(dataset: Dataset) -> str:

@@ -9,6 +9,8 @@ urlpatterns = [
     path("exports/new/", exports.export_new, name="export_new"),
     path("exports/<int:pk>/", exports.export, name="export"),
     path("exports/<int:pk>/download/", exports.export_download, name="export_download"),
+    path("exports/<int:pk>/files/<path:path>", exports.export_file, name="export_file"),
+    path("exports/<int:pk>/datasets/<slug:name>/", exports.export_dataset, name="export_dataset"),
     path("exports/<int:pk>/differences/", exports.export_differences, name="export_differences"),
     path(
         "exports/<int:pk>/differences.csv",

@@ -444,6 +444,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("export_new", "POST"): OnList("export.create"),
     ("export", "GET"): OnAllSites("export.view"),
     ("export_download", "GET"): OnAllSites("export.view"),
+    ("export_file", "GET"): OnAllSites("export.view"),
+    ("export_dataset", "GET"): OnAllSites("export.view"),
     ("export_differences", "GET"): OnAllSites("export.view"),
     ("export_differences_file", "GET"): OnAllSites("export.view"),
     # Printed sheets
@@ -622,6 +624,9 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_exports", "POST"): OnWholeTrial("export.create"),
     ("api_export", "GET"): OnAllSites("export.view"),
     ("api_export_download", "GET"): OnAllSites("export.view"),
+    ("api_export_file", "GET"): OnAllSites("export.view"),
+    ("api_export_datasets", "GET"): OnAllSites("export.view"),
+    ("api_export_dataset", "GET"): OnAllSites("export.view"),
     ("api_export_differences", "GET"): OnAllSites("export.view"),
     ("api_export_differences_file", "GET"): OnAllSites("export.view"),
     ("api_printed_sheets", "GET"): OnList("audit.view"),
@@ -824,10 +829,18 @@ ROWS: dict[str, Of] = {
         lambda r: r.comparison,
     ),
     "read": lambda r: r.grown.read,
-    "export": lambda r: r.export,
-    "export_download": lambda r: r.export,
-    "export_differences": lambda r: r.export,
-    "export_differences_file": lambda r: r.export,
+    **dict.fromkeys(
+        [
+            "export",
+            "export_download",
+            "export_file",
+            "export_datasets",
+            "export_dataset",
+            "export_differences",
+            "export_differences_file",
+        ],
+        lambda r: r.export,
+    ),
 }
 
 ABOUT = {"text": "Which formula?"}
@@ -1289,6 +1302,8 @@ def address(name: str, record: Record) -> str:
         "rest": "v1/nowhere/",
         "secret": "made-up",
         "number": 1,
+        "path": "data/lesions.csv",
+        "name": "lesions",
         "plane": "axial",
         "index": 5,
         "letter": "A",

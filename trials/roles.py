@@ -7,6 +7,7 @@ not say. The matrix test reads the same table.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -134,3 +135,27 @@ def granted(role: str, permission: str) -> bool:
 
 def roles_with(permission: str) -> frozenset[Role]:
     return PERMISSIONS[permission]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a token of a script is held to, besides the roles of its user."""
+
+    permissions: frozenset[str]
+    # Whether it opens exports that break a blinding too.
+    is_unblinded: bool = False
+
+
+SCOPES: dict[str, Scope] = {
+    "export:blinded": Scope(frozenset({"export.view"})),
+    "export:unblinded": Scope(frozenset({"export.view"}), is_unblinded=True),
+}
+
+
+def within(scope: str, permission: str) -> bool:
+    """Whether a token of `scope` may use `permission`; one of none does what its user may.
+
+    >>> within("export:blinded", "export.create"), within("", "export.create")
+    (False, True)
+    """
+    return not scope or permission in SCOPES[scope].permissions

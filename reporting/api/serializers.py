@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from reporting import models, selectors
+from reporting import datasets, models, selectors
 from reporting.differences import Difference
 from reporting.formats import CHOICES
 from reporting.services.exports import LONGEST_REASON
@@ -54,6 +54,36 @@ class Manifest(serializers.Serializer):
     reason = serializers.CharField()
     formats = serializers.ListField(child=serializers.CharField(), required=False)
     files = ManifestFile(many=True)
+
+
+class Column(serializers.Serializer):
+    """A column of a dataset, as the codebook of the export describes it."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()
+    type = serializers.CharField()
+    unit = serializers.CharField(allow_blank=True)
+    codes = serializers.SerializerMethodField()
+    missing = serializers.CharField(allow_blank=True, help_text="What no value means.")
+    privacy = serializers.CharField()
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+    def get_codes(self, column: datasets.Column) -> dict[str, str]:
+        return dict(column.codes)
+
+
+class Dataset(serializers.Serializer):
+    """A dataset of an export and its columns."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()
+    grain = serializers.CharField(help_text="What a row is.")
+    keys = serializers.ListField(child=serializers.CharField())
+    rows = serializers.SerializerMethodField()
+    columns = Column(many=True)
+
+    def get_rows(self, dataset: datasets.Dataset) -> int:
+        return self.context["counts"][dataset.path]
 
 
 class Since(serializers.Serializer):

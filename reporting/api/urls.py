@@ -8,6 +8,13 @@ urlpatterns = [
     path("exports/", views.Exports.as_view(), name="api_exports"),
     path("exports/<int:pk>/", views.OneExport.as_view(), name="api_export"),
     path("exports/<int:pk>/download/", views.Download.as_view(), name="api_export_download"),
+    path("exports/<int:pk>/files/<path:path>", views.OneFile.as_view(), name="api_export_file"),
+    path("exports/<int:pk>/datasets/", views.Datasets.as_view(), name="api_export_datasets"),
+    path(
+        "exports/<int:pk>/datasets/<slug:name>/",
+        views.OneDataset.as_view(),
+        name="api_export_dataset",
+    ),
     path(
         "exports/<int:pk>/differences/",
         views.Differences.as_view(),

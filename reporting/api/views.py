@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reporting import models, selectors
 from reporting.api import serializers
-from reporting.services import exports
-from reporting.views.exports import as_file, differences_as_file
+from reporting.services import dataset_rows, deliveries, exports
+from reporting.views.delivery import answered
+from reporting.views.exports import differences_as_file
 from trials import permissions
+from trials.api.authentication import ExportAuthentication
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.models import Trial
 
+JSON = "application/json"
+CONDITIONS = [
+    OpenApiParameter(name, location=OpenApiParameter.HEADER, description=said)
+    for name, said in (
+        ("Range", "`bytes=first-last`, one range."),
+        ("If-Range", "The ETag of what the range goes on with; of another the whole is sent."),
+        ("If-None-Match", "ETags of what is held already."),
+    )
+]
 
-class Exports(Endpoint):
+
+class ExportEndpoint(Endpoint):
+    """An address of exports, open to tokens that do nothing but read them."""
+
+    authentication_classes = [ExportAuthentication, SessionAuthentication]
+
+
+class Exports(ExportEndpoint):
     @operation("listExports", tag="exports", answers=serializers.Export(many=True))
     def get(self, request: Request) -> Response:
         """The exports of the user's trials, newest first."""
@@ -44,26 +66,100 @@ class Exports(Endpoint):
         return self.show(row, serializers.Export, status=201)
 
 
-class OneExport(Endpoint):
+class OneExport(ExportEndpoint):
     @operation("getExport", tag="exports", answers=serializers.Export)
     def get(self, request: Request, pk: int) -> Response:
         """One export: how far it is, and its manifest."""
         return self.show(export_for(request, pk), serializers.Export)
 
 
-class Download(Endpoint):
-    @extend_schema(
-        operation_id="downloadExport",
+def _file(name: str, *kinds: str, parameters: Sequence = ()):
+    """What the API's description says of a file, and of a part of it."""
+    binary = {(200, kind): OpenApiTypes.BINARY for kind in kinds}
+    parts = {206: OpenApiResponse(description="The bytes that Range asks for.")}
+    return extend_schema(
+        operation_id=name,
         tags=["exports"],
-        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+        parameters=[*CONDITIONS, *parameters],
+        responses={
+            **binary,
+            **parts,
+            304: OpenApiResponse(description="It is what If-None-Match names."),
+            412: OpenApiResponse(description="It is not what If-Match names."),
+            416: OpenApiResponse(description="Range begins behind its end."),
+        },
     )
-    def get(self, request: Request, pk: int) -> HttpResponse:
+
+
+class Deliveries(ExportEndpoint):
+    """Addresses of files: whatever Accept says, a file is what it is."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple:  # noqa: ARG002  DRF's signature
+        return self.get_renderers()[0], JSON
+
+
+class Download(Deliveries):
+    @_file("downloadExport", "application/zip")
+    def get(self, request: Request, pk: int) -> HttpResponseBase:
         """The files of a frozen export, zipped; 409 as long as it is not frozen."""
+        return answered(request, deliveries.whole(export_for(request, pk), by=request.user))
+
+
+class OneFile(Deliveries):
+    @_file("downloadExportFile", "application/octet-stream")
+    def get(self, request: Request, pk: int, path: str) -> HttpResponseBase:
+        """One file of a frozen export, by its path in the manifest; its SHA-256 is its ETag."""
+        return answered(request, deliveries.one(export_for(request, pk), path, by=request.user))
+
+
+class Datasets(ExportEndpoint):
+    @operation("listExportDatasets", tag="exports", answers=serializers.Dataset(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """The datasets of a frozen export, each with its columns as they were frozen."""
         row = export_for(request, pk)
-        return as_file(row, exports.download(row, by=request.user))
+        found = dataset_rows.datasets(row, by=request.user).values()
+        counts = {file["path"]: file["rows"] for file in row.manifest["files"]}
+        context = {"counts": counts}
+        return Response(serializers.Dataset(found, many=True, context=context).data)
 
 
-class Differences(Endpoint):
+class OneDataset(Deliveries):
+    @_file(
+        "getExportDataset",
+        "text/csv",
+        "application/vnd.apache.parquet",
+        "application/json",
+        "application/x-ndjson",
+        parameters=[
+            OpenApiParameter("columns", description="Names with commas between; all if none."),
+            OpenApiParameter("format", enum=list(dataset_rows.FORMATS), default="csv"),
+            OpenApiParameter(
+                "where",
+                {"type": "object", "additionalProperties": {"type": "string"}},
+                style="form",
+                explode=True,
+                description="Any column by its name, with a value that rows must have; of several "
+                "values of a column one is enough, and an empty one is a missing value.",
+            ),
+        ],
+    )
+    def get(self, request: Request, pk: int, name: str) -> HttpResponseBase:
+        """Rows of a dataset of a frozen export; an unknown column or filter is refused by name."""
+        asked = dict(request.query_params.lists())
+        columns = ",".join(asked.pop("columns", []))
+        *_, format = asked.pop("format", [dataset_rows.FORMATS[0]])
+        found = dataset_rows.chosen(
+            export_for(request, pk),
+            name,
+            columns=[one.strip() for one in columns.split(",") if one.strip()],
+            filters=asked,
+            format=format,
+            by=request.user,
+        )
+        return answered(request, found)
+
+
+class Differences(ExportEndpoint):
     @operation(
         "getExportDifferences",
         tag="exports",
@@ -76,7 +172,7 @@ class Differences(Endpoint):
         return Response(serializers.DatasetDifference(found, many=True).data)
 
 
-class DifferencesFile(Endpoint):
+class DifferencesFile(ExportEndpoint):
     @extend_schema(
         operation_id="downloadExportDifferences",
         tags=["exports"],

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reporting.datasets import Column
+from reporting.datasets import Column, Dataset
 from reporting.formats.about import About, Change
 from reporting.formats.staged import ARROW_TYPES, Staged
 
 
 def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
     """Write the dataset, Zstandard-compressed; the same rows and version give the same bytes."""
-    schema = _schema(staged, about)
-    with pq.ParquetWriter(target, schema, compression="zstd", store_schema=True) as writer:
-        for batch in staged.batches():
-            writer.write_batch(batch.cast(schema))
+    write_batches(staged.dataset, staged.batches(), target, about)
     return []
 
 
-def _schema(staged: Staged, about: About) -> pa.Schema:
+def write_batches(
+    dataset: Dataset, batches: Iterable[pa.RecordBatch], target: IO[bytes], about: About
+) -> None:
+    """Write rows that come in columns."""
+    schema = _schema(dataset, about)
+    with pq.ParquetWriter(target, schema, compression="zstd", store_schema=True) as writer:
+        for batch in batches:
+            writer.write_batch(batch.cast(schema))
+
+
+def _schema(dataset: Dataset, about: About) -> pa.Schema:
     fields = [
         pa.field(column.name, ARROW_TYPES[column.type], metadata=_described(column))
-        for column in staged.dataset.columns
+        for column in dataset.columns
     ]
     return pa.schema(
         fields,
         metadata={
-            "label": staged.dataset.label,
-            "keys": json.dumps(staged.dataset.keys),
+            "label": dataset.label,
+            "keys": json.dumps(dataset.keys),
             "study": about.study,
             "export": str(about.export),
             "as_of": about.as_of.isoformat(),

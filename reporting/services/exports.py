@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tempfile
 import zipfile
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from imaging.storage import StorageError, UnreachableError
@@ -24,6 +28,7 @@ from reporting.selectors import form_rows, rows
 from reporting.services import bundle, snapshots, standards
 from trials import permissions
 from trials.models import Trial, User
+from trials.roles import SCOPES
 from trials.services import audit, jobs
 from trials.services.errors import Invalid, Refused
 from trials.version import VERSION
@@ -119,15 +124,29 @@ def differences_file(newer: Export, older: Export, *, by: User) -> bytes:
     return b"".join(csvtext.lines(DIFFERENCE_COLUMNS, lines(found)))
 
 
+def stored(export: Export, *, by: User) -> Path:
+    """The file of a frozen export, if its bytes still are what was frozen."""
+    with _given(export, by=by):
+        return _checked(storage.exports.path(export.sha256), export.sha256)
+
+
 def _content(export: Export, *, by: User) -> bytes:
     """The bytes of a frozen export, if they still are what was frozen."""
+    with _given(export, by=by):
+        return storage.exports.read(export.sha256)
+
+
+@contextmanager
+def _given(export: Export, *, by: User) -> Iterator[None]:
+    """Where a user who may is given what was frozen, or told why not."""
     permissions.require(by, "export.view", export)
+    _require_in_scope(export, by)
     if export.state != State.FROZEN:
         raise Refused(
             "not-frozen", f"This export is {export.get_state_display().lower()}: no file is there."
         )
     try:
-        return storage.exports.read(export.sha256)
+        yield
     except UnreachableError:
         # It is not lost: a new one would not be written either.
         raise
@@ -135,6 +154,36 @@ def _content(export: Export, *, by: User) -> bytes:
         raise Refused(
             "export-lost", f"The file of this export can't be given: {error}. Order a new one."
         ) from error
+
+
+def _require_in_scope(export: Export, by: User) -> None:
+    """A token that opens no blinding opens no export that breaks one; its manifest says so."""
+    if not export.manifest.get("is_unblinded") or not by.token_scope:
+        return
+    if not SCOPES[by.token_scope].is_unblinded:
+        raise Refused(
+            "token-scope",
+            f"This export breaks a blinding, and this token has the scope {by.token_scope}. Log in "
+            "for one of export:unblinded.",
+            status=403,
+        )
+
+
+def _checked(path: Path, sha256: str) -> Path:
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise StorageError(f"exports has lost {sha256[:12]}") from error
+    if _digest(path, found.st_mtime_ns, found.st_size, found.st_ino) != sha256:
+        raise StorageError(f"exports: {sha256[:12]} is not what was stored")
+    return path
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, *_state: int) -> str:
+    """SHA-256 of a file in the state it is in: a download in parts reads it once for all."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_name(export: Export) -> str:

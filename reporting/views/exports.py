@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -14,7 +17,9 @@ from reporting.datasets import DATASETS
 from reporting.formats import CHOICES
 from reporting.forms import ExportForm
 from reporting.models import Export
+from reporting.services import dataset_rows, deliveries
 from reporting.services import exports as services
+from reporting.views.delivery import answered
 from trials import permissions
 from trials.views.acts import form_methods, form_page, perform, sent
 
@@ -55,6 +60,7 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
         "is_frozen": row.standing == Export.State.FROZEN,
         "datasets": DATASETS.values(),
         "formats": [CHOICES[name] for name in row.formats],
+        "files": list(map(_listed, row.manifest.get("files", []))),
         "earlier": selectors.frozen_before(row)[:20],
         "downloads": row.downloads.select_related("by")[:50],
     }
@@ -63,10 +69,34 @@ def export(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, name, context)
 
 
+def _listed(file: dict) -> dict:
+    """A file of the manifest, with the name of the dataset that it is the CSV of."""
+    path = Path(file["path"])
+    is_dataset = path.parent.name == "data" and path.suffix == ".csv"
+    return {**file, "dataset": path.stem if is_dataset else ""}
+
+
+@require_safe
+def export_download(request: HttpRequest, pk: int) -> HttpResponseBase:
+    return answered(request, deliveries.whole(_export(request, pk), by=request.user))
+
+
+@require_safe
+def export_file(request: HttpRequest, pk: int, path: str) -> HttpResponseBase:
+    """One file of an export, by its path in the manifest."""
+    return answered(request, deliveries.one(_export(request, pk), path, by=request.user))
+
+
 @require_GET
-def export_download(request: HttpRequest, pk: int) -> HttpResponse:
+def export_dataset(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """The first rows of a dataset, with what its columns hold."""
     row = _export(request, pk)
-    return as_file(row, services.download(row, by=request.user))
+    context = {
+        "export": row,
+        "preview": dataset_rows.preview(row, name, by=request.user),
+        "address": request.build_absolute_uri(reverse("api_export_dataset", args=[row.pk, name])),
+    }
+    return render(request, "reporting/dataset.html", context)
 
 
 @require_safe
@@ -100,15 +130,6 @@ def _since(request: HttpRequest) -> Export:
     if not asked.isdecimal() or len(asked) > 18:
         raise Http404
     return _export(request, int(asked))
-
-
-def as_file(row: Export, content: bytes) -> HttpResponse:
-    """The bytes of an export as a file to keep."""
-    response = HttpResponse(content, content_type="application/zip")
-    response["Content-Disposition"] = content_disposition_header(True, services.file_name(row))
-    response["ETag"] = f'"{row.sha256}"'
-    response["Cache-Control"] = "private, no-store"
-    return response
 
 
 def _export(request: HttpRequest, pk: int) -> Export:

@@ -82,10 +82,11 @@ def test_a_download_is_the_file_that_was_frozen_and_opens_with_the_standard_libr
 ):
     export = frozen(made)
     answer = statistician.get(f"/exports/{export.pk}/download/")
-    assert hashlib.sha256(answer.content).hexdigest() == export.sha256
+    content = answer.getvalue()
+    assert hashlib.sha256(content).hexdigest() == export.sha256
     assert answer["Content-Disposition"].endswith(f'-export-{export.pk}.zip"')
     assert b"Who has it" in statistician.get(f"/exports/{export.pk}/").content
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         text = archive.read("data/lesions.csv").decode()
     lesions = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [float(row["suvmax"]) for row in lesions] == [12.25, 6.0, 12.25, 6.0]
@@ -152,7 +153,7 @@ def test_the_api_orders_shows_and_gives_the_file(statistician, made):
     assert (shown["state"], shown["manifest"]) == ("frozen", export.manifest)
     given = statistician.get(f"/api/v1/exports/{export.pk}/download/")
     assert given["Content-Type"] == "application/zip"
-    assert hashlib.sha256(given.content).hexdigest() == shown["sha256"]
+    assert hashlib.sha256(given.getvalue()).hexdigest() == shown["sha256"]
 
 
 def test_the_api_refuses_an_order_without_reason_at_its_field(statistician, made):
@@ -177,3 +178,40 @@ def test_the_api_lists_the_exports_of_the_users_trials(statistician, made):
 def test_the_api_says_that_a_waiting_export_has_no_file(statistician, made):
     answer = statistician.get(f"/api/v1/exports/{unordered(made).pk}/download/")
     assert (answer.status_code, answer.json()["code"]) == (409, "not-frozen")
+
+
+def test_the_page_of_an_export_links_each_file_and_the_first_rows_of_each_dataset(
+    statistician, made
+):
+    export = frozen(made)
+    page = statistician.get(f"/exports/{export.pk}/").content.decode()
+    for file in export.manifest["files"]:
+        assert f'href="/exports/{export.pk}/files/{file["path"]}"' in page
+    answer = statistician.get(f"/exports/{export.pk}/files/data/lesions.csv")
+    (listed,) = [f for f in export.manifest["files"] if f["path"] == "data/lesions.csv"]
+    assert hashlib.sha256(answer.getvalue()).hexdigest() == listed["sha256"]
+    assert f'href="/exports/{export.pk}/datasets/lesions/"' in page
+
+
+def test_the_first_rows_of_a_dataset_stand_below_label_and_unit(statistician, made):
+    export = frozen(made)
+    page = statistician.get(f"/exports/{export.pk}/datasets/lesions/").content.decode()
+    assert '<code>suvmax</code> <span class="preview-unit">g/mL</span>' in page
+    archive = zipfile.ZipFile(io.BytesIO(exports.download(export, by=made.statistician)))
+    rows = list(csv.DictReader(io.StringIO(archive.read("data/lesions.csv").decode(), newline="")))
+    assert all(f'<td class="text-end">{row["suvmax"]}</td>' in page for row in rows)
+    assert f"/api/v1/exports/{export.pk}/datasets/lesions/?format=csv" in page
+
+
+def test_a_dataset_without_rows_says_so(client, committed_db):
+    nobody = cohort.make_cohort(0)
+    client.force_login(nobody.statistician)
+    page = client.get(f"/exports/{frozen(nobody).pk}/datasets/lesions/")
+    assert b"No rows" in page.content
+
+
+def test_who_looked_at_first_rows_is_kept(statistician, made):
+    export = frozen(made)
+    statistician.get(f"/exports/{export.pk}/datasets/lesions/")
+    assert export.downloads.get().by == made.statistician
+    assert statistician.get(f"/exports/{export.pk}/datasets/none/").status_code == 404

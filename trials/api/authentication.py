@@ -23,7 +23,18 @@ class TokenAuthentication(BaseAuthentication):
         token = parts[1].decode("ascii", "replace") if len(parts) == 2 else ""
         if sending_tokens.is_one(token):
             return self.machine(request, _in_force(sending_tokens.in_force(token)))
-        return _in_force(accounts.user_of_token(token)), token
+        return self.scoped(_in_force(accounts.user_of_token(token))), token
+
+    def scoped(self, user: User) -> User:
+        """The user of a token; one that only reads exports is let in where exports are read."""
+        if user.token_scope:
+            raise Refused(
+                "token-scope",
+                f"This token has the scope {user.token_scope}: it reads exports and does nothing "
+                "else. Log in for a token without a scope.",
+                status=403,
+            )
+        return user
 
     def machine(self, request, row: SendingToken) -> tuple[User, SendingToken]:  # noqa: ARG002  others let it in by the request
         """Who a machine is here: nobody, for it sends images and does nothing else."""
@@ -47,6 +58,13 @@ class SendingAuthentication(TokenAuthentication):
         return jobs.system_user(), row
 
 
+class ExportAuthentication(TokenAuthentication):
+    """Lets tokens in that only read exports, where they are read."""
+
+    def scoped(self, user):
+        return user
+
+
 def _in_force(found):
     if found is None:
         raise AuthenticationFailed("This token is unknown, expired or revoked.")
@@ -59,6 +77,11 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema):  # noqa: ARG002  the extension's signature
         return {"type": "http", "scheme": "bearer"}
+
+
+class ExportScheme(TokenScheme):
+    target_class = ExportAuthentication
+    name = "tokenOfAnyScope"
 
 
 class SendingScheme(TokenScheme):

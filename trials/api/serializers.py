@@ -11,7 +11,9 @@ from rest_framework import serializers
 
 from trials import conformance_rules, models
 from trials.api.fields import CleanJSONField, Key, Line, Moment, Text
+from trials.roles import SCOPES
 from trials.selectors.trials import checks_of
+from trials.services.accounts import LONGEST_SCOPED_DAYS
 
 Rows = serializers.ModelSerializer
 
@@ -20,6 +22,19 @@ class LogIn(serializers.Serializer):
     username = Line(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
     label = Line(max_length=80, default="script", help_text="What the token is for.")
+    scope = serializers.ChoiceField(
+        list(SCOPES),
+        default="",
+        help_text="What the token is good for alone: to read exports, of which those that break a "
+        "blinding need `export:unblinded`. Without one it does what its user may.",
+    )
+    days = serializers.IntegerField(
+        min_value=1,
+        max_value=LONGEST_SCOPED_DAYS,
+        default=None,
+        allow_null=True,
+        help_text="How long a token of a scope lasts; others last twelve hours.",
+    )
 
 
 class Token(serializers.Serializer):

@@ -22,6 +22,8 @@ class User(AbstractUser):
     """A named person, or a named part of the system that acts by itself."""
 
     is_system = models.BooleanField(default=False)
+    # Of the token that a request came with: one of roles.SCOPES, and nothing beyond it is granted.
+    token_scope = ""
 
     @cached_property
     def current_memberships(self) -> list[Membership]:
@@ -30,6 +32,8 @@ class User(AbstractUser):
 
     def scopes(self, permission: str | None = None) -> Iterator[tuple[int, int | None]]:
         """Trial and site of each role held today that grants `permission`."""
+        if permission and not roles.within(self.token_scope, permission):
+            return
         for membership in self.current_memberships:
             if permission is None or roles.granted(membership.role, permission):
                 yield membership.trial_id, membership.site_id
@@ -127,6 +131,10 @@ class ApiToken(models.Model):
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="api_tokens")
     label = models.CharField(max_length=80)
     digest = models.CharField(max_length=64, unique=True)
+    # All that its user may where it is empty.
+    scope = models.CharField(
+        max_length=20, choices=[(one, one) for one in roles.SCOPES], default="", blank=True
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -13,12 +13,14 @@ from django.db.models import EmailField
 from django.utils import timezone
 
 from trials.models import ApiToken, CalendarFeed, Membership, SendingToken, Site, Trial, User
-from trials.roles import Role
+from trials.roles import SCOPES, Role
 from trials.selectors.accounts import machines_of, sessions_of
 from trials.services import audit
 from trials.services.errors import Invalid, Refused
 
 TOKEN_LIFE = timedelta(hours=12)
+# Of a token that only reads exports, for it lies where a script does.
+LONGEST_SCOPED_DAYS = 90
 
 
 def create_user(*, username: str, password: str, full_name: str, by: User, email: str = "") -> User:
@@ -133,15 +135,24 @@ def note_log_in(user: User) -> None:
         user.save(update_fields=["last_login"])
 
 
-def issue_token(user: User, *, label: str) -> tuple[str, ApiToken]:
-    """A token, shown this once; only its digest is kept."""
+def issue_token(
+    user: User, *, label: str, scope: str = "", days: int | None = None
+) -> tuple[str, ApiToken]:
+    """A token, shown this once; only its digest is kept. One of a scope may last for days."""
+    if scope and scope not in SCOPES:
+        raise Invalid("scope", f"No scope is called {scope:.40}; there are {', '.join(SCOPES)}.")
+    if days is not None and not (scope and 1 <= days <= LONGEST_SCOPED_DAYS):
+        raise Invalid(
+            "days", f"A token of a scope lasts 1 to {LONGEST_SCOPED_DAYS} days, others 12 hours."
+        )
     token = secrets.token_urlsafe(32)
     with audit.action("token.issued", actor=user, reason="log-in of a script"):
         row = ApiToken.objects.create(
             user=user,
             label=label,
             digest=_digest(token),
-            expires_at=timezone.now() + TOKEN_LIFE,
+            scope=scope,
+            expires_at=timezone.now() + (timedelta(days=days) if days else TOKEN_LIFE),
         )
     return token, row
 
@@ -155,7 +166,7 @@ def revoke_token(token: str, *, by: User) -> None:
 
 
 def user_of_token(token: str) -> User | None:
-    """Whose token this is, if it is in force and the account is active."""
+    """Whose token this is, held to its scope, if it is in force and the account is active."""
     row = (
         ApiToken.objects.filter(
             digest=_digest(token),
@@ -166,7 +177,10 @@ def user_of_token(token: str) -> User | None:
         .select_related("user")
         .first()
     )
-    return row.user if row else None
+    if row is None:
+        return None
+    row.user.token_scope = row.scope
+    return row.user
 
 
 def set_email(user: User, email: str, *, by: User) -> None:

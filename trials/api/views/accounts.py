@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import authenticate
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 
 from trials.api import serializers
+from trials.api.authentication import ExportAuthentication
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.selectors import accounts as selectors
 from trials.services import accounts
@@ -31,6 +33,8 @@ class Tokens(Endpoint):
     def post(self, request: Request) -> Response:
         """A token for a script, for the password of an account. It ends after twelve hours.
 
+        One with a scope only reads exports, and may last longer.
+
         Five wrong passwords lock the account for the address they came from.
         """
         given = asked(request, serializers.LogIn)
@@ -39,12 +43,17 @@ class Tokens(Endpoint):
             raise Throttled(wait=settings.AXES_COOLOFF_TIME * 3600)
         if user is None:
             raise AuthenticationFailed(REFUSED)
-        token, row = accounts.issue_token(user, label=given["label"])
+        token, row = accounts.issue_token(
+            user, label=given["label"], scope=given["scope"], days=given["days"]
+        )
         body = {"token": token, "expires_at": row.expires_at}
         return self.show(body, serializers.Token, status=201)
 
 
 class CurrentToken(Endpoint):
+    # A token of a scope ends itself too.
+    authentication_classes = [ExportAuthentication, SessionAuthentication]
+
     @operation("logOut", tag="accounts", answers=None, status=204)
     def delete(self, request: Request) -> Response:
         """End the token that this request carries."""
