@@ -47,7 +47,7 @@ class Case:
 
 CASES = (
     Case(
-        Person("F", "1961-04-23", 68.0, 166.0, 0.8, "NHL"),
+        Person("F", "1984-04-23", 68.0, 166.0, 0.8, "NHL"),
         "Okonkwo^Adaeze^Maria",
         "HN-204711",
         {

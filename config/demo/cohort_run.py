@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from config.demo import cohort, comparison, journey
+from config.demo import cohort, comparison, conduct_run, journey
 from config.demo.accounts import DEMO_TRIAL, PASSWORD
 from config.demo.narration import Narration, heading, table, tree
 from config.demo.team import Team, planned
@@ -39,11 +40,19 @@ class Scan:
 
 def build(team: Team, narration: Narration) -> list[Scan]:
     """Two patients with two scans each, measured, with the blood pool placed."""
-    trial = team.trial()
+    trial, site, now = team.trial(), team.site(), datetime.now(UTC)
+    with narration.step("Tracers: ordered, received, released"):
+        batches = conduct_run.supply(team, site, now=now)
+        narration.say(f"{len(batches)} vials, each for {conduct_run.VIAL_DOSES} patients")
     with narration.step(
         "Patients: screening, consent, evidence, eligibility, enrolment, injection"
     ):
-        scans = [scan for case in cohort.CASES for scan in _admitted(team, trial, case, narration)]
+        scans = [
+            scan
+            for case in cohort.CASES
+            for scan in _admitted(team, trial, case, narration, batches=batches)
+        ]
+        conduct_run.account_for(team, site, batches, now=now)
     with narration.step("Images: phantoms drawn and uploaded, PET and CT of each scan"):
         for scan in scans:
             _send(team, scan, narration)
@@ -54,6 +63,8 @@ def build(team: Team, narration: Narration) -> list[Scan]:
         for scan in scans:
             _read(team, scan)
         narration.say(f"placed on {len(scans)} readings")
+    enrolled = {scan.patient["id"]: scan.patient for scan in scans}
+    conduct_run.build(team, list(enrolled.values()), narration, now=now)
     return scans
 
 
@@ -74,12 +85,27 @@ def report(scans: list[Scan], team: Team, narration: Narration, folder: Path) ->
     return wrong
 
 
-def _admitted(team: Team, trial: dict, case: cohort.Case, narration: Narration) -> list[Scan]:
-    site = team[Role.COORDINATOR]
+def _admitted(
+    team: Team,
+    trial: dict,
+    case: cohort.Case,
+    narration: Narration,
+    *,
+    batches: dict[str, int],
+) -> list[Scan]:
+    site, zone = team[Role.COORDINATOR], ZoneInfo(trial["sites"][0]["time_zone"])
     patient = journey.register(
-        site, team[Role.INVESTIGATOR], trial=DEMO_TRIAL, person=case.person, password=PASSWORD
+        site,
+        team[Role.INVESTIGATOR],
+        trial=DEMO_TRIAL,
+        person=case.person,
+        password=PASSWORD,
+        fill=lambda row: conduct_run.screened(team, row, case.person, zone=zone),
     )
-    scans = [_injected(team, trial, case, patient, plan) for plan in cohort.PLANS]
+    scans = [
+        _injected(team, trial, case, patient, plan, batch=batches[plan.identifier])
+        for plan in cohort.PLANS
+    ]
     given = " and ".join(
         f"{scan.examination.activity / 1e6:.1f} MBq {scan.plan.tracer.name}" for scan in scans
     )
@@ -87,7 +113,15 @@ def _admitted(team: Team, trial: dict, case: cohort.Case, narration: Narration) 
     return scans
 
 
-def _injected(team: Team, trial: dict, case: cohort.Case, patient: dict, plan: cohort.Plan) -> Scan:
+def _injected(
+    team: Team,
+    trial: dict,
+    case: cohort.Case,
+    patient: dict,
+    plan: cohort.Plan,
+    *,
+    batch: int,
+) -> Scan:
     site, now = team[Role.COORDINATOR], datetime.now(UTC)
     syringe, started = cohort.given(plan, now=now)
     scan = journey.schedule(
@@ -103,7 +137,9 @@ def _injected(team: Team, trial: dict, case: cohort.Case, patient: dict, plan: c
         at=syringe.assayed_at,
         glucose_mmol_l=plan.glucose_mmol_l,
     )
-    journey.inject(team[Role.TECHNOLOGIST], scan=scan["id"], person=case.person, given=syringe)
+    journey.inject(
+        team[Role.TECHNOLOGIST], scan=scan["id"], person=case.person, given=syringe, batch=batch
+    )
     examination = cohort.examination(
         plan,
         syringe,

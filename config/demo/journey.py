@@ -38,9 +38,18 @@ class Injected:
 
 
 def register(
-    site: Client, investigator: Client, *, trial: str, person: Person, password: str
+    site: Client,
+    investigator: Client,
+    *,
+    trial: str,
+    person: Person,
+    password: str,
+    fill: Callable[[dict], None] | None = None,
 ) -> dict:
-    """Screen, consent, collect evidence, assess, sign, enrol."""
+    """Screen, consent, collect evidence, assess, sign, enrol.
+
+    `fill` enters the forms of the screening visit, which bring a pregnancy test as evidence.
+    """
     site_row = site.get(f"/trials/{trial}/")["sites"][0]
     patient = site.post(
         "/patients/",
@@ -60,7 +69,10 @@ def register(
         },
     )
     for row in _evidence(person, now):
-        site.post(f"{path}/evidence/", row)
+        if not (fill and row["variable"] == "pregnancy_test"):
+            site.post(f"{path}/evidence/", row)
+    if fill:
+        fill(patient)
     made = site.post(f"{path}/assessments/", {"gate": "enrolment"})
     _require_eligible(made)
     investigator.post(f"/assessments/{made['id']}/sign/", {"password": password})
@@ -138,7 +150,15 @@ def clear_for_injection(
     )
 
 
-def inject(site: Client, *, scan: int, person: Person, given: Injected, despite: str = "") -> dict:
+def inject(
+    site: Client,
+    *,
+    scan: int,
+    person: Person,
+    given: Injected,
+    despite: str = "",
+    batch: int | None = None,
+) -> dict:
     """Record an injection; `despite` says why it was given though the gate is red."""
     return site.post(
         f"/scans/{scan}/injection/",
@@ -151,6 +171,7 @@ def inject(site: Client, *, scan: int, person: Person, given: Injected, despite:
             "route": "intravenous",
             "weight_kg": person.weight_kg,
             "height_cm": person.height_cm,
+            "batch": batch,
             "despite": despite,
         },
     )
