@@ -46,6 +46,8 @@ class Given:
     scheme_of_version: str
     # The stratum as the kept values say it, None if none are kept.
     stratum_of_values: str | None
+    # Whether it was made when allocations were not sealed yet, by the trail of its row.
+    is_before_seals: bool = False
 
 
 def seed_digest(seed: bytes) -> str:
@@ -102,6 +104,17 @@ def mismatches(
         yield from _mismatch(one, seeds, ratios)
 
 
+def incomparable(given: Iterable[Given]) -> Iterator[str]:
+    """The allocations that no seal tells of, a sentence each: neither right nor wrong.
+
+    >>> list(incomparable([Given("101-001", "s", "", 0, "", "s", None, is_before_seals=True)]))
+    ["101-001: can't be compared: made before the list was sealed."]
+    """
+    for one in given:
+        if one.is_before_seals and not one.seal:
+            yield f"{one.patient}: can't be compared: made before the list was sealed."
+
+
 def _mismatch(
     one: Given, seeds: Mapping[str, bytes], ratios: Mapping[str, Ratios]
 ) -> Iterator[str]:
@@ -117,7 +130,8 @@ def _mismatch(
         )
         return
     if not one.seal:
-        yield f"{one.patient}: carries no seal, so what was given can't be compared."
+        if not one.is_before_seals:
+            yield f"{one.patient}: was sealed when it was made, and carries no seal any more."
         return
     seed = seeds[one.scheme]
     sequence = randomisation.sequence_at(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import timedelta
 from threading import Barrier, Thread
 
+import psycopg
 import pytest
 from django.db import connection
 from django.urls import reverse
+from psycopg.types.json import Jsonb
 
 from tests import factories
 from tests.factories import NOON
 from trials import randomisation
 from trials.models import Allocation, AuditEvent, Deviation, PlannedScan, ProtocolVersion
 from trials.roles import Role
-from trials.services import allocations, consents, crossover, evidence, injections, scans
+from trials.services import (
+    allocations,
+    consents,
+    crossover,
+    evidence,
+    injections,
+    randomisation_lists,
+    scans,
+)
 from trials.services.errors import Forbidden, Refused
 
 SEQUENCES = [
@@ -146,6 +157,79 @@ def test_two_coordinators_at_once_get_successive_places():
     [one.start() for one in threads]
     [one.join() for one in threads]
     assert sorted(places) == [0, 1]
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_two_who_are_randomised_into_the_last_place_get_it_once():
+    trial = factories.make_trial()
+    randomised(trial, strata=[], cap=1)
+    came_to = at_once(trial)
+    assert sorted(came_to) == ["randomisation-full", "randomised"]
+    assert trial.allocations.count() == 1
+
+
+def at_once(trial) -> list[str]:
+    """What comes of two patients of two sites who are randomised at the same moment."""
+    ready = []
+    for _ in range(2):
+        place = factories.make_site(trial)
+        by = factories.make_user(Role.COORDINATOR, trial=trial, site=place)
+        ready.append((factories.make_enrolled(place, by=by), by))
+    barrier, came_to = Barrier(2), []
+
+    def allocate(patient, by):
+        barrier.wait()
+        try:
+            allocations.allocate(patient, by=by)
+            came_to.append("randomised")
+        except Refused as refusal:
+            came_to.append(refusal.code)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=allocate, args=one) for one in ready]
+    [one.start() for one in threads]
+    [one.join() for one in threads]
+    return came_to
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_an_allocation_made_before_seals_is_neither_right_nor_wrong():
+    trial = factories.make_trial()
+    randomised(trial)
+    place = factories.make_site(trial)
+    by = factories.make_user(Role.COORDINATOR, trial=trial, site=place)
+    (sealed,) = allocated(place, by)
+    early = factories.make_enrolled(place, by=by)
+    insert_as_before_seals(early, sealed)
+    holder = factories.make_user(Role.UNBLINDED_STATISTICIAN, trial=trial)
+    found = randomisation_lists.draw(trial, reason="asked by the committee", by=holder)
+    assert found.mismatches == ()
+    assert found.row.mismatches == 0
+    name = early.identifier
+    assert found.incomparable == (f"{name}: can't be compared: made before the list was sealed.",)
+
+
+def insert_as_before_seals(patient, sealed):
+    """The next place of a stratum as the release before seals wrote it, with its event."""
+    copied = "trial_id, version_id, scheme_sha256, stratum, allocated_by_id, allocated_at"
+    with psycopg.connect(os.environ["OWNER_DATABASE_URL"]) as owner:
+        owner.execute("alter table trials_allocation disable trigger user")
+        (pk,) = owner.execute(
+            f"insert into trials_allocation (patient_id, position, strata, seal, {copied}) "  # noqa: S608  names of columns
+            f"select %s, position + 1, '[]', '', {copied} from trials_allocation where id = %s "
+            "returning id",
+            (patient.pk, sealed.pk),
+        ).fetchone()
+        owner.execute("set constraints all immediate")
+        owner.execute("alter table trials_allocation enable trigger user")
+        owner.execute(
+            'insert into trials_auditevent (at, transaction, "table", "row", operation, after, '
+            "action, reason, actor, actor_name, request, software_version, database_role) values "
+            "(now(), 1, 'trials_allocation', %s, 'I', %s, 'patient.randomised', 'next place', 1, "
+            "'Somebody', '', '0', 'x')",
+            (str(pk), Jsonb({"id": pk, "position": sealed.position + 1})),
+        )
 
 
 # ------------------------------------------------------------------------------- what is told

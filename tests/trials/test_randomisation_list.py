@@ -105,7 +105,7 @@ def test_who_holds_another_role_in_the_trial_too_or_gives_no_reason_is_refused(s
         ({"position": 8}, "has slot 9 of stratum site=.*; the next one in order was slot 3"),
         ({"stratum": "site=999"}, "the values kept with the allocation say stratum site="),
         ({"seal": "0" * 64}, "what was given is not what the list has at slot 3"),
-        ({"seal": ""}, "carries no seal"),
+        ({"seal": ""}, "was sealed when it was made, and carries no seal"),
         ({"scheme_sha256": "0" * 64}, "states other sequences or strata"),
     ],
 )

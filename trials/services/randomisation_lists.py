@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from trials import permissions, randomisation, randomisation_list, stratification
-from trials.models import Allocation, ProtocolVersion, RandomisationListing, Trial, User
+from trials.models import (
+    Allocation,
+    AuditEvent,
+    ProtocolVersion,
+    RandomisationListing,
+    Trial,
+    User,
+)
 from trials.randomisation_list import Given, Ratios
 from trials.services import allocations, audit
 from trials.services.errors import Invalid, Refused
@@ -44,11 +51,15 @@ class Scheme:
 
 @dataclass(frozen=True)
 class SealedList:
-    """The list as CSV, digests of its seeds by scheme, and what does not agree with it."""
+    """The list as CSV, digests of its seeds by scheme, and what does not agree with it.
+
+    What can't be compared is no mismatch: nobody sealed it when it was made.
+    """
 
     text: str
     seed_sha256: dict[str, str]
     mismatches: tuple[str, ...]
+    incomparable: tuple[str, ...]
     row: RandomisationListing
 
 
@@ -76,9 +87,11 @@ def draw(trial: Trial, *, reason: str, places: int = 0, by: User) -> SealedList:
             raise Refused("not-randomised", f"No protocol version of {trial} is randomised.")
         made = list(trial.allocations.select_related("patient", "version", "trial").order_by("pk"))
         rows = list(_rows(trial, schemes, made, places))
+        unsealed = _made_before_seals(made)
+        given = [_given(one, is_before_seals=str(one.pk) in unsealed) for one in made]
         found = tuple(
             randomisation_list.mismatches(
-                [_given(one) for one in made],
+                given,
                 seeds={key: one.seed for key, one in schemes.items()},
                 ratios={key: one.ratios for key, one in schemes.items()},
             )
@@ -93,7 +106,20 @@ def draw(trial: Trial, *, reason: str, places: int = 0, by: User) -> SealedList:
             listed_by=by,
         )
     digests = {key: randomisation_list.seed_digest(one.seed) for key, one in schemes.items()}
-    return SealedList(text, digests, found, row)
+    return SealedList(text, digests, found, tuple(randomisation_list.incomparable(given)), row)
+
+
+def _made_before_seals(made: list[Allocation]) -> set[str]:
+    """Keys of allocations whose row had no seal when it was inserted, as the trail has it."""
+    return set(
+        AuditEvent.objects.filter(
+            table=Allocation._meta.db_table,
+            row__in=[str(one.pk) for one in made if not one.seal],
+            operation="I",
+        )
+        .exclude(after__has_key="seal")
+        .values_list("row", flat=True)
+    )
 
 
 def _schemes(trial: Trial) -> dict[str, Scheme]:
@@ -148,7 +174,7 @@ def _strata(scheme: Scheme, sites: list[str]) -> list[str]:
     return randomisation_list.strata_of(levels)
 
 
-def _given(row: Allocation) -> Given:
+def _given(row: Allocation, *, is_before_seals: bool) -> Given:
     return Given(
         patient=row.patient.identifier,
         scheme=row.scheme_sha256,
@@ -157,6 +183,7 @@ def _given(row: Allocation) -> Given:
         seal=row.seal,
         scheme_of_version=_scheme_of(row.version),
         stratum_of_values=stratification.stratum(row.strata) if row.strata else None,
+        is_before_seals=is_before_seals,
     )
 
 

@@ -55,13 +55,16 @@ class Command(BaseCommand):
         if not options["digest_only"]:
             self._write(found.text, to)
             self.stderr.write(f"{found.row.places} places, SHA-256 {found.row.list_sha256}")
+        for sentence in found.incomparable:
+            self.stderr.write(sentence)
         wrong = list(found.mismatches)
         if options["filed"] and options["filed"] not in found.seed_sha256.values():
             wrong.append(f"The filed digest {options['filed']} is of none of these seeds.")
         if wrong:
             told = "\n".join(["What was given does not follow from the list:", *wrong])
             raise CommandError(told, returncode=MISMATCH)
-        self.stderr.write("Every allocation made follows from the list.")
+        which = "Every other allocation" if found.incomparable else "Every allocation"
+        self.stderr.write(f"{which} made follows from the list.")
 
     def _write(self, text: str, to: Path | None) -> None:
         if to is None:
