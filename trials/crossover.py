@@ -59,11 +59,11 @@ def gap_problem(
     'The second tracer may be given from 2026-03-03 12:00 (UTC) on.'
     """
     if minimum is not None and second < (opens := spans.shifted(first, minimum, zone)):
-        return f"The second tracer may be given from {_shown(opens, zone)} on."
+        return f"The second tracer may be given from {shown(opens, zone)} on."
     if maximum is not None:
         closes = spans.shifted(first, maximum, zone, to_end_of_day=True)
         if second > closes:
-            return f"The second tracer had to be given by {_shown(closes, zone)}."
+            return f"The second tracer had to be given by {shown(closes, zone)}."
     return ""
 
 
@@ -90,5 +90,14 @@ def events_between(
     )
 
 
-def _shown(at: datetime, zone: tzinfo) -> str:
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
+def shown(at: datetime, zone: tzinfo) -> str:
+    """A moment on the clock of a site; an hour that comes twice with its offset.
+
+    >>> from datetime import UTC
+    >>> shown(datetime(2026, 3, 2, 12, tzinfo=UTC), UTC)
+    '2026-03-02 12:00 (UTC)'
+    """
+    local = at.astimezone(zone)
+    is_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    offset = f", UTC{local.isoformat()[-6:]}" if is_twice else ""
+    return f"{local:%Y-%m-%d %H:%M} ({zone}{offset})"

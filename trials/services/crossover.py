@@ -104,7 +104,7 @@ def _gap(scan: ScheduledScan, given: datetime, at: datetime, scheme: Mapping[str
     problem = crossover.gap_problem(
         given, at, minimum=gap["minimum"], maximum=gap["maximum"], zone=zone
     )
-    first = f"The first tracer was given on {given.astimezone(zone):%Y-%m-%d %H:%M}."
+    first = f"The first tracer was given on {crossover.shown(given, zone)}."
     return Asked("gap", label, not problem, problem or first)
 
 
