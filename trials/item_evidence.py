@@ -17,6 +17,7 @@ from trials.case_report_forms import DATES, Form, Item
 from trials.item_values import Entered
 
 NOT_KNOWN = "NK"
+LIMITS = frozenset({"reference_low", "reference_high"})
 # The types of items that may give a variable of a kind.
 TYPES: Mapping[str, frozenset[str]] = {
     "number": frozenset({"integer", "decimal"}),
@@ -69,6 +70,26 @@ def dated_by(item: Item) -> str:
     return (item.evidence or {}).get("dated_by", "")
 
 
+def details(item: Item, entered: Mapping[str, Entered]) -> dict[str, Any]:
+    """What the form says of a value beside it, such as its limits of normal; by detail.
+
+    >>> ast = Item("ast", "AST", "decimal", unit="U/L",
+    ...            evidence={"variable": "ast", "details": {"reference_high": "ast_high"}})
+    >>> details(ast, {"ast_high": Entered(35.0)}), details(ast, {"ast_high": Entered(missing="NK")})
+    ({'reference_high': 35.0}, {})
+    """
+    given = {
+        name: entered[other].value
+        for name, other in _details_of(item).items()
+        if other in entered and not entered[other].missing
+    }
+    return variables.checked_details(item.evidence["variable"], given) if item.evidence else {}
+
+
+def _details_of(item: Item) -> Mapping[str, str]:
+    return (item.evidence or {}).get("details", {})
+
+
 def words(item: Item) -> str:
     """Which variable an item gives, in words; empty where it gives none.
 
@@ -101,6 +122,32 @@ def errors(form: Form, item: Item) -> Iterator[str]:
         yield f"{known.label} is given by {expected}, got {item.type}."
         return
     yield from _answers(item)
+    for name, other in _details_of(item).items():
+        yield from _detail(known, item, name, form.item(other), other)
+
+
+def _detail(
+    known: variables.Variable, item: Item, name: str, other: Item | None, asked: str
+) -> Iterator[str]:
+    """Whether an item can say what belongs to a value: its limits of normal in its own unit."""
+    detail = next((one for one in known.details if one.name == name), None)
+    if detail is None:
+        expected = ", ".join(one.name for one in known.details) or "nothing"
+        yield f"{known.label} has no {name!r}; what belongs to it is {expected}."
+        return
+    if other is None:
+        yield f"{asked!r} is no item of the form."
+        return
+    if detail.is_number and other.type not in TYPES["number"]:
+        yield f"{detail.label} is given by a number, got {other.type}."
+    elif name in LIMITS and other.unit != item.unit:
+        theirs, ours = other.unit or "no unit", item.unit or "no unit"
+        yield f"{detail.label} is in {theirs}, and {item.label} in {ours}."
+    elif strange := {code for code, _ in other.codes} - {code for code, _ in detail.choices}:
+        if detail.choices:
+            yield f"{detail.label} is not {', '.join(sorted(strange))}."
+    elif detail.choices and not other.codes:
+        yield f"{detail.label} is one of {', '.join(code for code, _ in detail.choices)}."
 
 
 def _dating(form: Form, item: Item) -> Iterator[str]:

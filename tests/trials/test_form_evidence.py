@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests import factories
-from trials import case_report_forms, item_evidence, protocol, trial_yaml
+from trials import case_report_forms, expressions, item_evidence, protocol, trial_yaml
 from trials.case_report_forms import Item
 from trials.item_values import Entered
+from trials.kleene import Truth
 from trials.models import Evidence, FormEntry, Query
 from trials.roles import Role
 from trials.services import (
@@ -44,6 +45,13 @@ forms:
         type: decimal
         unit: umol/L
         evidence: {variable: creatinine, dated_by: drawn_on}
+      - {identifier: ast_high, label: AST upper limit, type: decimal, unit: U/L, is_required: false}
+      - identifier: ast
+        label: AST
+        type: decimal
+        unit: U/L
+        is_required: false
+        evidence: {variable: ast, dated_by: drawn_on, details: {reference_high: ast_high}}
   - identifier: status
     label: Status
     provenance: proposed
@@ -399,3 +407,38 @@ def test_a_code_that_a_newer_version_dropped_says_nothing():
     )
     assert item_evidence.saying(item, Entered("A")).value == "F"
     assert item_evidence.saying(item, Entered("B")) is None
+
+
+def test_limits_of_normal_belong_to_the_value_and_follow_their_correction(patient, coordinator):
+    given = {"drawn_on": day(2), "creatinine": "88.4", "ast": "62", "ast_high": "35"}
+    entry = fill(patient, coordinator, **given)
+    row = Evidence.objects.get(patient=patient, variable="ast", superseded_by=None)
+    assert (row.value, row.details) == (62.0, {"reference_high": 35.0})
+    # 62 U/L is not within 1.5 times 35, and is within 1.5 times 45.
+    criterion = {"op": "le_uln", "var": "ast", "factor": 1.5}
+
+    def within():
+        record = assessments.record_of(patient, None, now=timezone.now())
+        return expressions.evaluate(criterion, record).truth
+
+    assert within() is Truth.NO
+    correct(entry, coordinator, ast_high="45")
+    assert within() is Truth.YES
+    correct(entry, coordinator, ast_high={"missing": "NK"})
+    assert within() is Truth.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("instead", "told"),
+    [
+        ("details: {upper: ast_high}", "has no 'upper'; what belongs to it is reference_low"),
+        ("details: {reference_high: gone}", "'gone' is no item of the form"),
+        ("details: {reference_high: drawn_on}", "given by a number, got date"),
+        ("details: {reference_high: creatinine}", "is in umol/L, and AST in U/L"),
+    ],
+)
+def test_what_can_not_belong_to_a_value_is_refused_when_the_file_is_loaded(instead, told):
+    text = TRIAL.replace("details: {reference_high: ast_high}", instead)
+    with pytest.raises(protocol.ProtocolError) as caught:
+        protocol.parse(text, schema=SCHEMA)
+    assert told in str(caught.value)

@@ -56,6 +56,7 @@ def tell(entry: FormEntry, form: Form, *, by: User, is_moved: bool = False) -> l
     standing = _standing(entry)
     rows = ItemValue.objects.filter(entry=entry, asked_version=None)
     by_item = {row.item: row for row in rows}
+    entered = {name: row.entered for name, row in by_item.items()}
     is_of_visit = any(not item_evidence.dated_by(one) for one in items)
     visit_day = _day_of_visit(entry) if is_of_visit else ""
     told: list[Evidence] = []
@@ -68,7 +69,8 @@ def tell(entry: FormEntry, form: Form, *, by: User, is_moved: bool = False) -> l
         day = _day(item, by_item, visit_day)
         before = standing.pop(row.pk, None)
         try:
-            told += _told(entry, form, item, row, said if day else None, day, before, by)
+            found = (said, item_evidence.details(item, entered)) if said and day else None
+            told += _told(entry, form, item, row, found, day, before, by)
         except Invalid as wrong:
             errors[item.identifier] = ItemError(wrong.code, wrong.message)
     if errors:
@@ -117,17 +119,18 @@ def _told(
     form: Form,
     item: Item,
     row: ItemValue,
-    said: Saying | None,
+    found: tuple[Saying, dict[str, Any]] | None,
     day: str,
     before: Evidence | None,
     by: User,
 ) -> list[Evidence]:
     """A new row, unless what stands says the same."""
-    if said is None:
+    if found is None:
         return [_void(before, by)] if before and not before.is_void else []
+    said, details = found
     day = moments.happened(day, zone=entry.patient.site.time_zone, field="observed_at")
     is_study_specific = dict(item.evidence or {}).get("is_study_specific", False)
-    says = (said.variable, said.value, said.unit, day, is_study_specific)
+    says = (said.variable, said.value, said.unit, day, is_study_specific, details)
     if before and not before.is_void and _says(before) == says:
         return []
     if before and before.variable != said.variable:
@@ -142,7 +145,7 @@ def _told(
         observed_at=day,
         is_study_specific=is_study_specific,
         source=_source(entry, form, item),
-        details=None,
+        details=details,
         item_value=row,
         recorded_by=by,
     )
@@ -175,8 +178,9 @@ def _supersede(before: Evidence, row: Evidence) -> None:
     queries.settle_by_rule(before, rule=IMPLAUSIBLE, text=CORRECTED)
 
 
-def _says(row: Evidence) -> tuple[str, Any, str, str, bool]:
-    return row.variable, row.value, row.unit, row.observed_at, row.is_study_specific
+def _says(row: Evidence) -> tuple[str, Any, str, str, bool, dict[str, Any]]:
+    said = (row.variable, row.value, row.unit, row.observed_at, row.is_study_specific)
+    return (*said, row.details)
 
 
 def _day(item: Item, rows: Mapping[str, ItemValue], visit_day: str) -> str:
