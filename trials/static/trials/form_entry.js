@@ -8,6 +8,7 @@ const revision = form.elements["form-revision"];
 const token = form.elements.csrfmiddlewaretoken;
 const PAUSE = 1500;
 const AGAIN = 10000;
+const NOT_YET = "Not saved yet";
 
 function answerOf(item) {
   const { item: name, type } = item.dataset;
@@ -125,7 +126,7 @@ async function kept() {
   if (answer.ok && !answer.redirected) {
     const { revision: number, saved_at: at } = await answer.json();
     revision.value = number;
-    said.textContent = `Draft saved ${at.slice(11, 19)} UTC`;
+    said.textContent = isChanged ? NOT_YET : `Draft saved ${at.slice(11, 19)} UTC`;
     return 0;
   }
   const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
@@ -154,7 +155,10 @@ function later(pause = PAUSE) {
 form.addEventListener("input", () => {
   put();
   isChanged = true;
-  if (form.dataset.draft) later();
+  if (!form.dataset.draft) return;
+  // What was saved is not what stands there any more; a refusal stays to be read.
+  if (/^(|Draft saved .*)$/.test(said.textContent.trim())) said.textContent = NOT_YET;
+  later();
 });
 // A draft that is still on its way would count as somebody else's.
 form.addEventListener("submit", (event) => {
