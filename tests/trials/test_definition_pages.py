@@ -106,3 +106,20 @@ def test_cohorts_visits_and_consent_forms_are_rows_too(trial):
     scan = version.planned_scans.get(identifier="fdg")
     assert (scan.visit.identifier, scan.coverage) == ("PET2", "Skull base to mid-thigh")
     assert scan.reference_regions == ["blood_pool", "liver"]
+
+
+def test_the_page_of_a_trial_lists_its_forms_and_who_states_them(client):
+    text = (Path(protocols.SCHEMA).parent / "definitions" / "NCT06246357.yaml").read_text()
+    row = protocols.load_trial(text, by=jobs.system_user()).trial
+    client.force_login(factories.make_user(Role.DATA_MANAGER, trial=row))
+    answer = client.get(reverse("trial", args=[row.identifier]))
+    forms = {one["label"]: one for one in answer.context["forms"]}
+    assert len(forms) == 19
+    # The registry names vital signs around the injection, and a contact three days after it.
+    stated = {label for label, one in forms.items() if not one["is_proposed"]}
+    assert stated == {"Vital signs around the injection", "Follow-up after the injection"}
+    assert all(forms[label]["marks"] == ["F1"] for label in stated)
+    assert forms["Truth of the patient by the panel"]["who"] == "truth panel"
+    page = " ".join(answer.content.decode().split("Case report forms</h2>")[1].split())
+    assert "Heart rate, blood pressure and respiration before, during and after" in page
+    assert "Proposed, confirm with the protocol</span>" in page

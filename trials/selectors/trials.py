@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trials import conformance_rules, response_rules
+from trials import case_report_forms, conformance_rules, response_rules
 from trials.answer_words import anchor_name, duration
 from trials.conformance_rules import Basis, Check, Limits
 from trials.models import PlannedScan, ProtocolVersion, Trial
@@ -58,6 +58,7 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
         "response": _response(version, sources),
         "doses": effective_dose.stated(definition),
         "criteria": _sourced(version.criteria.all(), sources),
+        "forms": _forms(version, sources),
     }
 
 
@@ -86,6 +87,27 @@ def _visits(version: ProtocolVersion, sources: dict[str, str]) -> list[dict]:
             "marks": [key for key in one["source"] if key in sources],
         }
         for one in stated
+    ]
+
+
+def _forms(version: ProtocolVersion, sources: dict[str, str]) -> list[dict]:
+    """Each case report form: what it asks, when and of whom, and who states it."""
+    labels = case_report_forms.visit_labels(version.definition)
+    stated = {one["identifier"]: one for one in version.definition.get("forms") or ()}
+    return [
+        {
+            "label": one.label,
+            "items": [item.label for item in one.items],
+            "visits": [labels.get(name, name) for name in one.visits],
+            "is_repeating": one.is_repeating,
+            "is_of_some": one.applies_to is not None,
+            "who": "truth panel" if one.is_of_panel else "site",
+            "is_reference": one.is_reference,
+            "note": one.note,
+            "is_proposed": one.is_proposed,
+            "marks": [key for key in stated[name].get("source", ()) if key in sources],
+        }
+        for name, one in case_report_forms.forms_of(version.definition).items()
     ]
 
 
