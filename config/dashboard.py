@@ -13,6 +13,7 @@ from imaging.models import PrivacyIncident, ReferenceRegion, Series, Transmittal
 from imaging.selectors import waiting
 from reporting.models import Export
 from trials.models import Deviation, FormEntry, Job, Patient, Query, ScheduledScan, User
+from trials.selectors import panel_veil
 
 SHOWN = 6
 
@@ -33,6 +34,12 @@ class Kind:
 
 def _in_state(model, state: str) -> Callable[[User, str], QuerySet]:
     return lambda user, permission: model.objects.visible_to(user, permission).filter(state=state)
+
+
+def _of_the_open(model, state: str) -> Callable[[User, str], QuerySet]:
+    """Queries or deviations in a state, without those about a panel that the user may not open."""
+    rows = _in_state(model, state)
+    return lambda user, permission: panel_veil.shown(rows(user, permission), user)
 
 
 def _unread(user: User, permission: str) -> QuerySet:
@@ -68,7 +75,7 @@ KINDS = (
         "message-question",
         "query.answer",
         "queries",
-        _in_state(Query, Query.State.OPEN),
+        _of_the_open(Query, Query.State.OPEN),
         "open",
         is_urgent=True,
     ),
@@ -78,7 +85,7 @@ KINDS = (
         "message-question",
         "query.open",
         "queries",
-        _in_state(Query, Query.State.OPEN),
+        _of_the_open(Query, Query.State.OPEN),
         "open",
     ),
     Kind(
@@ -87,7 +94,7 @@ KINDS = (
         "check",
         "query.close",
         "queries",
-        _in_state(Query, Query.State.ANSWERED),
+        _of_the_open(Query, Query.State.ANSWERED),
         "answered",
         is_urgent=True,
     ),
@@ -97,7 +104,7 @@ KINDS = (
         "alert-triangle",
         "deviation.acknowledge",
         "deviations",
-        _in_state(Deviation, Deviation.State.DRAFTED),
+        _of_the_open(Deviation, Deviation.State.DRAFTED),
         "drafted",
         is_urgent=True,
     ),
@@ -107,7 +114,7 @@ KINDS = (
         "alert-triangle",
         "deviation.close",
         "deviations",
-        _in_state(Deviation, Deviation.State.DRAFTED),
+        _of_the_open(Deviation, Deviation.State.DRAFTED),
         "drafted",
     ),
     Kind(
@@ -116,7 +123,7 @@ KINDS = (
         "check",
         "deviation.close",
         "deviations",
-        _in_state(Deviation, Deviation.State.ACKNOWLEDGED),
+        _of_the_open(Deviation, Deviation.State.ACKNOWLEDGED),
         "acknowledged",
         is_urgent=True,
     ),

@@ -10,13 +10,22 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from config import dashboard
 from tests import factories
 from trials import roles
 from trials.models import AuditEvent, Deviation, FormEntry, Signature
 from trials.roles import Role
 from trials.selectors import panel as selectors
 from trials.selectors import panel_veil
-from trials.services import form_entries, form_reviews, jobs, panel, protocols, queries
+from trials.services import (
+    deviations,
+    form_entries,
+    form_reviews,
+    jobs,
+    panel,
+    protocols,
+    queries,
+)
 from trials.services.errors import Forbidden, Refused
 
 pytestmark = pytest.mark.django_db
@@ -323,3 +332,61 @@ def test_a_signature_tells_the_site_nothing_of_the_decision(patient, site, asked
     signed.row = str(made.pk)
     (shown,) = panel_veil.events([signed], leader)
     assert shown.after == {"content": panel_veil.VEIL}
+
+
+@pytest.fixture
+def deviating(patient, site):
+    """A decision about which a person wrote down what tells it, as a deviation."""
+    entry = fill(patient, "truth_of_lesion", TRUTH | {"lesion": "L2"}, member(Role.PANEL, site))
+    text = "PRESENT was decided with the report of the PET on the table."
+    return deviations.record(entry, text=text, by=member(Role.DATA_MANAGER, site))
+
+
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.INVESTIGATOR])
+def test_a_deviation_about_a_decision_says_nothing_of_it_to_the_site(
+    client, patient, site, deviating, role
+):
+    user = factories.make_user(role, trial=site.trial, site=site)
+    client.force_login(user)
+    for address in (reverse("deviations"), reverse("patient", args=[patient.pk])):
+        page = client.get(address).content.decode()
+        assert panel_veil.VEIL in page
+        assert "PRESENT" not in page
+        assert reverse("deviation", args=[deviating.pk]) not in page
+    (listed,) = client.get(reverse("api_deviations")).json()["results"]
+    assert (listed["text"], listed["values"]) == (panel_veil.VEIL, {})
+    for name in ("deviation", "api_deviation"):
+        assert client.get(reverse(name, args=[deviating.pk])).status_code == 403
+    with pytest.raises(Forbidden):
+        deviations.acknowledge(deviating, text="seen", by=user)
+
+
+def test_a_deviation_about_a_decision_is_acknowledged_by_the_panel_and_closed_by_who_sees_it(
+    client, site, deviating
+):
+    on_panel, manager = member(Role.PANEL, site), member(Role.DATA_MANAGER, site)
+    client.force_login(on_panel)
+    address = reverse("deviation", args=[deviating.pk])
+    decision = reverse("form_entry", args=[deviating.subject_pk])
+    assert address in client.get(decision).content.decode()
+    assert "PRESENT was decided" in client.get(address).content.decode()
+    deviations.acknowledge(deviating, text="The report is taken away.", by=on_panel)
+    deviations.close(deviating, text="The panel decides again.", by=manager)
+    deviating.refresh_from_db()
+    assert deviating.state == Deviation.State.CLOSED
+
+
+def test_what_waits_counts_nothing_that_is_kept_from_who_reads_it(client, site, asked, deviating):
+    def counts(role, at):
+        user = factories.make_user(role, trial=site.trial, site=at)
+        return {card["title"]: card["count"] for card in dashboard.cards_for(user)}
+
+    assert counts(Role.COORDINATOR, site)["Queries to answer"] == 0
+    assert counts(Role.INVESTIGATOR, site)["Deviations to acknowledge"] == 0
+    of_manager = counts(Role.DATA_MANAGER, None)
+    assert (of_manager["Open queries"], of_manager["Deviations drafted"]) == (1, 1)
+
+
+def test_who_closes_queries_and_deviations_may_see_what_the_panel_decides():
+    for permission in ("query.close", "deviation.close"):
+        assert roles.roles_with(permission) <= roles.roles_with("panel.view")

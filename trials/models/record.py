@@ -101,6 +101,8 @@ class Deviation(ScopedModel):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     recorded_at = models.DateTimeField(default=timezone.now)
+    # Of a row that is shown: whether its words are kept from who reads it.
+    is_veiled = False
 
     class Meta:
         ordering = ["-recorded_at", "-pk"]

@@ -35,7 +35,7 @@ from trials.models import (
     User,
 )
 from trials.selectors import form_evidence
-from trials.services import form_entries, form_reviews, panel
+from trials.services import form_entries, form_reviews, panel_rights
 
 State = FormEntry.State
 ENTRIES, VALUES = FormEntry._meta.db_table, ItemValue._meta.db_table
@@ -134,7 +134,7 @@ def rows() -> QuerySet[FormEntry]:
 def fetched(user: User, permission: str, pk: int) -> FormEntry:
     """An entry for an act; one of the truth panel takes the panel's permission."""
     of_panel = FormEntry.objects.filter(pk=pk, is_of_panel=True).exists()
-    taken = panel.permission_for(permission, is_of_panel=of_panel)
+    taken = panel_rights.permission_for(permission, is_of_panel=of_panel)
     return permissions.fetched(rows(), user, taken, pk=pk)
 
 

@@ -25,7 +25,7 @@ from trials.models import (
     SourceVerification,
     User,
 )
-from trials.services import panel
+from trials.services import panel_rights
 
 VEIL = "not shown: the truth panel decides it blind"
 VIEW = "panel.view"
@@ -62,7 +62,7 @@ TELL: dict[type[Model], Q] = {
 
 def queries(rows: Sequence[Query], user: User) -> list[Query]:
     """Queries as a user may read them; those with messages at hand with theirs."""
-    hidden = panel.decided_by_it((one.subject_table, one.subject_pk) for one in rows)
+    hidden = panel_rights.decided_by_it((one.subject_table, one.subject_pk) for one in rows)
     for row in rows:
         is_hidden = (row.subject_table, row.subject_pk) in hidden
         if is_hidden and not user.may_for(VIEW, row.scope()):
@@ -70,6 +70,22 @@ def queries(rows: Sequence[Query], user: User) -> list[Query]:
             for message in getattr(row, "_prefetched_objects_cache", {}).get("messages", ()):
                 message.text = VEIL
     return list(rows)
+
+
+def deviations(rows: Sequence[Deviation], user: User) -> list[Deviation]:
+    """Deviations as a user may read them."""
+    hidden = panel_rights.decided_by_it((one.subject_table, one.subject_pk) for one in rows)
+    for row in rows:
+        is_hidden = (row.subject_table, row.subject_pk) in hidden
+        if is_hidden and not user.may_for(VIEW, row.scope()):
+            row.text, row.values, row.is_veiled = VEIL, {}, True
+    return list(rows)
+
+
+def shown(rows: QuerySet, user: User) -> QuerySet:
+    """Of queries or deviations, those that a user may open."""
+    decided = Q(pk__in=rows.model.objects.visible_to(user, VIEW))
+    return rows.exclude(_about() & ~decided)
 
 
 def events(rows: Sequence[AuditEvent], user: User) -> list[AuditEvent]:

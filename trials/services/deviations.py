@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trials import permissions
 from trials.models import Deviation, ScopedModel, Signature, User
-from trials.services import audit, jobs, signatures, subjects
+from trials.services import audit, jobs, panel_rights, signatures, subjects
 from trials.services.errors import Invalid, Refused
 
 State = Deviation.State
@@ -117,7 +117,7 @@ def sign(deviation: Deviation, *, password: str, by: User) -> Signature:
 
 def acknowledge(deviation: Deviation, *, text: str, by: User, password: str = "") -> Deviation:
     """The investigator knows of it; an important one is signed."""
-    permissions.require(by, "deviation.acknowledge", deviation)
+    panel_rights.require_about(by, "deviation.acknowledge", deviation)
 
     def seal(locked: Deviation) -> None:
         if locked.is_important:
@@ -127,7 +127,7 @@ def acknowledge(deviation: Deviation, *, text: str, by: User, password: str = ""
 
 
 def close(deviation: Deviation, *, text: str, by: User) -> Deviation:
-    permissions.require(by, "deviation.close", deviation)
+    panel_rights.require_about(by, "deviation.close", deviation)
     return _move(deviation, State.CLOSED, frm=State.ACKNOWLEDGED, text=text, by=by)
 
 

@@ -38,6 +38,7 @@ from trials.services import (
     deviations,
     form_evidence,
     panel,
+    panel_rights,
     patients,
     queries,
 )
@@ -311,11 +312,11 @@ def permission_to_begin(patient: int, form: str) -> str:
     """What beginning a form of a patient takes; of one that is not there, what forms take."""
     row = Patient.objects.select_related("site").filter(pk=patient).first()
     known = in_force(row, form) if row else None
-    return panel.permission_for("form.record", is_of_panel=bool(known and known.is_of_panel))
+    return panel_rights.permission_for("form.record", is_of_panel=bool(known and known.is_of_panel))
 
 
 def _require(patient: Patient, by: User, *, is_of_panel: bool) -> None:
-    permission = panel.permission_for("form.record", is_of_panel=is_of_panel)
+    permission = panel_rights.permission_for("form.record", is_of_panel=is_of_panel)
     permissions.require(by, permission, patient)
     # The panel is no part of a site, whose delegation log names the site's people.
     if not is_of_panel:

@@ -7,54 +7,15 @@ truth that was made to agree with the test; so what changes after the panel was 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-
 from django.utils import timezone
 
 from trials import permissions
-from trials.models import FormEntry, ItemValue, PanelUnblinding, Patient, Query, User
+from trials.models import FormEntry, PanelUnblinding, Patient, User
 from trials.services import audit, deviations, form_reviews, patients
 from trials.services.errors import Refused
 
-# What a form of the panel asks of who does an act, in the place of what forms ask elsewhere.
-OF_PANEL = {
-    "form.view": "panel.view",
-    "form.record": "panel.decide",
-    "form.sign": "panel.sign",
-    # What is asked about a decision says what was decided.
-    "query.view": "panel.view",
-    "query.answer": "panel.decide",
-}
 CHANGED = "truth-changed-unblinded"
 PATIENT_FORM = "truth_of_patient"
-
-
-def permission_for(permission: str, *, is_of_panel: bool) -> str:
-    """The permission that an act on a form takes."""
-    return OF_PANEL.get(permission, permission) if is_of_panel else permission
-
-
-def decided_by_it(subjects: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Of rows by table and key, the entries of the panel and their values; at most two queries."""
-    named: dict[str, set[int]] = defaultdict(set)
-    for table, pk in subjects:
-        named[table].add(pk)
-    entries, values = FormEntry._meta.db_table, ItemValue._meta.db_table
-    found: set[tuple[str, int]] = set()
-    if keys := named.get(entries):
-        rows = FormEntry.objects.filter(pk__in=keys, is_of_panel=True)
-        found |= {(entries, pk) for pk in rows.values_list("pk", flat=True)}
-    if keys := named.get(values):
-        of_values = ItemValue.objects.filter(pk__in=keys, entry__is_of_panel=True)
-        found |= {(values, pk) for pk in of_values.values_list("pk", flat=True)}
-    return found
-
-
-def permission_for_query(permission: str, query: Query) -> str:
-    """The permission that an act on a query takes: about a decision, that of the panel."""
-    about = (query.subject_table, query.subject_pk)
-    return permission_for(permission, is_of_panel=bool(decided_by_it([about])))
 
 
 def unblind(patient: Patient, *, reason: str, by: User) -> PanelUnblinding:

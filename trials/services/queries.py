@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from trials import permissions
 from trials.models import Query, QueryMessage, ScopedModel, User
-from trials.services import audit, jobs, panel, patients, subjects
+from trials.services import audit, jobs, panel_rights, patients, subjects
 from trials.services.errors import Invalid, Refused
 
 State = Query.State
@@ -73,17 +73,17 @@ def _settle(asked: QuerySet[Query], text: str) -> None:
 
 
 def answer(query: Query, *, text: str, by: User) -> Query:
-    permissions.require(by, panel.permission_for_query("query.answer", query), query)
+    panel_rights.require_about(by, "query.answer", query)
     return _move(query, State.ANSWERED, text=text, by=by, allowed={State.OPEN})
 
 
 def reopen(query: Query, *, text: str, by: User) -> Query:
-    permissions.require(by, "query.close", query)
+    panel_rights.require_about(by, "query.close", query)
     return _move(query, State.OPEN, text=text, by=by, allowed={State.ANSWERED})
 
 
 def close(query: Query, *, text: str, by: User) -> Query:
-    permissions.require(by, "query.close", query)
+    panel_rights.require_about(by, "query.close", query)
     return _move(query, State.CLOSED, text=text, by=by, allowed={State.ANSWERED, State.OPEN})
 
 

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from trials import permissions
 from trials.forms import TextForm
 from trials.models import AuditEvent, Deviation
-from trials.selectors import subjects
+from trials.selectors import panel_veil, subjects
 from trials.services import deviations as services
+from trials.services import panel_rights
 from trials.services import subjects as found
 from trials.views.acts import form_methods, form_page, fresh_submission, perform, rights, sent
 from trials.views.subjects import pointed_at
@@ -34,7 +35,10 @@ def deviations(request: HttpRequest) -> HttpResponse:
     page = Paginator(rows, 25).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "rows": [(row, subjects.name_of(row.subject_table, row.subject_pk)) for row in page],
+        "rows": [
+            (row, subjects.name_of(row.subject_table, row.subject_pk))
+            for row in panel_veil.deviations(list(page), request.user)
+        ],
         "state": state,
         "states": State.choices,
     }
@@ -95,9 +99,9 @@ def _form(name: str, bound=None) -> TextForm:
 
 
 def _one(request: HttpRequest, row: Deviation, forms: dict[str, TextForm]) -> HttpResponse:
-    may = rights(
-        request.user, row.scope(), "deviation.acknowledge", "deviation.close", "audit.view"
-    )
+    acknowledging = panel_rights.permission_about("deviation.acknowledge", row)
+    may = rights(request.user, row.scope(), acknowledging, "deviation.close", "audit.view")
+    may["deviation_acknowledge"] = may[acknowledging.replace(".", "_")]
     subject = found.found(row.subject_table, row.subject_pk)
     context = {
         "deviation": row,
@@ -124,4 +128,6 @@ def _history(row: Deviation):
 
 def _deviation(request: HttpRequest, pk: int, permission: str) -> Deviation:
     rows = Deviation.objects.select_related("patient__trial", "patient__site", "recorded_by")
-    return permissions.fetched(rows, request.user, permission, pk=pk)
+    row = rows.filter(pk=pk).first()
+    taken = panel_rights.permission_about(permission, row) if row else permission
+    return permissions.fetched(rows, request.user, taken, pk=pk)

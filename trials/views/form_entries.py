@@ -18,10 +18,11 @@ from trials.forms import (
     FormVerifyForm,
     ReasonForm,
 )
-from trials.models import EVERY_SITE, FormEntry, Patient
+from trials.models import EVERY_SITE, Deviation, FormEntry, ItemValue, Patient
 from trials.selectors import form_entries as selectors
+from trials.selectors import subjects
 from trials.services import form_entries as services
-from trials.services import form_reviews, panel
+from trials.services import form_reviews, panel_rights
 from trials.services.errors import Refused
 from trials.views.acts import (
     ActPage,
@@ -235,6 +236,13 @@ def _read(request: HttpRequest, entry: FormEntry, may: dict[str, bool]) -> HttpR
     )
     context = {"opened": opened, "entry": entry, "may": may, "now": timezone.now()}
     context["may_sign"] = not is_signed
+    if entry.is_of_panel:
+        # The panel, which acknowledges them, has no list of deviations.
+        keys = {
+            FormEntry._meta.db_table: [entry.pk],
+            ItemValue._meta.db_table: [one.pk for one in entry.values.all()],
+        }
+        context["deviations"] = subjects.about(Deviation.objects.all(), keys)
     return render(request, "trials/form_entry_read.html", context)
 
 
@@ -244,7 +252,7 @@ def _entry(request: HttpRequest, permission: str, pk: int) -> FormEntry:
 
 def _rights(request: HttpRequest, entry: FormEntry) -> dict[str, bool]:
     """What the user may do with the form, by the names that forms have elsewhere."""
-    asked = {one: panel.permission_for(one, is_of_panel=entry.is_of_panel) for one in RIGHTS}
+    asked = {one: panel_rights.permission_for(one, is_of_panel=entry.is_of_panel) for one in RIGHTS}
     held = rights(request.user, entry.scope(), *asked.values())
     return {_word(one): held[_word(taken)] for one, taken in asked.items()}
 

@@ -322,5 +322,5 @@ def _recorded(row: Patient, may: dict[str, bool], user: User) -> dict:
         asked = row.queries.exclude(state=Query.State.CLOSED)
         found["queries"] = panel_veil.queries(list(asked), user)
     if may["deviation_view"]:
-        found["deviations"] = row.deviations.all()
+        found["deviations"] = panel_veil.deviations(list(row.deviations.all()), user)
     return found

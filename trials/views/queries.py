@@ -14,7 +14,7 @@ from trials import permissions
 from trials.forms import TextForm
 from trials.models import Query
 from trials.selectors import panel_veil, subjects
-from trials.services import panel
+from trials.services import panel_rights
 from trials.services import queries as services
 from trials.services import subjects as found
 from trials.views.acts import form_methods, form_page, fresh_submission, perform, rights, sent
@@ -112,7 +112,7 @@ def _form(name: str, bound=None) -> TextForm:
 
 
 def _conversation(request: HttpRequest, row: Query, forms: dict[str, TextForm]) -> HttpResponse:
-    answering = panel.permission_for_query("query.answer", row)
+    answering = panel_rights.permission_about("query.answer", row)
     may = rights(request.user, row.scope(), answering, "query.close", "audit.view")
     may["query_answer"] = may[answering.replace(".", "_")]
     subject = found.found(row.subject_table, row.subject_pk)
@@ -141,5 +141,5 @@ def _offered(
 def _query(request: HttpRequest, pk: int, permission: str) -> Query:
     rows = Query.objects.select_related("trial", "site", "patient", "opened_by")
     row = rows.filter(pk=pk).first()
-    taken = panel.permission_for_query(permission, row) if row else permission
+    taken = panel_rights.permission_about(permission, row) if row else permission
     return permissions.fetched(rows, request.user, taken, pk=pk)

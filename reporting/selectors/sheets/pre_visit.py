@@ -34,7 +34,7 @@ from trials.models import (
 from trials.selectors import board
 from trials.selectors.panel_veil import VEIL
 from trials.selectors.schedule import worklist
-from trials.services import form_reviews, panel
+from trials.services import form_reviews, panel_rights
 
 LATE = {schedule.Standing.OVERDUE.value, schedule.Standing.MISSED.value}
 
@@ -90,7 +90,7 @@ def _queries(site: Site, now: datetime) -> Table:
         .order_by("opened_at", "pk")
     )
     # Paper lies about at a site, which may not read what the truth panel decides.
-    decided = panel.decided_by_it((one.subject_table, one.subject_pk) for one in rows)
+    decided = panel_rights.decided_by_it((one.subject_table, one.subject_pk) for one in rows)
     return Table(
         "Open queries",
         [

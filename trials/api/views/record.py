@@ -11,7 +11,7 @@ from trials.api import serializers
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.models import Deviation, Job, Query, QueryMessage, ScopedModel
 from trials.selectors import audit_trail, panel_veil, trail
-from trials.services import deviations, jobs, panel, queries, subjects
+from trials.services import deviations, jobs, panel_rights, queries, subjects
 
 QUERIES = Query.objects.select_related("trial", "opened_by").prefetch_related(
     Prefetch("messages", QueryMessage.objects.select_related("author"))
@@ -70,7 +70,7 @@ class ReopenQuery(Endpoint):
     @operation("reopenQuery", tag="queries", asks=serializers.Turn, answers=serializers.Query)
     def post(self, request: Request, pk: int) -> Response:
         """Ask again: the answer does not settle it."""
-        query = permissions.fetched(QUERIES, request.user, "query.close", pk=pk)
+        query = _query(request, "query.close", pk)
         text = asked(request, serializers.Turn)["text"]
         return self.show(queries.reopen(query, text=text, by=request.user), serializers.Query)
 
@@ -79,7 +79,7 @@ class CloseQuery(Endpoint):
     @operation("closeQuery", tag="queries", asks=serializers.Turn, answers=serializers.Query)
     def post(self, request: Request, pk: int) -> Response:
         """Close a query for good, saying why."""
-        query = permissions.fetched(QUERIES, request.user, "query.close", pk=pk)
+        query = _query(request, "query.close", pk)
         text = asked(request, serializers.Turn)["text"]
         return self.show(queries.close(query, text=text, by=request.user), serializers.Query)
 
@@ -95,7 +95,11 @@ class Deviations(Endpoint):
         """What did not go as the protocol says, newest first."""
         wanted = filtered(request, serializers.DeviationFilter)
         rows = permissions.listed(DEVIATIONS, request.user, "deviation.view")
-        return self.page(_narrowed(rows, wanted, trial="patient__trial"), serializers.Deviation)
+        return self.page(
+            _narrowed(rows, wanted, trial="patient__trial"),
+            serializers.Deviation,
+            prepared=lambda some: panel_veil.deviations(some, request.user),
+        )
 
     @operation(
         "recordDeviation",
@@ -115,7 +119,7 @@ class OneDeviation(Endpoint):
     @operation("getDeviation", tag="deviations", answers=serializers.Deviation)
     def get(self, request: Request, pk: int) -> Response:
         """One deviation, with the values that were compared."""
-        row = permissions.fetched(DEVIATIONS, request.user, "deviation.view", pk=pk)
+        row = _deviation(request, "deviation.view", pk)
         return self.show(row, serializers.Deviation)
 
 
@@ -128,7 +132,7 @@ class AcknowledgeDeviation(Endpoint):
     )
     def post(self, request: Request, pk: int) -> Response:
         """The investigator has seen it."""
-        row = permissions.fetched(DEVIATIONS, request.user, "deviation.acknowledge", pk=pk)
+        row = _deviation(request, "deviation.acknowledge", pk)
         text = asked(request, serializers.Turn)["text"]
         moved = deviations.acknowledge(row, text=text, by=request.user)
         return self.show(moved, serializers.Deviation)
@@ -140,7 +144,7 @@ class CloseDeviation(Endpoint):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Close an acknowledged deviation, saying why."""
-        row = permissions.fetched(DEVIATIONS, request.user, "deviation.close", pk=pk)
+        row = _deviation(request, "deviation.close", pk)
         text = asked(request, serializers.Turn)["text"]
         return self.show(deviations.close(row, text=text, by=request.user), serializers.Deviation)
 
@@ -189,8 +193,15 @@ class OrderJobAgain(Endpoint):
 def _query(request: Request, permission: str, pk: int) -> Query:
     """A query for an act; one about a decision of the truth panel takes the panel's permission."""
     row = Query.objects.filter(pk=pk).first()
-    taken = panel.permission_for_query(permission, row) if row else permission
+    taken = panel_rights.permission_about(permission, row) if row else permission
     return permissions.fetched(QUERIES, request.user, taken, pk=pk)
+
+
+def _deviation(request: Request, permission: str, pk: int) -> Deviation:
+    """A deviation for an act; one about a decision of the panel takes the panel's permission."""
+    row = Deviation.objects.filter(pk=pk).first()
+    taken = panel_rights.permission_about(permission, row) if row else permission
+    return permissions.fetched(DEVIATIONS, request.user, taken, pk=pk)
 
 
 def _narrowed(rows: QuerySet, wanted: dict, *, trial: str) -> QuerySet:
