@@ -110,6 +110,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Data",
         (
+            Entry(
+                "Populations",
+                "users",
+                "populations",
+                "population.view",
+                ("population",),
+            ),
             Entry("Exports", "file-export", "exports", "export.view", ("export",)),
             Entry("Accounts", "user", "accounts", "account.view", ("account",)),
             Entry("Jobs", "list-check", "jobs", "jobs.view", ("job",)),

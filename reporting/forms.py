@@ -1,4 +1,4 @@
-"""The form that orders an export."""
+"""Forms of exports and of data reviews."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from reporting import selectors
 from reporting.formats import CHOICES
 from reporting.services.exports import LONGEST_REASON
 from trials.forms import ActForm
+from trials.forms.conduct import Password
 from trials.models import Trial, User
 
 
@@ -31,3 +32,29 @@ class ExportForm(ActForm):
     def __init__(self, *arguments, by: User, **options) -> None:
         super().__init__(*arguments, **options)
         self.fields["trial"].queryset = selectors.exportable_trials(by)
+
+
+class PopulationBeginForm(ActForm):
+    """Nothing but the wish."""
+
+
+class PopulationDecisionForm(ActForm):
+    """In or out, and why."""
+
+    is_in = forms.ChoiceField(
+        label="This unit is", choices=[("in", "In the population"), ("out", "Out of it")]
+    )
+    reason = forms.CharField(
+        max_length=400,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="It is signed with the review and stands in the exports. No result, no name.",
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class PopulationSignForm(ActForm):
+    """The version and the digest that were looked at, and the password."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    inputs_sha256 = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    password = Password()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reporting.views import exports, sheets
+from reporting.views import exports, populations, sheets
 
 urlpatterns = [
     path("exports/", exports.exports, name="exports"),
@@ -16,6 +16,33 @@ urlpatterns = [
         "exports/<int:pk>/differences.csv",
         exports.export_differences_file,
         name="export_differences_file",
+    ),
+    path("populations/", populations.populations, name="populations"),
+    path(
+        "trials/<str:identifier>/populations/",
+        populations.populations_of_trial,
+        name="populations_of_trial",
+    ),
+    path(
+        "trials/<str:identifier>/populations/<slug:population>/",
+        populations.population,
+        name="population",
+    ),
+    path(
+        "trials/<str:identifier>/populations/<slug:population>/review/",
+        populations.population_review_new,
+        name="population_review_new",
+    ),
+    path("population-reviews/<int:pk>/", populations.population_review, name="population_review"),
+    path(
+        "population-reviews/<int:pk>/decide/",
+        populations.population_decide,
+        name="population_decide",
+    ),
+    path(
+        "population-reviews/<int:pk>/sign/",
+        populations.population_review_sign,
+        name="population_review_sign",
     ),
     path("printed-sheets/", sheets.printed_sheets, name="printed_sheets"),
     path("scans/<int:pk>/worksheet.pdf", sheets.scan_worksheet, name="scan_worksheet"),

@@ -45,7 +45,8 @@ from imaging.services import (
     receiving,
 )
 from reporting.manifest import Manifest
-from reporting.models import Export
+from reporting.models import Export, PopulationReview
+from reporting.services import populations
 from reporting.storage import exports as export_store
 from tests import factories
 from tests.factories import NOON
@@ -148,6 +149,7 @@ class Record:
     allocation: Allocation
     movement: TracerMovement
     action_item: ActionItem
+    population_review: PopulationReview
 
     @property
     def trial(self) -> Trial:
@@ -229,7 +231,15 @@ def make_record(site: Site, *, by: User) -> Record:
             site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
         ),
         action_item=_action_item(site, by=by),
+        population_review=_population_review(site.trial),
     )
+
+
+def _population_review(trial: Trial) -> PopulationReview:
+    """The review of who is evaluable, which is open: by one who is blind, as everyone is not."""
+    held = PopulationReview.objects.filter(trial=trial, population="EVAL").first()
+    by = factories.make_user(Role.DATA_MANAGER, trial=trial)
+    return held or populations.begin(trial, population="EVAL", by=by)
 
 
 def _grown(run: Quantification, *, by: User) -> GrownLesion:

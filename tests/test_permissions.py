@@ -438,6 +438,17 @@ TABLE: dict[tuple[str, str], Need] = {
     ("adrenal_derivation", "GET"): OnRow("quantification.view"),
     ("region_accept", "POST"): OnRow("region.place"),
     ("read", "GET"): OnRow("finding.view"),
+    # Pages of analysis populations
+    ("populations", "GET"): OnList("population.view"),
+    ("populations_of_trial", "GET"): OnAllSites("population.view"),
+    ("population", "GET"): OnAllSites("population.view"),
+    ("population_review_new", "GET"): OnAllSites("population.review"),
+    ("population_review_new", "POST"): OnAllSites("population.review"),
+    ("population_review", "GET"): OnAllSites("population.view"),
+    ("population_decide", "GET"): OnAllSites("population.review"),
+    ("population_decide", "POST"): OnAllSites("population.review"),
+    ("population_review_sign", "GET"): OnAllSites("population.review"),
+    ("population_review_sign", "POST"): OnAllSites("population.review"),
     # Pages of exports
     ("exports", "GET"): OnList("export.view"),
     ("export_new", "GET"): OnList("export.create"),
@@ -620,6 +631,12 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_slice", "GET"): OnRow("reading.view"),
     ("api_derivation_grown", "GET"): OnRow("finding.view"),
     ("api_findings", "GET"): OnRow("finding.view"),
+    ("api_populations", "GET"): OnAllSites("population.view"),
+    ("api_population_units", "GET"): OnAllSites("population.view"),
+    ("api_population_reviews", "POST"): OnAllSites("population.review"),
+    ("api_population_review", "GET"): OnAllSites("population.view"),
+    ("api_population_decisions", "POST"): OnAllSites("population.review"),
+    ("api_population_signature", "POST"): OnAllSites("population.review"),
     ("api_exports", "GET"): OnList("export.view"),
     ("api_exports", "POST"): OnWholeTrial("export.create"),
     ("api_export", "GET"): OnAllSites("export.view"),
@@ -840,6 +857,16 @@ ROWS: dict[str, Of] = {
             "export_differences_file",
         ],
         lambda r: r.export,
+    ),
+    **dict.fromkeys(
+        [
+            "population_review",
+            "population_decide",
+            "population_review_sign",
+            "population_decisions",
+            "population_signature",
+        ],
+        lambda r: r.population_review,
     ),
 }
 
@@ -1145,10 +1172,28 @@ BODIES: dict[str, Of] = {
     "api_read_recist": lambda _: {"lesions": []},
     **dict.fromkeys(["reading_sign", "api_read_sign"], lambda _: {"password": factories.PASSWORD}),
     "export_new": lambda r: {"trial": r.trial.pk, "reason": "interim analysis"},
+    "population_decide": lambda _: {"is_in": "out", "version": 1, "reason": "as the source says"},
+    "api_population_decisions": lambda r: {
+        "patient": r.patient.pk,
+        "is_in": False,
+        "version": 1,
+        "reason": "as the source says",
+    },
+    "population_review_sign": lambda _: {
+        "version": 1,
+        "inputs_sha256": "0" * 64,
+        "password": factories.PASSWORD,
+    },
+    "api_population_signature": lambda _: {
+        "version": 1,
+        "facts_sha256": "0" * 64,
+        "password": factories.PASSWORD,
+    },
     "api_exports": lambda r: {"trial": r.trial.identifier, "reason": "interim analysis"},
 }
 QUERIES: dict[str, Of] = {
     "api_board": lambda r: {"trial": r.trial.identifier},
+    "population_decide": lambda r: {"patient": r.patient.pk},
     "query_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "deviation_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
     "evidence_new": lambda _: {"variable": "height"},
@@ -1182,6 +1227,13 @@ OTHERWISE = {
         [
             ("patient_rescreen", "POST"),
             ("api_rescreen", "POST"),
+            # Who holds every role is an unblinded statistician too, and reviews nothing.
+            ("population_review_new", "POST"),
+            ("population_decide", "POST"),
+            ("population_review_sign", "POST"),
+            ("api_population_reviews", "POST"),
+            ("api_population_decisions", "POST"),
+            ("api_population_signature", "POST"),
             # The item is open.
             ("action_item_reopen", "POST"),
             ("api_action_item_reopen", "POST"),
@@ -1310,6 +1362,7 @@ def address(name: str, record: Record) -> str:
         "other": record.comparison.second_id,
         "version": record.site.version_in_force.pk,
         "conflict": "phase",
+        "population": "SAF",
         "cohort": "MAIN",
         "switch": "close",
         "move": "suspend",

@@ -470,7 +470,7 @@ def _why_not_injected(one: ScanFact) -> str:
         return ""
     if one["cancelled"]:
         return f"cancelled before the injection ({one['cancelled']})"
-    return f"scheduled for {one['planned_at'][:10]}, no injection recorded"
+    return "scheduled, no injection recorded"
 
 
 def _why_not_imaged(one: ScanFact) -> str:
@@ -547,7 +547,6 @@ _SAID = {
     "use_withdrawn": "whether the data may be used",
     "truth_at": "the decision of the truth panel",
     "label": "the label",
-    "planned_at": "the time",
     "cancelled": "the cancellation",
     "injected_at": "the injection",
     "images": "images received",
@@ -571,14 +570,21 @@ def _scan_changes(before: Sequence[ScanFact], now: Sequence[ScanFact]) -> Iterat
         elif name not in new:
             yield f"scan {name} is there no more"
         elif old[name]["planned_at"] != new[name]["planned_at"]:
-            moved = _was_is(old[name]["planned_at"], new[name]["planned_at"])
-            yield f"scan {name} was moved: {moved}"
+            # The times of two scans may tell a concealed sequence.
+            yield f"scan {name} was moved"
         if name not in old or name not in new:
             continue
         for key in new[name]:
             was, now_is = old[name].get(key), new[name].get(key)
-            if key != "planned_at" and was != now_is:
-                yield f"{_SAID.get(key, key)} of scan {name}: {_was_is(was, now_is)}"
+            if key == "injected_at" and was and now_is and was != now_is:
+                yield f"the injection of scan {name} was corrected"
+            elif key != "planned_at" and was != now_is:
+                turned = _was_is(_untimed(key, was), _untimed(key, now_is))
+                yield f"{_SAID.get(key, key)} of scan {name}: {turned}"
+
+
+def _untimed(key: str, value: object) -> object:
+    return bool(value) if key == "injected_at" else value
 
 
 def _deviation_changes(

@@ -41,7 +41,11 @@ READ_ONLY = (
 )
 
 # What was signed or proved is not edited by anything the application does.
-INSERT_ONLY = ("trials_signature", "imaging_deidentificationproof")
+INSERT_ONLY = (
+    "trials_signature",
+    "imaging_deidentificationproof",
+    "reporting_populationmember",
+)
 
 # Tables that hold no trial data, where the framework deletes rows of its own: counts of failed
 # log-ins and sessions. Its log of log-ins is not among them.

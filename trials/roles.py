@@ -118,6 +118,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "deviation.record": frozenset({_C, _I, _T, _M, _D}),
     "deviation.acknowledge": frozenset({_I}),
     "deviation.close": frozenset({_M, _D}),
+    # Who is in an analysis, and why; a review decides it blind, at all sites together.
+    "population.view": frozenset({_I, _M, _D, _S, _A}),
+    "population.review": frozenset({_I, _D, _S}),
     "audit.view": frozenset({_I, _M, _D, _A}),
     "export.view": frozenset({_D, _S, _A}),
     "export.create": frozenset({_D, _S}),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reporting.api import sheets, views
+from reporting.api import populations, sheets, views
 
 urlpatterns = [
     path("exports/", views.Exports.as_view(), name="api_exports"),
@@ -24,6 +24,36 @@ urlpatterns = [
         "exports/<int:pk>/differences.csv",
         views.DifferencesFile.as_view(),
         name="api_export_differences_file",
+    ),
+    path(
+        "trials/<slug:identifier>/populations/",
+        populations.PopulationsOfTrial.as_view(),
+        name="api_populations",
+    ),
+    path(
+        "trials/<slug:identifier>/populations/<slug:population>/",
+        populations.PopulationUnits.as_view(),
+        name="api_population_units",
+    ),
+    path(
+        "trials/<slug:identifier>/populations/<slug:population>/reviews/",
+        populations.PopulationReviews.as_view(),
+        name="api_population_reviews",
+    ),
+    path(
+        "population-reviews/<int:pk>/",
+        populations.OnePopulationReview.as_view(),
+        name="api_population_review",
+    ),
+    path(
+        "population-reviews/<int:pk>/decisions/",
+        populations.PopulationDecisions.as_view(),
+        name="api_population_decisions",
+    ),
+    path(
+        "population-reviews/<int:pk>/signature/",
+        populations.PopulationSignature.as_view(),
+        name="api_population_signature",
     ),
     path("printed-sheets/", sheets.PrintedSheets.as_view(), name="api_printed_sheets"),
     path("scans/<int:pk>/worksheet.pdf", sheets.Worksheet.as_view(), name="api_scan_worksheet"),

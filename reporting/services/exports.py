@@ -19,12 +19,13 @@ from reporting import csvtext, storage
 from reporting.csvtext import CellError
 from reporting.datasets import DATASETS, Column, Dataset, Privacy, Type
 from reporting.datasets.case_report_forms import FormTable
+from reporting.datasets.populations import POPULATIONS
 from reporting.differences import Difference, between, lines
 from reporting.formats import CHOICES, FORMATS, PACKAGES, About, Package
 from reporting.manifest import File, Manifest
 from reporting.models import Export, ExportDownload
 from reporting.sdtm.model import MappingError
-from reporting.selectors import form_rows, rows
+from reporting.selectors import form_rows, population_rows, rows
 from reporting.services import bundle, snapshots, standards
 from trials import permissions
 from trials.models import Trial, User
@@ -197,7 +198,11 @@ def _frozen(export: Export) -> Frozen:
             forms, about = form_rows.tables(export.trial), _about(export, instant)
             manifest = bundle.write(
                 file,
-                datasets={**DATASETS, **{name: one.dataset for name, one in forms.items()}},
+                datasets={
+                    **DATASETS,
+                    POPULATIONS.name: POPULATIONS,
+                    **{name: one.dataset for name, one in forms.items()},
+                },
                 rows=lambda dataset: _rows(dataset, forms, export.trial),
                 formats=[FORMATS[name] for name in export.formats if name in FORMATS],
                 about=about,
@@ -228,6 +233,8 @@ def _add_package(
 def _rows(dataset: Dataset, forms: dict[str, FormTable], trial: Trial) -> Iterator[list[Any]]:
     if dataset.name in forms:
         return form_rows.of(forms[dataset.name], trial)
+    if dataset.name == POPULATIONS.name:
+        return population_rows.of(trial)
     return rows.of(dataset, trial)
 
 

@@ -232,7 +232,7 @@ def test_nothing_that_changed_is_nothing_said():
         ({"deviations": [a_deviation()]}, "deviation 12 is new: 75 min"),
         (
             {"scans": [a_scan("ptf", planned_at="2026-03-09T09:00:00+00:00"), a_scan("fdg")]},
-            "scan ptf was moved: was 2026-03-02 09:00:00+00:00, is 2026-03-09",
+            "scan ptf was moved",
         ),
         ({"scans": [a_scan("ptf")]}, "scan fdg is there no more"),
         ({"scans": [a_scan("ptf", read=False), a_scan("fdg")]}, "the read that counts of scan ptf"),

@@ -116,6 +116,7 @@ class Signature(ScopedModel):
         ADJUDICATION = "adjudication", "I have compared these reads and settle what they differ in"
         FORM = "form", "I have reviewed this form and answer for what it says"
         MONITORING = "monitoring", "I held this monitoring visit and answer for this report"
+        POPULATION = "population", "I reviewed these data blind and decide who is analysed"
 
     trial_path = "trial_id"
     site_path = "site_id"

@@ -37,7 +37,8 @@ def sign(
     trial, site = row.scope()
     return Signature.objects.create(
         trial_id=trial,
-        site_id=site,
+        # What lies at every site together has no site of its own.
+        site_id=site or None,
         patient=subjects.patient_of(row),
         meaning=meaning,
         signer_name=str(by),
