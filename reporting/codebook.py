@@ -70,10 +70,14 @@ is a column's name where eight characters are allowed, `stata_name` that in Stat
   version that asked it so.
 - What the column `variable` of the evidence can hold stands in codebook_variables.csv.
 
-Tags: *key* links rows and says nothing by itself; *quasi-identifier* can single out a person
-together with others (dates, site, sex, age); *health* tells of a person's health; *allocation*
-tells which tracer was given; *free text* is what a person wrote and may hold anything;
-*technical* is none of these.
+Tags: *identifier* is a number or digest of one person; *key* links rows and says nothing by itself;
+*site* tells the hospital or where it is; *age* tells how old a person is; *quasi-identifier* can
+single out a person together with others (dates, sex); *health* tells of a person's health;
+*allocation* tells which tracer was given; *free text* is what a person wrote and may hold anything;
+*panel text* is what the truth panel wrote, which is in no export; *technical* is none of these.
+
+A privacy profile leaves columns out or masks them by their tags: manifest.json names each of them
+under `touched`, and of a masked one the column *Computed* says how.
 """
 
 

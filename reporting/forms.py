@@ -6,6 +6,7 @@ from django import forms
 
 from reporting import selectors
 from reporting.formats import CHOICES
+from reporting.profiles import LABELS, Profile
 from reporting.services.exports import LONGEST_REASON
 from trials.forms import ActForm
 from trials.forms.conduct import Password
@@ -28,6 +29,17 @@ class ExportForm(ActForm):
         required=False,
         help_text="The same rows in each. CSV, codebook and manifest are always there.",
     )
+
+    privacy = forms.ChoiceField(
+        label="Privacy profile",
+        choices=[(one.value, label) for one, label in LABELS.items()],
+        initial=Profile.FULL.value,
+        required=False,
+        help_text="The manifest names each column that is left out or masked.",
+    )
+
+    def clean_privacy(self) -> str:
+        return self.cleaned_data["privacy"] or Profile.FULL.value
 
     def __init__(self, *arguments, by: User, **options) -> None:
         super().__init__(*arguments, **options)

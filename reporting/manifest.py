@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from reporting.profiles import Touched
+
 PATH = "manifest.json"
 SUMS_PATH = "SHA256SUMS"
 FORMAT = "trialtrace-export/1"
@@ -50,6 +52,9 @@ class Manifest:
     requested_at: datetime
     reason: str
     formats: tuple[str, ...]
+    # Of reporting.profiles, and the columns that are not as the record has them.
+    privacy: str = "full"
+    touched: tuple[Touched, ...] = ()
     files: tuple[File, ...]
 
     def to_json(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from reporting.profiles import LABELS, Profile
 from trials.models import EVERY_SITE, Patient, ScopedModel, Site, Trial, WholeTrialQuerySet
 
 
@@ -31,6 +32,12 @@ class Export(ScopedModel):
     as_of = models.DateTimeField(null=True)
     # Last audit event included, so that the record as it stood can be found again.
     audit_event = models.BigIntegerField(null=True)
+    # Of reporting.profiles: what of a person leaves.
+    privacy = models.CharField(
+        max_length=20,
+        choices=[(one.value, label) for one, label in LABELS.items()],
+        default=Profile.FULL.value,
+    )
     manifest = models.JSONField(default=dict)
     sha256 = models.CharField(max_length=64, blank=True)
     size = models.PositiveBigIntegerField(null=True)

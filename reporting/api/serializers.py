@@ -8,6 +8,7 @@ from rest_framework import serializers
 from reporting import datasets, models, selectors
 from reporting.differences import Difference
 from reporting.formats import CHOICES
+from reporting.profiles import LABELS, Profile
 from reporting.services.exports import LONGEST_REASON
 from trials.api.fields import Line
 
@@ -24,6 +25,19 @@ class OrderExport(serializers.Serializer):
         default=list,
         help_text="Besides CSV, which is always there.",
     )
+    privacy = serializers.ChoiceField(
+        [(one.value, label) for one, label in LABELS.items()],
+        default=Profile.FULL.value,
+        help_text="The manifest names each column that is left out or masked.",
+    )
+
+
+class TouchedColumn(serializers.Serializer):
+    """A column that the privacy profile left out or masked."""
+
+    dataset = serializers.CharField()
+    column = serializers.CharField()
+    act = serializers.CharField()
 
 
 class ManifestFile(serializers.Serializer):
@@ -53,6 +67,8 @@ class Manifest(serializers.Serializer):
     requested_at = serializers.CharField()
     reason = serializers.CharField()
     formats = serializers.ListField(child=serializers.CharField(), required=False)
+    privacy = serializers.CharField(required=False)
+    touched = TouchedColumn(many=True, required=False)
     files = ManifestFile(many=True)
 
 
@@ -132,6 +148,7 @@ class Export(serializers.ModelSerializer):
             "message",
             "reason",
             "formats",
+            "privacy",
             "requested_by",
             "requested_at",
             "as_of",

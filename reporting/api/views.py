@@ -60,7 +60,11 @@ class Exports(ExportEndpoint):
             Trial.objects, request.user, "export.create", identifier=given["trial"]
         )
         ordered = exports.request(
-            trial, reason=given["reason"], by=request.user, formats=given["formats"]
+            trial,
+            reason=given["reason"],
+            by=request.user,
+            formats=given["formats"],
+            privacy=given["privacy"],
         )
         row = selectors.exports().get(pk=ordered.pk)
         return self.show(row, serializers.Export, status=201)

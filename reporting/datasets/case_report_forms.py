@@ -130,6 +130,8 @@ def _places(forms: Mapping[int, Form], meaning: Meaning) -> Iterator[Place]:
     rule = item_computations.words(forms[max(versions)], item) if item.computed else ""
     codes = tuple(dict(pair for one in items for pair in one.codes).items())
     type_, privacy = _TYPES[item.type]
+    words = Privacy.PANEL_TEXT if forms[max(versions)].is_of_panel else Privacy.FREE_TEXT
+    privacy = words if privacy is Privacy.FREE_TEXT else privacy
     origin = _origin(item)
     if item.type == "multi_choice":
         for code, label in codes:
@@ -172,7 +174,7 @@ def _places(forms: Mapping[int, Form], meaning: Meaning) -> Iterator[Place]:
             f"{name}_reason",
             f"{item.label}: the reason in words",
             Type.TEXT,
-            Privacy.FREE_TEXT,
+            words,
             missing=NO_REASON,
         )
         yield Place(said, item.identifier, versions, lambda entered: entered.reason, False)

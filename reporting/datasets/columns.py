@@ -20,12 +20,16 @@ class Type(StrEnum):
 class Privacy(StrEnum):
     """What a column can tell about a person or about the blinding."""
 
+    IDENTIFIER = "identifier"
     KEY = "key"
+    SITE = "site"
+    AGE = "age"
     QUASI = "quasi-identifier"
     HEALTH = "health"
     ALLOCATION = "allocation"
     TECHNICAL = "technical"
     FREE_TEXT = "free text"
+    PANEL_TEXT = "panel text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ TEXT, INTEGER, NUMBER = Type.TEXT, Type.INTEGER, Type.NUMBER
 FLAG, MOMENT, PARTIAL_DATE = Type.FLAG, Type.MOMENT, Type.PARTIAL_DATE
 KEY, QUASI, HEALTH = Privacy.KEY, Privacy.QUASI, Privacy.HEALTH
 ALLOCATION, TECHNICAL, FREE_TEXT = Privacy.ALLOCATION, Privacy.TECHNICAL, Privacy.FREE_TEXT
+IDENTIFIER, SITE, AGE = Privacy.IDENTIFIER, Privacy.SITE, Privacy.AGE
 
 YES_NO = (("Y", "Yes"), ("N", "No"))
 NOT_CHECKABLE = "not checkable: the protocol states no rule, or no reader stands for the region"
@@ -88,12 +93,12 @@ SUBJECT = (
         "usubjid",
         "Unique patient identifier",
         TEXT,
-        KEY,
+        IDENTIFIER,
         origin="USUBJID",
         derivation="trial, a hyphen, patient",
     ),
-    Column("site", "Site code", TEXT, QUASI, origin="DM.SITEID"),
-    Column("patient", "Patient number in the trial", TEXT, KEY, origin="DM.SUBJID"),
+    Column("site", "Site code", TEXT, SITE, origin="DM.SITEID"),
+    Column("patient", "Patient number in the trial", TEXT, IDENTIFIER, origin="DM.SUBJID"),
 )
 RECORD = (
     Column("record_table", "Table of the record this row is read from", TEXT, TECHNICAL),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reporting.datasets.columns import (
     FREE_TEXT,
     HEALTH,
+    IDENTIFIER,
     INTEGER,
     KEY,
     MOMENT,
@@ -62,13 +63,13 @@ QUERIES = Dataset(
             "usubjid",
             "Unique patient identifier",
             TEXT,
-            KEY,
+            IDENTIFIER,
             origin="USUBJID",
             missing=_NO_PATIENT,
             derivation="trial, a hyphen, patient",
         ),
         SUBJECT[2],
-        Column("patient", "Patient number in the trial", TEXT, KEY, missing=_NO_PATIENT),
+        Column("patient", "Patient number in the trial", TEXT, IDENTIFIER, missing=_NO_PATIENT),
         Column("query", "Query", INTEGER, KEY),
         Column("rule", "Rule that asked", TEXT, TECHNICAL, missing="asked by a person"),
         Column(

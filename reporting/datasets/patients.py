@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from reporting.datasets.columns import (
+    AGE,
     FLAG,
     FREE_TEXT,
     HEALTH,
+    IDENTIFIER,
     INTEGER,
     KEY,
     MOMENT,
@@ -13,6 +15,7 @@ from reporting.datasets.columns import (
     PARTIAL_DATE,
     QUASI,
     RECORD,
+    SITE,
     SUBJECT,
     TECHNICAL,
     TEXT,
@@ -34,7 +37,7 @@ PATIENTS = Dataset(
             "screening_number",
             "Screening number, which stays when the patient number is given",
             TEXT,
-            KEY,
+            IDENTIFIER,
             origin="DM.SUBJID",
         ),
         Column(
@@ -62,7 +65,7 @@ PATIENTS = Dataset(
             "birth_year",
             "Year of birth",
             INTEGER,
-            QUASI,
+            AGE,
             origin="DM.BRTHDTC",
             derivation="year of the date of birth; month and day stay in the record",
         ),
@@ -70,7 +73,7 @@ PATIENTS = Dataset(
             "age_at_consent",
             "Age at the first consent",
             INTEGER,
-            QUASI,
+            AGE,
             unit="years",
             origin="DM.AGE",
             missing="no consent, or the dates are not precise enough to tell the age",
@@ -86,7 +89,7 @@ PATIENTS = Dataset(
             derivation="earliest signed_at of the patient's consents",
         ),
         Column("registered_at", "Registered in the record", MOMENT, QUASI),
-        Column("site_time_zone", "Time zone of the site's wall clock", TEXT, QUASI),
+        Column("site_time_zone", "Time zone of the site's wall clock", TEXT, SITE),
         Column(
             "enrolled_at",
             "Enrolled",

@@ -8,6 +8,7 @@ from imaging.response.terms import FLAGS
 from reporting.datasets.agreement import ACCEPTED
 from reporting.datasets.columns import (
     HEALTH,
+    IDENTIFIER,
     INTEGER,
     KEY,
     MOMENT,
@@ -124,7 +125,7 @@ RESPONSES = Dataset(
             missing="nothing",
             codes=tuple(FLAGS.items()),
         ),
-        Column("inputs_sha256", "SHA-256 of all it was judged from", TEXT, TECHNICAL),
+        Column("inputs_sha256", "SHA-256 of all it was judged from", TEXT, IDENTIFIER),
         Column("software_version", "Version that judged", TEXT, TECHNICAL),
         Column("evaluated_at", "Judged", MOMENT, TECHNICAL),
         *RECORD,

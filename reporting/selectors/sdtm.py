@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from reporting import profiles
 from reporting.datasets import DATASETS
+from reporting.datasets.case_report_forms import FormTable
+from reporting.profiles import Profile
 from reporting.sdtm import FormRows, Source, Version
 from reporting.selectors import form_rows, rows
 from trials.models import Trial
@@ -30,13 +34,17 @@ def source(trial: Trial, as_of: datetime) -> Source:
             if name not in LEFT_OUT
         },
         forms={
-            name: FormRows(
-                table,
-                [
-                    dict(zip(table.dataset.column_names, row, strict=True))
-                    for row in form_rows.of(table, trial)
-                ],
-            )
+            name: FormRows(table, _of_form(table, trial))
             for name, table in form_rows.tables(trial).items()
         },
     )
+
+
+def _of_form(table: FormTable, trial: Trial) -> list[dict[str, Any]]:
+    """The rows of a form, without what leaves under no profile."""
+    leaves = set(profiles.plan(Profile.FULL, table.dataset).dataset.column_names)
+    names = table.dataset.column_names
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if name in leaves}
+        for row in form_rows.of(table, trial)
+    ]

@@ -6,16 +6,16 @@ import hashlib
 import io
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from imaging.storage import StorageError, UnreachableError
-from reporting import csvtext, storage
+from reporting import csvtext, profiles, storage
 from reporting.csvtext import CellError
 from reporting.datasets import DATASETS, Column, Dataset, Privacy, Type
 from reporting.datasets.case_report_forms import FormTable
@@ -24,6 +24,7 @@ from reporting.differences import Difference, between, lines
 from reporting.formats import CHOICES, FORMATS, PACKAGES, About, Package
 from reporting.manifest import File, Manifest
 from reporting.models import Export, ExportDownload
+from reporting.profiles import Plan, Profile, Secrets, Touched
 from reporting.sdtm.model import MappingError
 from reporting.selectors import form_rows, population_rows, rows
 from reporting.services import bundle, snapshots, standards
@@ -53,16 +54,27 @@ class Frozen:
     size: int
 
 
-def request(trial: Trial, *, reason: str, by: User, formats: Collection[str] = ()) -> Export:
+def request(
+    trial: Trial,
+    *,
+    reason: str,
+    by: User,
+    formats: Collection[str] = (),
+    privacy: str = Profile.FULL,
+) -> Export:
     """Order an export of the whole trial; the role must be held at all its sites.
 
-    CSV is always in it, and what `formats` names of reporting.formats.CHOICES.
+    CSV is always in it, and what `formats` names of reporting.formats.CHOICES; `privacy` names a
+    profile of reporting.profiles.
     """
     chosen = [name for name in CHOICES if name in formats]
-    export = Export(trial=trial, reason=reason.strip(), requested_by=by, formats=chosen)
+    export = Export(
+        trial=trial, reason=reason.strip(), requested_by=by, formats=chosen, privacy=privacy
+    )
     permissions.require(by, "export.create", export)
     _check_reason(reason)
-    _check_formats(formats)
+    _check_profile(privacy)
+    _check_formats(formats, privacy)
     with audit.action("export.requested", actor=by, reason=export.reason, trial=trial.pk):
         export.save()
         export.job = jobs.enqueue("reporting.freeze", actor=by, on=trial, export=export.pk).pk
@@ -83,6 +95,8 @@ def freeze(claim: jobs.Claim) -> None:
         return _fail(claim, export, f"A value can't be written: {error}. Correct it.")
     except MappingError as error:
         return _fail(claim, export, f"SDTM can't be made: {error}.")
+    except profiles.UntaggedError as error:
+        return _fail(claim, export, f"Nothing leaves: {error}.")
     with jobs.fenced(claim), _acting("export.frozen", export):
         export.state = State.FROZEN
         export.as_of = frozen.manifest.as_of
@@ -196,19 +210,26 @@ def _frozen(export: Export) -> Frozen:
     with tempfile.TemporaryFile() as file:
         with snapshots.taken() as instant:
             forms, about = form_rows.tables(export.trial), _about(export, instant)
+            every = {
+                **DATASETS,
+                POPULATIONS.name: POPULATIONS,
+                **{name: one.dataset for name, one in forms.items()},
+            }
+            plans = {
+                name: profiles.plan(Profile(export.privacy), one) for name, one in every.items()
+            }
+            # Without what leaves under no profile.
+            held = {name: replace(one, dataset=plans[name].dataset) for name, one in forms.items()}
+            touched = tuple(one for name in sorted(plans) for one in plans[name].touched)
             manifest = bundle.write(
                 file,
-                datasets={
-                    **DATASETS,
-                    POPULATIONS.name: POPULATIONS,
-                    **{name: one.dataset for name, one in forms.items()},
-                },
-                rows=lambda dataset: _rows(dataset, forms, export.trial),
+                datasets={name: one.dataset for name, one in plans.items()},
+                rows=lambda dataset: _masked(plans[dataset.name], forms, export.trial, instant),
                 formats=[FORMATS[name] for name in export.formats if name in FORMATS],
                 about=about,
                 packages=[PACKAGES[name] for name in export.formats if name in PACKAGES],
-                add_package=lambda target, one: _add_package(target, one, export, forms, about),
-                described=lambda files: _manifest(export, instant, files),
+                add_package=lambda target, one: _add_package(target, one, export, held, about),
+                described=lambda files: _manifest(export, instant, files, touched),
                 standards=lambda name: standards.made(name, export.trial, instant.as_of),
             )
         file.seek(0)
@@ -238,6 +259,14 @@ def _rows(dataset: Dataset, forms: dict[str, FormTable], trial: Trial) -> Iterat
     return rows.of(dataset, trial)
 
 
+def _masked(
+    plan: Plan, forms: dict[str, FormTable], trial: Trial, instant: snapshots.Instant
+) -> Iterator[Sequence[Any]]:
+    """The rows of a dataset as the export's privacy profile lets them leave."""
+    secrets = Secrets(bytes(trial.uid_key), instant.as_of.year)
+    return plan.rows(_rows(plan.original, forms, trial), secrets)
+
+
 def _about(export: Export, instant: snapshots.Instant) -> About:
     return About(
         study=export.trial.identifier,
@@ -247,7 +276,12 @@ def _about(export: Export, instant: snapshots.Instant) -> About:
     )
 
 
-def _manifest(export: Export, instant: snapshots.Instant, files: tuple[File, ...]) -> Manifest:
+def _manifest(
+    export: Export,
+    instant: snapshots.Instant,
+    files: tuple[File, ...],
+    touched: tuple[Touched, ...],
+) -> Manifest:
     version = export.trial.newest_version
     return Manifest(
         export=export.pk,
@@ -263,6 +297,8 @@ def _manifest(export: Export, instant: snapshots.Instant, files: tuple[File, ...
         requested_at=export.requested_at,
         reason=export.reason,
         formats=("csv", *export.formats),
+        privacy=export.privacy,
+        touched=touched,
         files=files,
     )
 
@@ -283,11 +319,30 @@ def _nothing_to_do(claim: jobs.Claim) -> None:
         pass
 
 
-def _check_formats(formats: Collection[str]) -> None:
+def _check_formats(formats: Collection[str], privacy: str) -> None:
     unknown = sorted(set(formats) - set(CHOICES))
     if unknown:
         known = ", ".join(CHOICES)
         raise Invalid("formats", f"No format is called {', '.join(unknown)}; there are {known}.")
+    # They are made of the record, not of what a profile lets of it.
+    whole = [name for name in CHOICES if name in formats and is_of_whole_record(name)]
+    if whole and privacy != Profile.FULL:
+        raise Invalid(
+            "formats",
+            f"{', '.join(CHOICES[name].label for name in whole)}: made of the whole record, with "
+            f"dates and sites. Choose the profile {Profile.FULL}, or leave the format out.",
+        )
+
+
+def is_of_whole_record(name: str) -> bool:
+    """Whether a format holds what no privacy profile masks."""
+    return name in PACKAGES or bool(FORMATS[name].standard)
+
+
+def _check_profile(privacy: str) -> None:
+    if privacy not in list(Profile):
+        known = ", ".join(Profile)
+        raise Invalid("privacy", f"No privacy profile is called {privacy}; there are {known}.")
 
 
 def _check_reason(reason: str) -> None:

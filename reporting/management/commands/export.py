@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from reporting import selectors
 from reporting.formats import CHOICES
 from reporting.models import Export
+from reporting.profiles import Profile
 from reporting.services import exports
 from trials.models import Trial, User
 from trials.services.errors import Refused
@@ -36,6 +37,12 @@ class Command(BaseCommand):
             dest="formats",
             help="besides CSV; may be given several times",
         )
+        parser.add_argument(
+            "--profile",
+            choices=list(Profile),
+            default=Profile.FULL,
+            help="what of a person leaves: all (full), dates shifted, or HIPAA Safe Harbor",
+        )
         parser.add_argument("--to", type=Path, help="the file to write; named by the export if not")
 
     def handle(self, **options: Any) -> None:
@@ -50,7 +57,13 @@ class Command(BaseCommand):
             raise CommandError(f"{to} is there already: name another file, or move it away.")
         formats = list(CHOICES) if "all" in options["formats"] else options["formats"]
         try:
-            ordered = exports.request(trial, reason=options["reason"], by=by, formats=formats)
+            ordered = exports.request(
+                trial,
+                reason=options["reason"],
+                by=by,
+                formats=formats,
+                privacy=options["profile"],
+            )
             self.stdout.write(f"Export {ordered.pk} is ordered.")
             content = exports.download(self._frozen(ordered.pk), by=by)
         except Refused as error:
