@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from imaging.storage import StorageError, UnreachableError
 from reporting import csvtext, profiles, storage
@@ -27,7 +27,8 @@ from reporting.models import Export, ExportDownload
 from reporting.profiles import Plan, Profile, Secrets, Touched
 from reporting.sdtm.model import MappingError
 from reporting.selectors import form_rows, population_rows, rows
-from reporting.services import bundle, snapshots, standards
+from reporting.services import bundle, rebuilding, snapshots, standards
+from reporting.services.rebuilding import Compared
 from trials import permissions
 from trials.models import Trial, User
 from trials.roles import SCOPES
@@ -205,36 +206,59 @@ def file_name(export: Export) -> str:
     return f"{export.trial.identifier}-export-{export.pk}.zip"
 
 
+def rebuilt(export: Export, *, by: User) -> list[Compared]:
+    """Each file of a frozen export beside the same file made once more from the audit trail.
+
+    Raises
+    ------
+    Refused
+        When the export is not there, or the trail can't tell what it read.
+    """
+    permissions.require(by, "export.create", export)
+    was = _content(export, by=by)
+    if export.as_of is None:
+        raise Refused("not-frozen", "This export names no instant.")
+    instant = snapshots.Instant(export.as_of, export.audit_event, export.manifest["snapshot"])
+    with tempfile.TemporaryFile() as file:
+        with rebuilding.as_it_stood(instant):
+            then = Export.objects.select_related("trial", "requested_by").get(pk=export.pk)
+            _write(file, then, instant)
+        return rebuilding.compared(was, file)
+
+
 def _frozen(export: Export) -> Frozen:
     """The bundle of this instant, in the store."""
     with tempfile.TemporaryFile() as file:
         with snapshots.taken() as instant:
-            forms, about = form_rows.tables(export.trial), _about(export, instant)
-            every = {
-                **DATASETS,
-                POPULATIONS.name: POPULATIONS,
-                **{name: one.dataset for name, one in forms.items()},
-            }
-            plans = {
-                name: profiles.plan(Profile(export.privacy), one) for name, one in every.items()
-            }
-            # Without what leaves under no profile.
-            held = {name: replace(one, dataset=plans[name].dataset) for name, one in forms.items()}
-            touched = tuple(one for name in sorted(plans) for one in plans[name].touched)
-            manifest = bundle.write(
-                file,
-                datasets={name: one.dataset for name, one in plans.items()},
-                rows=lambda dataset: _masked(plans[dataset.name], forms, export.trial, instant),
-                formats=[FORMATS[name] for name in export.formats if name in FORMATS],
-                about=about,
-                packages=[PACKAGES[name] for name in export.formats if name in PACKAGES],
-                add_package=lambda target, one: _add_package(target, one, export, held, about),
-                described=lambda files: _manifest(export, instant, files, touched),
-                standards=lambda name: standards.made(name, export.trial, instant.as_of),
-            )
+            manifest = _write(file, export, instant)
         file.seek(0)
         sha256, size = storage.exports.write(iter(lambda: file.read(CHUNK_BYTES), b""))
     return Frozen(manifest, sha256, size)
+
+
+def _write(file: IO[bytes], export: Export, instant: snapshots.Instant) -> Manifest:
+    """Write the bundle of an instant, inside the transaction that sees it."""
+    forms, about = form_rows.tables(export.trial), _about(export, instant)
+    every = {
+        **DATASETS,
+        POPULATIONS.name: POPULATIONS,
+        **{name: one.dataset for name, one in forms.items()},
+    }
+    plans = {name: profiles.plan(Profile(export.privacy), one) for name, one in every.items()}
+    # Without what leaves under no profile.
+    held = {name: replace(one, dataset=plans[name].dataset) for name, one in forms.items()}
+    touched = tuple(one for name in sorted(plans) for one in plans[name].touched)
+    return bundle.write(
+        file,
+        datasets={name: one.dataset for name, one in plans.items()},
+        rows=lambda dataset: _masked(plans[dataset.name], forms, export.trial, instant),
+        formats=[FORMATS[name] for name in export.formats if name in FORMATS],
+        about=about,
+        packages=[PACKAGES[name] for name in export.formats if name in PACKAGES],
+        add_package=lambda target, one: _add_package(target, one, export, held, about),
+        described=lambda files: _manifest(export, instant, files, touched),
+        standards=lambda name: standards.made(name, export.trial, instant.as_of),
+    )
 
 
 def _add_package(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -34,14 +35,20 @@ def taken() -> Iterator[Instant]:
     """
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            # A dataset joins up to two dozen tables, each wholly read once. Chosen by statistics of
-            # tables that were just filled, a nested loop reads one again for each row of the other,
-            # and of loops in loops the cost grows with a power of the rows: hours for thirty rows.
-            cursor.execute(
-                "set transaction isolation level repeatable read, read only; "
-                "set local join_collapse_limit = 1; set local enable_nestloop = off"
-            )
+            cursor.execute("set transaction isolation level repeatable read")
+            reading(cursor)
             cursor.execute("select clock_timestamp(), pg_current_snapshot()::text")
             as_of, snapshot = cursor.fetchone()
         last = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
         yield Instant(as_of, last, snapshot)
+
+
+def reading(cursor: Any) -> None:
+    """Let the transaction read only, and plan for datasets."""
+    # A dataset joins up to two dozen tables, each wholly read once. Chosen by statistics of
+    # tables that were just filled, a nested loop reads one again for each row of the other,
+    # and of loops in loops the cost grows with a power of the rows: hours for thirty rows.
+    cursor.execute(
+        "set transaction read only; "
+        "set local join_collapse_limit = 1; set local enable_nestloop = off"
+    )

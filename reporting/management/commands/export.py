@@ -15,6 +15,7 @@ from reporting.profiles import Profile
 from reporting.services import exports
 from trials.models import Trial, User
 from trials.services.errors import Refused
+from trials.version import VERSION
 
 POLL_SECONDS = 0.5
 
@@ -28,7 +29,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("trial", metavar="TRIAL", help="identifier of the trial")
         parser.add_argument("--as", required=True, dest="username", help="who asks: a user name")
-        parser.add_argument("--reason", required=True, help="what the export is for")
+        parser.add_argument("--reason", default="", help="what the export is for")
+        parser.add_argument(
+            "--rebuild",
+            type=int,
+            metavar="NUMBER",
+            help="make a frozen export once more from the audit trail, and compare each file",
+        )
         parser.add_argument(
             "--format",
             action="append",
@@ -52,6 +59,9 @@ class Command(BaseCommand):
         trial = Trial.objects.filter(identifier=options["trial"]).first()
         if trial is None:
             raise CommandError(f"There is no trial {options['trial']!r}.")
+        if options.get("rebuild"):
+            self._rebuild(trial, options["rebuild"], by)
+            return
         to: Path | None = options["to"]
         if to and to.exists():
             raise CommandError(f"{to} is there already: name another file, or move it away.")
@@ -77,6 +87,27 @@ class Command(BaseCommand):
                 f"{path}: {error.strerror}. Export {ordered.pk} is frozen: its page has the file."
             ) from error
         self.stdout.write(f"{path}: {len(content)} bytes")
+
+    def _rebuild(self, trial: Trial, pk: int, by: User) -> None:
+        """Say of each file whether the trail gives its bytes again."""
+        export = Export.objects.filter(trial=trial, pk=pk).first()
+        if export is None:
+            raise CommandError(f"There is no export {pk} of {trial.identifier}.")
+        try:
+            found = exports.rebuilt(export, by=by)
+        except Refused as error:
+            raise CommandError(error.message) from error
+        others = [one for one in found if not one.is_same]
+        for one in others:
+            was, made = one.was or "not there", one.made or "not there"
+            self.stdout.write(f"{one.path}: was {was}, is {made}")
+        if others:
+            frozen_by = export.manifest["software_version"]
+            raise CommandError(
+                f"Export {pk}: {len(others)} of {len(found)} files are not the same. It was frozen "
+                f"by version {frozen_by}; this is {VERSION}."
+            )
+        self.stdout.write(f"Export {pk}: all {len(found)} files are the same, byte for byte.")
 
     def _frozen(self, pk: int) -> Export:
         while True:
