@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from io import BytesIO
 from itertools import count
 
 import numpy as np
@@ -44,9 +45,11 @@ from imaging.services import (
     reads,
     receiving,
 )
+from reporting.datasets import DATASETS
+from reporting.formats import About
 from reporting.manifest import Manifest
 from reporting.models import Export, PopulationReview
-from reporting.services import populations
+from reporting.services import bundle, populations
 from reporting.storage import exports as export_store
 from tests import factories
 from tests.factories import NOON
@@ -413,30 +416,36 @@ def _comparison(run: Quantification, *, by: User) -> LesionComparison:
 
 
 def _export(trial: Trial, *, by: User) -> Export:
-    """A frozen export without files: what is in one, the tests of reporting look at."""
-    sha256, size = export_store.write([b"frozen"])
-    now = timezone.now()
+    """A frozen export of one empty dataset: what is in one, the tests of reporting look at."""
+    now, file = timezone.now(), BytesIO()
     with factories.framed():
         export = Export.objects.create(trial=trial, reason="interim", requested_by=by)
-        manifest = Manifest(
-            export=export.pk,
-            trial=trial.identifier,
-            is_demo=False,
-            protocol_version="1.0",
-            protocol_sha256="0" * 64,
-            as_of=now,
-            audit_event=1,
-            snapshot="1:1:",
-            software_version="test",
-            requested_by=by.username,
-            requested_at=now,
-            reason="interim",
-            formats=("csv",),
-            files=(),
+        manifest = bundle.write(
+            file,
+            datasets={"lesions": DATASETS["lesions"]},
+            rows=lambda _: iter(()),
+            formats=(),
+            about=About(study=trial.identifier, export=export.pk, as_of=now, software="test"),
+            described=lambda files: Manifest(
+                export=export.pk,
+                trial=trial.identifier,
+                is_demo=False,
+                protocol_version="1.0",
+                protocol_sha256="0" * 64,
+                as_of=now,
+                audit_event=1,
+                snapshot="1:1:",
+                software_version="test",
+                requested_by=by.username,
+                requested_at=now,
+                reason="interim",
+                formats=("csv",),
+                files=files,
+            ),
         )
         export.state, export.as_of, export.audit_event = Export.State.FROZEN, now, 1
         export.manifest = manifest.to_json()
-        export.sha256, export.size = sha256, size
+        export.sha256, export.size = export_store.write([file.getvalue()])
         export.save()
     return export
 

@@ -9,6 +9,7 @@ from reporting.sdtm import arms
 from reporting.sdtm.arms import FOLLOW_UP, SCREENING, Definition
 from reporting.sdtm.draft import Draft
 from reporting.sdtm.finishing import pieces
+from reporting.sdtm.model import MappingError
 from reporting.sdtm.terms import TERMINOLOGY
 from reporting.sdtm.visits import day_of, planned
 
@@ -112,6 +113,8 @@ def _elements(draft: Draft, definition: Definition) -> None:
 
 def _arm(draft: Draft, definition: Definition, arm: arms.Arm) -> None:
     codes, scans = arms.element_codes(definition), arms.scans_of(definition)
+    if unknown := [name for name in arm.scans if name not in codes]:
+        raise MappingError(f"arm {arm.code} names {', '.join(unknown)}, which is no planned scan")
     elements = [(SCREENING, "Screening", "SCREENING")]
     elements += [(codes[name], scans[name]["label"][:40], "TREATMENT") for name in arm.scans]
     elements.append((FOLLOW_UP, "Follow-up", "FOLLOW-UP"))

@@ -20,7 +20,7 @@ def frozen(made):
     """An export in all formats that no worker of the site can take."""
     export = unordered(made)
     with factories.framed():
-        export.formats = ["parquet", "xpt", "odm", "sdtm-json"]
+        export.formats = ["parquet", "xpt", "odm"]
         export.save()
     exports.freeze(held(export))
     export.refresh_from_db()
