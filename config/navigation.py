@@ -40,7 +40,9 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "patient.view",
                 ("worklist", "calendar"),
             ),
-            Entry("Trials", "flask", "trials", "trial.view", ("trial", "conflict", "cohort")),
+            Entry(
+                "Trials", "flask", "trials", "trial.view", ("trial", "conflict", "cohort", "report")
+            ),
             Entry(
                 "Sites",
                 "building-hospital",

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from reporting.datasets import Column, Type
+from reporting.datasets import Column, Dataset, Type
 
 # What spreadsheets take for the start of a formula, wide forms included (OWASP, CSV injection),
 # and the apostrophe, so that guarding can be undone.
@@ -97,6 +97,28 @@ def unguarded(text: str) -> str:
     ('=1+1', "'s-Gravenhage")
     """
     return text.removeprefix("'")
+
+
+def read(dataset: Dataset | None, content: bytes) -> Iterator[dict[str, Any]]:
+    """Rows of a file as written by `lines`: numbers and flags as such, moments as text.
+
+    Of a table without a definition here, that of a form, every cell is text.
+    """
+    types = {column.name: column.type for column in dataset.columns} if dataset else {}
+    for row in csv.DictReader(io.StringIO(content.decode(), newline="")):
+        yield {name: _read(types.get(name, Type.TEXT), text) for name, text in row.items()}
+
+
+def _read(type_: Type, text: str) -> Any:
+    if text == "":
+        return None
+    if type_ is Type.TEXT:
+        return unguarded(text)
+    if type_ is Type.INTEGER:
+        return int(text)
+    if type_ is Type.NUMBER:
+        return float(text)
+    return text == "Y" if type_ is Type.FLAG else text
 
 
 def _text(value: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reporting.views import exports, populations, sheets
+from reporting.views import exports, populations, reports, sheets
 
 urlpatterns = [
     path("exports/", exports.exports, name="exports"),
@@ -43,6 +43,19 @@ urlpatterns = [
         "population-reviews/<int:pk>/sign/",
         populations.population_review_sign,
         name="population_review_sign",
+    ),
+    path("trials/<str:identifier>/reports/", reports.reports, name="reports"),
+    path("trials/<str:identifier>/reports/<slug:name>/", reports.report, name="report"),
+    path("trials/<str:identifier>/reports/<slug:name>.pdf", reports.report_pdf, name="report_pdf"),
+    path(
+        "trials/<str:identifier>/reports/<slug:name>/figures/<int:number>.svg",
+        reports.report_figure,
+        name="report_figure",
+    ),
+    path(
+        "trials/<str:identifier>/reports/<slug:name>/tables/<int:number>.csv",
+        reports.report_table,
+        name="report_table",
     ),
     path("printed-sheets/", sheets.printed_sheets, name="printed_sheets"),
     path("scans/<int:pk>/worksheet.pdf", sheets.scan_worksheet, name="scan_worksheet"),

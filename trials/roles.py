@@ -122,6 +122,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "population.view": frozenset({_I, _M, _D, _S, _A}),
     "population.review": frozenset({_I, _D, _S}),
     "audit.view": frozenset({_I, _M, _D, _A}),
+    # Counts over a whole trial; those of the index test against another tracer or the truth apart.
+    "report.view": frozenset({_M, _D, _S, _A}),
+    "report.unblinded": frozenset({_D, _S, _A}),
     "export.view": frozenset({_D, _S, _A}),
     "export.create": frozenset({_D, _S}),
     "account.view": frozenset({_D, _A, _O}),

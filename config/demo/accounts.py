@@ -40,6 +40,10 @@ ELSEWHERE = {
         Role.INVESTIGATOR: "Igor Investigator",
     },
 }
+PUBLISHED_PEOPLE = {
+    Role.COORDINATOR: "Casper Coordinator",
+    Role.INVESTIGATOR: "Isa Investigator",
+}
 MONITORED = ("101", "102")
 # Roles that work at a site; the others see all sites of the trial.
 AT_SITE = {Role.COORDINATOR, Role.INVESTIGATOR, Role.TECHNOLOGIST}
@@ -77,6 +81,21 @@ def prepare(definitions: Path) -> Trial:
     for site in elsewhere.values():
         _open(site)
     return trial
+
+
+def prepare_published(definition: Path) -> Trial:
+    """The trial of published counts, open, with the people of the demonstration."""
+    system = jobs.system_user()
+    text = definition.read_text(encoding="utf-8")
+    version = protocols.known(text) or protocols.load_trial(text, by=system).version
+    (site,) = version.trial.sites.all()
+    for role in (Role.DATA_MANAGER, Role.STATISTICIAN, Role.MONITOR, Role.AUDITOR):
+        _grant(user_of(role), role, version.trial, None, system)
+    for role, name in PUBLISHED_PEOPLE.items():
+        user = _user(f"{role.value}{site.code}", name, system)
+        _grant(user, role, version.trial, site, system)
+    _open(site)
+    return version.trial
 
 
 def user_of(role: Role, code: str = SITE_CODE) -> User:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reporting.api import populations, sheets, views
+from reporting.api import populations, reports, sheets, views
 
 urlpatterns = [
     path("exports/", views.Exports.as_view(), name="api_exports"),
@@ -54,6 +54,12 @@ urlpatterns = [
         "population-reviews/<int:pk>/signature/",
         populations.PopulationSignature.as_view(),
         name="api_population_signature",
+    ),
+    path("trials/<slug:identifier>/reports/", reports.TrialReports.as_view(), name="api_reports"),
+    path(
+        "trials/<slug:identifier>/reports/<slug:name>/",
+        reports.OneReport.as_view(),
+        name="api_report",
     ),
     path("printed-sheets/", sheets.PrintedSheets.as_view(), name="api_printed_sheets"),
     path("scans/<int:pk>/worksheet.pdf", sheets.Worksheet.as_view(), name="api_scan_worksheet"),

@@ -27,7 +27,7 @@ from reporting.datasets.lesions import LESIONS, RATIOS, REGIONS
 from reporting.datasets.monitoring import ACTION_ITEMS, MONITORING_VISITS
 from reporting.datasets.organs import ORGANS
 from reporting.datasets.patients import CONSENTS, ELIGIBILITY, EVIDENCE, PATIENTS
-from reporting.datasets.reads import FINDINGS, PAIRS
+from reporting.datasets.reads import COMPARISONS, FINDINGS, PAIRS
 from reporting.datasets.responses import RECIST_LESIONS, RESPONSES
 from reporting.datasets.scans import SCANS, SERIES_SET
 
@@ -49,6 +49,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             REGIONS,
             ORGANS,
             RATIOS,
+            COMPARISONS,
             PAIRS,
             FINDINGS,
             AGREEMENT,

@@ -21,6 +21,10 @@ from reporting.datasets.columns import (
 )
 from trials import finding_tests
 
+KINDS = (
+    ("tracers", "Two tracers"),
+    ("times", "Two times of one tracer, the first the earlier"),
+)
 _NOT_HERE = "the lesion is not in this scan"
 
 
@@ -68,6 +72,33 @@ def _lesion_of(side: str) -> tuple[Column, ...]:
     )
 
 
+COMPARISONS = Dataset(
+    name="comparisons",
+    label="Comparisons of two scans",
+    domain="TU",
+    grain="one signed comparison that stands, also of a patient without a lesion on either scan",
+    table="imaging_lesioncomparison",
+    keys=("comparison",),
+    columns=(
+        *SUBJECT,
+        Column("comparison", "Comparison", INTEGER, KEY, origin="TU.TULNKGRP"),
+        Column("kind", "What was compared", TEXT, TECHNICAL, codes=KINDS),
+        Column("reader", "Reader, by a number", INTEGER, TECHNICAL, origin="TU.TUEVALID"),
+        *(
+            column
+            for side in ("first", "second")
+            for column in (
+                Column(
+                    f"{side}_scan", f"Scheduled scan, {side}", INTEGER, KEY, origin="PR.PRLNKID"
+                ),
+                Column(f"{side}_tracer", f"Tracer, {side}", TEXT, ALLOCATION, origin="EX.EXTRT"),
+            )
+        ),
+        Column("signed_at", "Signed", MOMENT, TECHNICAL, origin="TU.TUDTC"),
+        *RECORD,
+    ),
+)
+
 PAIRS = Dataset(
     name="pairs",
     label="Lesions paired across tracers and time",
@@ -84,10 +115,7 @@ PAIRS = Dataset(
             "What was compared",
             TEXT,
             TECHNICAL,
-            codes=(
-                ("tracers", "Two tracers"),
-                ("times", "Two times of one tracer, the first the earlier"),
-            ),
+            codes=KINDS,
         ),
         Column("reader", "Reader, by a number", INTEGER, TECHNICAL, origin="TU.TUEVALID"),
         *_lesion_of("first"),

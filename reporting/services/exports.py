@@ -202,6 +202,17 @@ def _digest(path: Path, *_state: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def frozen_rows(export: Export, names: Collection[str], *, by: User) -> dict[str, list[dict]]:
+    """Rows of datasets of a frozen export, by name; one that it lacks is not in the answer."""
+    with zipfile.ZipFile(io.BytesIO(_content(export, by=by))) as bundled:
+        there = set(bundled.namelist())
+        return {
+            name: list(csvtext.read(DATASETS.get(name), bundled.read(f"data/{name}.csv")))
+            for name in names
+            if f"data/{name}.csv" in there
+        }
+
+
 def file_name(export: Export) -> str:
     return f"{export.trial.identifier}-export-{export.pk}.zip"
 

@@ -52,3 +52,16 @@ def reading(cursor: Any) -> None:
         "set transaction read only; "
         "set local join_collapse_limit = 1; set local enable_nestloop = off"
     )
+
+
+@contextmanager
+def looked() -> Iterator[Instant]:
+    """One look for a page; inside a transaction of the caller's it is the caller's look."""
+    if not connection.in_atomic_block:
+        with taken() as instant:
+            yield instant
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("select clock_timestamp(), pg_current_snapshot()::text")
+        as_of, snapshot = cursor.fetchone()
+    yield Instant(as_of, None, snapshot)

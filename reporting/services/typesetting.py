@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parents[1] / "sheets"
 FONTS = HERE / "fonts"
 TEMPLATE = HERE / "sheet.typ"
+REPORT = HERE / "report.typ"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,26 @@ def pdf(content: Mapping[str, Any], *, digest: str) -> bytes:
         font_paths=tools.fonts,
         ignore_system_fonts=True,
         sys_inputs={"sheet": json.dumps(shown)},
+    )
+    return compiler.compile(format="pdf", pdf_standards=["ua-1"], timestamp=0)
+
+
+def report_pdf(content: Mapping[str, Any]) -> bytes:
+    """The PDF of a report, its figures as vectors; the same bytes for the same content."""
+    import typst
+
+    tools = _typesetter()
+    pictures = [part.get("svg", "") for part in content["parts"]]
+    words = [{name: part[name] for name in part if name != "svg"} for part in content["parts"]]
+    shown, _ = glyphs.printable(dict(content) | {"parts": words}, tools.known)
+    for part, picture in zip(shown["parts"], pictures, strict=True):
+        part["svg"] = picture
+    compiler = typst.Compiler(
+        REPORT.read_bytes(),
+        root=str(HERE),
+        font_paths=tools.fonts,
+        ignore_system_fonts=True,
+        sys_inputs={"report": json.dumps(shown)},
     )
     return compiler.compile(format="pdf", pdf_standards=["ua-1"], timestamp=0)
 

@@ -35,5 +35,13 @@ def trial(request: HttpRequest, identifier: str) -> HttpResponse:
     """One trial: known and unknown, tracers, scans, criteria and the sources of each."""
     row = permissions.fetched(Trial.objects, request.user, "trial.view", identifier=identifier)
     may = rights(request.user, row.scope(), *RIGHTS)
-    context = {"trial": row, "sites": row.sites.all(), "may": may, **selectors.protocol_of(row)}
+    # Reports count all sites together, so a role at one of them opens none.
+    may_report = (row.pk, None) in set(request.user.scopes("report.view"))
+    context = {
+        "trial": row,
+        "sites": row.sites.all(),
+        "may": may,
+        "may_report": may_report,
+        **selectors.protocol_of(row),
+    }
     return render(request, "trials/trial.html", context)

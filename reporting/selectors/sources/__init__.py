@@ -17,7 +17,13 @@ from reporting.selectors.sources.patients import (
     EVIDENCE,
     PATIENTS,
 )
-from reporting.selectors.sources.reads import FINDINGS, PAIRS, RECIST_LESIONS, RESPONSES
+from reporting.selectors.sources.reads import (
+    COMPARISONS,
+    FINDINGS,
+    PAIRS,
+    RECIST_LESIONS,
+    RESPONSES,
+)
 from reporting.selectors.sources.scans import EFFECTIVE_DOSE, SCANS, SERIES
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
@@ -34,6 +40,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "regions": REGIONS,
         "organs": ORGANS,
         "ratios": RATIOS,
+        "comparisons": COMPARISONS,
         "pairs": PAIRS,
         "findings": FINDINGS,
         "reader_agreement": AGREEMENT,

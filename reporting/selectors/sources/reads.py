@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from imaging.models import LesionPair, RecistLesion, ResponseEvaluation
+from imaging.models import LesionComparison, LesionPair, RecistLesion, ResponseEvaluation
 from imaging.response.recist_lesions import KINDS
 from imaging.selectors import comparisons
 from reporting import derived
@@ -12,6 +12,12 @@ from reporting.selectors.sources.agreement import with_acceptance
 from reporting.selectors.sources.base import SCAN_OF_RUN, Computed, Source, computed, subject
 from trials.models import Finding, Trial
 from trials.selectors import counted_reads
+
+
+def _comparisons(trial: Trial):
+    of_trial = {f"first__{SCAN_OF_RUN}patient__trial": trial}
+    rows = LesionComparison.objects.filter(comparisons.is_standing(), **of_trial)
+    return rows.order_by(f"first__{SCAN_OF_RUN}patient__identifier", "pk")
 
 
 def _pairs(trial: Trial):
@@ -63,6 +69,20 @@ def _recist_lesions(trial: Trial):
         .order_by(f"{patient}identifier", f"read__{SCAN_OF_RUN}pk", "read", "lesion")
     )
 
+
+COMPARISONS = Source(
+    _comparisons,
+    {
+        **subject(f"first__{SCAN_OF_RUN}patient__"),
+        "comparison": "pk",
+        "reader": "reader_id",
+        **{
+            f"{side}_{name}": f"{side}__{SCAN_OF_RUN}{lookup}"
+            for side in ("first", "second")
+            for name, lookup in (("scan", "pk"), ("tracer", "planned_scan__tracer__identifier"))
+        },
+    },
+)
 
 PAIRS = Source(
     _pairs,

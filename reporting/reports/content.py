@@ -1,0 +1,272 @@
+"""What a report is made of: titled tables and figures, each with its n and what is missing.
+
+A cell keeps its number in full; how many digits are printed is the column's to say, so that a
+page, a paper's table and a file of data are made of one thing. Nothing here knows of pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reporting.reports.drawings import Drawing
+from reporting.statistics.results import LEVEL, Result, StatisticsError
+
+NOT_ESTIMABLE = "not estimable"
+EN_DASH = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number with its interval; without a number there is a reason."""
+
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class P:
+    """A P value, printed with as many digits as a journal asks for."""
+
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of how many."""
+
+    count: int
+    of: int
+
+
+Cell = str | int | float | None | Estimate | P | Share
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: `name` in files, `label` and `unit` on paper."""
+
+    name: str
+    label: str
+    unit: str = ""
+    digits: int = 1
+    is_number: bool = True
+
+    @property
+    def heading(self) -> str:
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
+
+def words(name: str, label: str) -> Column:
+    """A column of words."""
+    return Column(name, label, is_number=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What tables and figures share: title, what was counted, what is missing and why.
+
+    `of` names what `n` counts. `notes` are the footnotes: tests by name and variant, methods of
+    intervals, what to beware of.
+    """
+
+    title: str
+    n: int
+    of: str = "patients"
+    missing: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def counted(self) -> str:
+        """The n, and the missing with their reasons, in a sentence's words.
+
+        >>> Part(title="", n=17, missing=(("not scanned", 2),)).counted
+        'n = 17 patients; missing 2: 2 not scanned'
+        """
+        said = f"n = {self.n} {self.of}"
+        if not self.missing:
+            return f"{said}; none missing"
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.missing)
+        return f"{said}; missing {sum(count for _, count in self.missing)}: {reasons}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Part):
+    """Rows under columns; the first column names its row."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    kind: str = "table"
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise StatisticsError(
+                    f"{self.title}: {len(self.columns)} columns and a row of {len(row)}"
+                )
+
+    def printed(self) -> list[list[str]]:
+        """The rows as they are printed."""
+        return [
+            [text_of(cell, column) for cell, column in zip(row, self.columns, strict=True)]
+            for row in self.rows
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure(Part):
+    """A drawing, with the words for who does not see it."""
+
+    drawing: Drawing
+    alternative: str
+    kind: str = "figure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A report as it came out: its parts in their order, or why there is none."""
+
+    parts: tuple[Table | Figure, ...] = ()
+    why_empty: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.parts) == bool(self.why_empty):
+            raise StatisticsError("a report has parts, or the reason for none")
+
+    @property
+    def tables(self) -> list[Table]:
+        return [part for part in self.parts if isinstance(part, Table)]
+
+    @property
+    def figures(self) -> list[Figure]:
+        return [part for part in self.parts if isinstance(part, Figure)]
+
+
+def text_of(cell: Cell, column: Column) -> str:
+    """A cell as it is printed.
+
+    >>> text_of(Estimate(value=94.12, lower=73.02, upper=98.95), Column("rate", "Rate"))
+    '94.1 (73.0 to 99.0)'
+    >>> text_of(P(0.0233), Column("p", "P")), text_of(P(0.00004), Column("p", "P"))
+    ('0.023', '< 0.001')
+    >>> text_of(Share(16, 17), Column("k", "Positive")), text_of(None, Column("k", "k"))
+    ('16/17', '–')
+    """
+    if cell is None:
+        return EN_DASH
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, Share):
+        return f"{cell.count}/{cell.of}"
+    if isinstance(cell, P):
+        return _p_value(cell.value)
+    if isinstance(cell, Estimate):
+        return _estimate(cell, column.digits)
+    return str(cell) if isinstance(cell, int) else f"{cell:.{column.digits}f}"
+
+
+def _p_value(p: float | None) -> str:
+    if p is None:
+        return EN_DASH
+    if p < 0.001:
+        return "< 0.001"
+    # A value just below or above 0.05 must not print as 0.050.
+    if 0.0495 <= p < 0.0505:
+        return f"{p:.4f}"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def _estimate(cell: Estimate, digits: int) -> str:
+    if cell.value is None:
+        return cell.reason or NOT_ESTIMABLE
+    if cell.lower is None or cell.upper is None:
+        return f"{cell.value:.{digits}f}"
+    return f"{cell.value:.{digits}f} ({cell.lower:.{digits}f} to {cell.upper:.{digits}f})"
+
+
+def estimate_of(result: Result, *, scale: float = 1.0) -> Estimate:
+    """A result as a cell, `scale` 100 for percent."""
+    if result.estimate is None:
+        return Estimate(value=None, reason=result.reason)
+    ends = result.interval
+    return Estimate(
+        value=result.estimate * scale,
+        lower=ends.lower * scale if ends else None,
+        upper=ends.upper * scale if ends else None,
+    )
+
+
+def p_of(result: Result) -> P:
+    return P(result.test.p if result.test else None)
+
+
+def methods_of(results: Iterable[Result]) -> tuple[str, ...]:
+    """The footnotes that results ask for: intervals and tests by their names, each once."""
+    found: dict[str, None] = {}
+    for one in results:
+        if one.interval:
+            found[f"{one.interval.level:.0%} intervals: {one.interval.method}."] = None
+        if one.test:
+            side = "one-sided" if one.test.is_one_sided else "two-sided"
+            found[f"{one.test.name}, {one.test.variant}, {side}."] = None
+        for note in one.notes:
+            found[f"{one.name[:1].upper()}{one.name[1:]}: {note}."] = None
+    return tuple(found)
+
+
+def interval_words(level: float = LEVEL) -> str:
+    """What stands in brackets behind an estimate."""
+    return f"{level:.0%} interval"
+
+
+def reasons(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    """What is missing by reason, without reasons that nothing has."""
+    return tuple((reason, count) for reason, count in sorted(counts.items()) if count)
+
+
+def data_columns(table: Table) -> list[str]:
+    """The columns of a table in a file of data: an estimate takes three, a share two."""
+    return [name for name, _ in _spread(table)]
+
+
+def data_rows(table: Table) -> Iterator[list[str | int | float | None]]:
+    """The rows of a table in a file of data, numbers in full."""
+    takers = _spread(table)
+    for row in table.rows:
+        yield [take(row) for _, take in takers]
+
+
+def _spread(table: Table) -> list[tuple[str, Taker]]:
+    return [
+        pair
+        for place, column in enumerate(table.columns)
+        for pair in _takers(column.name, place, [row[place] for row in table.rows])
+    ]
+
+
+class Taker:
+    """Takes one number out of a row: a cell's own, or one of those that a cell holds."""
+
+    def __init__(self, place: int, what: str = "") -> None:
+        self.place, self.what = place, what
+
+    def __call__(self, row: Sequence[Cell]) -> str | int | float | None:
+        cell = row[self.place]
+        if isinstance(cell, Estimate | P | Share):
+            found: str | int | float | None = getattr(cell, self.what or "value", None)
+            return found
+        return None if self.what else cell
+
+
+def _takers(name: str, place: int, cells: Sequence[Cell]) -> Iterator[tuple[str, Taker]]:
+    if any(isinstance(cell, Share) for cell in cells):
+        yield name, Taker(place, "count")
+        yield f"{name}_of", Taker(place, "of")
+        return
+    yield name, Taker(place)
+    if any(isinstance(cell, Estimate) for cell in cells):
+        yield f"{name}_lower", Taker(place, "lower")
+        yield f"{name}_upper", Taker(place, "upper")
+        yield f"{name}_why_none", Taker(place, "reason")
