@@ -297,7 +297,15 @@ def inside(links: list[str]) -> set[str]:
         (Role.ADMINISTRATOR, ["Home", "Accounts", "Jobs"]),
         (
             Role.STATISTICIAN,
-            ["Home", "Trials", "Paired lesions", "Response", "Normal organs", "Exports"],
+            [
+                "Home",
+                "Trials",
+                "Paired lesions",
+                "Response",
+                "Normal organs",
+                "Populations",
+                "Exports",
+            ],
         ),
         (
             Role.TECHNOLOGIST,

@@ -152,9 +152,9 @@ def write(
     rows: Rows,
     formats: Sequence[Format],
     about: About,
-    packages: Sequence[Package],
-    add_package: Callable[[Bundle, Package], None],
     described: Callable[[tuple[manifest.File, ...]], manifest.Manifest],
+    packages: Sequence[Package] = (),
+    add_package: Callable[[Bundle, Package], None] | None = None,
     standards: Callable[[str], Standard] | None = None,
 ) -> manifest.Manifest:
     """Write the whole bundle, datasets in the order of their names, the manifest last.
@@ -178,7 +178,7 @@ def write(
             if found:
                 folder = next(each.folder for each in formats if each.name == one)
                 _add_changes(bundle, folder, found)
-        for package in packages:
+        for package in packages if add_package else ():
             add_package(bundle, package)
         result = described(tuple(bundle.files))
         bundle.add(manifest.PATH, "Manifest", [result.text().encode()])

@@ -812,6 +812,7 @@ def test_a_trial_page_tells_every_criterion_in_words(look, file):
         parts += scan.get("reference_regions", [])
     parts += [one["effective_dose"] for one in definition["tracers"] if one.get("effective_dose")]
     parts += [definition["reads"]] if definition.get("reads") else []
+    parts += definition.get("forms", [])
     # What images are held to says again which uptake times are only proposed.
     uptakes = [scan["uptake_minutes"] or {} for scan in definition["planned_scans"]]
     parts += [one for one in uptakes if one.get("low") or one.get("high")]
