@@ -169,11 +169,15 @@ def _even_means(suv: Volume, flat: Indices, kernel: _Kernel) -> tuple[Floats, ND
     low, high = kernel.offsets.min(axis=0), kernel.offsets.max(axis=0)
     cut = np.zeros(flat.size, bool)
     for at, first, last, size in zip(places, low, high, suv.shape, strict=True):
-        cut |= (at < -first) | (at >= size - last)
+        # Most lesions lie well inside: to see that of all of them costs less than of each voxel.
+        if flat.size and (at.min() < -first or at.max() >= size - last):
+            cut |= (at < -first) | (at >= size - last)
+    steps = kernel.offsets @ strides
+    if not cut.any():
+        return _means_inside(suv.ravel(), flat, kernel, steps), cut
     means = np.empty(flat.size)
-    means[~cut] = _means_inside(suv.ravel(), flat[~cut], kernel, kernel.offsets @ strides)
-    if cut.any():
-        means[cut], cut[cut] = _means_at_border(suv, places[:, cut].T, kernel)
+    means[~cut] = _means_inside(suv.ravel(), flat[~cut], kernel, steps)
+    means[cut], cut[cut] = _means_at_border(suv, places[:, cut].T, kernel)
     return means, cut
 
 

@@ -33,8 +33,10 @@ TISSUE = 0.1
 MOST_OF_TISSUE = 0.5
 LITRE = 1000.0
 
-# Voxels held against the threshold at a time: a quarter of a megabyte of answers (measured).
-_PART = 1 << 18
+# Voxels held against the threshold at a time: half a megabyte of answers (measured).
+_PART = 1 << 19
+# Answers, a byte each, that are looked at as one number.
+_BYTES = 8
 
 # Rows before the present one that a run can touch: (plane, row) steps. The others are behind.
 _EARLIER_ROWS = ((0, -1), (-1, -1), (-1, 0), (-1, 1))
@@ -174,21 +176,31 @@ def connected(flat: Indices, shape: tuple[int, int, int]) -> Indices:
         return flat.copy()
     first, last = _runs(flat, shape[2])
     ones, others = _touching(flat[first], flat[last], shape)
-    graph = sparse.coo_matrix(
-        (np.ones(ones.size, np.int8), (ones, others)), shape=(first.size,) * 2
-    )
+    # In the types that the library works in: it copies all others twice.
+    places = (ones.astype(np.int32), others.astype(np.int32))
+    graph = sparse.coo_matrix((np.ones(ones.size), places), shape=(first.size,) * 2)
     _, of_run = csgraph.connected_components(graph, directed=False)
     return np.repeat(_in_order(of_run), last - first + 1)
 
 
 def _at_or_above(suv: Volume, threshold: float) -> Indices:
-    """Flat indices, found part by part so that temporaries stay in the cache."""
+    """Flat indices, found part by part so that temporaries stay in the cache.
+
+    Few voxels reach it: where eight answers in a row are no, as one number they are 0, and looking
+    for the others takes half the time of looking through each.
+    """
     values = suv.ravel()
-    found = [
-        np.flatnonzero(values[start : start + _PART] >= np.float32(threshold)) + start
-        for start in range(0, values.size, _PART)
-    ]
-    return np.concatenate(found, dtype=np.int64)
+    whole = values.size - values.size % _BYTES
+    numbers, answers = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    for start in range(0, whole, _PART):
+        eights = (values[start : min(start + _PART, whole)] >= np.float32(threshold)).view("u8")
+        some = np.flatnonzero(eights != 0)
+        numbers.append(some + start // _BYTES)
+        answers.append(eights[some])
+    yes = np.flatnonzero(np.concatenate(answers).view(np.bool_))
+    found = np.concatenate(numbers)[yes // _BYTES] * _BYTES + yes % _BYTES
+    rest = np.flatnonzero(values[whole:] >= np.float32(threshold)) + whole
+    return np.concatenate([found, rest])
 
 
 def _labels(suv: Volume, flat: Indices, threshold: float) -> Indices:
@@ -229,19 +241,21 @@ def _touching(start: Indices, end: Indices, shape: tuple[int, int, int]) -> tupl
     high = end + (end < begins + columns - 1)
     ones, others = [start[:0]], [start[:0]]
     for planes, row_step in _EARLIER_ROWS:
-        there = of_plane + row_step
-        inside = (there >= 0) & (there < rows) & (row + planes * rows >= 0)
-        runs = np.flatnonzero(inside)
+        runs = np.arange(start.size)
         shift = (planes * rows + row_step) * columns
-        reach = high[runs] + shift
-        earlier = np.searchsorted(end, low[runs] + shift)
+        reach = high + shift
+        earlier = np.searchsorted(end, low + shift)
+        # No run begins before the first plane, so that only the row has to be in its plane.
+        there = of_plane + row_step
+        touches = (start[earlier] <= reach) & (there >= 0) & (there < rows)
         # A run touches one or two of a row, and the next is beside: a second search costs more.
         # Behind the earlier row comes the run itself at the latest, so that none is passed.
-        while (touches := start[earlier] <= reach).any():
+        while touches.any():
             runs, earlier, reach = runs[touches], earlier[touches], reach[touches]
             ones.append(runs)
             others.append(earlier)
             earlier = earlier + 1
+            touches = start[earlier] <= reach
     return np.concatenate(ones), np.concatenate(others)
 
 
