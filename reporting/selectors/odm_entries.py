@@ -115,10 +115,12 @@ class _Reader:
         completed = _last(own, State.COMPLETE)
         undone = _last(own, State.UNDONE)
         form = self.forms[entry.version.number][entry.form]
+        # What the truth panel says in words leaves in no export.
+        tells_why = not entry.is_of_panel
         changes = [
             numbered
             for one in entry.values.all()
-            for numbered in _changes(events[str(one.pk)], own, self.versions, site)
+            for numbered in _changes(events[str(one.pk)], own, self.versions, site, tells_why)
         ]
         return Entry(
             patient=entry.patient.identifier,
@@ -129,7 +131,7 @@ class _Reader:
             repeat=entry.repeat,
             is_repeating=form.is_repeating,
             completed=_audit(completed, site) if completed else _as_recorded(entry, site),
-            removed=_audit(undone, site, True) if undone else None,
+            removed=_audit(undone, site, tells_why) if undone else None,
             values=[
                 Stood(one.item, one.entered, one.asked_by or entry.version.number)
                 for one in entry.values.all()
@@ -153,7 +155,11 @@ class _Reader:
 
 
 def _changes(
-    events: Iterable[AuditEvent], own: list[AuditEvent], versions: Mapping[int, int], site: str
+    events: Iterable[AuditEvent],
+    own: list[AuditEvent],
+    versions: Mapping[int, int],
+    site: str,
+    tells_why: bool,
 ) -> Iterator[tuple[int, Change]]:
     """What became of a value, event by event with its number; what says nothing new is none."""
     completed = _last(own, State.COMPLETE)
@@ -166,7 +172,8 @@ def _changes(
         after = Stood(kept["item"], value, number)
         is_first = completed is not None and _is_one_act(event, completed)
         if after != before:
-            yield event.pk, Change(before, after, is_first, _audit(event, site, not is_first))
+            audit = _audit(event, site, tells_why and not is_first)
+            yield event.pk, Change(before, after, is_first, audit)
         before = after
 
 
