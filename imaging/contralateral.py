@@ -47,7 +47,9 @@ class Mirrored:
     refused: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
-class _NoImageError(ValueError):
+class NoImageError(ValueError):
+    """Why a lesion has no mirror image to be compared with; `code` is stable."""
+
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
@@ -86,41 +88,54 @@ def mirrored(
     taken = np.unique(np.concatenate([np.empty(0, np.int64), *(one.voxels for one in found)]))
     for one in found:
         try:
-            made[one.number] = _image(suv, grid, one, taken, plane, peak)
-        except _NoImageError as refusal:
+            made[one.number] = image_of(
+                suv, one.voxels, grid=grid, plane=plane, taken=taken, peak=peak
+            )
+        except NoImageError as refusal:
             refused[one.number] = refusal.code, str(refusal)
     return Mirrored(plane, made, refused)
 
 
-def _image(
+def image_of(
     suv: Volume,
+    voxels: Indices,
+    *,
     grid: Grid,
-    lesion: LesionMeasurement,
-    taken: Indices,
     plane: MidsagittalPlane,
+    taken: Indices,
     peak: PeakDefinition,
 ) -> RegionStatistics:
-    if _lowest(lesion.voxels, grid) < plane.skull_base_mm:
-        raise _NoImageError(
+    """The mirror image of one lesion, measured.
+
+    Parameters
+    ----------
+    suv, grid, peak
+        As `mirrored`.
+    voxels : ndarray, shape (V,), int64
+        Of the lesion: indices into the raveled volume.
+    plane : MidsagittalPlane
+        Between the sides.
+    taken : ndarray, shape (T,), int64
+        Voxels of all regions, the lesion's own among them, that its image keeps clear of.
+
+    Raises
+    ------
+    NoImageError
+        With the codes of `mirrored`.
+    """
+    if _lowest(voxels, grid) < plane.skull_base_mm:
+        raise NoImageError(
             "not-in-head", "It does not lie in the uppermost 12 cm, those of the head."
         )
     try:
-        image = contralateral_voxels(suv, lesion.voxels, grid=grid, plane=plane.mirror)
+        image = contralateral_voxels(suv, voxels, grid=grid, plane=plane.mirror)
     except RatioError as error:
-        raise _NoImageError(error.code, error.message) from error
+        raise NoImageError(error.code, error.message) from error
     except RegionError as error:
-        raise _NoImageError("mirror-not-measured", str(error)) from error
-    apart = _apart_mm(image.voxels, taken, grid)
-    if apart == 0:
-        raise _NoImageError("mirror-holds-lesion", "Its mirror image holds a part of a region.")
-    if apart < CLEAR_MM:
-        raise _NoImageError(
-            "mirror-near-lesion",
-            f"Its mirror image lies {apart:.0f} mm from a region, whose blur reaches into it: "
-            f"{CLEAR_MM:g} mm are needed.",
-        )
+        raise NoImageError("mirror-not-measured", str(error)) from error
+    require_clear(image.voxels, taken, grid)
     if not _is_in_head(suv, grid, image.voxels):
-        raise _NoImageError("mirror-outside-head", "Its mirror image reaches out of the head.")
+        raise NoImageError("mirror-outside-head", "Its mirror image reaches out of the head.")
     (measured,) = lesions.measure(suv, segmentation.given([image.voxels]), grid=grid, peak=peak)
     return RegionStatistics(
         n=measured.voxel_count,
@@ -133,6 +148,19 @@ def _image(
         radius_mm=None,
         volume_ml=measured.volume_ml,
     )
+
+
+def require_clear(image: Indices, taken: Indices, grid: Grid) -> None:
+    """Raise `NoImageError` where a mirror image holds a part of a region or comes near one."""
+    apart = _apart_mm(image, taken, grid)
+    if apart == 0:
+        raise NoImageError("mirror-holds-lesion", "Its mirror image holds a part of a region.")
+    if apart < CLEAR_MM:
+        raise NoImageError(
+            "mirror-near-lesion",
+            f"Its mirror image lies {apart:.0f} mm from a region, whose blur reaches into it: "
+            f"{CLEAR_MM:g} mm are needed.",
+        )
 
 
 def _apart_mm(voxels: Indices, others: Indices, grid: Grid) -> float:

@@ -62,6 +62,11 @@ urlpatterns = [
         growing.picture_of_slice,
         name="reading_slice",
     ),
+    path(
+        "reading/<str:reading_identifier>/regions/<int:number>/mirror-image/",
+        reading.mirror_accept,
+        name="mirror_accept",
+    ),
     path("reading/<str:reading_identifier>/grow/", growing.grow, name="reading_grow"),
     path("reading/<str:reading_identifier>/place/", placing.place, name="reading_place"),
     path("reading/<str:reading_identifier>/draw/", drawing.draw, name="reading_draw"),

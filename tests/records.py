@@ -7,7 +7,7 @@ that a derivation finds its voxel and a reader can place a region.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from io import BytesIO
@@ -548,9 +548,16 @@ def make_measured(
     blocks: Sequence[Block] = (BLOCK,),
     frame: str = "",
     stored: int = 20_000,
+    planes: int = PLANES,
+    draw: Callable[[Dataset, int], None] | None = None,
 ) -> Quantification:
-    """A series of small slices with hot blocks, released, assembled and measured."""
-    series = _released(scan, by=by, blocks=blocks, frame=frame, stored=stored)
+    """A series of small slices with hot blocks, released, assembled and measured.
+
+    `draw` gives each slice another picture, by its plane.
+    """
+    series = _released(
+        scan, by=by, blocks=blocks, frame=frame, stored=stored, planes=planes, draw=draw
+    )
     with factories.framed():
         job = jobs.enqueue("imaging.assemble", actor=by, transmittal=series.transmittal_id)
     assembly.build(jobs.claim(job.pk))
@@ -577,6 +584,8 @@ def _released(
     blocks: Sequence[Block] = (BLOCK,),
     frame: str = "",
     stored: int = 20_000,
+    planes: int = PLANES,
+    draw: Callable[[Dataset, int], None] | None = None,
 ) -> Series:
     study_uid = f"1.2.{next(_uids)}"
     with factories.framed():
@@ -594,8 +603,11 @@ def _released(
             series_instance_uid=f"{study_uid}.1",
             modality="PT",
         )
-        for plane in range(PLANES):
-            _instance(series, _slice(series, plane, blocks, frame, stored), plane)
+        for plane in range(planes):
+            ds = _slice(series, plane, blocks, frame, stored)
+            if draw:
+                draw(ds, plane)
+            _instance(series, ds, plane)
     return series
 
 

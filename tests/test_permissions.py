@@ -437,6 +437,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("region_derivation", "GET"): OnRow("quantification.view"),
     ("adrenal_derivation", "GET"): OnRow("quantification.view"),
     ("region_accept", "POST"): OnRow("region.place"),
+    ("mirror_accept", "POST"): OnRow("read.edit"),
     ("read", "GET"): OnRow("finding.view"),
     # Pages of analysis populations
     ("populations", "GET"): OnList("population.view"),
@@ -628,6 +629,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_own_read", "GET"): OnRow("reading.view"),
     ("api_own_read", "POST"): OnRow("read.edit"),
     ("api_read_region", "POST"): OnRow("read.edit"),
+    ("api_mirror_accept", "POST"): OnRow("read.edit"),
     ("api_read_grown", "GET"): OnRow("reading.view"),
     ("api_read_grown", "POST"): OnRow("read.edit"),
     ("api_read_drawn", "POST"): OnRow("read.edit"),
@@ -1302,6 +1304,8 @@ OTHERWISE = {
             ("api_adjudication_take_over", "POST"),
             # A read is of its reader, and nobody here began one.
             ("reading_region", "POST"),
+            ("mirror_accept", "POST"),
+            ("api_mirror_accept", "POST"),
             ("reading_grow", "POST"),
             ("reading_place", "GET"),
             ("reading_place", "POST"),

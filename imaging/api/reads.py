@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from imaging import models, placed, slices
 from imaging.api.serializers import Node
 from imaging.fusion import CtWindow
-from imaging.selectors import derivations
+from imaging.selectors import derivations, regions
 from imaging.selectors import reads as selecting
-from imaging.services import growing, reads, viewing
+from imaging.services import growing, grown_mirror_images, reads, viewing
 from trials import permissions, segmentation_methods
 from trials.api.base import Endpoint, asked, filtered, operation
 from trials.api.conduct import Password
@@ -53,6 +53,38 @@ class Measured(Rows):
         fields = list(MEASURES)
 
 
+class GrownMirrorImage(Rows):
+    """Normal brain that a grown region is compared with, or why there is none."""
+
+    code = serializers.CharField(help_text="Why there is none; empty where it was found.")
+    message = serializers.CharField()
+    plane = serializers.DictField(
+        allow_null=True,
+        help_text="Mirror plane: point_mm (LPS), normal, correlation of the two sides, definition.",
+    )
+    centre_mm = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="In the patient's frame (LPS), mm.",
+    )
+    suvmean = serializers.FloatField(allow_null=True, help_text="g/mL")
+    suv_sd = serializers.FloatField(allow_null=True, help_text="g/mL")
+
+    class Meta:
+        model = models.GrownMirrorImage
+        fields = [
+            "code",
+            "message",
+            "plane",
+            "centre_mm",
+            "voxel_count",
+            "volume_ml",
+            "suvmean",
+            "suv_sd",
+            "accepted_at",
+        ]
+
+
 class ReadRegion(Rows):
     """One region and what the reader says of it."""
 
@@ -70,6 +102,12 @@ class ReadRegion(Rows):
         read_only=True,
         help_text="Of one that was grown again on a new measurement: its volume before, in mL.",
     )
+    mirror_image = serializers.SerializerMethodField(
+        help_text="Of one that the reader grew, where the protocol compares with the other side."
+    )
+    tbr = serializers.SerializerMethodField(
+        help_text="SUVmax over SUVmean of that mirror image; null where there is none."
+    )
 
     class Meta:
         model = models.LesionRead
@@ -85,7 +123,19 @@ class ReadRegion(Rows):
             "decided_at",
             "measured",
             "volume_before_ml",
+            "mirror_image",
+            "tbr",
         ]
+
+    @extend_schema_field(GrownMirrorImage(allow_null=True))
+    def get_mirror_image(self, row: models.LesionRead) -> dict | None:
+        image = grown_mirror_images.image_of(row)
+        return GrownMirrorImage(image).data if image else None
+
+    def get_tbr(self, row: models.LesionRead) -> float | None:
+        image = row.grown and regions.own_mirror_image(row.grown)
+        found = image and regions.ratios_to(image, row.grown)
+        return found[0].value if found else None
 
 
 class NotCarried(serializers.Serializer):
@@ -235,6 +285,15 @@ class OneReadRegion(Endpoint):
         row = get_object_or_404(models.LesionRead, read=read, number=number)
         found = reads.decide(row, by=request.user, **asked(request, DecideRegion))
         return self.show(found, ReadRegion)
+
+
+class AcceptMirrorImage(Endpoint):
+    @operation("acceptMirrorImage", tag="reading", answers=ReadRegion)
+    def post(self, request: Request, reading_identifier: str, number: int) -> Response:
+        """Stand for the mirror image of a region that one grew, placed or drew."""
+        read = own_read(request, reading_identifier, "read.edit")
+        row = get_object_or_404(models.LesionRead, read=read, number=number)
+        return self.show(reads.accept_mirror_image(row, by=request.user), ReadRegion)
 
 
 class GrownRegions(Endpoint):

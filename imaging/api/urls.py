@@ -117,6 +117,11 @@ urlpatterns = [
         name="api_read_region",
     ),
     path(
+        "readings/<slug:reading_identifier>/read/regions/<int:number>/mirror-image/",
+        reads.AcceptMirrorImage.as_view(),
+        name="api_mirror_accept",
+    ),
+    path(
         "readings/<slug:reading_identifier>/read/grown/",
         reads.GrownRegions.as_view(),
         name="api_read_grown",

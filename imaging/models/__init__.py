@@ -21,7 +21,7 @@ from imaging.models.quantification import (
     Quantification,
     ReferenceRegion,
 )
-from imaging.models.read import GrownLesion, LesionRead, Read
+from imaging.models.read import GrownLesion, GrownMirrorImage, LesionRead, Read
 from imaging.models.recist import RecistLesion
 from imaging.models.response import ResponseAnswers, ResponseEvaluation
 from imaging.models.review import CountingDecision, SuvDecision
@@ -37,6 +37,7 @@ __all__ = [
     "DicomNode",
     "DicomObject",
     "GrownLesion",
+    "GrownMirrorImage",
     "ImagingStudy",
     "Instance",
     "Lesion",

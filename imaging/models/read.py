@@ -8,7 +8,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from imaging import reading_terms
-from imaging.models.quantification import Lesion, MeasuredRegion, Quantification
+from imaging.models.quantification import (
+    Lesion,
+    MeasuredRegion,
+    Quantification,
+    ReferenceRegion,
+)
 from trials.models import ScopedModel
 from trials.segmentation_methods import DRAWN, PLACED
 
@@ -120,6 +125,74 @@ class GrownLesion(MeasuredRegion):
 
     def __str__(self) -> str:
         return f"grown region {self.pk} of {self.read}"
+
+
+class GrownMirrorImage(ScopedModel):
+    """Normal brain that a grown region is compared with, or why there is none.
+
+    As a reference region it would be seen by the other readers of the scan: it is of its read.
+    """
+
+    trial_path = f"grown__read__{_PATIENT}__trial_id"
+    site_path = f"grown__read__{_PATIENT}__site_id"
+
+    kind = "contralateral_brain"
+
+    grown = models.OneToOneField(GrownLesion, on_delete=models.PROTECT, related_name="mirror_image")
+    # Of one that was refused: a stable code, and the sentence.
+    code = models.CharField(max_length=60, blank=True)
+    message = models.TextField(blank=True)
+    # As of a reference region that is a mirror image.
+    plane = models.JSONField(null=True)
+    centre_mm = models.JSONField(null=True)
+    voxel_count = models.PositiveIntegerField(null=True)
+    volume_ml = models.FloatField(null=True)
+    suvmean = models.FloatField(null=True)
+    suv_sd = models.FloatField(null=True)
+    looked_for_at = models.DateTimeField(default=timezone.now)
+    # When the reader of the read stood for it.
+    accepted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["grown"]
+        constraints = [
+            models.CheckConstraint(
+                name="grown_mirror_image_or_why_not",
+                condition=Q(
+                    code="",
+                    plane__isnull=False,
+                    centre_mm__isnull=False,
+                    voxel_count__isnull=False,
+                    volume_ml__isnull=False,
+                    suvmean__isnull=False,
+                    suvmean__gt=0,
+                    suv_sd__isnull=False,
+                )
+                | (~Q(code="") & Q(suvmean=None, accepted_at=None)),
+            ),
+        ]
+
+    @property
+    def is_found(self) -> bool:
+        """Whether there is one."""
+        return not self.code
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether its reader has yet to stand for it."""
+        return self.is_found and self.accepted_at is None
+
+    def get_status_display(self) -> str:
+        """As of a reference region."""
+        words = ReferenceRegion.Status
+        return str((words.PROPOSED if self.is_proposed else words.ACCEPTED).label)
+
+    def get_kind_display(self) -> str:
+        """As of a reference region."""
+        return str(ReferenceRegion.Kind(self.kind).label)
+
+    def __str__(self) -> str:
+        return f"mirror image of {self.grown}"
 
 
 class LesionRead(ScopedModel):

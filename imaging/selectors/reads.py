@@ -97,7 +97,11 @@ def grew(series: Series, reader: User) -> bool:
 
 def rows_of(read: Read) -> list[LesionRead]:
     """The regions of a read with what is measured on them; one query."""
-    return list(read.lesion_reads.select_related("lesion", "grown__grown_from__lesionread"))
+    return list(
+        read.lesion_reads.select_related(
+            "lesion", "grown__grown_from__lesionread", "grown__mirror_image"
+        )
+    )
 
 
 def next_number(read: Read) -> int:

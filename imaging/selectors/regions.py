@@ -8,8 +8,17 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from imaging.models import Lesion, LesionPositivity, LesionRatio, Quantification, ReferenceRegion
-from imaging.ratios import Ratio, RatioError, Uptake, target_to_background
+from imaging.models import (
+    GrownLesion,
+    GrownMirrorImage,
+    Lesion,
+    LesionPositivity,
+    LesionRatio,
+    MeasuredRegion,
+    Quantification,
+    ReferenceRegion,
+)
+from imaging.ratios import Ratio, RatioError, target_to_background
 
 IN_FORCE = Q(replaced_at=None)
 
@@ -56,7 +65,7 @@ def background_among(
 class MirrorImages:
     """What each lesion has of its own to be compared with, as a column of a table of lesions."""
 
-    regions: Sequence[ReferenceRegion]
+    regions: Sequence[ReferenceRegion | GrownMirrorImage]
     get_kind_display: str = "Contralateral brain"
 
     @property
@@ -64,14 +73,31 @@ class MirrorImages:
         """Whether any of them is."""
         return any(one.is_proposed for one in self.regions)
 
-    def of(self, lesion: Uptake) -> ReferenceRegion | None:
-        """That of a lesion; what a reader grew has none."""
-        if not isinstance(lesion, Lesion):
-            return None
-        return next((one for one in self.regions if one.lesion_id == lesion.pk), None)
+    def of(self, lesion: MeasuredRegion) -> ReferenceRegion | GrownMirrorImage | None:
+        """That of a lesion of the run, or of one that a reader grew."""
+        if isinstance(lesion, GrownLesion):
+            return own_mirror_image(lesion)
+        return next(
+            (one for one in self.regions if getattr(one, "lesion_id", None) == lesion.pk), None
+        )
 
 
 Column = ReferenceRegion | MirrorImages
+
+
+def own_mirror_image(grown: GrownLesion) -> GrownMirrorImage | None:
+    """That of a region that a reader grew, if one was found."""
+    image = getattr(grown, "mirror_image", None)
+    return image if image is not None and image.is_found else None
+
+
+def with_own(compared: Sequence[Column], mirror_images: Sequence[GrownMirrorImage]) -> list[Column]:
+    """The columns of a read: the mirror images of what was grown stand with those of the run."""
+    if not mirror_images:
+        return list(compared)
+    spheres = [one for one in compared if not isinstance(one, MirrorImages)]
+    of_run = [region for one in compared if isinstance(one, MirrorImages) for region in one.regions]
+    return [*spheres, MirrorImages([*of_run, *mirror_images])]
 
 
 def columns(run: Quantification, regions: Iterable[ReferenceRegion]) -> list[Column]:
@@ -86,7 +112,9 @@ def is_background(region: ReferenceRegion) -> bool:
     return region.lesion_id is not None or bool(background_among(region.quantification, [region]))
 
 
-def ratios_to(column: Column, lesion: Uptake) -> tuple[Ratio, Ratio, Ratio] | None:
+def ratios_to(
+    column: Column | GrownMirrorImage, lesion: MeasuredRegion
+) -> tuple[Ratio, Ratio, Ratio] | None:
     """TBR of SUVmax, SUVpeak and SUVmean.
 
     None where noise made the mean of a lesion negative, or it has no mirror image.

@@ -14,9 +14,9 @@ import numpy as np
 from imaging.geometry import Grid
 from imaging.models import GrownLesion, LesionRead, Read
 from imaging.seeded import Place
-from imaging.segmentation import SegmentationError
+from imaging.segmentation import Indices, SegmentationError
 from imaging.selectors import reads as selecting
-from imaging.services import growing, open_volumes
+from imaging.services import growing, grown_mirror_images, open_volumes
 from imaging.services.open_volumes import OpenVolume
 from trials import segmentation_methods
 
@@ -48,12 +48,14 @@ def carry(earlier: Read, read: Read) -> None:
     outlines = {outline_of(one.lesion): one for one in selecting.rows_of(read)}
     for row in rows:
         try:
-            grown = _grown_again(row.grown, read, opened)
+            grown, flat = _grown_again(row.grown, read, opened)
         except SegmentationError as error:
             read.not_carried.append(_lost(row, error.code, str(error)))
             continue
         into = outlines.get(outline_of(row.lesion)) if row.lesion else None
-        _put(read, into, grown)
+        into = _put(read, into, grown)
+        others = [one for one in selecting.rows_of(read) if one.number != into.number]
+        grown_mirror_images.look_for(grown, flat, opened, others)
     read.save(update_fields=["not_carried"])
 
 
@@ -62,14 +64,17 @@ def outline_of(lesion) -> tuple | None:
     return lesion and (tuple(lesion.suvmax_voxel), lesion.voxel_count)
 
 
-def _grown_again(region: GrownLesion, read: Read, opened: OpenVolume) -> GrownLesion:
+def _grown_again(
+    region: GrownLesion, read: Read, opened: OpenVolume
+) -> tuple[GrownLesion, Indices]:
     run = read.quantification
     method = segmentation_methods.now_of(region.parameters, run.parameters)
     if region.parameters != dict(method):
         raise SegmentationError(*OTHER_METHOD)
     voxel = _voxel_at(opened.grid, region.clicked_mm)
     found = growing.grown_at(opened, run, voxel, method=method)
-    return GrownLesion.objects.create(read=read, grown_from=region, **found.columns(opened))
+    grown = GrownLesion.objects.create(read=read, grown_from=region, **found.columns(opened))
+    return grown, found.grown.flat
 
 
 def _voxel_at(grid: Grid, point: Iterable[float]) -> Place:
@@ -78,13 +83,14 @@ def _voxel_at(grid: Grid, point: Iterable[float]) -> Place:
     return plane, row, column
 
 
-def _put(read: Read, into: LesionRead | None, grown: GrownLesion) -> None:
+def _put(read: Read, into: LesionRead | None, grown: GrownLesion) -> LesionRead:
     if into is None:
         into = LesionRead(read=read, number=selecting.next_number(read))
     into.grown = grown
     # What was said is offered again, and counts once the reader has seen the region.
     unsay(into)
     into.save()
+    return into
 
 
 def unsay(row: LesionRead) -> None:

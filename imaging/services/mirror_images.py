@@ -11,6 +11,7 @@ from imaging import contralateral, geometry, midsagittal
 from imaging.contralateral import Mirrored
 from imaging.isometries import carried, mirror
 from imaging.lesions import LesionMeasurement
+from imaging.midsagittal import MidsagittalPlane
 from imaging.models import Quantification, ReferenceRegion
 from imaging.peaks import PeakDefinition
 from imaging.segmentation import Indices
@@ -43,7 +44,7 @@ def looked_for(
     if not found:
         made.outcomes[KIND] = NO_LESION
         made.reasons[KIND] = (
-            "The run has no region to mirror, and one that a reader grows has no mirror image."
+            "The run has no region to mirror; of one that a reader grows it is looked for then."
         )
         return MirrorImages()
     try:
@@ -55,9 +56,8 @@ def looked_for(
     return MirrorImages(mirrored, {str(n): why for n, (_, why) in mirrored.refused.items()})
 
 
-def plane_of(mirrored: Mirrored) -> dict:
+def recorded(found: MidsagittalPlane) -> dict:
     """The plane as it is recorded with each region."""
-    found = mirrored.plane
     return {
         "point_mm": list(found.point_mm),
         "normal": list(found.normal),

@@ -16,12 +16,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from imaging.geometry import Grid
 from imaging.lesions import LesionMeasurement
+from imaging.midsagittal import MidsagittalPlane, midsagittal_plane
 from imaging.models import Quantification, Series
 from imaging.selectors import volumes
 from imaging.services import quantification as measuring
@@ -41,6 +43,11 @@ class OpenVolume:
     suv: np.ndarray
     grid: Grid
     regions: tuple[LesionMeasurement, ...]
+
+    @cached_property
+    def midsagittal(self) -> MidsagittalPlane:
+        """The plane between the sides of the head, looked for once; raises `MirrorError`."""
+        return midsagittal_plane(self.suv, grid=self.grid)
 
     @property
     def nbytes(self) -> int:

@@ -477,7 +477,7 @@ def _record_mirrored(quantification: Quantification, mirrored: mirror_images.Mir
             status=ReferenceRegion.Status.PROPOSED,
             placed_by=jobs.system_user(),
             lesion=lesions_by_number[number],
-            plane=mirror_images.plane_of(mirrored.mirrored),
+            plane=mirror_images.recorded(mirrored.mirrored.plane),
         )
 
 

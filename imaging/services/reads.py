@@ -31,6 +31,7 @@ from imaging.services import (
     carrying,
     drawn_lesions,
     growing,
+    grown_mirror_images,
     objects,
     open_volumes,
     overlaps,
@@ -137,6 +138,7 @@ def grow(
     run = read.quantification
     found = growing.preview(run, voxel, method=method)
     opened = open_volumes.of_run(run)
+    grown_mirror_images.look_ahead(run, opened)
     reach("region.measured")
     with _action("region.grown", _scan(read), by=by, reason="reading"):
         _require_draft(read)
@@ -147,6 +149,8 @@ def grow(
         row = _row_for(read, instead_of)
         row.grown = GrownLesion.objects.create(read=read, **found.columns(opened))
         row.save()
+        others = [one for one in rows if one.number != row.number]
+        grown_mirror_images.look_for(row.grown, found.grown.flat, opened, others)
         reach("region.before-commit")
     reach("region.committed")
     return row
@@ -161,6 +165,16 @@ def _kept_before(found: growing.Preview, rows: Sequence[LesionRead]) -> LesionRe
         if grown and (grown.clicked_voxel, grown.parameters) == (list(found.voxel), parameters):
             return row
     return None
+
+
+def accept_mirror_image(row: LesionRead, *, by: User) -> LesionRead:
+    """Stand for the mirror image of a region that one grew: its ratio is no longer in doubt."""
+    _require_own(row.read, by)
+    with _action("region.mirror_accepted", _scan(row.read), by=by, reason="reading"):
+        _require_draft(row.read)
+        row = next(one for one in selecting.rows_of(row.read) if one.pk == row.pk)
+        grown_mirror_images.accept(row)
+    return row
 
 
 def shared_by(run: Quantification, reader: User, found: growing.Preview) -> list[overlaps.Shared]:
@@ -182,6 +196,7 @@ def obstacles(read: Read) -> list[str]:
     if open_ones:
         sentences.append(f"Not decided yet: {', '.join(open_ones)}.")
     sentences += _counted_twice(read, rows)
+    sentences += _mirror_images_touched(read, rows)
     sentences += recist_lesions.obstacles(read)
     if not rows:
         # That nothing is outlined yet is not that there is no lesion.
@@ -199,6 +214,15 @@ def obstacles(read: Read) -> list[str]:
 def _counted_twice(read: Read, rows: Sequence[LesionRead]) -> list[str]:
     try:
         return overlaps.among(read, rows)
+    except Refused as refusal:
+        return [refusal.message]
+
+
+def _mirror_images_touched(read: Read, rows: Sequence[LesionRead]) -> list[str]:
+    if not any(one.accepted_at for one in grown_mirror_images.found_among(rows)):
+        return []
+    try:
+        return grown_mirror_images.obstacles(open_volumes.of_run(read.quantification), rows)
     except Refused as refusal:
         return [refusal.message]
 
@@ -294,7 +318,17 @@ def _signed(row: LesionRead) -> dict[str, Any]:
         "volume_ml": measured.volume_ml,
         "total_uptake": measured.total_uptake,
         "suvmax_voxel": measured.suvmax_voxel,
+        **_signed_mirror_image(row),
     }
+
+
+def _signed_mirror_image(row: LesionRead) -> dict[str, Any]:
+    """That of a grown region which its reader stands for; left out where there is none."""
+    image = grown_mirror_images.image_of(row)
+    if image is None or image.accepted_at is None:
+        return {}
+    names = ("plane", "centre_mm", "voxel_count", "suvmean", "suv_sd")
+    return {"mirror_image": {name: getattr(image, name) for name in names}}
 
 
 def _hand_over(read: Read, scan: ScheduledScan) -> list[Finding]:

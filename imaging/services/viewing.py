@@ -15,7 +15,13 @@ from imaging.models import LesionRead, Quantification, Read
 from imaging.pictures import LESION, PictureError
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions
-from imaging.services import growing, mirror_images, open_ct, open_volumes
+from imaging.services import (
+    growing,
+    grown_mirror_images,
+    mirror_images,
+    open_ct,
+    open_volumes,
+)
 from imaging.services.open_volumes import OpenVolume
 from imaging.slices import Outline, Plane
 from trials.services.errors import Refused
@@ -135,7 +141,10 @@ def _outlines(opened: OpenVolume, read: Read | None) -> Iterator[Outline]:
     if read is None:
         yield from (Outline(f"{one.number}?", one.voxels, slices.OPEN) for one in opened.regions)
         return
-    for row in selecting.rows_of(read):
+    rows = selecting.rows_of(read)
+    for number, flat in grown_mirror_images.outlines(opened, rows):
+        yield Outline(f"{number}m", flat, slices.MIRRORED)
+    for row in rows:
         label, colour = DRAWN[row.decision]
         flat = growing.voxels_of(opened, row)
         if flat.size:

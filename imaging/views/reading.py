@@ -28,7 +28,7 @@ from imaging.ratios import Ratio
 from imaging.selectors import adjudications, positivity, recist
 from imaging.selectors import reads as selecting
 from imaging.selectors import regions as region_selectors
-from imaging.services import reads, regions, response_answers, viewing
+from imaging.services import grown_mirror_images, reads, regions, response_answers, viewing
 from imaging.slices import Plane
 from imaging.views import under_slices
 from imaging.views.asked import (
@@ -128,6 +128,16 @@ def region_accept(request: HttpRequest, reading_identifier: str, pk: int) -> Htt
     return redirect("reading", reading_identifier=reading_identifier)
 
 
+@require_POST
+def mirror_accept(request: HttpRequest, reading_identifier: str, number: int) -> HttpResponse:
+    """Stand for the mirror image of a region that one grew."""
+    row = series_of(request, reading_identifier, "read.edit")
+    read = selecting.own_of(row, request.user)
+    said = get_object_or_404(LesionRead, read=read, number=number)
+    reads.accept_mirror_image(said, by=request.user)
+    return redirect(address_of(reading_identifier, number, request.POST))
+
+
 def _page(
     request: HttpRequest,
     row: Series,
@@ -176,6 +186,8 @@ def _read_of(
     """The own read on a run: its regions, the one that is looked at, the slices, the progress."""
     read = selecting.newest(run, request.user)
     said = selecting.rows_of(read) if read else []
+    own_images = grown_mirror_images.found_among(said)
+    compared = region_selectors.with_own(compared, own_images)
     judging = positivity.judging(run, in_force)
     rows = _rows(row, run, compared, said, request.GET, judging)
     current = _looked_at(rows, at or integer(request.GET.get("region", "")))
@@ -189,6 +201,12 @@ def _read_of(
         "ended": None if read else selecting.last_ended(row, request.user),
         "is_draft": is_draft,
         "rows": rows,
+        "compared": compared,
+        "own_mirrors": [
+            (one, image) for one in rows if (image := grown_mirror_images.image_of(one.said))
+        ]
+        if read
+        else [],
         # SUVmax to uptake, and three ratios to each reference region.
         "columns": 5 + 3 * len(compared),
         "current": current,

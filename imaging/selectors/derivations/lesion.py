@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from django.http import Http404
 
-from imaging.models import GrownLesion, Lesion, LesionRead, MeasuredRegion, ReferenceRegion
+from imaging.models import GrownLesion, Lesion, LesionRead, MeasuredRegion
 from imaging.selectors import positivity, regions, volumes
 from imaging.selectors.derivations.node import Node, undated
 from imaging.selectors.derivations.origin import origin
-from imaging.selectors.derivations.region import shape, sphere
+from imaging.selectors.derivations.region import Region, mirror_plane, shape, sphere
 from imaging.selectors.derivations.scale import scale
 from imaging.selectors.derivations.segmentation import grown, segmentation
 
@@ -95,20 +95,22 @@ def _ratios(lesion: MeasuredRegion, quantity: str, with_origin: bool) -> Iterato
                     region.suvmean,
                     "g/mL",
                     f"{region.voxel_count} voxels in {shape(region)}, SD {region.suv_sd:.3g} g/mL",
+                    (mirror_plane(region),) if region.plane else (),
                 ),
             ),
             formula=f"{getattr(lesion, numerator):.4g} g/mL / {region.suvmean:.4g} g/mL",
         )
 
 
-def _values(lesion: MeasuredRegion, quantity: str) -> Iterator[tuple[ReferenceRegion, float]]:
+def _values(lesion: MeasuredRegion, quantity: str) -> Iterator[tuple[Region, float]]:
     """The ratios of a region of the run as they are stored; of one that was grown, from now."""
     if isinstance(lesion, Lesion):
         stored = regions.ratios_in_force().filter(lesion=lesion)
         yield from ((one.region, getattr(one, quantity)) for one in stored)
         return
     place = list(NUMERATORS).index(quantity)
-    for region in regions.background(lesion.quantification):
+    own = regions.own_mirror_image(lesion)
+    for region in [*regions.background(lesion.quantification), *([own] if own else [])]:
         if found := regions.ratios_to(region, lesion):
             yield region, found[place].value
 

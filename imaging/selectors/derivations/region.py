@@ -7,10 +7,12 @@ from typing import Any
 
 from django.http import Http404
 
-from imaging.models import ReferenceRegion
+from imaging.models import GrownMirrorImage, ReferenceRegion
 from imaging.selectors.derivations.node import Node, millimetres, undated
 from imaging.selectors.derivations.origin import origin
 from imaging.selectors.derivations.scale import scale
+
+Region = ReferenceRegion | GrownMirrorImage
 
 OF_REGION = {
     "suvmean": ("SUVmean", "g/mL", "Mean SUVbw of the region's voxels."),
@@ -49,13 +51,17 @@ def sphere(region: ReferenceRegion) -> Iterator[Node]:
     if region.lesion is None:
         yield Node("Radius", region.radius_mm, "mm")
     else:
-        yield _mirror_plane(region)
+        yield mirror_plane(region)
     for quantity in ("suvmean", "suv_sd"):
         yield Node(OF_REGION[quantity][0], **_of_region(region, quantity))
 
 
-def _mirror_plane(region: ReferenceRegion) -> Node:
+def mirror_plane(region: Region) -> Node:
+    """The plane that a mirror image was found by, and what was mirrored."""
     plane = region.plane
+    mirrored = "this region"
+    if isinstance(region, ReferenceRegion):
+        mirrored = f"lesion {region.lesion.number}"
     return Node(
         "Mirror plane",
         millimetres(plane["point_mm"]),
@@ -63,13 +69,13 @@ def _mirror_plane(region: ReferenceRegion) -> Node:
         inputs=(
             Node("Normal", ", ".join(f"{one:.4f}" for one in plane["normal"])),
             Node("Correlation of the two sides", plane["correlation"]),
-            Node("Mirrored", f"the voxels of lesion {region.lesion.number}"),
+            Node("Mirrored", f"the voxels of {mirrored}"),
         ),
     )
 
 
-def shape(region: ReferenceRegion) -> str:
+def shape(region: Region) -> str:
     """Where and what a region is, in words."""
-    if region.lesion_id is not None:
+    if isinstance(region, GrownMirrorImage) or region.lesion_id is not None:
         return f"the mirror image of the lesion, around {millimetres(region.centre_mm)}"
     return f"a sphere of {region.radius_mm:g} mm radius at {millimetres(region.centre_mm)}"
