@@ -9,6 +9,7 @@ DEVELOPMENT := $(VENV)/.development
 USDM := $(VENV)/usdm/.installed
 S3 := $(VENV)/s3/.installed
 MUTATE := $(VENV)/mutate/.installed
+CORE := .venv-core/.installed
 UV := uv==0.13.9
 # Named in the environment: the processes among which xdist divides the tests read no -p in time.
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=config.pytest_stack,pytest_django.plugin,$\
@@ -17,7 +18,7 @@ PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=config.pytest_stack,py
 # Each has a PostgreSQL and a broker of its own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup setup-dev demo serve stop test check static-check servers faults faults-short bench fuzz mutate lock schema \
+.PHONY: help setup setup-dev core core-setup demo serve stop test check static-check servers faults faults-short bench fuzz mutate lock schema \
 	reference-data
 
 help: ## this list
@@ -55,6 +56,15 @@ $(MUTATE): requirements.txt requirements-dev.txt requirements-mutate.txt | $(VEN
 		requirements-mutate.txt
 	@touch $@
 
+# CDISC CORE, in an environment of its own: it needs Python 3.12, see requirements-core.in.
+$(CORE): requirements-core.txt
+	@python=$$(for one in python3.12 "$$(pyenv prefix 3.12.1 2>/dev/null)/bin/python3.12"; do \
+		"$$one" -V >/dev/null 2>&1 && echo "$$one" && break; done) || { \
+		echo "Python 3.12 is needed: install python3.12, or pyenv install 3.12.1." >&2; exit 1; }; \
+	"$$python" -m venv .venv-core
+	@config/install ".venv-core/bin/python" "$(UV)" requirements-core.txt
+	@touch $@
+
 setup: $(RUNTIME) ## make .venv with the pinned, hashed requirements
 
 setup-dev: $(DEVELOPMENT) $(USDM) $(S3)
@@ -64,6 +74,17 @@ demo: setup ## the main job end to end: phantoms, or SERIES=folder of DICOM file
 
 serve: setup ## the site with the demo trial, until Ctrl-C or make stop
 	@$(PY) -m config.stack serve --then "demo --if-missing"
+
+core-setup: $(CORE) ## make .venv-core with CDISC CORE; needs Python 3.12
+
+core: setup-dev $(CORE) ## hold the demo trial's SDTM to CDISC's rules and terminology
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(PY) -m config.stack run -- sh -c '$(PY) manage.py demo --if-missing && \
+		$(PY) manage.py export DEMO --as statistician --reason "Checked by CDISC CORE" \
+		--format sdtm-xpt --to "$$1"' - "$$folder/demo.zip" > "$$folder/said" || \
+		{ cat "$$folder/said"; exit 1; } && \
+	$(PY) -m config.core "$$folder/demo.zip"
+	@TRIALTRACE_REQUIRE_CORE=1 $(PYTEST) tests/reporting/test_core.py
 
 stop: setup ## end what make serve started
 	@$(PY) -m config.stack stop
@@ -117,5 +138,7 @@ lock: setup-dev ## redo the hashed locks from requirements.in and requirements-d
 		requirements-usdm.in -o requirements-usdm.txt
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		requirements-s3.in -o requirements-s3.txt
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+		requirements-core.in -o requirements-core.txt
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		requirements-mutate.in -o requirements-mutate.txt

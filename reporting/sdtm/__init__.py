@@ -8,6 +8,7 @@ qualifier or a comment; what is neither is refused by name (`MappingError`).
 from __future__ import annotations
 
 from reporting.sdtm import (
+    checks,
     conduct,
     course,
     demographics,
@@ -45,4 +46,7 @@ def domains(source: Source) -> tuple[Domain, ...]:
     draft = Draft(source)
     for step in _STEPS:
         step(draft)
-    return finished(draft)
+    made = finished(draft)
+    if found := checks.problems(made):
+        raise MappingError("; ".join(found[:5]))
+    return made

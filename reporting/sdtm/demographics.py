@@ -92,12 +92,29 @@ def _why_none(subject: Subject) -> str:
 def _death(draft: Draft, subject: Subject) -> dict[str, Value]:
     """That a patient died, and when, by the adverse events or the follow-up."""
     for record in draft.of("AE", subject):
-        if record.values.get("AEOUT") == "FATAL":
-            return {"DTHFL": "Y", "DTHDTC": record.values.get("AEENDTC")}
+        if record.values.get("AEOUT") == "FATAL" or record.values.get("AESDTH") == "Y":
+            died = record.values.get("AEENDTC")
+            _disposed_of(draft, subject, str(died or ""))
+            return {"DTHFL": "Y", "DTHDTC": died}
     for record in draft.of("DS", subject):
         if any(one.name == "EVNTDESC" and one.value == "DEATH" for one in record.qualifiers):
-            return {"DTHFL": "Y", "DTHDTC": record.values.get("DSSTDTC")}
+            died = record.values.get("DSSTDTC")
+            _disposed_of(draft, subject, str(died or ""))
+            return {"DTHFL": "Y", "DTHDTC": died}
     return {}
+
+
+def _disposed_of(draft: Draft, subject: Subject, died: str) -> None:
+    """The end of the patient's part in the trial, which DM's flag of death asks for."""
+    draft.add(
+        "DS",
+        subject,
+        DSTERM="Death",
+        DSDECOD="DEATH",
+        DSCAT="DISPOSITION EVENT",
+        DSSCAT="STUDY PARTICIPATION",
+        DSSTDTC=died,
+    )
 
 
 def last_date(draft: Draft, subject: Subject) -> str:

@@ -53,7 +53,7 @@ ORDER = tuple(_NAMES.split())
 _OF_TRIAL = frozenset({"TI", "TS", "TA", "TE", "TV"})
 # Whose epoch is that of its element, or stands in the plan.
 _OWN_EPOCH = frozenset({"SE", "TA"})
-_LAST_BEFORE = frozenset({"LB", "VS", "RP", "RS", "TU", "TR"})
+_LAST_BEFORE = frozenset({"LB", "VS", "RP", "RS", "MI", "TU", "TR"})
 
 
 def finished(draft: Draft) -> tuple[Domain, ...]:

@@ -33,9 +33,12 @@ TOPICS = {
 }
 # Imaging of a form in METHOD (C85492).
 _METHODS = {"CT": "CT SCAN"}
+_SPECIMENS = {"MARROW": "BONE MARROW", "CSF": "CEREBROSPINAL FLUID"}
 # What a result is called whose item names no test.
 _RESULTS = {"MI": "HISTRES"}
 COMMENT = "COVAL"
+# Qualifiers that have the name of a variable of the model.
+_RENAMED = {"SUPPMH.MHCONTRT": "TREATED", "SUPPRP.RPREASND": "WHYNOT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +258,10 @@ def _findings(entry: Entry, domain: str, answers: Sequence[Answer]) -> list[Answ
             values[f"{domain}TPT"] = one.item.section.upper()
             values[f"{domain}TPTNUM"] = sections.index(one.item.section) + 1
         _in_terms(domain, values)
+        if domain == "MI":
+            # What the form does not ask follows from how the specimen was taken.
+            taken = str(values.get("MIMETHOD") or "")
+            values.setdefault("MISPEC", _SPECIMENS.get(taken, "TISSUE"))
         record = entry.add(domain, **values)
         record.supplement("QUESTION", "Question of the Form", one.item.label, "Assigned")
     return [one for one in others if one.item.identifier not in used]
@@ -318,7 +325,9 @@ def _event(entry: Entry, domain: str, answers: Sequence[Answer]) -> list[Answer]
     if domain == "DS":
         values |= {"DSDECOD": values["DSTERM"], "DSCAT": "OTHER EVENT"}
     if domain == "MH":
-        values["MHCAT"] = entry.form.label.upper()
+        category = entry.form.label.upper()
+        # A category that says no more than its domain is none.
+        values["MHCAT"] = "GENERAL" if category == "MEDICAL HISTORY" else category
     if entry.form.identifier == "primary_diagnosis" and domain == "MH":
         values["MHEVDTYP"] = "DIAGNOSIS"
     entry.add(domain, **values)
@@ -344,7 +353,10 @@ def _beside(entry: Entry, one: Answer) -> None:
 
 def _name(one: Answer, is_missing: bool) -> str:
     """QNAM: what the item names, else its identifier in short; of a missing value with an M."""
-    stated = one.variable.partition(".")[2] or one.variable
+    stated = _RENAMED.get(one.variable) or one.variable.partition(".")[2]
+    if not stated and one.variable:
+        # A variable of the model that the guide's domain lacks can't be a qualifier's name.
+        stated = f"X{one.variable[2:]}"
     word = "".join(part for part in one.item.identifier.upper() if part.isalnum())
     name = (stated or word)[:LONGEST_NAME]
     return f"{name[: LONGEST_NAME - 1]}M" if is_missing else name

@@ -100,7 +100,7 @@ def result(
     """A record of TR; a number has a unit, a word none."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     text = as_text(value)
-    standard = float(f"{value:.15g}") if isinstance(value, float) else value
+    standard = float(f"{value:.12g}") if isinstance(value, float) else value
     known = terms.unit(unit, where="TR") if is_number else ""
     values: dict[str, Value] = {
         "TRLNKID": link,
@@ -109,7 +109,7 @@ def result(
         "TRTEST": terms.test_name("TR", test, test),
         "TRORRES": text,
         "TRORRESU": known,
-        # 15 digits are what other programs compare a text and a number by.
+        # To 12 digits text and number are the same to any program; TRORRES has all of them.
         "TRSTRESC": as_text(standard),
         "TRSTRESN": standard if is_number else None,
         "TRSTRESU": known,

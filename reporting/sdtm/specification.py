@@ -100,6 +100,7 @@ COMMENTS: Mapping[str, str] = MappingProxyType(
         "volume of a lesion above a threshold is VOLUME, its method in SUPPTR.SEGMTHD. Sponsor "
         "terms extend the list: TLG (SUVmean times volume), TBRMAX, TBRPEAK, TBRMEAN (over the "
         "SUVmean of the region in SUPPTR.REFREG), and those of whole scans and of the adrenals.",
+        "MI.MISPEC": "Of bone marrow and cerebrospinal fluid as taken; else tissue.",
         "TU.TULOC": "Mediastinal blood pool is no term of LOC: AORTA, and the kind of region in "
         "TUSPID.",
         "DM.BRTHDTC": "The year alone leaves the record.",

@@ -130,7 +130,7 @@ def _tables() -> dict[str, list[dict[str, Any]]]:
             row("eligibility", usubjid="DEMO-101-002", patient="101-002", assessment=31,
                 gate="enrolment", protocol_version="1.0", assessed_at=INJECTED,
                 verdict="ineligible", criterion="E3", category="exclusion",
-                text="Severe renal impairment",
+                text=_text_of("E3"),
                 outcome="met", word="excludes", answer="Y"),
             row("eligibility", assessment=32, gate="enrolment", protocol_version="1.0",
                 assessed_at=INJECTED - timedelta(days=5), verdict="eligible", criterion="I1",
@@ -185,6 +185,11 @@ def _tables() -> dict[str, list[dict[str, Any]]]:
     }  # fmt: skip
 
 
+def _text_of(criterion: str) -> str:
+    known = definition()["criteria"]
+    return next(one["text"] for one in known if one["identifier"] == criterion)
+
+
 def _lesion(lesion: int, scan: int, series: int) -> dict[str, Any]:
     return row(
         "lesions", scan=scan, series=series, lesion=lesion, number=4, suvmax=12.2969,
@@ -227,7 +232,7 @@ def _evidence() -> Iterator[dict[str, Any]]:
             value_number=number,
             unit=unit,
             observed_at="2026-02-27",
-            is_study_specific=False,
+            is_study_specific=variable == "therapy.anticancer",
             recorded_at=INJECTED - timedelta(days=3),
         )
 
@@ -263,5 +268,8 @@ def _answer(column: Column, pk: int, place: int) -> Any:
     if column.type is Type.MOMENT:
         return INJECTED + timedelta(days=4, minutes=place)
     if column.type is Type.PARTIAL_DATE:
-        return f"2026-03-{10 + place % 15:02d}"
+        # History is of before; what comes later in a form is of no earlier date.
+        is_history = column.origin.startswith("MH")
+        first = INJECTED.date() - timedelta(days=90 if is_history else 0)
+        return (first + timedelta(days=place // 2)).isoformat()
     return column.codes[0][0] if column.codes else f"Text {pk} {place}"
