@@ -1237,11 +1237,7 @@ OTHERWISE = {
             ("patient_rescreen", "POST"),
             ("api_rescreen", "POST"),
             # Who holds every role is an unblinded statistician too, and reviews nothing.
-            ("population_review_new", "POST"),
-            ("population_decide", "POST"),
             ("population_review_sign", "POST"),
-            ("api_population_reviews", "POST"),
-            ("api_population_decisions", "POST"),
             ("api_population_signature", "POST"),
             # The item is open.
             ("action_item_reopen", "POST"),
@@ -1440,6 +1436,17 @@ class Call:
         client.cookies = cookies
         return response
 
+
+# Who holds every role has seen what is not blind: a data review is opened and decided by others.
+NOT_BLIND = dict.fromkeys(
+    [
+        ("population_review_new", "POST"),
+        ("population_decide", "POST"),
+        ("api_population_reviews", "POST"),
+        ("api_population_decisions", "POST"),
+    ],
+    409,
+)
 
 # Who holds every role reads as well, and so sees nothing of what another reader grew.
 UNSEEN_BY_WHO_READS = {("derivation_grown", "GET"): 404, ("api_derivation_grown", "GET"): 404}
@@ -1641,7 +1648,7 @@ def test_what_is_granted_is_done_unless_a_rule_refuses_it(record, calls):
         if response.status_code not in {200, 201, 204, 302}:
             found[key] = response.status_code
     expected = {key: code for key, code in OTHERWISE.items() if code != 302}
-    expected |= UNSEEN_BY_WHO_READS
+    expected |= UNSEEN_BY_WHO_READS | NOT_BLIND
     expected |= {key: 404 for key, need in TABLE.items() if isinstance(need, Nowhere)}
     assert found == expected, listing(found)
 
