@@ -202,6 +202,7 @@ def schedule_and_inject(visitor: Visitor) -> tuple:
     page.get_by_role("main").get_by_role("link", name=re.compile("entixafor")).first.click()
     visitor.look("scan-scheduled")
     visitor.press("Reschedule")
+    expect(page.get_by_role("main")).to_be_visible()
     visitor.look("scan-reschedule")
     visitor.press("Cancel")
     visitor.press("Record injection")
