@@ -36,6 +36,8 @@ _numbers = count(1)
 # Of every user made here; MD5 in tests, so that making one costs nothing.
 PASSWORD = "a long phrase for tests"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+# Of every patient made here.
+BIRTH = date(1961, 4, 23)
 
 
 def framed(action: str = "test.arranged"):
@@ -176,7 +178,7 @@ def make_user(role: Role | None = None, *, trial: Trial | None = None, site: Sit
 
 def make_patient(site: Site, *, by: User | None = None, sex: str = "F") -> Patient:
     by = by or make_user(Role.COORDINATOR, trial=site.trial, site=site)
-    return patients.register(site, sex_at_birth=sex, birth="1961-04-23", by=by)
+    return patients.register(site, sex_at_birth=sex, birth=BIRTH.isoformat(), by=by)
 
 
 def make_assessment(patient: Patient, *, by: User) -> EligibilityAssessment:

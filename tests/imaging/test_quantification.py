@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import PurePath
 
@@ -23,7 +23,11 @@ from trials.services.errors import Refused
 
 pytestmark = pytest.mark.django_db
 
-CASE, PLAN = cohort.CASES[0], cohort.PLANS[0]
+PLAN = cohort.PLANS[0]
+# As old as the patients that the factories make.
+CASE = replace(
+    cohort.CASES[0], person=replace(cohort.CASES[0].person, birth=factories.BIRTH.isoformat())
+)
 SYRINGE, STARTED = cohort.given(PLAN, now=factories.NOON + timedelta(hours=2))
 # The upper end of the phantom: enough for two of its four spheres.
 SENT, ANNOUNCED = 66, 176
