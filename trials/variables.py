@@ -22,9 +22,9 @@ from types import MappingProxyType
 from typing import Any
 
 from trials import decay
-from trials.vocabulary import ALL, Kind, Variable
+from trials.vocabulary import ALL, Detail, Kind, Variable
 
-__all__ = ["VARIABLES", "Kind", "Variable", "VariableError"]
+__all__ = ["DETAILS", "VARIABLES", "Detail", "Kind", "Variable", "VariableError"]
 
 # A laboratory may report ">90": a bound, not a number.
 NUMBER = re.compile(r"([<>]?)\s*(\d+(?:\.\d+)?)")
@@ -43,6 +43,10 @@ class VariableError(ValueError):
 
 
 VARIABLES: Mapping[str, Variable] = MappingProxyType({one.name: one for one in ALL})
+# What may belong to a value, whichever variable asks it; a name means the same wherever it stands.
+DETAILS: Mapping[str, Detail] = MappingProxyType(
+    {detail.name: detail for one in ALL for detail in one.details}
+)
 # Measured anew for each scan; recorded for one, it says nothing of another or of the patient.
 PER_SCAN = frozenset(one.name for one in ALL if one.is_per_scan)
 # Told by the signed read of a scan that counts.

@@ -22,6 +22,8 @@ class Detail:
     label: str
     choices: Choices = ()
     is_number: bool = False
+    # Of a number; without one it is in the unit of the value it belongs to.
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,7 @@ ALL: tuple[Variable, ...] = (
         details=(
             _SPECIMEN,
             Detail("method", "Method"),
-            Detail("sensitivity_iu_l", "Sensitivity (IU/L)", is_number=True),
+            Detail("sensitivity_iu_l", "Sensitivity (IU/L)", is_number=True, unit="IU/L"),
         ),
     ),
     Variable("contraception", "Highly effective contraception agreed", "boolean"),

@@ -23,6 +23,7 @@ from reporting.datasets.columns import (
     Column,
     Dataset,
 )
+from trials.variables import DETAILS, Detail
 
 PATIENTS = Dataset(
     name="patients",
@@ -183,6 +184,29 @@ CONSENTS = Dataset(
     ),
 )
 
+_ORIGINS = {
+    "specimen": "LB.LBSPEC",
+    "method": "LB.LBMETHOD",
+    "fasting": "LB.LBFAST",
+    "reference_low": "LB.LBORNRLO",
+    "reference_high": "LB.LBORNRHI",
+}
+
+
+def _detail(detail: Detail) -> Column:
+    """What belongs to a value, in a column of its own."""
+    return Column(
+        detail.name,
+        detail.label,
+        NUMBER if detail.is_number else TEXT,
+        HEALTH if detail.is_number or detail.choices else FREE_TEXT,
+        unit=detail.unit,
+        origin=_ORIGINS.get(detail.name, ""),
+        missing="not recorded, or no detail of this variable",
+        codes=detail.choices,
+    )
+
+
 EVIDENCE = Dataset(
     name="evidence",
     label="Evidence",
@@ -236,6 +260,7 @@ EVIDENCE = Dataset(
             origin="LB.LBORRESU",
             missing="the variable has no unit",
         ),
+        *map(_detail, DETAILS.values()),
         Column("observed_at", "Observed", PARTIAL_DATE, QUASI, origin="LB.LBDTC"),
         Column(
             "is_study_specific",

@@ -47,8 +47,44 @@ def _finding(draft: Draft, subject: Subject, row: Row, scan: Row | None) -> Reco
         **({"CAT": category} if category else {}),
         **_result(domain, test, row),
     }
+    if domain == "LB":
+        values |= _of_laboratory(row)
     named = {f"{domain}{key}": value for key, value in values.items()}
-    return draft.add(domain, subject, VISITNUM=number, VISIT=visit, **named)
+    record = draft.add(domain, subject, VISITNUM=number, VISIT=visit, **named)
+    for name, (qualifier, label) in _BESIDE.items():
+        record.supplement(qualifier, label, row[name])
+    if domain != "LB":
+        for name in _LABORATORY:
+            record.supplement(name[:8].upper(), variables.DETAILS[name].label, row[name])
+    return record
+
+
+# Details of a value that LB has variables for, and those that stand beside a record.
+_LABORATORY = ("specimen", "method", "fasting", "reference_low", "reference_high")
+_BESIDE = {
+    "formula": ("FORMULA", "Formula of the Laboratory"),
+    "device": ("DEVICE", "Device"),
+    "sensitivity_iu_l": ("SENSITIV", "Sensitivity (IU/L)"),
+    "criteria_set": ("CRITSET", "Measurable by"),
+    "region": ("REGION", "Region of the CT"),
+}
+
+
+def _of_laboratory(row: Row) -> dict[str, Value]:
+    """Specimen, method and limits of normal, as they were reported and in the standard unit."""
+    known = variables.VARIABLES[row["variable"]]
+    found: dict[str, Value] = {
+        "SPEC": terms.SPECIMENS.get(row["specimen"] or "", ""),
+        "METHOD": (row["method"] or "").upper(),
+        "FAST": {"yes": "Y", "no": "N"}.get(row["fasting"] or "", ""),
+    }
+    for end, name in (("LO", "reference_low"), ("HI", "reference_high")):
+        if row[name] is not None:
+            standard = variables.converted(
+                row["variable"], row[name], frm=row["unit"] or "", to=known.units[0]
+            )
+            found |= {f"ORNR{end}": as_text(row[name]), f"STNR{end}": float(f"{standard:.6g}")}
+    return found
 
 
 def _result(domain: str, test: str, row: Row) -> dict[str, Value]:
@@ -119,7 +155,12 @@ def _comment(draft: Draft, subject: Subject, row: Row) -> None:
     label = known.label if known else row["variable"]
     value = "not known" if row["value"] is None else _words(known, row["value"])
     unit = f" {row['unit']}" if row["unit"] and row["value"] is not None else ""
-    text = f"{label} [{row['variable']}]: {value}{unit}"
+    details = [
+        f"{one.label}: {as_text(row[one.name])}"
+        for one in variables.DETAILS.values()
+        if row[one.name] is not None
+    ]
+    text = "; ".join([f"{label} [{row['variable']}]: {value}{unit}", *details])
     draft.comment(subject, text, subject.local(row["observed_at"]))
 
 

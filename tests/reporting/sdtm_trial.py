@@ -212,6 +212,14 @@ def _finding(finding: int, test: str, *, number: float | None = None, text: str 
 
 def _evidence() -> Iterator[dict[str, Any]]:
     numbers = count(600)
+    details = {
+        "creatinine": {"reference_low": 53.0, "reference_high": 115.0},
+        "egfr": {"formula": "CKD-EPI 2021"},
+        "glucose": {"specimen": "capillary_blood", "device": "meter 7", "fasting": "yes"},
+        "pregnancy_test": {"method": "immunoassay", "sensitivity_iu_l": 10.0},
+        "lesions.largest_long_axis": {"criteria_set": "Lugano 2014"},
+        "ct_dlp": {"region": "trunk"},
+    }
     for variable, value, number, unit in (
         ("creatinine", "88.4", 88.4, "µmol/L"),
         ("egfr", ">90", None, "mL/min/1.73 m2"),
@@ -223,6 +231,8 @@ def _evidence() -> Iterator[dict[str, Any]]:
         ("platelets", None, None, None),
         ("therapy.anticancer", '[{"name": "R-CHOP", "started_on": "2024"}]', None, None),
         ("therapy.steroids", "[]", None, None),
+        ("lesions.largest_long_axis", "16", 16.0, "mm"),
+        ("ct_dlp", "450", 450.0, "mGy·cm"),
     ):
         yield row(
             "evidence",
@@ -233,6 +243,7 @@ def _evidence() -> Iterator[dict[str, Any]]:
             unit=unit,
             observed_at="2026-02-27",
             is_study_specific=variable == "therapy.anticancer",
+            **details.get(variable, {}),
             recorded_at=INJECTED - timedelta(days=3),
         )
 

@@ -114,7 +114,7 @@ def test_a_unit_in_a_name_is_the_unit_of_the_column(suffix, unit):
 def test_every_measured_number_has_a_unit_or_a_column_that_says_it():
     bare = {column.name for _, column in COLUMNS if column.type == Type.NUMBER and not column.unit}
     # Their units are in the columns unit and suvbw_factor_unit.
-    assert bare == {"value_number", "suvbw_factor"}
+    assert bare == {"value_number", "reference_low", "reference_high", "suvbw_factor"}
 
 
 def test_every_flag_says_what_y_and_n_mean():

@@ -40,6 +40,7 @@ OTHERWISE = {
     ("form_vital_signs_follow_up", "contact"): "SV.SVCNTMOD, in words",
     ("deviations", "about_table"): "SUPPDV.DVABOUT, with the number of its row",
     ("deviations", "text"): "DV.DVTERM and its continuation",
+    ("evidence", "fasting"): "LB.LBFAST, Y or N",
 }
 
 
@@ -183,6 +184,18 @@ def test_a_bound_is_no_number_and_a_value_not_known_is_not_done(domains):
     )
 
 
+def test_specimen_method_and_limits_of_normal_stand_with_a_result(domains):
+    """1 mg/dL of creatinine is 88.4 µmol/L."""
+    creatinine = of(domains, "LB", LBTESTCD="CREAT", LBSPID="EVIDENCE-600")
+    assert (creatinine["LBORNRLO"], creatinine["LBORNRHI"]) == ("53", "115")
+    standard = [creatinine["LBSTNRLO"], creatinine["LBSTNRHI"]]
+    assert standard == pytest.approx([53 / 88.4, 115 / 88.4], rel=1e-3)
+    glucose = of(domains, "LB", LBTESTCD="GLUC", LBSPID="EVIDENCE-602")
+    assert (glucose["LBSPEC"], glucose["LBFAST"]) == ("CAPILLARY BLOOD", "Y")
+    assert qualifiers(domains, glucose)["DEVICE"] == "meter 7"
+    assert of(domains, "LB", LBTESTCD="HCG", LBSPID="EVIDENCE-603")["LBMETHOD"] == "IMMUNOASSAY"
+
+
 def test_results_of_a_form_take_time_and_unit_of_their_section(domains):
     pulses = [one for one in domains["VS"] if one["VSTESTCD"] == "HR" and one["VSTPT"] != ""]
     assert {one["VSTPT"]: one["VSORRESU"] for one in pulses} == {
@@ -280,7 +293,8 @@ def _is_found(value: Any, cells: set[str]) -> bool:
     return (
         not known.isdisjoint(cells)
         or any(text in cell.split("-") for cell in cells)
-        or any(cell.endswith(f": {text}") for cell in cells)
+        # A comment says it in words, with its unit behind it and its details after that.
+        or any(f": {text} " in f"{cell} ".replace(";", " ") for cell in cells)
     )
 
 

@@ -9,7 +9,7 @@ from django.db.models.functions import JSONObject, RowNumber
 
 from reporting import derived
 from reporting.selectors import allocations
-from reporting.selectors.sources.base import Source, computed, subject
+from reporting.selectors.sources.base import Source, computed, named, subject
 from trials.models import (
     Allocation,
     Consent,
@@ -21,6 +21,7 @@ from trials.models import (
     Unblinding,
     Withdrawal,
 )
+from trials.variables import DETAILS
 
 
 def _patients(trial: Trial):
@@ -115,6 +116,7 @@ EVIDENCE = Source(
         "cdisc_code": computed(derived.cdisc_code, "variable"),
         "value": computed(derived.evidence_text, "variable", "value"),
         "value_number": computed(derived.evidence_number, "value"),
+        **{name: computed(named(name), "details") for name in DETAILS},
     },
 )
 
