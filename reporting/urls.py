@@ -19,6 +19,11 @@ urlpatterns = [
     ),
     path("populations/", populations.populations, name="populations"),
     path(
+        "patients/<int:pk>/populations/",
+        populations.patient_populations,
+        name="patient_populations",
+    ),
+    path(
         "trials/<str:identifier>/populations/",
         populations.populations_of_trial,
         name="populations_of_trial",

@@ -441,6 +441,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("read", "GET"): OnRow("finding.view"),
     # Pages of analysis populations
     ("populations", "GET"): OnList("population.view"),
+    ("patient_populations", "GET"): OnRow("population.view"),
     ("populations_of_trial", "GET"): OnAllSites("population.view"),
     ("population", "GET"): OnAllSites("population.view"),
     ("population_review_new", "GET"): OnAllSites("population.review"),

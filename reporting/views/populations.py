@@ -52,6 +52,20 @@ def populations(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def patient_populations(request: HttpRequest, pk: int) -> HttpResponse:
+    """In which populations a patient is counted, and why."""
+    found = Patient.objects.select_related("trial", "site")
+    patient = permissions.fetched(found, request.user, VIEW, pk=pk)
+    context = {
+        "patient": patient,
+        "rows": selectors.of_patient(patient),
+        # All patients of a population are seen by whoever may at all sites.
+        "opens": patient.trial_id in _whole(request.user, VIEW),
+    }
+    return render(request, "reporting/patient_populations.html", context)
+
+
+@require_safe
 def populations_of_trial(request: HttpRequest, identifier: str) -> HttpResponse:
     """The flow of patients, and each population with its rule and its numbers."""
     trial = trial_for(request, identifier, VIEW)

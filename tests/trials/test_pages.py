@@ -871,7 +871,7 @@ def test_a_list_costs_the_same_for_one_row_and_for_three(
 
 
 @pytest.mark.parametrize(
-    ("name", "limit"), [("patient", 36), ("scan", 30), ("assessment", 20), ("query", 9)]
+    ("name", "limit"), [("patient", 28), ("scan", 30), ("assessment", 20), ("query", 9)]
 )
 def test_a_page_stays_within_its_number_of_queries(
     client, site, coordinator, django_assert_max_num_queries, name, limit

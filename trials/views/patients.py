@@ -60,6 +60,7 @@ RIGHTS = (
     "deviation.view",
     "deviation.record",
     "response.view",
+    "population.view",
     "audit.view",
     "finding.view",
 )
