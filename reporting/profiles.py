@@ -41,9 +41,9 @@ class Profile(StrEnum):
 
 LABELS: Mapping[Profile, str] = MappingProxyType(
     {
-        Profile.FULL: "Full: as the record has it, for the trial's own people",
-        Profile.LIMITED: "Limited data set: dates shifted per patient, no free text",
-        Profile.SAFE_HARBOR: "HIPAA Safe Harbor: years only, no sites, patients by codes",
+        Profile.FULL: "Full: as recorded, for the trial's people",
+        Profile.LIMITED: "Limited: dates shifted, no free text",
+        Profile.SAFE_HARBOR: "Safe Harbor: years, no sites, codes",
     }
 )
 

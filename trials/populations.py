@@ -522,11 +522,10 @@ def changes(before: PatientFact | None, now: PatientFact | None) -> list[str]:
     >>> changes(None, {"identifier": "101-003"})
     ['patient 101-003 was not there yet']
     """
-    if before is None or now is None:
-        known = before or now
-        assert known is not None  # noqa: S101  one of both is always at hand
-        verb = "is there no more" if now is None else "was not there yet"
-        return [f"patient {known['identifier']} {verb}"]
+    if before is None:
+        return [f"patient {now['identifier']} was not there yet"] if now else []
+    if now is None:
+        return [f"patient {before['identifier']} is there no more"]
     if before == now:
         return []
     return [

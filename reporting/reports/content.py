@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reporting.reports.drawings import Drawing
-from reporting.statistics.results import LEVEL, Result, StatisticsError
+from reporting.statistics.results import Result, StatisticsError
 
 NOT_ESTIMABLE = "not estimable"
 EN_DASH = "\N{EN DASH}"
@@ -214,11 +214,6 @@ def methods_of(results: Iterable[Result]) -> tuple[str, ...]:
         for note in one.notes:
             found[f"{one.name[:1].upper()}{one.name[1:]}: {note}."] = None
     return tuple(found)
-
-
-def interval_words(level: float = LEVEL) -> str:
-    """What stands in brackets behind an estimate."""
-    return f"{level:.0%} interval"
 
 
 def reasons(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -107,7 +106,3 @@ class Lines:
 
 
 Drawing = Flow | Strips | Bars | Rates | Differences | Waterfall | Swimmer | Lines
-
-
-def finite(values: Sequence[float | None]) -> tuple[float, ...]:
-    return tuple(value for value in values if value is not None)

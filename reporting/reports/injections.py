@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -135,10 +136,8 @@ def _spread(values: Sequence[float]) -> tuple[int | float | None, ...]:
 def _inside(values: Sequence[float], low: float | None, high: float | None) -> Share | str:
     if low is None and high is None:
         return "not checkable"
-    is_inside: Callable[[float], bool] = lambda value: (  # noqa: E731  a rule, used once
-        (low is None or value >= low) and (high is None or value <= high)
-    )
-    return Share(sum(map(is_inside, values)), len(values))
+    ends = (-math.inf if low is None else low, math.inf if high is None else high)
+    return Share(sum(ends[0] <= value <= ends[1] for value in values), len(values))
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -142,8 +142,8 @@ def test_a_patient_of_another_trial_is_no_unit(made):
 
 
 def test_a_population_that_the_trial_has_not_is_not_reviewed(made):
-    with pytest.raises(Invalid, match="no population XXX"):
-        reviewed(made, "XXX")
+    with pytest.raises(Invalid, match="no population NONE"):
+        reviewed(made, "NONE")
 
 
 def test_one_review_of_a_population_is_open_at_a_time(made):
