@@ -36,8 +36,8 @@ from trials.services.errors import Forbidden, Invalid, Refused
 pytestmark = pytest.mark.usefixtures("committed_db")
 
 # Queries of a freeze beside one for each dataset: the snapshot is opened and named, the protocol
-# versions read with the forms they ask, populations judged by nine, and the result written inside
-# fence and frame.
+# versions read with the forms they ask, the facts and reviews of populations read, and the result
+# written inside fence and frame.
 OTHERS = 27
 ROOT = Path(__file__).resolve().parents[2]
 
