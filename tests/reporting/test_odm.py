@@ -23,6 +23,7 @@ from reporting.selectors import form_rows, odm_entries
 from reporting.services import exports
 from tests import factories
 from tests.trials.test_form_moves import AFTER, BEFORE, VALUES, amended, definition, member, moved
+from tests.trials.test_truth_panel import TRUTH
 from trials.item_values import Entered
 from trials.models import FormEntry
 from trials.roles import Role
@@ -255,6 +256,27 @@ def test_no_file_names_a_person(site, whole, by):
     for content in files(site.trial):
         assert str(by).encode() not in content
         assert by.username.encode() not in content
+
+
+@pytest.mark.django_db
+def test_the_panel_s_reasons_for_a_change_are_in_no_file(site, patient):
+    """They can tell the index test and the truth; that a decision was changed is told."""
+    panel = factories.make_user(Role.PANEL, trial=site.trial)
+    decided = filled(patient, "truth_of_lesion", TRUTH, by=panel)
+    form_entries.correct(
+        decided,
+        given={"truth": "ABSENT"},
+        revision=1,
+        reason="Uptake seen on Pentixafor",
+        by=panel,
+    )
+    form_entries.undo(
+        FormEntry.objects.get(pk=decided.pk), reason="SUVmax of 9.1 misread", by=panel
+    )
+    for content in files(site.trial):
+        assert b"Uptake seen" not in content
+        assert b"misread" not in content
+    assert b"ABSENT" in files(site.trial)[1]
 
 
 @pytest.mark.django_db
