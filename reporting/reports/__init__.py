@@ -15,7 +15,7 @@ __all__ = ["REPORTS", "Report"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report: what it answers, the datasets it reads, those without which it is empty.
+    """A report: what it answers, the datasets it reads, and without which it is `empty`, in words.
 
     Who may see it holds `permission` at all sites of the trial; one that `would_unblind` is kept
     from whoever reads scans or decides the truth in the trial.
@@ -27,6 +27,7 @@ class Report:
     datasets: tuple[str, ...]
     rests_on: tuple[str, ...]
     made: Callable[[Rows], Content]
+    empty: str
     permission: str = "report.view"
     would_unblind: bool = False
 
@@ -42,6 +43,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 ("patients", "scans", "findings"),
                 ("patients",),
                 enrolment.screening,
+                enrolment.NOBODY,
             ),
             Report(
                 "eligibility",
@@ -50,6 +52,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 ("eligibility",),
                 ("eligibility",),
                 enrolment.eligibility,
+                enrolment.NOT_ASSESSED,
             ),
             Report(
                 "injections",
@@ -58,6 +61,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 ("scans",),
                 ("scans",),
                 injections.distributions,
+                injections.EMPTY,
             ),
             Report(
                 "tracers",
@@ -66,6 +70,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 ("comparisons", "pairs", tracers.IMPORTED),
                 ("comparisons", "pairs", tracers.IMPORTED),
                 tracers.compared,
+                tracers.EMPTY,
                 "report.unblinded",
                 would_unblind=True,
             ),
@@ -81,6 +86,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 ),
                 ("form_adrenal_vein_sampling", aldosteronism.IMPORTED),
                 aldosteronism.lateralisation,
+                aldosteronism.EMPTY,
                 "report.unblinded",
                 would_unblind=True,
             ),
@@ -91,6 +97,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 (tracers.IMPORTED, aldosteronism.IMPORTED),
                 (tracers.IMPORTED, aldosteronism.IMPORTED),
                 literature.comparison,
+                literature.EMPTY,
                 "report.unblinded",
                 would_unblind=True,
             ),

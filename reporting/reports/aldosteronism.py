@@ -33,6 +33,7 @@ from reporting.statistics.paired import VARIANTS, mcnemar, paired_table
 from reporting.statistics.proportions import proportion
 from reporting.statistics.results import Result
 
+EMPTY = "No patient has a side by PET and one by adrenal vein sampling, and no series is imported."
 IMPORTED = "form_imported_lateralisation"
 UNILATERAL, BILATERAL = "UNILATERAL", "BILATERAL"
 TESTS = (("pet", "PET"), ("avs", "Adrenal vein sampling"))
@@ -66,10 +67,7 @@ def lateralisation(rows: Rows) -> Content:
     for study, cases in sorted(groups.items()):
         parts += _parts(study, cases)
     if not parts:
-        return Content(
-            why_empty="No patient has a side by PET and one by adrenal vein sampling, and no "
-            "series is imported."
-        )
+        return Content(why_empty=EMPTY)
     return Content(parts=tuple(parts))
 
 

@@ -11,13 +11,15 @@ from reporting.reports.drawings import Bars, Box, Flow
 from reporting.reports.rows import Row, Rows
 
 NO_USE = ("use", "destroy")
+NOBODY = "Nobody has been screened yet."
+NOT_ASSESSED = "No eligibility has been assessed yet."
 
 
 def screening(rows: Rows) -> Content:
     """Who was screened, enrolled, injected, imaged and read, and who left on the way."""
     patients = rows["patients"]
     if not patients:
-        return Content(why_empty="Nobody has been screened yet.")
+        return Content(why_empty=NOBODY)
     parts: list[Table | Figure] = [_flow(rows), _by_site(patients)]
     if any(one["screen_failure"] for one in patients):
         parts.append(_why_ended(patients))
@@ -28,7 +30,7 @@ def eligibility(rows: Rows) -> Content:
     """Which criteria kept patients out, and which could not be told."""
     judged = rows["eligibility"]
     if not judged:
-        return Content(why_empty="No eligibility has been assessed yet.")
+        return Content(why_empty=NOT_ASSESSED)
     parts: list[Table | Figure] = []
     for gate, label in codes("eligibility", "gate").items():
         inside = [one for one in judged if one["gate"] == gate]

@@ -12,6 +12,7 @@ from reporting.reports.content import Column, Content, Figure, Share, Table, rea
 from reporting.reports.drawings import Band, Strips
 from reporting.reports.rows import Row, Rows
 
+EMPTY = "No injection has been recorded yet."
 NOT_INJECTED = "no injection recorded"
 NOT_MEASURED = "injected, images not measured"
 # What became of scans that are not waited for.
@@ -23,7 +24,7 @@ def distributions(rows: Rows) -> Content:
     scans = [one for one in rows["scans"] if one["state"] not in NOT_DONE]
     injected = [one for one in scans if one["injected_at"]]
     if not injected:
-        return Content(why_empty="No injection has been recorded yet.")
+        return Content(why_empty=EMPTY)
     activity = _of(
         injected,
         "net_activity_mbq",

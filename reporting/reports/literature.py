@@ -42,6 +42,10 @@ CITED = (
     ("Primary aldosteronism", "Success after surgery with higher uptake", "goes with",
      "in words alone", "review"),
 )  # fmt: skip
+EMPTY = (
+    "No series of a study that the review cites is imported into this trial. "
+    "`manage.py published_trial` makes a trial that has them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,7 @@ def comparison(rows: Rows) -> Content:
     computed = [(one, one.found(rows, one.study)) for one in RECOMPUTED]
     known = [(one, value) for one, value in computed if value is not None]
     if not known:
-        return Content(
-            why_empty="No series of a study that the review cites is imported into this trial. "
-            "`manage.py published_trial` makes a trial that has them."
-        )
+        return Content(why_empty=EMPTY)
     studies = {one.study for one, _ in known}
     return Content(
         parts=(

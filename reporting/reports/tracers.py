@@ -43,6 +43,7 @@ from reporting.statistics.paired import (
 from reporting.statistics.proportions import proportion
 from reporting.statistics.results import Result
 
+EMPTY = "No comparison of two tracers is signed, and no series of paired results is imported."
 IMPORTED = "form_imported_tracer_pair"
 POSITIVE, NEGATIVE = "POSITIVE", "NEGATIVE"
 LEVELS = {"PATIENT": "Patients", "REGION": "Patients, by region"}
@@ -69,10 +70,7 @@ def compared(rows: Rows) -> Content:
     for study, entries in _by_study(rows[IMPORTED]).items():
         parts += _imported_parts(study, entries)
     if not parts:
-        return Content(
-            why_empty="No comparison of two tracers is signed, and no series of paired results is "
-            "imported."
-        )
+        return Content(why_empty=EMPTY)
     return Content(parts=tuple(parts))
 
 

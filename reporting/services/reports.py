@@ -86,9 +86,7 @@ def _listed(report: Report, filled: set[str], held: str) -> Listed:
     has_data = bool(filled & set(report.rests_on))
     if held:
         return Listed(report, False, has_data, held)
-    needs = " or ".join(name.removeprefix("form_").replace("_", " ") for name in report.rests_on)
-    why = "" if has_data else f"No data yet: the record has no rows of {needs}."
-    return Listed(report, True, has_data, why)
+    return Listed(report, True, has_data, "" if has_data else report.empty)
 
 
 def make(trial: Trial, name: str, *, by: User, export: Export | None = None) -> Made:
