@@ -125,6 +125,7 @@ def test_an_item_is_not_due_before_the_visit(visit, monitor):
 
 def test_the_pages_take_a_visit_from_report_to_closed_item(client, site, monitor, coordinator):
     client.force_login(monitor)
+    assert "No visit reported yet" in client.get(reverse("monitoring")).content.decode()
     answer = client.post(
         reverse("monitoring_visit_new", args=[site.pk]), REPORT | {"held_on": "2026-03-02"}
     )
