@@ -43,6 +43,11 @@ ACCEPTED: dict[tuple[str, str], str] = {
     ("CORE-000191", "DM"): "enrolled and not injected yet: there is no reference period to end",
     ("CORE-000701", ""): "no epoch where the date does not tell: before the consent, or to the day "
     "of the injection without a time; a test asks that no other is empty",
+    (
+        "CORE-000726",
+        "DM",
+    ): "the form offers both choices, and NOT REPORTED of the list "
+    "where the law of a site or a patient has it not asked",
     ("CORE-000741", "TS"): "the rule asks for PCLASS, which the terminology calls PCLAS",
     ("CORE-000767", "PR"): "the rule compares with FA, which there is none of",
     ("CORE-001043", "DM"): "an age that the year of birth, or no consent, does not tell",

@@ -78,7 +78,9 @@ class Answer:
             return subject.local(self.value)
         if isinstance(self.value, list):
             return "; ".join(self.value)
-        return as_text(self.value)
+        text = as_text(self.value)
+        # Places of the body are in capitals, whoever typed one in.
+        return text.upper() if self.variable.endswith("LOC") else text
 
 
 @dataclass
