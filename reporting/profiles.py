@@ -43,7 +43,7 @@ LABELS: Mapping[Profile, str] = MappingProxyType(
     {
         Profile.FULL: "Full: as recorded, for the trial's people",
         Profile.LIMITED: "Limited: dates shifted, no free text",
-        Profile.SAFE_HARBOR: "Safe Harbor: years, no sites, codes",
+        Profile.SAFE_HARBOR: "HIPAA Safe Harbor: years, no sites, codes",
     }
 )
 

@@ -11,6 +11,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='export',
             name='privacy',
-            field=models.CharField(choices=[('full', "Full: as recorded, for the trial's people"), ('limited', 'Limited: dates shifted, no free text'), ('safe_harbor', 'Safe Harbor: years, no sites, codes')], default='full', max_length=20),
+            field=models.CharField(choices=[('full', "Full: as recorded, for the trial's people"), ('limited', 'Limited: dates shifted, no free text'), ('safe_harbor', 'HIPAA Safe Harbor: years, no sites, codes')], default='full', max_length=20),
         ),
     ]
