@@ -15,9 +15,19 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from imaging import ct_dose
 from trials.conformance_rules import RULES, Severity, span
 from trials.decay import HALF_LIFE
-from trials.stated import Comparison, Given, Stated, Tolerances, compared, is_same_name, plain
+from trials.stated import (
+    Comparison,
+    Given,
+    Stated,
+    Tolerances,
+    compared,
+    dlp_agrees,
+    is_same_name,
+    plain,
+)
 
 
 class Kind(StrEnum):
@@ -111,6 +121,14 @@ class Observed:
         return Stated(self.injected_at, self.injected_activity_mbq, self.weight_kg, self.height_cm)
 
 
+@dataclass(frozen=True, slots=True)
+class Doses:
+    """The dose-length product of the CT in mGy cm, as what arrived tells it and as recorded."""
+
+    told: ct_dose.Told
+    recorded_mgy_cm: float
+
+
 @dataclass(frozen=True)
 class Finding:
     """One disagreement: stable rule name, sentence, the numbers compared, how much it matters.
@@ -144,7 +162,7 @@ def uptake_minutes(observed: Observed, recorded: Recorded | None) -> float | Non
 
 
 def findings(
-    planned: Planned, observed: Observed, recorded: Recorded | None
+    planned: Planned, observed: Observed, recorded: Recorded | None, doses: Doses | None = None
 ) -> tuple[Finding, ...]:
     """Every disagreement between protocol, record and headers.
 
@@ -153,6 +171,8 @@ def findings(
     planned, observed : Planned, Observed
     recorded : Recorded or None
         None when the site recorded no injection: the header then stands in, provisionally.
+    doses : Doses or None
+        None where nothing arrived that tells a dose-length product, or none is recorded.
     """
     return (
         *_tracer(planned, observed),
@@ -162,6 +182,7 @@ def findings(
         *_completeness(observed),
         *_image(planned, observed),
         *(_record(planned, observed, recorded) if recorded else _no_record(planned, observed)),
+        *(_dose(planned, doses) if doses else ()),
     )
 
 
@@ -412,6 +433,28 @@ def _activities(recorded: Recorded) -> str:
     if not recorded.is_residual_known:
         return f"{net:.4g} MBq gross, the residual was not measured"
     return f"{net:.4g} MBq net" + (f" and {gross:.4g} MBq gross" if gross is not None else "")
+
+
+def _dose(planned: Planned, doses: Doses) -> Iterator[Finding]:
+    """The recorded dose-length product against the report's, or the estimate; neither is taken."""
+    told, recorded = doses.told, doses.recorded_mgy_cm
+    if dlp_agrees(recorded, told.dlp_mgy_cm, basis=told.basis, tolerances=planned.tolerances):
+        return
+    is_report = told.basis == "report"
+    what = "the scanner's dose report says" if is_report else "an estimate from the images is"
+    yield Finding(
+        "header-dlp-differs",
+        Kind.QUERY,
+        f"The recorded dose-length product of the CT is {recorded:.4g} mGy cm in all, {what} "
+        f"{told.dlp_mgy_cm:.4g} mGy cm. Check the dose report, and whether each CT is recorded "
+        "once.",
+        {
+            "found": told.dlp_mgy_cm,
+            "expected": recorded,
+            "unit": "mGy cm",
+            "basis": told.basis,
+        },
+    )
 
 
 def _scanner(observed: Observed, recorded: Recorded) -> Iterator[Finding]:

@@ -46,7 +46,6 @@ from imaging.deidentification_table import (
 )
 from imaging.elements import PIXEL_DATA
 from imaging.encoding import CHARACTER_SET, data_set, raw, raw_of, raw_sequence, text_of
-from imaging.headers import nuclide_from_text
 from imaging.identifiers import (
     LONGEST_REMEMBERED,
     Identifiers,
@@ -56,8 +55,10 @@ from imaging.identifiers import (
     parts_of,
     words_of,
 )
-from imaging.meanings import MEMORY, NO_MEMORY, Elements, Memory
+from imaging.meanings import MEMORY, NO_MEMORY, Elements, Memory, as_read
+from imaging.nuclides import nuclide_from_text
 from imaging.pixels import decoded
+from imaging.plain_values import plain_text, plain_value
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,15 @@ class _Report:
             "removed": sorted(self.removed - self.kept - self.replaced),
         }
 
-    def add(self, decision: _Decision) -> None:
+    def add(self, decision: Decision) -> None:
         self.kept |= decision.kept
         self.replaced |= decision.replaced
         self.removed |= decision.removed
+
+
+def written_on_purpose(policy: DeidentificationPolicy) -> frozenset[str]:
+    """What stands in every image that is written, whatever the original says."""
+    return frozenset({policy.subject, policy.trial, policy.site})
 
 
 def keyed_digest(value: str, *, key: bytes) -> str:
@@ -353,7 +359,38 @@ _SUBSTANCES = {
 }
 
 
-_WORDS = {"WHOLE BODY", "CSA MIP", "CSA MPR", "CYLINDRICAL RING"} | listed(
+# What is said in several words; of a dose report what its items mean (PS3.16 TID 10011 to 10013).
+_PHRASES = {
+    "WHOLE BODY",
+    "CSA MIP",
+    "CSA MPR",
+    "CYLINDRICAL RING",
+    "X-Ray Radiation Dose Report",
+    "Procedure reported",
+    "Scope of Accumulation",
+    "CT Accumulated Dose Data",
+    "Total Number of Irradiation Events",
+    "CT Dose Length Product Total",
+    "CT Acquisition",
+    "CT Acquisition Type",
+    "Constant Angle Acquisition",
+    "Target Region",
+    "Irradiation Event UID",
+    "CT Dose",
+    "Mean CTDIvol",
+    "CTDIw Phantom Type",
+    "IEC Head Dosimetry Phantom",
+    "IEC Body Dosimetry Phantom",
+    "DLP",
+    "HAS CONCEPT MOD",
+    "HAS OBS CONTEXT",
+    "mGy.cm",
+    "mGycm",
+    "mGy",
+    "{events}",
+    "events",
+}
+_WORDS = _PHRASES | listed(
     # Image Type, Series Type, Counts Source.
     "ORIGINAL DERIVED PRIMARY SECONDARY AXIAL LOCALIZER OTHER MIP MPR CSAMANIPULATED "
     "CSAPARALLEL REFORMATTED AVERAGE STATIC DYNAMIC GATED WHOLEBODY IMAGE REPROJECTION "
@@ -371,7 +408,10 @@ _WORDS = {"WHOLE BODY", "CSA MIP", "CSA MPR", "CYLINDRICAL RING"} | listed(
     "TREATED_VOLUME IRRAD_VOLUME BOLUS AVOIDANCE ORGAN MARKER REGISTRATION ISOCENTER "
     "CONTRAST_AGENT CAVITY SUPPORT FIXATION DOSE_REGION CONTROL "
     # Coding schemes.
-    "SCT SRT SNM3 99SDM DCM"
+    "SCT SRT SNM3 99SDM DCM UCUM "
+    # Value Type, Relationship Type and Continuity of Content of a report, and whether it is whole.
+    "SR CONTAINER NUM CODE UIDREF CONTAINS SEPARATE CONTINUOUS COMPLETE PARTIAL VERIFIED "
+    "UNVERIFIED"
 )
 
 
@@ -395,6 +435,10 @@ _RULES: Mapping[Action, Rule] = MappingProxyType(
         Action.POINTER: _pointer,
     }
 )
+
+
+# They look at nothing but the value and the policy.
+RULES_OF_ONE = frozenset[Any]({_number, _time, _date, _instant, _uid})
 
 
 class Level(dict[str, "Rule | Level"]):
@@ -462,7 +506,7 @@ _BINARY: Mapping[str, Callable[[str], int | float]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class _Decision:
+class Decision:
     """What becomes of one element: what is written, if anything, and the places it is said of."""
 
     written: RawDataElement | None = None
@@ -471,7 +515,7 @@ class _Decision:
     removed: frozenset[str] = frozenset()
 
 
-_GONE = _Decision()
+_GONE = Decision()
 
 
 def _kept(elements: Elements, level: Level, context: _Context, path: str) -> tuple[Kept, _Report]:
@@ -491,12 +535,26 @@ def _kept(elements: Elements, level: Level, context: _Context, path: str) -> tup
     return result, report
 
 
-def _decided(ds: Dataset, tag: int, rule: Rule | Level, context: _Context, place: str) -> _Decision:
+def decided(
+    ds: Dataset,
+    tag: int,
+    rule: Rule | Level,
+    policy: DeidentificationPolicy,
+    known: Identifiers,
+    place: str,
+) -> Decision:
+    """What becomes of one element of an image that names what `known` has."""
+    return _decided(ds, tag, rule, _context_of(policy, known), place)
+
+
+def _decided(ds: Dataset, tag: int, rule: Rule | Level, context: _Context, place: str) -> Decision:
     """What becomes of one element that has a row: as bytes, for it may be that of many images."""
     if isinstance(rule, Level):
         return _items_decided(ds, tag, rule, context, place)
     if rule is _places:
         return _places_decided(ds, tag, context, place)
+    if (plain := _plain_decided(ds, tag, rule, context, place)) is not None:
+        return plain
     # pydicom converts at first access, and raises these for text that is no number.
     try:
         element = ds[tag]
@@ -507,16 +565,34 @@ def _decided(ds: Dataset, tag: int, rule: Rule | Level, context: _Context, place
     if before and not any(after):
         return _GONE
     written, places = raw_of(_element(tag, _representation(element), after)), frozenset({place})
-    return (
-        _Decision(written, kept=places) if after == before else _Decision(written, replaced=places)
-    )
+    return Decision(written, kept=places) if after == before else Decision(written, replaced=places)
 
 
-def _items_decided(ds: Dataset, tag: int, level: Level, context: _Context, place: str) -> _Decision:
+def _plain_decided(
+    ds: Dataset, tag: int, rule: Rule, context: _Context, place: str
+) -> Decision | None:
+    """As `_decided`, of a plain value that becomes one; None of any other."""
+    element = as_read(ds)[tag]
+    if not isinstance(element, RawDataElement) or element.is_implicit_VR:
+        return None
+    kind = element.VR
+    text = plain_text(kind, element.value)
+    if text is None or kind is None or kind != dictionary_VR(tag):
+        return None
+    before = text.split("\\")
+    after = rule(before, context)
+    value = plain_value(kind, "\\".join(after))
+    if value is None:
+        return None
+    written, places = raw(tag, kind, value), frozenset({place})
+    return Decision(written, kept=places) if after == before else Decision(written, replaced=places)
+
+
+def _items_decided(ds: Dataset, tag: int, level: Level, context: _Context, place: str) -> Decision:
     items = (Elements(item, context.memory) for item in _items(ds[tag].value))
     results = [_kept(item, level, context, f"{place}.") for item in items]
     reports = [report for _, report in results]
-    return _Decision(
+    return Decision(
         raw_sequence(tag, [kept for kept, _ in results]),
         kept=frozenset({place}.union(*(one.kept for one in reports))),
         replaced=frozenset[str]().union(*(one.replaced for one in reports)),
@@ -524,7 +600,7 @@ def _items_decided(ds: Dataset, tag: int, level: Level, context: _Context, place
     )
 
 
-def _places_decided(ds: Dataset, tag: int, context: _Context, place: str) -> _Decision:
+def _places_decided(ds: Dataset, tag: int, context: _Context, place: str) -> Decision:
     """Thousands of coordinates as one text: an object of each would take most of a minute."""
     after = _places(texts_of(ds, keyword_for_tag(tag)), context)
     if not after:
@@ -532,7 +608,7 @@ def _places_decided(ds: Dataset, tag: int, context: _Context, place: str) -> _De
     # A long text is not taken apart when it is set, nor when it is written.
     element = DataElement(tag, "LT", "\\".join(after))
     element.VR = dictionary_VR(tag)
-    return _Decision(raw_of(element), kept=frozenset({place}))
+    return Decision(raw_of(element), kept=frozenset({place}))
 
 
 def _keep_private(ds: Dataset, result: Kept, context: _Context, report: _Report) -> None:

@@ -22,7 +22,7 @@ from pydicom.tag import Tag
 from imaging import ps315
 
 # Names the keep-list in every report and every file; raise it with every change of a row.
-TABLE = "TrialTrace keep-list 5"
+TABLE = "TrialTrace keep-list 6"
 
 
 class Action(StrEnum):
@@ -56,6 +56,8 @@ class Option(Enum):
     BASIC = ("113100", "Basic Application Confidentiality Profile")
     # Overlays, curves and annotations have no row, so that they are removed.
     CLEAN_GRAPHICS = ("113103", "Clean Graphics Option")
+    # Of a report only listed items stay: codes, numbers and their units.
+    CLEAN_CONTENT = ("113104", "Clean Structured Content Option")
     CLEAN_DESCRIPTORS = ("113105", "Clean Descriptors Option")
     MODIFIED_DATES = (
         "113107",
@@ -238,6 +240,54 @@ def _groups(groups: str) -> Iterator[Row]:
     yield from _concept(f"{within}.PurposeOfReferenceCodeSequence", "What the image was used for")
 
 
+def _term(sequence: str, what: str) -> Iterator[Row]:
+    """A code sequence of a dose report, at a path."""
+    within, _, keyword = sequence.rpartition(".")
+    yield Row(keyword, Action.ITEMS, f"{what} as a code.", within=within)
+    yield Row("CodeValue", Action.CODE, f"{what}: the code names no person.", within=sequence)
+    yield from _rows(
+        Action.WORD,
+        "CodingSchemeDesignator CodeMeaning",
+        "Whose code it is, and what it means in words of the standard.",
+        within=sequence,
+    )
+
+
+def _content(depth: int) -> Iterator[Row]:
+    """What stays of the items of a dose report at one depth: what they are, codes and numbers."""
+    within = ".".join(["ContentSequence"] * depth)
+    above = ".".join(["ContentSequence"] * (depth - 1))
+    yield Row(
+        "ContentSequence",
+        Action.ITEMS,
+        "The dose of the CT stands in it; names, dates and texts of people have no row.",
+        Option.CLEAN_CONTENT,
+        above,
+    )
+    yield from _rows(
+        Action.WORD,
+        "ValueType RelationshipType ContinuityOfContent",
+        "What kind of item it is.",
+        within=within,
+    )
+    yield from _term(f"{within}.ConceptNameCodeSequence", "What the item is about")
+    yield from _term(f"{within}.ConceptCodeSequence", "The region, or how it was acquired,")
+    yield Row("UID", Action.UID, "Which irradiation it is about.", within=within)
+    measured = f"{within}.MeasuredValueSequence"
+    yield Row("MeasuredValueSequence", Action.ITEMS, "The dose as measured.", within=within)
+    yield Row("NumericValue", Action.NUMBER, "The dose as the scanner counted it.", within=measured)
+    unit = f"{measured}.MeasurementUnitsCodeSequence"
+    yield Row(
+        "MeasurementUnitsCodeSequence", Action.ITEMS, "The unit of the dose.", within=measured
+    )
+    yield from _rows(
+        Action.WORD,
+        "CodeValue CodingSchemeDesignator CodeMeaning",
+        "Its unit: a number without one is none.",
+        within=unit,
+    )
+
+
 _DATES, _PATIENT = Option.MODIFIED_DATES, Option.PATIENT_CHARACTERISTICS
 _TRACER = "RadiopharmaceuticalInformationSequence"
 _WINDOW = "EnergyWindowRangeSequence"
@@ -330,6 +380,17 @@ ROWS: tuple[Row, ...] = (
         Action.NUMBER,
         "KVP XRayTubeCurrent ExposureTime Exposure GantryDetectorTilt TableHeight",
         "How the CT was acquired: dose and density depend on it.",
+    ),
+    *_rows(
+        Action.NUMBER,
+        "CTDIvol",
+        "The dose of the CT: with the length of the series it gives the dose-length product.",
+    ),
+    *_term("CTDIPhantomTypeCodeSequence", "The phantom that the dose refers to"),
+    *_rows(
+        Action.UID,
+        "IrradiationEventUID",
+        "Two reconstructions of one acquisition are told from two, so that no dose counts twice.",
     ),
     *_rows(
         Action.NUMBER,
@@ -557,6 +618,16 @@ ROWS: tuple[Row, ...] = (
     ),
     *_groups("SharedFunctionalGroupsSequence"),
     *_groups("PerFrameFunctionalGroupsSequence"),
+    # Of a dose report, whose totals these are.
+    *_rows(
+        Action.WORD,
+        "ValueType ContinuityOfContent CompletionFlag VerificationFlag",
+        "That it is a report, and whether it is whole.",
+    ),
+    *_term("ConceptNameCodeSequence", "The title of the report"),
+    *_content(1),
+    *_content(2),
+    *_content(3),
     # Whose image it now is, and what was done to it.
     *_rows(
         Action.WRITE,

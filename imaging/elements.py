@@ -117,7 +117,7 @@ def excess(
                 return Excess.DEPTH
             at = value
             continue
-        if length > _longest(kind):
+        if length > longest(kind):
             return Excess.LENGTH
         at = value + length
 
@@ -131,7 +131,8 @@ def kind_of(tag: int) -> bytes:
     return dictionary_VR(tag)[:2].encode() if dictionary_has_tag(tag) else b""
 
 
-def _longest(kind: bytes) -> int:
+def longest(kind: bytes) -> int:
+    """How many bytes a value of a VR may have that is no sequence and no pixel data."""
     if kind in _NAMES:
         return LONGEST_NAME
     return LONGEST_TEXT if kind in _TEXTS else LONGEST

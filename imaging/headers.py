@@ -10,114 +10,27 @@ listed; who needs it must refuse.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import date, datetime, time, timedelta
+from datetime import date, time
 from functools import lru_cache, partial
-from typing import Any, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, Self
 
-from pydicom.charset import default_encoding
 from pydicom.datadict import keyword_dict
-from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
-from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag
 
-from imaging.meanings import Elements, as_read
-from trials.decay import HALF_LIFE
-
-Json = Any
-T = TypeVar("T")
-# The records of a sequence, and the keywords in it that could not be understood.
-Items = tuple[tuple[T, ...], tuple[str, ...]]
+from imaging.ct_dose import dose_report
+from imaging.header_elements import ElementReader, of_items
+from imaging.header_values import Instant, Json, as_instant, as_number
+from imaging.meanings import as_read
+from imaging.nuclides import nuclide_of
 
 _PHILIPS = "Philips PET Private Group"
-
-# Radionuclides of DICOM CID 4020 by SNOMED CT and by the older SRT codes; 99SDM is an older
-# name of SRT that real files still carry.
-_NUCLIDE_BY_CODE = {
-    "C-105A1": "C-11",
-    "40565003": "C-11",
-    "C-107A1": "N-13",
-    "21576001": "N-13",
-    "C-B1038": "O-15",
-    "129504001": "O-15",
-    "C-111A1": "F-18",
-    "77004003": "F-18",
-    "C-127A2": "Cu-64",
-    "3932008": "Cu-64",
-    "C-131A3": "Ga-68",
-    "35337001": "Ga-68",
-    "C-159A2": "Rb-82",
-    "79197006": "Rb-82",
-    "14691008": "Y-90",
-    "C-168A4": "Zr-89",
-    "63360001": "Zr-89",
-    "C-114A5": "I-124",
-    "40937006": "I-124",
-}
-_SYMBOL_BY_NAME = {
-    "carbon": "C",
-    "nitrogen": "N",
-    "oxygen": "O",
-    "fluorine": "F",
-    "sodium": "Na",
-    "scandium": "Sc",
-    "manganese": "Mn",
-    "cobalt": "Co",
-    "copper": "Cu",
-    "gallium": "Ga",
-    "germanium": "Ge",
-    "bromine": "Br",
-    "rubidium": "Rb",
-    "yttrium": "Y",
-    "zirconium": "Zr",
-    "technetium": "Tc",
-    "indium": "In",
-    "iodine": "I",
-    "terbium": "Tb",
-    "lutetium": "Lu",
-}
-
-
-# What pydicom raises for a value that is not what its representation says; the one before the
-# last for a representation that no standard knows.
-_UNREADABLE = (
-    BytesLengthException,
-    ValueError,
-    TypeError,
-    OverflowError,
-    NotImplementedError,
-    OSError,
-)
 
 
 class HeaderError(ValueError):
     """A data set that lacks what every image of its kind must have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Instant:
-    """A DICOM date-time: local clock, and its offset from UTC when the file gives one."""
-
-    local: datetime
-    utc_offset: int | None = None
-
-    def in_zone(self, utc_offset: int | None) -> datetime:
-        """Clock reading in a zone, in seconds from UTC; unchanged unless both zones are known."""
-        if self.utc_offset is None or utc_offset is None:
-            return self.local
-        return self.local + timedelta(seconds=utc_offset - self.utc_offset)
-
-    def to_json(self) -> dict[str, Json]:
-        return {"local": self.local.isoformat(), "utc_offset": self.utc_offset}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Json]) -> Self:
-        return cls(datetime.fromisoformat(value["local"]), value["utc_offset"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +133,10 @@ class SliceHeader(ObjectHeader):
     convolution_kernel: tuple[str, ...] | None = None
     trigger_time: float | None = None
     temporal_position: int | None = None
+    # Of a CT: Volume CTDI in mGy, its phantom by code, and which irradiation it was.
+    ctdi_vol: float | None = None
+    ctdi_phantom: str = ""
+    irradiation_event: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,11 +171,21 @@ class PetHeader(SliceHeader):
     attenuation_correction_method: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseReportHeader(ObjectHeader):
+    """One dose report of a CT: its dose-length product in mGy cm, and the region if it has one."""
+
+    dlp_mgy_cm: float
+    region: str
+
+
 def header_of(ds: Dataset) -> ObjectHeader:
     """Record of a data set of any kind that is accepted, as its modality has it."""
-    modality = _Reader(ds).text("Modality")
+    modality = ElementReader(ds).text("Modality")
     if modality == "PT":
         return pet_header(ds)
+    if modality == "SR":
+        return dose_report_header(ds)
     return slice_header(ds) if modality == "CT" else object_header(ds)
 
 
@@ -270,8 +197,25 @@ def object_header(ds: Dataset) -> ObjectHeader:
     HeaderError
         If the data set has no identity.
     """
-    reader = _Reader(ds)
+    reader = ElementReader(ds)
     return ObjectHeader(**_object_fields(reader), unreadable=tuple(reader.unreadable))
+
+
+def dose_report_header(ds: Dataset) -> DoseReportHeader:
+    """Record of a dose report.
+
+    Raises
+    ------
+    HeaderError, DoseError
+        If the data set has no identity, or no dose-length product of a CT.
+    """
+    reader, found = ElementReader(ds), dose_report(ds)
+    return DoseReportHeader(
+        **_object_fields(reader),
+        unreadable=tuple(reader.unreadable),
+        dlp_mgy_cm=found.dlp_mgy_cm,
+        region=found.region,
+    )
 
 
 def slice_header(ds: Dataset) -> SliceHeader:
@@ -282,8 +226,9 @@ def slice_header(ds: Dataset) -> SliceHeader:
     HeaderError
         If the data set has no identity or no pixel matrix.
     """
-    reader = _Reader(ds)
-    return SliceHeader(**_slice_fields(reader), unreadable=tuple(reader.unreadable))
+    reader = ElementReader(ds)
+    values = _slice_fields(reader) | _ct_fields(reader)
+    return SliceHeader(**values, unreadable=tuple(reader.unreadable))
 
 
 def pet_header(ds: Dataset) -> PetHeader:
@@ -299,7 +244,7 @@ def pet_header(ds: Dataset) -> PetHeader:
     HeaderError
         If the data set is not of modality PT, or as `slice_header`.
     """
-    reader = _Reader(ds)
+    reader = ElementReader(ds)
     if reader.text("Modality") != "PT":
         raise HeaderError(f"Modality (0008,0060) must be PT, got {reader.text('Modality')!r}")
     values = _slice_fields(reader) | _pet_fields(reader)
@@ -307,263 +252,179 @@ def pet_header(ds: Dataset) -> PetHeader:
     return PetHeader(**values, unreadable=tuple(reader.unreadable))
 
 
-def nuclide_of(code_value: str, code_meaning: str) -> str | None:
-    """Nuclide from a code of CID 4020, else from the spelling of its meaning."""
-    return _NUCLIDE_BY_CODE.get(code_value) or nuclide_from_text(code_meaning)
+def _required(reader: ElementReader, keyword: str) -> str:
+    text = reader.text(keyword)
+    if not text:
+        raise HeaderError(f"{keyword} is missing or empty")
+    return text
 
 
-def nuclide_from_text(text: str) -> str | None:
-    """Nuclide from any spelling that names element and mass number, else None.
+def _count(reader: ElementReader, keyword: str) -> int:
+    value = reader.whole(keyword)
+    if value is None or value < 0:
+        raise HeaderError(f"{keyword} must be a whole number, got {reader.text(keyword)!r}")
+    return value
 
-    >>> [nuclide_from_text(t) for t in ("^18^Fluorine", "F^18^[^18^Fluorine]", "68Ga", "FDG")]
-    ['F-18', 'F-18', 'Ga-68', None]
-    """
-    plain = re.sub(r"[\^-]", "", text)
-    found = {
-        nuclide
-        for pattern in (
-            r"(?P<mass>\d+m?)(?P<name>[A-Za-z]+)",
-            r"(?P<name>[A-Za-z]+)(?P<mass>\d+m?)",
-        )
-        for match in re.finditer(pattern, plain)
-        if (nuclide := _nuclide(match["name"], match["mass"])) is not None
+
+def _frames(reader: ElementReader, keyword: str) -> int:
+    return reader.whole(keyword) or 1
+
+
+def _of_count(count: int) -> Callable[[ElementReader, str], tuple[float, ...] | None]:
+    def read(reader: ElementReader, keyword: str) -> tuple[float, ...] | None:
+        return reader.numbers(keyword, count)
+
+    return read
+
+
+# What a field of a record is read of, and how.
+Field = tuple[str, Callable[[ElementReader, str], Any]]
+_text, _whole = ElementReader.text, ElementReader.whole
+_OF_OBJECTS: Mapping[str, Field] = MappingProxyType(
+    {
+        "sop_class_uid": ("SOPClassUID", _required),
+        "sop_instance_uid": ("SOPInstanceUID", _required),
+        "series_instance_uid": ("SeriesInstanceUID", _required),
+        "study_instance_uid": ("StudyInstanceUID", _required),
+        "frame_of_reference_uid": ("FrameOfReferenceUID", _text),
+        "modality": ("Modality", _text),
+        "manufacturer": ("Manufacturer", _text),
+        "model": ("ManufacturerModelName", _text),
+        "instance_number": ("InstanceNumber", _whole),
+        "number_of_frames": ("NumberOfFrames", _frames),
+        "study_date": ("StudyDate", ElementReader.date),
+        "study_time": ("StudyTime", ElementReader.time),
+        "series_number": ("SeriesNumber", _whole),
+        "series_description": ("SeriesDescription", _text),
+        "study_description": ("StudyDescription", _text),
+        "series_date": ("SeriesDate", ElementReader.date),
+        "series_time": ("SeriesTime", ElementReader.time),
     }
-    return found.pop() if len(found) == 1 else None
+)
+_OF_SLICES: Mapping[str, Field] = MappingProxyType(
+    {
+        "image_type": ("ImageType", ElementReader.texts),
+        "position": ("ImagePositionPatient", _of_count(3)),
+        "orientation": ("ImageOrientationPatient", _of_count(6)),
+        "pixel_spacing": ("PixelSpacing", _of_count(2)),
+        "slice_thickness": ("SliceThickness", ElementReader.number),
+        "rows": ("Rows", _count),
+        "columns": ("Columns", _count),
+        "samples_per_pixel": ("SamplesPerPixel", _count),
+        "bits_allocated": ("BitsAllocated", _count),
+        "bits_stored": ("BitsStored", _count),
+        "high_bit": ("HighBit", _count),
+        "pixel_representation": ("PixelRepresentation", _count),
+        "photometric_interpretation": ("PhotometricInterpretation", _text),
+        "rescale_slope": ("RescaleSlope", ElementReader.number),
+        "rescale_intercept": ("RescaleIntercept", ElementReader.number),
+        "acquisition_number": ("AcquisitionNumber", _whole),
+        "convolution_kernel": ("ConvolutionKernel", ElementReader.texts),
+        "trigger_time": ("TriggerTime", ElementReader.number),
+        "temporal_position": ("TemporalPositionIdentifier", _whole),
+        "acquisition_date": ("AcquisitionDate", ElementReader.date),
+        "acquisition_time": ("AcquisitionTime", ElementReader.time),
+        "utc_offset": ("TimezoneOffsetFromUTC", ElementReader.zone),
+    }
+)
+_OF_CT: Mapping[str, Field] = MappingProxyType(
+    {
+        "ctdi_vol": ("CTDIvol", ElementReader.number),
+        "irradiation_event": ("IrradiationEventUID", _text),
+    }
+)
+_OF_PET: Mapping[str, Field] = MappingProxyType(
+    {
+        "units": ("Units", _text),
+        "suv_type": ("SUVType", _text),
+        "corrected_image": ("CorrectedImage", ElementReader.texts),
+        "decay_correction": ("DecayCorrection", _text),
+        "series_type": ("SeriesType", ElementReader.texts),
+        "number_of_slices": ("NumberOfSlices", _whole),
+        "frame_reference_time": ("FrameReferenceTime", ElementReader.number),
+        "actual_frame_duration": ("ActualFrameDuration", ElementReader.number),
+        "decay_factor": ("DecayFactor", ElementReader.number),
+        "decay_correction_datetime": ("DecayCorrectionDateTime", ElementReader.instant),
+        "patient_weight": ("PatientWeight", ElementReader.number),
+        "patient_size": ("PatientSize", ElementReader.number),
+        "patient_sex": ("PatientSex", _text),
+        "reconstruction_method": ("ReconstructionMethod", _text),
+        "attenuation_correction_method": ("AttenuationCorrectionMethod", _text),
+    }
+)
 
 
-def _nuclide(name: str, mass: str) -> str | None:
-    candidate = f"{_SYMBOL_BY_NAME.get(name.lower(), name)}-{mass}"
-    return candidate if candidate in HALF_LIFE else None
-
-
-# The slices of a series repeat each other but for a few values, so what bytes mean is worked out
-# once. As many values are kept, none of more bytes: a megabyte, whatever a file holds.
-_KEPT = _LONGEST_KEPT = 1024
-
-
-@lru_cache(_KEPT)
-def _meaning(
-    read: Callable[[Any], T],
-    tag: int,
-    representation: str | None,
-    value: bytes,
-    is_implicit: bool,
-    is_little_endian: bool,
-    charset: tuple[str, ...],
-) -> tuple[T | None, bool]:
-    """What the bytes of an element mean, and whether they could be understood."""
-    raw = RawDataElement(
-        BaseTag(tag), representation, len(value), value, 0, is_implicit, is_little_endian
-    )
-    return _attempt(read, lambda: convert_raw_data_element(raw, encoding=list(charset)))
-
-
-def _meaning_of_items(ds: Dataset, tag: int, read: Callable[[Any], T]) -> tuple[T | None, bool]:
-    """As `_meaning`, of a sequence that was read item by item."""
-    return _attempt(read, lambda: ds[tag])
-
-
-def _attempt(read: Callable[[Any], T], element: Callable[[], DataElement]) -> tuple[T | None, bool]:
-    # pydicom converts at first access, and raises these for text that is no number, for
-    # bytes that do not divide into numbers, and for a sequence that is none.
-    try:
-        return read(element().value), True
-    except _UNREADABLE:
-        return None, False
-
-
-class _Reader:
-    """Typed access to a data set that remembers what it could not understand."""
-
-    def __init__(self, ds: Dataset) -> None:
-        self.ds = ds
-        self.unreadable: list[str] = []
-        # By plain numbers, and not yet converted: pydicom's tags are slow to compare.
-        self._elements = as_read(ds)
-        charset = ds.original_character_set or default_encoding
-        self._charset = (charset,) if isinstance(charset, str) else tuple(charset)
-
-    def text(self, keyword: str) -> str:
-        return self._public(keyword, _plain) or ""
-
-    def texts(self, keyword: str) -> tuple[str, ...]:
-        return self._public(keyword, _texts) or ()
-
-    def number(self, keyword: str) -> float | None:
-        return self._public(keyword, _as_number)
-
-    def whole(self, keyword: str) -> int | None:
-        value = self.number(keyword)
-        return None if value is None else int(value)
-
-    def numbers(self, keyword: str, count: int) -> tuple[float, ...] | None:
-        found = self._public(keyword, _numbers)
-        if found and len(found) != count:
-            self.unreadable.append(keyword)
-            return None
-        return found or None
-
-    def date(self, keyword: str) -> date | None:
-        return self._public(keyword, _as_date)
-
-    def time(self, keyword: str) -> time | None:
-        return self._public(keyword, _as_time)
-
-    def instant(self, keyword: str) -> Instant | None:
-        return self._public(keyword, _as_instant)
-
-    def zone(self, keyword: str) -> int | None:
-        return self._public(keyword, _as_zone)
-
-    def items(self, keyword: str, read: Callable[[Any], Items[T]]) -> tuple[T, ...]:
-        """What was read of each item of a sequence."""
-        found, unreadable = self._public(keyword, read) or ((), ())
-        self.unreadable += unreadable
-        return found
-
-    def private(self, group: int, creator: str, element: int, read: Callable[[Any], T]) -> T | None:
-        """Value of a private element, in whichever block its creator reserved."""
-        for block in self._blocks_of(group):
-            owner = self._read(f"({group:04x},{block:04x})", group << 16 | block, _plain)
-            if owner == creator:
-                tag = group << 16 | block << 8 | element
-                return self._read(f"({group:04x},xx{element:02x})", tag, read)
-        return None
-
-    def note_orphans(self, group: int, elements: tuple[int, ...]) -> None:
-        """Note private elements as unreadable whose block nobody reserved: they are nobody's."""
-        # Block 0 holds the creators, and the length of the group.
-        owned = {0, *self._blocks_of(group)}
-        self.unreadable += [
-            f"({group:04x},{one:04x})"
-            for one in self._numbers_in(group)
-            if one >> 8 not in owned and one & 0xFF in elements
-        ]
-
-    def _blocks_of(self, group: int) -> list[int]:
-        """Blocks of a private group that a creator reserved."""
-        return [one for one in self._numbers_in(group) if 0x10 <= one <= 0xFF]
-
-    def _numbers_in(self, group: int) -> list[int]:
-        """Element numbers of a group."""
-        return sorted(tag & 0xFFFF for tag in self._elements if tag >> 16 == group)
-
-    def _public(self, keyword: str, read: Callable[[Any], T]) -> T | None:
-        return self._read(keyword, keyword_dict[keyword], read)
-
-    def _read(self, name: str, tag: int, read: Callable[[Any], T]) -> T | None:
-        element = self._elements.get(tag)
-        if element is None:
-            return None
-        found, understood = self._meaning(element, tag, read)
-        if not understood:
-            self.unreadable.append(name)
-        return found
-
-    def _meaning(
-        self, element: RawDataElement | DataElement, tag: int, read: Callable[[Any], T]
-    ) -> tuple[T | None, bool]:
-        raw = element if isinstance(element, RawDataElement) else None
-        # What a private element is may depend on the others.
-        is_private = bool(tag & 0x10000)
-        if raw is None and element.VR == "SQ":
-            return Elements(self.ds).tell(tag, _meaning_of_items, read)
-        if raw is None or not raw.value or len(raw.value) > _LONGEST_KEPT or is_private:
-            return _attempt(read, lambda: self.ds[element.tag])
-        return _meaning(
-            read,
-            tag,
-            raw.VR,
-            raw.value,
-            raw.is_implicit_VR,
-            raw.is_little_endian,
-            self._charset,
-        )
-
-
-def _object_fields(reader: _Reader) -> dict[str, Any]:
+def _fields(reader: ElementReader, *tables: Mapping[str, Field]) -> dict[str, Any]:
     return {
-        "sop_class_uid": _required(reader, "SOPClassUID"),
-        "sop_instance_uid": _required(reader, "SOPInstanceUID"),
-        "series_instance_uid": _required(reader, "SeriesInstanceUID"),
-        "study_instance_uid": _required(reader, "StudyInstanceUID"),
-        "frame_of_reference_uid": reader.text("FrameOfReferenceUID"),
-        "transfer_syntax_uid": _transfer_syntax(reader.ds),
-        "modality": reader.text("Modality"),
-        "manufacturer": reader.text("Manufacturer"),
-        "model": reader.text("ManufacturerModelName"),
-        "instance_number": reader.whole("InstanceNumber"),
-        "number_of_frames": reader.whole("NumberOfFrames") or 1,
-        "study_date": reader.date("StudyDate"),
-        "study_time": reader.time("StudyTime"),
-        "series_number": reader.whole("SeriesNumber"),
-        "series_description": reader.text("SeriesDescription"),
-        "study_description": reader.text("StudyDescription"),
-        "series_date": reader.date("SeriesDate"),
-        "series_time": reader.time("SeriesTime"),
+        name: read(reader, keyword) for table in tables for name, (keyword, read) in table.items()
     }
 
 
-def _slice_fields(reader: _Reader) -> dict[str, Any]:
-    return _object_fields(reader) | {
-        "image_type": reader.texts("ImageType"),
-        "position": reader.numbers("ImagePositionPatient", 3),
-        "orientation": reader.numbers("ImageOrientationPatient", 6),
-        "pixel_spacing": reader.numbers("PixelSpacing", 2),
-        "slice_thickness": reader.number("SliceThickness"),
-        **{name: _count(reader, keyword) for name, keyword in _PIXEL_COUNTS.items()},
-        "photometric_interpretation": reader.text("PhotometricInterpretation"),
-        "rescale_slope": reader.number("RescaleSlope"),
-        "rescale_intercept": reader.number("RescaleIntercept"),
-        "acquisition_number": reader.whole("AcquisitionNumber"),
-        "convolution_kernel": reader.texts("ConvolutionKernel"),
-        "trigger_time": reader.number("TriggerTime"),
-        "temporal_position": reader.whole("TemporalPositionIdentifier"),
-        "acquisition_date": reader.date("AcquisitionDate"),
-        "acquisition_time": reader.time("AcquisitionTime"),
-        "utc_offset": reader.zone("TimezoneOffsetFromUTC"),
+def _object_fields(reader: ElementReader) -> dict[str, Any]:
+    syntax = {"transfer_syntax_uid": _transfer_syntax(reader.ds)}
+    return _fields(reader, _OF_OBJECTS) | syntax
+
+
+def _slice_fields(reader: ElementReader) -> dict[str, Any]:
+    return _object_fields(reader) | _fields(reader, _OF_SLICES)
+
+
+def _ct_fields(reader: ElementReader) -> dict[str, Any]:
+    phantoms = reader.items("CTDIPhantomTypeCodeSequence", _codes)
+    return _fields(reader, _OF_CT) | {
+        "ctdi_phantom": phantoms[0][0] if len(phantoms) == 1 else "",
     }
 
 
-_PIXEL_COUNTS = {
-    "rows": "Rows",
-    "columns": "Columns",
-    "samples_per_pixel": "SamplesPerPixel",
-    "bits_allocated": "BitsAllocated",
-    "bits_stored": "BitsStored",
-    "high_bit": "HighBit",
-    "pixel_representation": "PixelRepresentation",
-}
-
-
-def _pet_fields(reader: _Reader) -> dict[str, Any]:
-    return {
-        "units": reader.text("Units"),
-        "suv_type": reader.text("SUVType"),
-        "corrected_image": reader.texts("CorrectedImage"),
-        "decay_correction": reader.text("DecayCorrection"),
-        "series_type": reader.texts("SeriesType"),
-        "number_of_slices": reader.whole("NumberOfSlices"),
-        "frame_reference_time": reader.number("FrameReferenceTime"),
-        "actual_frame_duration": reader.number("ActualFrameDuration"),
-        "decay_factor": reader.number("DecayFactor"),
-        "decay_correction_datetime": reader.instant("DecayCorrectionDateTime"),
-        "vendor_scan_time": reader.private(0x0009, "GEMS_PETD_01", 0x0D, _as_instant)
-        or reader.private(0x0071, "SIEMENS MED PT", 0x22, _as_instant),
-        "philips_suv_factor": reader.private(0x7053, _PHILIPS, 0x00, _as_number),
-        "philips_activity_factor": reader.private(0x7053, _PHILIPS, 0x09, _as_number),
-        "patient_weight": reader.number("PatientWeight"),
-        "patient_size": reader.number("PatientSize"),
-        "patient_sex": reader.text("PatientSex"),
-        "reconstruction_method": reader.text("ReconstructionMethod"),
-        "attenuation_correction_method": reader.text("AttenuationCorrectionMethod"),
+def _pet_fields(reader: ElementReader) -> dict[str, Any]:
+    return _fields(reader, _OF_PET) | {
+        "vendor_scan_time": reader.private(0x0009, "GEMS_PETD_01", 0x0D, as_instant)
+        or reader.private(0x0071, "SIEMENS MED PT", 0x22, as_instant),
+        "philips_suv_factor": reader.private(0x7053, _PHILIPS, 0x00, as_number),
+        "philips_activity_factor": reader.private(0x7053, _PHILIPS, 0x09, as_number),
         "radiopharmaceuticals": reader.items(
             "RadiopharmaceuticalInformationSequence", _radiopharmaceuticals
         ),
     }
 
 
-def _radiopharmaceutical(item: _Reader) -> Radiopharmaceutical:
+# What a header of these modalities has of an image, and the groups where it looks for more.
+SLICES = frozenset({"PT", "CT"})
+PRIVATE_GROUPS = frozenset({0x0009, 0x0071, 0x7053})
+
+
+def fields_at(ds: Dataset, modality: str) -> dict[str, Json] | None:
+    """The fields, as JSON values, that a slice's record has of the elements of `ds`.
+
+    Of each one element alone. None where one can't be understood.
+
+    Raises
+    ------
+    HeaderError
+        As `header_of`.
+    """
+    reader, known = ElementReader(ds), _fields_by_tag(modality)
+    found = {
+        name: _encoded(read(reader, keyword))
+        for tag in as_read(ds)
+        for name, keyword, read in known.get(tag, ())
+    }
+    return None if reader.unreadable else found
+
+
+@lru_cache(len(SLICES))
+def _fields_by_tag(
+    modality: str,
+) -> Mapping[int, tuple[tuple[str, str, Callable[[ElementReader, str], Any]], ...]]:
+    found: dict[int, tuple[tuple[str, str, Callable[[ElementReader, str], Any]], ...]] = {}
+    for table in (_OF_OBJECTS, _OF_SLICES, _OF_PET if modality == "PT" else _OF_CT):
+        for name, (keyword, read) in table.items():
+            tag = keyword_dict[keyword]
+            found[tag] = (*found.get(tag, ()), (name, keyword, read))
+    return MappingProxyType(found)
+
+
+def _radiopharmaceutical(item: ElementReader) -> Radiopharmaceutical:
     codes = item.items("RadionuclideCodeSequence", _codes)
     value, scheme, meaning = codes[0] if len(codes) == 1 else ("", "", "")
     return Radiopharmaceutical(
@@ -578,127 +439,15 @@ def _radiopharmaceutical(item: _Reader) -> Radiopharmaceutical:
     )
 
 
-def _code(item: _Reader) -> tuple[str, str, str]:
+def _code(item: ElementReader) -> tuple[str, str, str]:
     return item.text("CodeValue"), item.text("CodingSchemeDesignator"), item.text("CodeMeaning")
-
-
-def _required(reader: _Reader, keyword: str) -> str:
-    text = reader.text(keyword)
-    if not text:
-        raise HeaderError(f"{keyword} is missing or empty")
-    return text
-
-
-def _count(reader: _Reader, keyword: str) -> int:
-    value = reader.whole(keyword)
-    if value is None or value < 0:
-        raise HeaderError(f"{keyword} must be a whole number, got {reader.text(keyword)!r}")
-    return value
 
 
 def _transfer_syntax(ds: Dataset) -> str:
     return str(getattr(getattr(ds, "file_meta", None), "TransferSyntaxUID", ""))
 
 
-def _plain(value: Any) -> str:
-    """Text of an element's value; private ones may arrive as bytes padded with NUL."""
-    if value is None:
-        return ""
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
-    return text.strip(" \0\t\r\n")
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    many = value if hasattr(value, "__iter__") and not isinstance(value, (str, bytes)) else [value]
-    return tuple(part for text in map(_plain, many) if text for part in text.split("\\"))
-
-
-def _numbers(value: Any) -> tuple[float, ...]:
-    return tuple(map(_number, _texts(value)))
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError
-    return value
-
-
-def _date(text: str) -> date | None:
-    # Real exports write an unknown date as zeros.
-    return None if text == "00000000" else _day(text)
-
-
-def _day(text: str) -> date:
-    # Before 1993 the ACR-NEMA form had dots.
-    digits = text.replace(".", "")
-    if not re.fullmatch(r"\d{8}", digits):
-        raise ValueError
-    day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    if not 1850 <= day.year <= 2200:
-        raise ValueError
-    return day
-
-
-_TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(\.\d{1,6})?)?)?")
-_INSTANT = re.compile(r"(\d{8})(\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?)([+-]\d{4})?")
-
-
-def _time(text: str) -> time:
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise ValueError
-    hour, minute, second, fraction = match.groups()
-    micro = round(float(fraction or 0) * 1e6)
-    return time(int(hour), int(minute or 0), int(second or 0), micro)
-
-
-def _instant(text: str) -> Instant:
-    """A DT value with at least an hour; a coarser one is no instant."""
-    match = _INSTANT.fullmatch(text)
-    if match is None:
-        raise ValueError
-    day, clock, zone = match.groups()
-    return Instant(datetime.combine(_day(day), _time(clock)), _zone(zone) if zone else None)
-
-
-def _zone(text: str) -> int:
-    """Seconds from UTC of "+0200".
-
-    >>> _zone("-0330")
-    -12600
-    """
-    match = re.fullmatch(r"([+-])(\d{2})(\d{2})", text)
-    if match is None or int(match[2]) > 14 or int(match[3]) > 59:
-        raise ValueError
-    seconds = int(match[2]) * 3600 + int(match[3]) * 60
-    return -seconds if match[1] == "-" else seconds
-
-
-def _of_text(parse: Callable[[str], T], value: Any) -> T | None:
-    """A value by its text; nothing where that is empty."""
-    text = _plain(value)
-    return parse(text) if text else None
-
-
-_as_number, _as_instant = partial(_of_text, _number), partial(_of_text, _instant)
-_as_date, _as_time, _as_zone = (
-    partial(_of_text, _date),
-    partial(_of_text, _time),
-    partial(_of_text, _zone),
-)
-
-
-def _of_items(record: Callable[[_Reader], T], value: Any) -> Items[T]:
-    """The items of a sequence, each as a record."""
-    if value and not isinstance(value, Sequence):
-        raise TypeError
-    readers = [_Reader(item) for item in value or ()]
-    records = tuple(map(record, readers))
-    return records, tuple(keyword for one in readers for keyword in one.unreadable)
-
-
-_codes, _radiopharmaceuticals = partial(_of_items, _code), partial(_of_items, _radiopharmaceutical)
+_codes, _radiopharmaceuticals = partial(of_items, _code), partial(of_items, _radiopharmaceutical)
 
 
 def _encoded(value: Any) -> Json:

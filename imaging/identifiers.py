@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,8 @@ SHORTEST, SHORTEST_IN_PIXELS, FEWEST_LETTERS = 6, 8, 4
 LONGEST_REMEMBERED = 2**14
 # Bytes that are looked up at once, and how many hits by chance are looked into one by one.
 WORD, MANY = 4, 64
+# Wherever so many bytes begin, a word of them lies at a multiple of four.
+LOOKED_UP = 2 * WORD - 1
 # A "name" of the machine's maker, as phantoms have it, names nobody; nor does a description in
 # the words that every scanner writes of itself.
 VENDORS = listed(
@@ -158,44 +160,98 @@ def residue(
     ours : frozenset of str
         What was written on purpose: trial, site and subject.
     """
-    sought = {v for v in known.values | known.uids if len(v) >= SHORTEST} - ours
+    few = _are_few(known.values)
+    values = (_sought_of if few else _sought_of.__wrapped__)(known.values, ours)
+    uids = {uid for uid in known.uids if len(uid) >= SHORTEST} - ours
     # Regions name a thousand slices by their UIDs: these are looked up, not looked for.
-    if not sought.isdisjoint(_digits_in(header)):
+    digits = _digits_in(header)
+    if not (uids.isdisjoint(digits) and values.isdisjoint(digits)):
         return True
-    plain = header.lower()
-    texts = (form for v in sought if not _UID.fullmatch(v) for form in _encoded(v))
-    if any(form in plain and _stands(plain, form) for form in texts):
+    sought = (_forms_of if _are_few(values) else _forms_of.__wrapped__)(values)
+    if _may_hold(header, sought.begins) and _is_in(header, sought.texts, sought.in_base64):
         return True
-    lettered = _lettered(header)
-    if any(form in lettered for value in sought for form in _in_base64(value)):
+    # Few are no digits, so few are looked for as text.
+    strange = [form for uid in uids if not _UID.fullmatch(uid) for form in _encoded(uid)]
+    if _is_in(header, [*sought.short, *strange], [form for u in uids for form in _in_base64(u)]):
         return True
-    forms = [form for value in sought if _is_told_in_pixels(value) for form in _encoded(value)]
-    if not _may_hold(pixels, forms):
+    in_pixels = [form for uid in uids if _is_told_in_pixels(uid) for form in _encoded(uid)]
+    begins = sought.pixel_begins.union(form[:SHORTEST_IN_PIXELS] for form in in_pixels)
+    if not _may_hold(pixels, begins):
         return False
     below = pixels.lower()
-    return any(form in below for form in forms)
+    return any(form in below for form in chain(sought.in_pixels, in_pixels))
+
+
+def _is_in(header: bytes, texts: Iterable[bytes], in_base64: Iterable[bytes]) -> bool:
+    """Whether one of these forms of a text, or of its base64, stands there: each is looked for."""
+    plain, lettered = header.lower(), _lettered(header)
+    return any(form in plain and _stands(plain, form) for form in texts) or any(
+        form in lettered for form in in_base64
+    )
+
+
+def _are_few(values: frozenset[str]) -> bool:
+    """Whether what is made of values is remembered; it is made anew where they are long."""
+    return sum(map(len, values)) <= LONGEST_REMEMBERED
+
+
+@lru_cache(16)
+def _sought_of(values: frozenset[str], ours: frozenset[str]) -> frozenset[str]:
+    return frozenset(value for value in values if len(value) >= SHORTEST) - ours
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """What values are looked for as: texts, base64, and in pixels; and how each begins.
+
+    `short` are texts that are too short to be looked up by their beginning.
+    """
+
+    texts: tuple[bytes, ...]
+    short: tuple[bytes, ...]
+    in_base64: tuple[bytes, ...]
+    begins: frozenset[bytes]
+    in_pixels: tuple[bytes, ...]
+    pixel_begins: frozenset[bytes]
+
+
+@lru_cache(16)
+def _forms_of(values: frozenset[str]) -> _Forms:
+    # Digits are looked up as whole runs.
+    texts = {form for value in values if not _UID.fullmatch(value) for form in _encoded(value)}
+    in_base64 = {form for value in values for form in _in_base64(value)}
+    told = {form for value in values if _is_told_in_pixels(value) for form in _encoded(value)}
+    long = {form for form in texts if len(form) >= LOOKED_UP}
+    return _Forms(
+        texts=tuple(long),
+        short=tuple(texts - long),
+        in_base64=tuple(in_base64),
+        begins=frozenset(form[:LOOKED_UP].lower() for form in long | in_base64),
+        in_pixels=tuple(told),
+        pixel_begins=frozenset(form[:SHORTEST_IN_PIXELS] for form in told),
+    )
 
 
 def _is_told_in_pixels(value: str) -> bool:
     return len(value) >= SHORTEST_IN_PIXELS and len(set(value)) >= FEWEST_LETTERS
 
 
-def _may_hold(data: bytes, forms: Iterable[bytes]) -> bool:
-    """Whether `data` may hold a form: whether they hold its first eight bytes, large or small.
+def _may_hold(data: bytes, begins: frozenset[bytes]) -> bool:
+    """Whether `data` may hold one of these beginnings of seven bytes or more, large or small.
 
-    Wherever these begin, four of them, from one of the first four on, lie at a multiple of four
+    Wherever one begins, four of it, from one of the first four on, lie at a multiple of four
     from the beginning of `data`: so each word of four there is looked up, half by half. Around one
-    that is of a form the eight are compared; where many are, the exact search is to say.
+    that is of a beginning all are compared; where many are, the exact search is to say.
     """
-    begins = frozenset(form[:SHORTEST_IN_PIXELS] for form in forms)
     first, second = _halves(begins)
     words = np.frombuffer(data, "<u2", len(data) // WORD * 2).reshape(-1, 2)
     at = np.flatnonzero((first != 0).take(words[:, 0]))
     at = at[(first[words[at, 0]] & second[words[at, 1]]) != 0]
     if at.size > MANY:
         return True
+    lengths = {len(begin) for begin in begins}
     places = (max(WORD * one - back, 0) for one in at.tolist() for back in range(WORD))
-    return any(data[one : one + SHORTEST_IN_PIXELS].lower() in begins for one in places)
+    return any(data[one : one + n].lower() in begins for one in places for n in lengths)
 
 
 @lru_cache(16)
@@ -248,6 +304,11 @@ def _said(ds: Dataset, tag: int, depth: int) -> Said:
 
 
 _SOUGHT = PERSONS | NUMBERS | PLACES | TEXTS | {BIRTH}
+
+
+def names_somebody(tag: int) -> bool:
+    """Whether an element may name somebody, or has items that may."""
+    return _speaks(tag) and dictionary_VR(tag) != "UI"
 
 
 @lru_cache(4096)

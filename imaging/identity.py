@@ -22,8 +22,8 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from imaging.headers import nuclide_of
 from imaging.meanings import Elements
+from imaging.nuclides import nuclide_of
 from trials.decay import HALF_LIFE
 from trials.spans import Span, completed_years
 
@@ -47,6 +47,8 @@ KEPT = (
     "is_named",
 )
 _YEARS_OF = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+_TRACERS = "RadiopharmaceuticalInformationSequence"
+_STUDIED = ("StudyDate", "SeriesDate", "AcquisitionDate")
 _FDG = re.compile(r"fdg|fluoro-?2?-?deoxy", re.IGNORECASE)
 # Words in the place of a name that name nobody.
 _NO_NAMES = re.compile(r"anon|de-?ident|dro|dummy|phantom|patient|removed|subject|test", re.I)
@@ -95,9 +97,7 @@ def facts_of(ds: Dataset) -> dict[str, str]:
     Patient's Age has it. Neither name nor birth date is among the facts.
     """
     elements = Elements(ds)
-    days = (
-        elements.read(keyword, _day) for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate")
-    )
+    days = (elements.read(keyword, _day) for keyword in _STUDIED)
     studied = next(filter(None, days), None)
     weight = elements.read("PatientWeight", _number)
     born, name = elements.read("PatientBirthDate", _day), elements.read("PatientName", _text)
@@ -112,6 +112,19 @@ def facts_of(ds: Dataset) -> dict[str, str]:
         "identity_removed": elements.read("PatientIdentityRemoved", _text)[:3].upper(),
         "is_named": "yes" if _is_named(born, name, elements.read("PatientID", _text)) else "",
     }
+
+
+# All that `facts_of` looks at.
+CONSULTED = (
+    *_STUDIED,
+    "PatientWeight",
+    "PatientBirthDate",
+    "PatientName",
+    "PatientAge",
+    "PatientID",
+    "PatientIdentityRemoved",
+    _TRACERS,
+)
 
 
 def days_of(injected_at: datetime, *, half_life: float) -> tuple[date, date]:
@@ -294,8 +307,6 @@ def _of_tracer(said: list[str], visit: Visit) -> Check:
 
 
 # Headers: whatever they hold, nothing is raised.
-
-_TRACERS = "RadiopharmaceuticalInformationSequence"
 
 
 def _text(ds: Dataset, keyword: str) -> str:

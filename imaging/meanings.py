@@ -61,7 +61,7 @@ class Memory:
 _AS_READ = "_as_read"
 
 
-def note_as_read(ds: Dataset, elements: dict[int, RawDataElement]) -> None:
+def note_as_read(ds: Dataset, elements: Mapping[int, RawDataElement | DataElement]) -> None:
     """Say that `ds` was read of these, and will not be changed."""
     # Past pydicom, which would look for an attribute of this name.
     ds.__dict__[_AS_READ] = elements

@@ -13,8 +13,6 @@ pydicom's grows to gigabytes.
 from __future__ import annotations
 
 import codecs
-import ctypes
-import gc
 import io
 import json
 import os
@@ -24,6 +22,7 @@ import struct
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -38,29 +37,30 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from imaging import acceptance, confinement
+from imaging import acceptance, confinement, process_memory
 from imaging.acceptance import Verdict
+from imaging.alike import Answer, Patterns
 from imaging.deidentification import (
     DeidentificationPolicy,
     deidentify,
+    written_on_purpose,
 )
 from imaging.elements import PIXEL_DATA, after_meta, excess
 from imaging.encoding import file_of, value_of
 from imaging.headers import ObjectHeader, SliceHeader, header_of
 from imaging.identifiers import residue
-from imaging.meanings import as_read
+from imaging.meanings import as_read, note_as_read
 from imaging.pixels import Place, place_of
 from imaging.plain_files import plain_file, plain_meta
 from imaging.proofs import evidence_of
 
 FRAME = struct.Struct(">II")
 PREAMBLE = 128
-# An image makes some ten thousand objects, of which few are in circles: looked for with each of
-# them, as is usual with 700, circles cost a tenth of the time.
-LOOK_FOR_CIRCLES_AFTER = 50_000
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 # What inspection tries de-identification with, so that what is accepted can be released.
 REHEARSAL = DeidentificationPolicy(b"rehearsal", -1, "TRIAL", "SITE", "SUBJECT")
+
+# Of this process, which serves one transmittal.
+PATTERNS = Patterns()
 
 Json = dict[str, Any]
 
@@ -77,13 +77,12 @@ def main() -> None:
     """Wait for the process whose number is the first argument to ask for children of ours."""
     confinement.die_with(int(sys.argv[1]))
     warnings.simplefilter("ignore")
-    keep_memory()
+    process_memory.keep()
     rehearse()
     # The kernel collects children that have ended, and the collector of garbage leaves alone what
     # they share.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(LOOK_FOR_CIRCLES_AFTER)
+    process_memory.settle()
     control, template = socket.socket(fileno=sys.stdin.fileno()), os.getpid()
     while pipes := asked(control):
         child = forked()
@@ -94,17 +93,6 @@ def main() -> None:
         for pipe in pipes:
             os.close(pipe)
         tell(control, child)
-
-
-def keep_memory() -> None:
-    """Give memory back to the kernel by many images: to be given it anew takes a tenth of one.
-
-    See mallopt(3); a C library without it goes on as it does.
-    """
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):
-        library.mallopt(_M_TRIM_THRESHOLD, 2**25)
-        library.mallopt(_M_MMAP_THRESHOLD, 2**24)
 
 
 def forked() -> int | None:
@@ -170,17 +158,50 @@ def answer(request: Json, data: bytes) -> tuple[Json, bytes]:
     """What was asked, or a refusal; whatever `data` makes the parser raise ends here."""
     try:
         if request["act"] == "inspect":
-            return as_json(inspect(data)), b""
+            return looked_into(data), b""
         told = request["policy"] | {"uid_key": bytes.fromhex(request["policy"]["uid_key"])}
         policy = DeidentificationPolicy(**told)
         if request["act"] == "examine":
             return examined(data, policy)
-        return deidentified(parsed(data), policy)
+        return remade(data, policy)
     except RefusedError as error:
         return {"error": error.verdict.message, "code": error.verdict.code}, b""
     # pydicom raises nine kinds of exception on broken files, and more will come.
     except Exception as error:
         return {"error": f"The file could not be read ({type(error).__name__})."}, b""
+
+
+def looked_into(data: bytes, patterns: Patterns = PATTERNS) -> Json:
+    """Verdict on one file, by the pattern of one that it resembles if there is one."""
+    if alike := made_alike(data, REHEARSAL, patterns):
+        return {name: told for name, told in alike[0].items() if name != "made"}
+    verdict = inspect(data)
+    if verdict.verdict == acceptance.ACCEPTED and patterns.is_learning:
+        learn_of(data, REHEARSAL, verdict, patterns)
+    return as_json(verdict)
+
+
+def remade(data: bytes, policy: DeidentificationPolicy, patterns: Patterns = PATTERNS) -> Answer:
+    """One file written anew, whatever the verdict on it was."""
+    if alike := made_alike(data, policy, patterns):
+        return alike[0]["made"], alike[1]
+    image = parsed(data)
+    made = deidentified(image, policy)
+    if patterns.is_learning:
+        learn_of(data, policy, acceptance.verdict_on(image), patterns)
+    return made
+
+
+def learn_of(
+    data: bytes, policy: DeidentificationPolicy, verdict: Verdict, patterns: Patterns
+) -> None:
+    """Make an image once more, for a pattern of it; nothing rests on whether that can be done."""
+    if verdict.verdict != acceptance.ACCEPTED:
+        return
+    with suppress(Exception):
+        image = parsed(data)
+        made, written = deidentified(image, policy)
+        patterns.learn(data, image, policy, (as_json(verdict) | {"made": made}, written))
 
 
 def inspect(data: bytes) -> Verdict:
@@ -197,21 +218,41 @@ def inspect(data: bytes) -> Verdict:
         return acceptance.NOT_READABLE
 
 
-def examined(data: bytes, policy: DeidentificationPolicy) -> tuple[Json, bytes]:
+def examined(data: bytes, policy: DeidentificationPolicy, patterns: Patterns = PATTERNS) -> Answer:
     """Verdict on the bytes of one file; of an accepted one also what is made of it.
 
     What can't be made under `policy` gets the verdict that it gets under any: whatever it is,
     release will meet it too, and say so.
     """
+    if answer := made_alike(data, policy, patterns):
+        return answer
     try:
         image = parsed(data)
         verdict = acceptance.verdict_on(image)
         if verdict.verdict == acceptance.ACCEPTED:
             made, written = deidentified(image, policy)
-            return as_json(verdict) | {"made": made}, written
+            answer = as_json(verdict) | {"made": made}, written
+            learn(data, image, policy, answer, patterns)
+            return answer
     except Exception:
         return as_json(inspect(data)), b""
     return as_json(inspect(data)), b""
+
+
+def made_alike(data: bytes, policy: DeidentificationPolicy, patterns: Patterns) -> Answer | None:
+    """What is made of a file that resembles one before; None where that can't be told."""
+    try:
+        return patterns.made(data, policy)
+    except Exception:
+        return None
+
+
+def learn(
+    data: bytes, image: Dataset, policy: DeidentificationPolicy, made: Answer, patterns: Patterns
+) -> None:
+    """Learn for those that resemble it; where that can't be done, each is made by itself."""
+    with suppress(Exception):
+        patterns.learn(data, image, policy, made)
 
 
 def parsed(data: bytes) -> Dataset:
@@ -234,7 +275,13 @@ def parsed(data: bytes) -> Dataset:
     if beyond:
         raise RefusedError(acceptance.TOO_MUCH[beyond])
     found = plain_file(data, plain) if plain else None
-    return found or dcmread(io.BytesIO(data))
+    return found or noted(dcmread(io.BytesIO(data)))
+
+
+def noted(image: Dataset) -> Dataset:
+    """The image, which stays known as it was read when its values are asked for."""
+    note_as_read(image, as_read(image))
+    return image
 
 
 def read(written: bytes) -> Dataset:
@@ -268,8 +315,8 @@ def anonymous(image: Dataset, policy: DeidentificationPolicy) -> tuple[Json, byt
     result = deidentify(image, policy)
     written = file_of(result.elements)
     pixels = value_of(result.elements, PIXEL_DATA)
-    ours = frozenset({policy.subject, policy.trial, policy.site})
-    if residue(written[: len(written) - len(pixels)], pixels, result.known, ours=ours):
+    header, ours = written[: len(written) - len(pixels)], written_on_purpose(policy)
+    if residue(header, pixels, result.known, ours=ours):
         raise RefusedError(acceptance.NOT_DEIDENTIFIABLE)
     return result.report, written
 

@@ -47,6 +47,8 @@ BED_STEP_SECONDS = 124.0
 SLICES_PER_BED = 22
 LARGEST_STORED = 32767
 CT_OFFSET = 1024
+# Of a CT for attenuation and place alone, not for a finding.
+LOW_DOSE_CTDI_MGY = 3.2
 DATE, TIME, DATE_TIME = "%Y%m%d", "%H%M%S.%f", "%Y%m%d%H%M%S.%f"
 PRIVATE_CREATOR = "TRIALTRACE PHANTOM"
 
@@ -179,8 +181,7 @@ def _pet_series(ds: Dataset, grid: Grid, subject: Subject, examination: Examinat
 
 def _radiopharmaceutical(examination: Examination) -> Dataset:
     code_value, meaning, positrons = RADIONUCLIDES[examination.tracer.radionuclide]
-    code, item = Dataset(), Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = code_value, "SRT", meaning
+    item = Dataset()
     item.Radiopharmaceutical = examination.tracer.name
     item.RadiopharmaceuticalRoute = "Intravenous"
     item.RadiopharmaceuticalStartTime = examination.injected_at.strftime(TIME)
@@ -188,8 +189,14 @@ def _radiopharmaceutical(examination: Examination) -> Dataset:
     item.RadionuclideTotalDose = f"{examination.activity:.10g}"
     item.RadionuclideHalfLife = f"{examination.half_life:g}"
     item.RadionuclidePositronFraction = f"{positrons:g}"
-    item.RadionuclideCodeSequence = [code]
+    item.RadionuclideCodeSequence = [_coded(code_value, "SRT", meaning)]
     return item
+
+
+def _coded(value: str, scheme: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
 
 
 def _pet_frame(ds: Dataset, plane: int, planes: int, examination: Examination) -> None:
@@ -227,6 +234,8 @@ def _ct_series(ds: Dataset, grid: Grid, examination: Examination) -> None:
     ds.SeriesDescription = "CT low dose"
     ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     ds.KVP, ds.AcquisitionNumber = "120", "1"
+    ds.CTDIvol, ds.IrradiationEventUID = LOW_DOSE_CTDI_MGY, examination.uid("irradiation event")
+    ds.CTDIPhantomTypeCodeSequence = [_coded("113691", "DCM", "IEC Body Dosimetry Phantom")]
     _matrix(ds, grid, bits=12, signed=False)
     ds.RescaleSlope, ds.RescaleIntercept, ds.RescaleType = "1", str(-CT_OFFSET), "HU"
 

@@ -166,7 +166,7 @@ def as_they_lie(ds: Dataset) -> NDArray[np.integer] | None:
     if ds.file_meta.TransferSyntaxUID not in NATIVE:
         return None
     elements = Elements(ds)
-    form = [elements.read(keyword, _whole) for keyword in _FORM]
+    form = [elements.read(keyword, _whole) for keyword in FORM]
     rows, columns, allocated, stored, signed = form[:5]
     is_grey = elements.read("PhotometricInterpretation", _as_text) in {"MONOCHROME1", "MONOCHROME2"}
     is_plane = is_grey and form[5:] in _PLANE and allocated in {8, 16, 32} and signed in {0, 1}
@@ -181,7 +181,8 @@ def as_they_lie(ds: Dataset) -> NDArray[np.integer] | None:
     return values.reshape(rows, columns) if is_clean else None
 
 
-_FORM = (
+# What the form of a plane rests on, besides its photometric interpretation.
+FORM = (
     "Rows",
     "Columns",
     "BitsAllocated",
@@ -221,13 +222,13 @@ def _pixel_data(data: bytes, *, explicit: bool) -> tuple[int, int]:
         if tag == PIXEL_DATA:
             return at, length
         if length == UNDEFINED:
-            at = _after_sequence(data, at, explicit=explicit, depth=0)
+            at = after_sequence(data, at, explicit=explicit, depth=0)
         else:
             at += length
     raise NoPixelData("there are no Pixel Data (7FE0,0010)")
 
 
-def _after_sequence(data: bytes, at: int, *, explicit: bool, depth: int) -> int:
+def after_sequence(data: bytes, at: int, *, explicit: bool, depth: int) -> int:
     """Where a sequence of undefined length ends."""
     if depth > DEEPEST:
         raise PixelDataError("sequences nested deeper than any image has")
@@ -250,7 +251,7 @@ def _after_item(data: bytes, at: int, *, explicit: bool, depth: int) -> int:
         if tag == ITEM_END:
             return at
         at = (
-            _after_sequence(data, at, explicit=explicit, depth=depth)
+            after_sequence(data, at, explicit=explicit, depth=depth)
             if length == UNDEFINED
             else at + length
         )

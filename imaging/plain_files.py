@@ -12,7 +12,8 @@ described is given back unread.
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import cast
 
 from pydicom.charset import convert_encodings, default_encoding, python_encoding
@@ -24,6 +25,7 @@ from pydicom.valuerep import EXPLICIT_VR_LENGTH_16, EXPLICIT_VR_LENGTH_32
 
 from imaging.elements import PREAMBLE, UNDEFINED
 from imaging.meanings import CHARACTER_SET, note_as_read
+from imaging.pixels import PixelDataError, after_sequence
 
 MARK = b"DICM"
 _META, _LENGTH_OF_META, _SYNTAX = 0x0002, 0x00020000, 0x00020010
@@ -85,8 +87,34 @@ def plain_file(data: bytes, meta: Meta | None = None) -> Dataset | None:
     return ds
 
 
-def _elements(data: bytes, at: int, *, group: int | None = None) -> tuple[Elements, int | None]:
-    """The elements of one group, or all behind group 2, and where they end; None if not plain."""
+def all_elements(data: bytes) -> Elements | None:
+    """The elements of a file with its file meta information, each with all its bytes.
+
+    As plain a file as `plain_file` reads, but for sequences, which may end where they say so: these
+    are of the bytes up to there. None of any other file.
+    """
+    meta = plain_meta(data)
+    if meta is None or not _is_explicit(meta[0]):
+        return None
+    head, _ = _elements(data, PREAMBLE, group=_META)
+    try:
+        found, end = _elements(data, meta[1], after=partial(after_sequence, explicit=True, depth=0))
+    except (PixelDataError, struct.error, RecursionError):
+        return None
+    return None if end is None else head | found
+
+
+def _elements(
+    data: bytes,
+    at: int,
+    *,
+    group: int | None = None,
+    after: Callable[[bytes, int], int] | None = None,
+) -> tuple[Elements, int | None]:
+    """The elements of one group, or all behind group 2, and where they end; None if not plain.
+
+    `after` finds the end of a sequence that has no length.
+    """
     found: Elements = {}
     head, long, last = _HEAD.unpack_from, _LONG.unpack_from, 0 if group else _META << 16 | 0xFFFF
     try:
@@ -98,6 +126,8 @@ def _elements(data: bytes, at: int, *, group: int | None = None) -> tuple[Elemen
             if representation is None:
                 representation = _LONG_KINDS[kind]
                 (length,), start = long(data, start), start + 4
+            if length == UNDEFINED and after and kind == b"SQ":
+                length = after(data, start) - start
             tag, at = its_group << 16 | number, start + length
             if tag <= last or length == UNDEFINED or at > len(data):
                 return found, None

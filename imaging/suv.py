@@ -37,7 +37,8 @@ from imaging.administration import (
 )
 from imaging.compared_policies import ibsi_reference, qiba_reference
 from imaging.completeness import is_incomplete
-from imaging.headers import Instant, PetHeader, Radiopharmaceutical
+from imaging.header_values import Instant
+from imaging.headers import PetHeader, Radiopharmaceutical
 from imaging.normalisations import (
     NEEDS_SEX,
     UNIT,

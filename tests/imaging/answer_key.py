@@ -23,7 +23,7 @@ from pydicom.multival import MultiValue
 from pydicom.uid import CTImageStorage
 
 from imaging.ps315 import _ACTIONS
-from tests.imaging import drawings
+from tests.imaging import dose_reports, drawings
 from tests.imaging.conftest import pet_dataset
 
 SUBJECT, DAYS = "PL-01-007", -1000
@@ -138,7 +138,13 @@ SHIFTED: Mapping[str, str] = {
     "(0009,GEMS_PETD_01,0d)": "20260301110000.00",
     "(0071,SIEMENS MED PT,22)": "20260301110001.00",
 }
-UIDS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
+UIDS = (
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "FrameOfReferenceUID",
+    "IrradiationEventUID",
+)
 KEPT: Mapping[str, str] = {
     "PatientWeight": "71.5",
     "PatientSize": "1.68",
@@ -196,6 +202,7 @@ def files() -> Iterator[Planted]:
     yield _old()
     yield _regions()
     yield _segments()
+    yield _dose_report()
     yield _of_the_standard("", "every attribute of the table")
     yield _of_the_standard(REQUEST, "every attribute of the table, in a sequence")
     yield _of_the_standard(TRACER, "every attribute of the table, in a sequence that is kept")
@@ -335,6 +342,36 @@ def _segments() -> Planted:
         f"{SEGMENT}(0063,ZZCANARY,01)",
     ):
         made.plant(Answer.GONE, path, "ZZCANARY")
+    return made
+
+
+def _dose_report() -> Planted:
+    """A dose report: of whom, by whom and when, and which irradiation."""
+    made = Planted("a dose report", dose_reports.dose_report(_slice()))
+    for keyword, text in TRIALS.items():
+        made.plant(Answer.TRIAL, keyword, "ZZCANARY^Anna", becomes=text)
+    total = "ContentSequence[0].ContentSequence[0]."
+    # The first item is the observer; the path of a planted value leads into it.
+    for path in (
+        "VerifyingObserverSequence[0].VerifyingObserverName",
+        "DeviceSerialNumber",
+        "ContentSequence[0].PersonName",
+        "ContentSequence[0].TextValue",
+        "ContentSequence[0].MeasuredValueSequence[0].ConceptNameCodeSequence[0].CodeMeaning",
+        f"{total}TextValue",
+        f"{total}ConceptCodeSequence[0].CodeMeaning",
+        f"{total}ContentSequence[0].ContentSequence[0].TextValue",
+    ):
+        made.plant(Answer.GONE, path, "ZZCANARY")
+    made.plant(Answer.GONE, "ContentSequence[0].DateTime", f"{ELSEWHEN}110000")
+    made.plant(Answer.UID, f"{total}UID", "1.2.840.99999.1.20260301.7")
+    for path, text in {
+        "CompletionFlag": "COMPLETE",
+        f"{total}ConceptNameCodeSequence[0].CodeValue": "113813",
+        f"{total}MeasuredValueSequence[0].NumericValue": "203.12",
+        f"{total}MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue": "mGy.cm",
+    }.items():
+        made.plant(Answer.KEEP, path, text, becomes=text)
     return made
 
 

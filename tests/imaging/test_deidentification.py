@@ -537,6 +537,20 @@ def test_second_look_finds_it_in_pixels_at_every_place(before, value, encode, af
 
 
 @pytest.mark.requirement("R101")
+@given(
+    st.binary(max_size=40),
+    st.sampled_from(VALUES),
+    st.sampled_from(list(ENCODINGS.values())),
+    st.binary(max_size=40),
+    st.booleans(),
+)
+def test_second_look_finds_it_in_the_header_at_every_place(before, value, encode, after, is_large):
+    """With no digit beside it, of which a number could be a part."""
+    written = encode(value.upper() if is_large else value)
+    assert residue(before + b"|" + written + b"|" + after, b"", identifiers_of(named()))
+
+
+@pytest.mark.requirement("R101")
 @pytest.mark.parametrize("before", ["", "x", "xy", "xyz"])
 def test_second_look_reads_base64_wherever_it_begins(before):
     text = f"{before}Schneider-Lang^Henriette and more"
@@ -578,7 +592,7 @@ def test_a_name_in_the_pixels_or_in_base64_stops_the_release():
 
 # PS3.16 CID 7050: basic profile, clean graphics, clean descriptors, modified dates, patient
 # characteristics, safe private.
-CODES = ("113100", "113103", "113105", "113107", "113108", "113111")
+CODES = ("113100", "113103", "113104", "113105", "113107", "113108", "113111")
 
 
 @pytest.mark.requirement("R94")

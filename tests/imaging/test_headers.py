@@ -14,16 +14,10 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from imaging import headers
-from imaging.headers import (
-    HeaderError,
-    Instant,
-    PetHeader,
-    SliceHeader,
-    nuclide_from_text,
-    pet_header,
-    slice_header,
-)
+from imaging import header_elements
+from imaging.header_values import Instant, as_number
+from imaging.headers import HeaderError, PetHeader, SliceHeader, pet_header, slice_header
+from imaging.nuclides import nuclide_from_text
 
 
 def at(*parts: int) -> datetime:
@@ -156,8 +150,8 @@ def test_a_private_number_is_of_the_kind_its_creator_gave_it(dataset):
     # GE's tracer activity (0009,xx38) is a binary FL: 10.5 = 0x41280000.
     dataset.add_new((0x0009, 0x0010), "LO", "GEMS_PETD_01")
     raw(dataset, (0x0009, 0x1038), "UN", bytes.fromhex("00002841"))
-    reader = headers._Reader(dataset)
-    assert reader.private(0x0009, "GEMS_PETD_01", 0x38, headers._as_number) == 10.5
+    reader = header_elements.ElementReader(dataset)
+    assert reader.private(0x0009, "GEMS_PETD_01", 0x38, as_number) == 10.5
 
 
 def test_philips_factors_as_bytes(dataset):
@@ -367,17 +361,17 @@ def test_equal_bytes_that_can_not_be_understood_are_named_each_time(dataset):
 
 
 def test_no_more_and_no_longer_values_are_kept_than_said(dataset):
-    headers._meaning.cache_clear()
+    header_elements._meaning.cache_clear()
     ds = Dataset(dataset)
-    unread(ds, "ReconstructionMethod", b"x" * (headers._LONGEST_KEPT + 2))
+    unread(ds, "ReconstructionMethod", b"x" * (header_elements._LONGEST_KEPT + 2))
     pet_header(ds)
-    before = headers._meaning.cache_info().currsize
-    unread(ds, "ReconstructionMethod", b"x" * headers._LONGEST_KEPT)
+    before = header_elements._meaning.cache_info().currsize
+    unread(ds, "ReconstructionMethod", b"x" * header_elements._LONGEST_KEPT)
     pet_header(ds)
-    longest = headers._meaning.cache_info().currsize
-    for number in range(headers._KEPT + 10):
+    longest = header_elements._meaning.cache_info().currsize
+    for number in range(header_elements._KEPT + 10):
         ds = Dataset(dataset)
         unread(ds, "PatientWeight", f"{number} ".encode())
         pet_header(ds)
     assert (before, longest) == (0, 1)
-    assert headers._meaning.cache_info().currsize == headers._KEPT
+    assert header_elements._meaning.cache_info().currsize == header_elements._KEPT

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging import reference_time, series_report
-from imaging.headers import Instant
+from imaging.header_values import Instant
 from imaging.suv import assess, suvbw_scale
 from tests.imaging.test_suv import FACTOR, with_item
 

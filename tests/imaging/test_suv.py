@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.headers import Instant
+from imaging.header_values import Instant
 from imaging.suv import SuvRefused, assess, suvbw_scale
 from imaging.suv_terms import ADAPTATIONS, FLAGS
 

@@ -9,7 +9,8 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from imaging import administration, reference_time, suv_checks
-from imaging.headers import HeaderError, Instant, pet_header
+from imaging.header_values import Instant
+from imaging.headers import HeaderError, pet_header
 from imaging.normalisations import TURNING_BMI, NormalisationError, is_past_turning, normaliser
 from imaging.suv import SuvRefused, assess, suvbw_scale
 from imaging.suv_terms import Recorded
@@ -518,6 +519,10 @@ def test_every_attribute_becomes_its_field(dataset):
         "convolution_kernel": ["XYZ Gauss5.00"],
         "trigger_time": 3768.0,
         "temporal_position": 2,
+        # Of a CT alone.
+        "ctdi_vol": None,
+        "ctdi_phantom": "",
+        "irradiation_event": "",
         "series_date": "2026-03-01",
         "series_time": "11:00:00",
         "acquisition_date": "2026-03-01",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging import normalisations, series_report
-from imaging.headers import Instant
+from imaging.header_values import Instant
 from imaging.suv import SuvRefused, assess, suvbw_scale
 from tests.imaging.test_suv import FACTOR, series, with_item
 
