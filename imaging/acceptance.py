@@ -29,9 +29,10 @@ from pydicom.uid import (
     RLELossless,
     RTStructureSetStorage,
     SegmentationStorage,
+    XRayRadiationDoseSRStorage,
 )
 
-from imaging import contours, identity, segments
+from imaging import contours, ct_dose, identity, segments
 from imaging.elements import DEEPEST, MOST_ELEMENTS, MOST_OF_REGIONS, Excess
 from imaging.image_types import is_picture
 from imaging.meanings import Elements
@@ -45,6 +46,7 @@ MODALITIES: Mapping[str, str] = MappingProxyType(
         CTImageStorage: "CT",
         RTStructureSetStorage: "RTSTRUCT",
         SegmentationStorage: "SEG",
+        XRayRadiationDoseSRStorage: "SR",
     }
 )
 # What holds regions that were drawn on images, and how they are read.
@@ -55,6 +57,10 @@ REGIONS: Mapping[str, Callable[[Dataset], contours.StructureSet | segments.Segme
             SegmentationStorage: segments.segmentation,
         }
     )
+)
+# What is no picture, and what tells whether it can be read.
+READERS: Mapping[str, Callable[[Dataset], object]] = MappingProxyType(
+    {**REGIONS, XRayRadiationDoseSRStorage: ct_dose.dose_report}
 )
 ENHANCED_PET = frozenset({EnhancedPETImageStorage, LegacyConvertedEnhancedPETImageStorage})
 NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
@@ -150,14 +156,14 @@ def verdict_on(ds: Dataset) -> Verdict:
         a file that is not rejected.
     """
     facts = facts_of(ds)
-    for rule in RULES if facts.sop_class_uid not in REGIONS else RULES_OF_ALL:
+    for rule in RULES if facts.sop_class_uid not in READERS else RULES_OF_ALL:
         if rule.applies(facts):
             known = {} if rule.verdict == REJECTED else _identity(facts) | identity.facts_of(ds)
             return Verdict(rule.verdict, rule.code, rule.message, known)
-    if facts.sop_class_uid in REGIONS:
+    if facts.sop_class_uid in READERS:
         try:
-            REGIONS[facts.sop_class_uid](ds)
-        except contours.RegionError as error:
+            READERS[facts.sop_class_uid](ds)
+        except (contours.RegionError, ct_dose.DoseError) as error:
             return rejected(error.code, error.message)
     return Verdict(ACCEPTED, facts=_identity(facts) | identity.facts_of(ds))
 
@@ -251,6 +257,10 @@ _TEXT = {
 }
 
 
+# All that the rules look at, but for Pixel Data.
+CONSULTED = (*_WHOLE.values(), *_TEXT.values(), "ImageType", "ConversionType")
+
+
 def _text(ds: Dataset, keyword: str) -> str:
     value: Any = ds.get(keyword)
     if value is None:
@@ -275,14 +285,14 @@ def _identity(facts: Facts) -> dict[str, str]:
     }
 
 
-def _is_uid(text: str) -> bool:
+def is_uid(text: str) -> bool:
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
 def _has_bad_uid(facts: Facts) -> bool:
     needed = (facts.sop_instance_uid, facts.series_instance_uid, facts.study_instance_uid)
     optional = (facts.frame_of_reference_uid,) if facts.frame_of_reference_uid else ()
-    return not all(map(_is_uid, (*needed, *optional)))
+    return not all(map(is_uid, (*needed, *optional)))
 
 
 def _contradicts_its_envelope(facts: Facts) -> bool:
@@ -335,16 +345,16 @@ RULES_OF_ALL: tuple[Rule, ...] = (
         REJECTED,
         "sop-class-unsupported",
         "SOP Class UID (0008,0016) must be PET Image Storage, CT Image Storage, RT Structure Set "
-        "Storage or Segmentation Storage. Screenshots, reports, and enhanced multi-frame images "
-        "are not read; send the original slices.",
+        "Storage, Segmentation Storage or X-Ray Radiation Dose SR Storage. Screenshots, other "
+        "reports, and enhanced multi-frame images are not read; send the original slices.",
         lambda f: f.sop_class_uid not in MODALITIES,
     ),
     Rule(
         REJECTED,
         "modality-contradicts",
         "Modality (0008,0060) must be PT for a PET image, CT for a CT image, RTSTRUCT for a "
-        "structure set and SEG for a segmentation. Export it again from the scanner or the program "
-        "that drew it.",
+        "structure set, SEG for a segmentation and SR for a dose report. Export it again from the "
+        "scanner or the program that drew it.",
         lambda f: f.modality != MODALITIES[f.sop_class_uid],
     ),
     Rule(

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +30,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID_dictionary
 
+from imaging import ct_dose
 from imaging import deidentification_table as table
 from imaging.contours import structure_set
 from imaging.headers import PetHeader, header_of
@@ -51,6 +53,8 @@ KNOWN_TABLES: Mapping[str, str] = MappingProxyType(
         "35d4ccfb039957a9e97b6e1411e89a50",
         "TrialTrace keep-list 5": "bf8166f81248260e431455c1b6920c96"
         "401bc260e7565d02a5facea2ce761da4",
+        "TrialTrace keep-list 6": "f4ed929c0445353551765482844e1498"
+        "f1e32786b0d3092437fe28f98e479732",
     }
 )
 _PREAMBLE = 128
@@ -172,7 +176,11 @@ def _cut(value: Json) -> Json:
 
 def digests_of_values(before: Dataset, after: Dataset) -> tuple[str, str]:
     """SHA-256 of what is measured, or of where it is measured, before and after."""
-    kinds = {"RTSTRUCT": digest_of_contours, "SEG": digest_of_segments}
+    kinds = {
+        "RTSTRUCT": digest_of_contours,
+        "SEG": digest_of_segments,
+        "SR": ct_dose.digest_of,
+    }
     known = [kinds.get(ds.get("Modality", "")) for ds in (before, after)]
     if any(known):
         one, other = (kind or digest_of_pixels for kind in known)
@@ -315,7 +323,12 @@ def _oddities(again: Dataset, written: bytes) -> list[str]:
     for path, tags, vocabulary in _cleaned(table.ROWS):
         words = {word for text in _texts_at(elements, path) for word in text.split()}
         found += [] if words <= vocabulary else [tags]
-    return found + [
+    return found + foreign_uids(again)
+
+
+def foreign_uids(again: Dataset) -> list[str]:
+    """The places of UIDs that are neither the standard's nor ours."""
+    return [
         place
         for place, _, parts in _values(again, _UIDS)
         if any(part not in UID_dictionary and not part.startswith("2.25.") for part in parts)
@@ -468,28 +481,42 @@ def places_in_dump(dump: str) -> list[list[str]]:
     DumpError
         If a line is neither an element nor a remark.
     """
-    files: list[list[str]] = []
+    # Most lines are the same in all files of a series, and what is listed is in nearly all: each
+    # line is looked into once, and so is each list of what lines say.
+    lines, known, said = dump.splitlines(), dict[str, int](), dict[_Line | None, int]()
+    numbers = [_number(line, known, said) for line in lines]
+    starts = [number for number, line in enumerate(lines) if line.startswith(_FILE)]
+    told, found = list(said), dict[tuple[int, ...], list[str]]()
+    if any(told[one] for one in numbers[: starts[0] if starts else None]):
+        raise DumpError("dcmdump printed an element that is in no file.")
+    files = []
+    for start, end in pairwise([*starts, len(lines)]):
+        listed = tuple(numbers[start:end])
+        if listed not in found:
+            found[listed] = _places_listed(filter(None, (told[one] for one in listed)))
+        files.append(found[listed])
+    return files
+
+
+def _number(line: str, known: dict[str, int], said: dict[_Line | None, int]) -> int:
+    """What a line says, as a number that all have that say the same."""
+    number = known.get(line)
+    if number is None:
+        number = known[line] = said.setdefault(_line_of(line), len(said))
+    return number
+
+
+def _places_listed(lines: Iterable[_Line]) -> list[str]:
+    """The places of the elements that the lines of one file say."""
+    places: list[str] = []
     above: list[str] = []
     creators: dict[tuple[int, int], str] = {}
-    # Most lines are the same in all files of a series.
-    known: dict[str, _Line | None] = {}
-    for line in dump.splitlines():
-        if line.startswith(_FILE):
-            files.append([])
-            above, creators = [], {}
-        if line not in known:
-            known[line] = _line_of(line)
-        found = known[line]
-        if found is None:
-            continue
-        if not files:
-            raise DumpError("dcmdump printed an element that is in no file.")
-        depth, group, element, value, place = found
+    for depth, group, element, value, place in lines:
         if depth > len(above):
             raise DumpError("dcmdump printed an element that is in no sequence.")
         above[depth:] = [place or _dumped(group, element, value, creators)]
-        files[-1].append(".".join(above) if depth else above[0])
-    return files
+        places.append(".".join(above) if depth else above[0])
+    return places
 
 
 def _line_of(line: str) -> _Line | None:
@@ -505,7 +532,9 @@ def _line_of(line: str) -> _Line | None:
     # An item stands two steps in from its sequence, and its elements two more.
     depth, group, element = len(match[1]) // 4, int(match[2], 16), int(match[3], 16)
     place = "" if group % 2 else _public(group << 16 | element)
-    return None if group == 0xFFFE else (depth, group, element, match[4], place)
+    # The value tells whose a private block is, and nothing else.
+    value = "" if place else match[4]
+    return None if group == 0xFFFE else (depth, group, element, value, place)
 
 
 def _dumped(group: int, element: int, value: str, creators: dict[tuple[int, int], str]) -> str:
@@ -638,7 +667,7 @@ def of_dump(dump: str, *, version: str, count: int) -> Proof:
         return _failed(Kind.SECOND_PARSER, str(error))
     if len(files) != count or not all(files):
         return _failed(Kind.SECOND_PARSER, "dcmdump could not read every file that was written.")
-    if strange := named(set(beyond({one for file in files for one in file})) - _META):
+    if strange := named(set(beyond(set[str]().union(*files))) - _META):
         return _failed(Kind.SECOND_PARSER, f"dcmdump lists beyond the keep-list: {_few(strange)}.")
     total = sum(map(len, files))
     return _held(

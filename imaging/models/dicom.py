@@ -56,6 +56,9 @@ class Series(ScopedModel):
     RECOGNIZABLE = ("CT",)
     # Regions drawn on images: no images themselves.
     REGIONS = ("RTSTRUCT", "SEG")
+    # Dose reports, which are read for their numbers.
+    REPORTS = ("SR",)
+    NO_IMAGES = (*REGIONS, *REPORTS)
 
     trial_path = "imaging_study__scheduled_scan__patient__trial_id"
     site_path = "imaging_study__scheduled_scan__patient__site_id"

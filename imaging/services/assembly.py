@@ -26,7 +26,7 @@ def build(claim: jobs.Claim) -> None:
     if transmittal.state != Transmittal.State.RELEASED:
         ledger.nothing_to_do(claim)
         return
-    images = series_of(transmittal).exclude(modality__in=Series.REGIONS)
+    images = series_of(transmittal).exclude(modality__in=Series.NO_IMAGES)
     # What became of each tag is half of a row.
     instances = Instance.objects.defer("deidentification")
     series = list(images.prefetch_related(Prefetch("instances", instances)))
@@ -127,6 +127,9 @@ def _waiting(transmittal: Transmittal, placed: Sequence[Series]) -> QuerySet[Tra
 
 def _about_regions(series: Iterable[Series]) -> str:
     """What became of the regions that came without images."""
+    series = list(series)
+    if series and all(one.modality in Series.REPORTS for one in series):
+        return "Dose report of the CT: what it says stands with the effective dose of the patient."
     refused = [one.message for one in series if one.state == Series.State.REFUSED]
     return refused[0] if refused else "Regions drawn on images of this scan: placed on them."
 

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 import pydicom
@@ -131,7 +131,7 @@ class Template:
         stdin, stdout = os.fdopen(ours_in, "wb", 0), os.fdopen(ours_out, "rb", 0)
         try:
             for pipe in (stdin, stdout):
-                _widen(pipe)
+                widen(pipe)
                 # Who serves may have been taken over: nobody waits for it without end.
                 os.set_blocking(pipe.fileno(), False)
             socket.send_fds(control, [b"fork"], [theirs_in, theirs_out])
@@ -171,7 +171,8 @@ class Template:
             self._control = None
 
 
-def _widen(pipe: BinaryIO) -> None:
+def widen(pipe: IO[bytes]) -> None:
+    """Have a pipe hold as much as anybody may ask for."""
     # A user who holds many pipes may be refused: slower, but as good.
     with suppress(OSError):
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

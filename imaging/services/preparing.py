@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from imaging import deidentification_table, storage
@@ -130,17 +131,35 @@ def _kept_verdict(line: str, making: Making) -> Inspection | None:
     return Inspection(**told["found"]) if told["made_by"] == making.made_by else None
 
 
-def ready(
-    transmittal: Transmittal, files: list[ReceivedFile], making: Making
-) -> dict[int, tuple[Made, Content]]:
-    """What was kept of these files, by their key: as it would be made now, and still there."""
-    told = prepared.told(transmittal.pk)
-    found = {
-        file.pk: _kept(transmittal, file, told[file.sha256], making)
-        for file in files
-        if file.sha256 in told
-    }
-    return {key: kept for key, kept in found.items() if kept}
+class Ready:
+    """What was kept of the files of a transmittal, each read when it is asked for."""
+
+    def __init__(self, transmittal: Transmittal, making: Making) -> None:
+        self._transmittal, self._making = transmittal.pk, making
+        self._told = prepared.told(transmittal.pk)
+        self._sizes = prepared.sizes(transmittal.pk)
+
+    def of(self, file: ReceivedFile) -> tuple[Made, Content] | None:
+        """What was kept, as it would be made now and still there; None where it is not."""
+        line = self._told.get(file.sha256)
+        told = line and _made_told(line, self._making)
+        if not told:
+            return None
+        sha256, size = told["sha256"], told["size"]
+        lies_there = self._sizes.get(file.sha256)
+        if lies_there is None:
+            lies_there = storage.archive.size(sha256)
+        if lies_there != size:
+            return None
+        made = Made(
+            sha256,
+            size,
+            told["header"],
+            told["report"],
+            Evidence.from_json(told["evidence"] | {"after": told["header"]}),
+            told["pixels"] and Place(**told["pixels"]),
+        )
+        return made, Arrived(prepared.path(self._transmittal, file.sha256), sha256, size)
 
 
 def made_now(parser: Parser, file: ReceivedFile, making: Making) -> tuple[Made, Content]:
@@ -168,28 +187,9 @@ def _told(made: DeidentifiedFile, making: Making) -> str:
     )
 
 
-def _kept(
-    transmittal: Transmittal, file: ReceivedFile, line: str, making: Making
-) -> tuple[Made, Content] | None:
+def _made_told(line: str, making: Making) -> Mapping[str, Any] | None:
     try:
         told: Mapping = json.loads(line.partition(BETWEEN)[2])
     except ValueError:
         return None
-    if told["made_by"] != making.made_by:
-        return None
-    path, sha256, size = prepared.path(transmittal.pk, file.sha256), told["sha256"], told["size"]
-    try:
-        lies_there = path.stat().st_size
-    except FileNotFoundError:
-        lies_there = storage.archive.size(sha256)
-    if lies_there != size:
-        return None
-    made = Made(
-        sha256,
-        size,
-        told["header"],
-        told["report"],
-        Evidence.from_json(told["evidence"] | {"after": told["header"]}),
-        told["pixels"] and Place(**told["pixels"]),
-    )
-    return made, Arrived(path, sha256, size)
+    return told if told["made_by"] == making.made_by else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from imaging import deidentification_table, proofs, storage
+from imaging import deidentification_table, proofs
 from imaging.models import DeidentificationProof, Series, Transmittal
 from imaging.proofs import Evidence, Outcome, Proof
 from imaging.services import second_parser
+from imaging.services.second_parser import Dumps, SecondParserError
 from trials.version import VERSION
 
 
@@ -28,8 +28,8 @@ class ProofFailedError(Exception):
     code = "proof-failed"
 
 
-def prove(files: Iterable[Written]) -> dict[str, list[Proof]]:
-    """The proofs of each series.
+def prove(files: Iterable[Written], dumps: Dumps) -> dict[str, list[Proof]]:
+    """The proofs of each series, whose files another parser has been given.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def prove(files: Iterable[Written]) -> dict[str, list[Proof]]:
     series: dict[str, list[Written]] = {}
     for file in files:
         series.setdefault(file.series_instance_uid, []).append(file)
-    made = {uid: _proofs(members) for uid, members in series.items()}
+    made = {uid: _proofs(members, dumps) for uid, members in series.items()}
     for proof in (one for several in made.values() for one in several):
         if proof.outcome == Outcome.FAILED:
             label = DeidentificationProof.Kind(proof.kind).label
@@ -63,13 +63,13 @@ def keep(made: Iterable[Proof], series: Series, transmittal: Transmittal) -> Non
     )
 
 
-def _proofs(files: list[Written]) -> list[Proof]:
+def _proofs(files: list[Written], dumps: Dumps) -> list[Proof]:
     evidence = [file.evidence for file in files]
     return [
         proofs.of_pixels(evidence),
         _of_suv(evidence),
         proofs.of_identifiers(evidence),
-        _by_second_parser([storage.archive.path(file.sha256) for file in files]),
+        _by_second_parser(files, dumps),
         proofs.of_keep_list(evidence),
     ]
 
@@ -81,13 +81,12 @@ def _of_suv(evidence: list[Evidence]) -> Proof:
         raise ProofFailedError("The headers could not be compared.") from error
 
 
-def _by_second_parser(paths: list[Path]) -> Proof:
-    program = second_parser.program()
-    if program is None:
+def _by_second_parser(files: list[Written], dumps: Dumps) -> Proof:
+    if dumps.program is None:
         return proofs.no_dump("dcmdump is not installed.")
     try:
-        dump = second_parser.dump(program, paths)
-        version = second_parser.version(program)
-    except second_parser.SecondParserError as error:
+        dump = dumps.of(files[0].series_instance_uid)
+        version = second_parser.version(dumps.program)
+    except SecondParserError as error:
         return proofs.failed_dump(str(error))
-    return proofs.of_dump(dump, version=version, count=len(paths))
+    return proofs.of_dump(dump, version=version, count=len(files))

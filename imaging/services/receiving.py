@@ -60,12 +60,15 @@ def open_transmittal(
     permissions.require(by, "images.upload", scan)
     require_taking_part(scan)
     with audit.action("transmittal.opened", actor=by, reason="upload", **about_scan(scan)):
-        ScheduledScan.objects.select_for_update().get(pk=scan.pk)
+        locked = ScheduledScan.objects.select_related("patient__site")
+        now = locked.select_for_update(of=("self",)).get(pk=scan.pk)
         transmittal, _ = Transmittal.objects.get_or_create(
             scheduled_scan=scan,
             state=State.RECEIVING,
             defaults={"site": scan.patient.site, "sent_by": by, "source": source},
         )
+        # As it stands now: whoever sends for long may send for somebody who has left meanwhile.
+        transmittal.scheduled_scan, transmittal.site = now, now.patient.site
         if transmittal.is_deidentified_at_source != is_deidentified_at_source:
             transmittal.is_deidentified_at_source = is_deidentified_at_source
             transmittal.save(update_fields=["is_deidentified_at_source"])
@@ -273,12 +276,13 @@ def _content(file: Sent) -> Content:
 def _enter(
     transmittal: Transmittal, stored: dict[str, int], archive: ReceivedFile | None
 ) -> list[ReceivedFile]:
-    held = set(transmittal.files.filter(sha256__in=stored).values_list("sha256", flat=True))
+    held = list(transmittal.files.filter(sha256__in=stored))
     last = transmittal.files.aggregate(last=Max("position"))["last"] or 0
-    new = [digest for digest in stored if digest not in held]
+    known = {file.sha256 for file in held}
+    new = [digest for digest in stored if digest not in known]
     if last + len(new) > MAXIMUM_FILES:
         raise Refused("too-many-files", f"A transmittal holds {MAXIMUM_FILES:,} files at most.")
-    ReceivedFile.objects.bulk_create(
+    entered = ReceivedFile.objects.bulk_create(
         ReceivedFile(
             transmittal=transmittal,
             position=last + n,
@@ -288,7 +292,7 @@ def _enter(
         )
         for n, digest in enumerate(new, start=1)
     )
-    return list(transmittal.files.filter(sha256__in=stored))
+    return held + entered
 
 
 def require_taking_part(scan: ScheduledScan) -> None:

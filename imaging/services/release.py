@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from imaging.services import clearing, ledger, preparing, proving
 from imaging.services.parser import IdentifierFoundError, Parser, ParserError
 from imaging.services.parsing import parsers
 from imaging.services.preparing import Made, Making
+from imaging.services.second_parser import Dumps
 from imaging.storage import Content
 from trials.services import audit, jobs
 from trials.services.fault_points import reach
@@ -27,7 +29,7 @@ from trials.services.fault_points import reach
 FileState = ReceivedFile.State
 State = Transmittal.State
 # Files that wait for the disk together.
-BATCH = 200
+BATCH = 100
 TWICE = (
     "Two files with other content say that they are the same image, so nothing was released. "
     "Refuse this transmittal, and have the site send the images that count."
@@ -78,14 +80,16 @@ def release(claim: jobs.Claim) -> None:
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
     released: list[Released] = []
     try:
-        _deidentify(claim, transmittal, files, making, released)
-        if _has_doubles(transmittal, released):
-            raise _HeldError("image-twice", TWICE)
-        if _has_two_modalities(released):
-            raise _HeldError("two-modalities", TWO_MODALITIES)
-        proofs = proving.prove(
-            proving.Written(item.series, item.sha256, item.made.evidence) for item in released
-        )
+        with Dumps() as dumps:
+            _deidentify(claim, transmittal, files, making, released, dumps)
+            if _has_doubles(transmittal, released):
+                raise _HeldError("image-twice", TWICE)
+            if _has_two_modalities(released):
+                raise _HeldError("two-modalities", TWO_MODALITIES)
+            written = [
+                proving.Written(item.series, item.sha256, item.made.evidence) for item in released
+            ]
+            proofs = proving.prove(written, dumps)
         reach("release.proofs-made")
         _keep(claim, transmittal, files, released, proofs)
     except (_HeldError, ParserError, proving.ProofFailedError) as error:
@@ -140,28 +144,80 @@ def _deidentify(
     files: list[ReceivedFile],
     making: Making,
     released: list[Released],
+    dumps: Dumps,
 ) -> None:
-    """Write each file into the archive, and what it is into `released`, which grows with it."""
-    progress = ledger.Progress(claim, "De-identifying", len(files))
+    """Write each file into the archive, and what it is into `released`, which grows with it.
 
-    ready = preparing.ready(transmittal, files, making)
+    What lies ready is moved there while the next of it are looked up, and `dumps` reads it
+    meanwhile. The rest is made anew, one file after another, for each may be large.
+    """
+    progress = ledger.Progress(claim, "De-identifying", len(files))
+    rest = list[ReceivedFile]()
+    with closing(_moved(transmittal, files, making, released, dumps)) as moved:
+        for waiting in moved:
+            rest += waiting
+            progress.say(len(released))
 
     def made(parser: Parser, file: ReceivedFile) -> tuple[Made, Content]:
         return preparing.made_now(parser, file, making)
 
-    def contents(some: list[ReceivedFile]) -> Iterator[Content]:
-        for file in some:
-            result, content = ready[file.pk] if file.pk in ready else next(results)
-            released.append(Released(file, result))
+    with closing(parsers().each(transmittal.pk, made, rest)) as results:
+        for some in _batches(rest):
+            _archive(
+                (
+                    (Released(one, result), content)
+                    for one, (result, content) in zip(some, results, strict=False)
+                ),
+                released,
+                dumps,
+            )
+            progress.say(len(released))
+    # As they came, whatever was ready of them.
+    released.sort(key=lambda item: item.file.position)
+
+
+def _moved(
+    transmittal: Transmittal,
+    files: list[ReceivedFile],
+    making: Making,
+    released: list[Released],
+    dumps: Dumps,
+) -> Iterator[list[ReceivedFile]]:
+    """Move what lies ready into the archive, batch after batch; the files of which nothing does."""
+    ready = preparing.Ready(transmittal, making)
+    with ThreadPoolExecutor(1, "archive") as beside:
+        batches = []
+        for some in _batches(files):
+            found = [(file, ready.of(file)) for file in some]
+            kept = [(Released(file, one[0]), one[1]) for file, one in found if one]
+            if kept:
+                batches.append(beside.submit(_archive, kept, released, dumps))
+            yield [file for file, one in found if one is None]
+        for one in batches:
+            one.result()
+
+
+def _archive(
+    items: Iterable[tuple[Released, Content]], released: list[Released], dumps: Dumps
+) -> None:
+    """Write a batch into the archive, and let the second parser begin to read it there."""
+    series: dict[str, list[str]] = {}
+
+    def contents() -> Iterator[Content]:
+        for item, content in items:
+            released.append(item)
+            series.setdefault(item.series, []).append(item.sha256)
             reach("release.file-deidentified")
             yield content
 
-    rest = [file for file in files if file.pk not in ready]
-    with closing(parsers().each(transmittal.pk, made, rest)) as results:
-        for start in range(0, len(files), BATCH):
-            storage.archive.write_all(contents(files[start : start + BATCH]))
-            reach("release.batch-written")
-            progress.say(len(released))
+    storage.archive.write_all(contents())
+    reach("release.batch-written")
+    for uid, digests in series.items():
+        dumps.begin(uid, [storage.archive.path(one) for one in digests])
+
+
+def _batches(files: list[ReceivedFile]) -> Iterator[list[ReceivedFile]]:
+    return (files[start : start + BATCH] for start in range(0, len(files), BATCH))
 
 
 def _has_doubles(transmittal: Transmittal, released: list[Released]) -> bool:

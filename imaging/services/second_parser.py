@@ -10,15 +10,21 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Timer
+from typing import IO
+
+from imaging.services.forking import widen
 
 PROGRAM = "dcmdump"
 # It reads its dictionary anew each time.
 BATCH = 200
 SECONDS = 60.0
+# As long as it takes to list a few files.
+PAUSE_SECONDS = 0.004
 # A file of ours has about a hundred lines of as many letters. Regions have a line to some thirty
 # bytes of their file.
 MAXIMUM_BYTES_A_FILE = 2**17
@@ -41,22 +47,49 @@ def version(path: str) -> str:
     return found[1] if found else "of unknown version"
 
 
-def dump(path: str, files: Sequence[Path]) -> str:
-    """What dcmdump prints of the files, each under a heading.
+class Dumps:
+    """What dcmdump prints of the files of each series, made while others are still written.
 
-    Raises
-    ------
-    SecondParserError
-        If it can't read one of them, takes too long, or prints more than such files have.
+    with Dumps() as dumps:
+        dumps.begin("1.2.3", paths)
+        text = dumps.of("1.2.3")
     """
-    batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
 
+    def __init__(self) -> None:
+        self.program = program()
+        self._at_once = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+        self._begun: dict[str, list[Future[str]]] = {}
+
+    def __enter__(self) -> Dumps:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing of it is at work when this returns: files may be taken away."""
+        self._at_once.shutdown(cancel_futures=True)
+
+    def begin(self, series: str, files: Sequence[Path]) -> None:
+        """Have these files of a series read."""
+        if self.program is None:
+            return
+        begun = self._begun.setdefault(series, [])
+        for start in range(0, len(files), BATCH):
+            batch = files[start : start + BATCH]
+            begun.append(self._at_once.submit(_dumped, self.program, batch))
+
+    def of(self, series: str) -> str:
+        """What is printed of all files of a series that were begun, each under a heading.
+
+        Raises
+        ------
+        SecondParserError
+            If it can't read one of them, takes too long, or prints more than such files have.
+        """
+        return "".join(one.result() for one in self._begun.get(series, ()))
+
+
+def _dumped(path: str, files: Sequence[Path]) -> str:
     # Long values are passed over by their lengths (-M): of the pixels another proof is made.
-    def dumped(batch: Sequence[Path]) -> str:
-        return _run([path, "+F", "-M", *map(str, batch)], sum(map(_most, batch)))
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as at_once:
-        return "".join(at_once.map(dumped, batches))
+    return _run([path, "+F", "-M", *map(str, files)], sum(map(_most, files)))
 
 
 def _most(file: Path) -> int:
@@ -76,7 +109,7 @@ def _run(command: list[str], maximum: int) -> str:
         deadline = Timer(SECONDS, child.kill)
         deadline.start()
         try:
-            written = child.stdout.read(maximum + 1)
+            written = _all_of(child.stdout, maximum + 1)
             if len(written) > maximum:
                 child.kill()
             status = child.wait()
@@ -87,3 +120,15 @@ def _run(command: list[str], maximum: int) -> str:
     if status:
         raise SecondParserError(UNREAD)
     return written.decode("utf-8", "replace")
+
+
+def _all_of(pipe: IO[bytes], most: int) -> bytes:
+    """What comes through a pipe, as much as that: by many lines, for each is written by itself."""
+    widen(pipe)
+    pieces, left = list[bytes](), most
+    while left and (piece := os.read(pipe.fileno(), left)):
+        pieces.append(piece)
+        left -= len(piece)
+        # Who waits at the pipe is woken for each line, some hundred of a file.
+        time.sleep(PAUSE_SECONDS)
+    return b"".join(pieces)

@@ -19,6 +19,7 @@ from imaging.storage.places import (
     incoming,
     name_of,
     verified,
+    whole,
 )
 
 GOOD_FOR_SECONDS = 3600
@@ -45,7 +46,7 @@ class Cache:
         """The copy; None if there is none that is still good."""
         with suppress(FileNotFoundError, StorageError):
             if self.has(sha256):
-                return verified(self.path(sha256).read_bytes(), sha256)
+                return verified(whole(self.path(sha256)), sha256)
         return None
 
     def path(self, sha256: str) -> Path:

@@ -18,6 +18,7 @@ from imaging.storage.places import (
     incoming,
     name_of,
     verified,
+    whole,
 )
 
 SYNCS_AT_ONCE = 8
@@ -68,7 +69,7 @@ class Folder:
         return path.parent
 
     def read(self, sha256: str) -> bytes:
-        return verified(self.path(sha256).read_bytes(), sha256)
+        return verified(whole(self.path(sha256)), sha256)
 
     def bring(self, digests: Iterable[str]) -> None:
         """They are at hand."""

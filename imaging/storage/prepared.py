@@ -95,6 +95,15 @@ def path(transmittal: int, sha256: str) -> Path:
     return _folder(transmittal) / Path(name_of(sha256)).name
 
 
+def sizes(transmittal: int) -> dict[str, int]:
+    """Bytes of what lies there now, by the digest of its original."""
+    try:
+        with os.scandir(_folder(transmittal)) as found:
+            return {one.name: one.stat().st_size for one in found}
+    except FileNotFoundError:
+        return {}
+
+
 def forget(transmittal: int) -> None:
     """Take them all away, and keep no more."""
     shutil.rmtree(_folder(transmittal), ignore_errors=True)

@@ -16,6 +16,7 @@ from imaging.selectors import candidates, waiting
 from imaging.services import assignment, inspection
 from trials import permissions
 from trials.models import ScheduledScan
+from trials.selectors import scan_day
 from trials.services.errors import Invalid, Refused
 from trials.views.acts import ActPage, act_page, form_methods, perform, sent
 
@@ -33,7 +34,11 @@ def upload(request: HttpRequest, pk: int) -> HttpResponse:
         "images.upload",
         pk=pk,
     )
-    context = {"scan": scan, "transmittals": scan.transmittals.all()[:10]}
+    context = {
+        "scan": scan,
+        "transmittals": scan.transmittals.all()[:10],
+        "unfinished": scan_day.unfinished_upload(scan),
+    }
     return render(request, "imaging/upload.html", context)
 
 

@@ -11,6 +11,8 @@ from imaging.models import ReceivedFile, ReferenceRegion, Series, Transmittal
 from imaging.selectors import waiting
 from tests import factories, records
 from tests.factories import framed
+from tests.records import Record
+from trials.models import Site
 from trials.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -18,14 +20,20 @@ pytestmark = pytest.mark.django_db
 ADVICE = "This is not a DICOM file. Send the files as the scanner exports them."
 
 
-@pytest.fixture
-def site():
-    return factories.make_site(factories.make_trial())
-
-
-@pytest.fixture
-def record(site):
+@pytest.fixture(scope="module")
+def arranged(kept) -> Record:
+    site = factories.make_site(factories.make_trial())
     return records.make_record(site, by=records.everyone(site.trial))
+
+
+@pytest.fixture
+def record(arranged, db) -> Record:
+    return records.read_anew(arranged)
+
+
+@pytest.fixture
+def site(record) -> Site:
+    return record.site
 
 
 def as_role(client, role, site):
@@ -70,6 +78,23 @@ def test_a_ledger_asks_again_while_the_images_move_and_answers_with_itself_alone
     text = answer.content.decode().strip()
     assert text.startswith('<div id="ledger"')
     assert f'hx-get="/transmittals/{made.pk}/" hx-trigger="every 1s"' in text
+
+
+def test_an_upload_that_was_not_finished_is_told_on_the_pages_it_can_go_on_from(
+    client, site, record
+):
+    """To anyone who may send its images, in any browser; not where nothing of it has come."""
+    made = make_transmittal(record.scan, state="receiving", refused=2)
+    pages = [f"/scans/{record.scan.pk}/", f"/scans/{record.scan.pk}/upload/"]
+    as_role(client, Role.COORDINATOR, site)
+    for page in pages:
+        assert "was not finished: 2 files of it arrived." in client.get(page).content.decode()
+    with framed():
+        made.state = "received"
+        made.save(update_fields=["state"])
+    make_transmittal(record.scan, state="receiving")
+    for page in pages:
+        assert "was not finished" not in client.get(page).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,17 @@ from django.utils import timezone
 from pydicom.uid import CTImageStorage
 
 from imaging import selectors, storage
-from imaging.models import Instance, Quantification, ReceivedFile, Series, Transmittal
+from imaging.models import (
+    DeidentificationProof,
+    Instance,
+    Quantification,
+    ReceivedFile,
+    Series,
+    Transmittal,
+)
 from imaging.parser_child import encoded
 from imaging.selectors import volumes
-from imaging.services import destruction, inspection, preparing, proving, receiving
+from imaging.services import destruction, inspection, preparing, proving, receiving, release
 from imaging.services.parser import Parser
 from imaging.storage import prepared
 from tests import factories
@@ -143,6 +150,25 @@ def test_what_is_lost_or_spoilt_is_made_again_from_the_original(scan, coordinato
     assert in_archive(transmittal) == [(digest, expected.report)]
 
 
+def test_what_lies_ready_and_what_does_not_are_released_together(
+    scan, coordinator, dataset, monkeypatch
+):
+    monkeypatch.setattr(release, "BATCH", 2)
+    series = [a_slice(dataset, n) for n in (1, 2, 3)]
+    other = [a_slice(dataset, n, SeriesInstanceUID="1.2.9.9") for n in (4, 5)]
+    transmittal, ready = inspected(scan, [*series, *other], coordinator)
+    first = transmittal.files.get(position=1)
+    (ready / first.sha256).unlink()
+    assert worked(transmittal).state == State.ASSEMBLED
+    rows = Instance.objects.filter(series__transmittal=transmittal).order_by("pk")
+    assert list(rows.values_list("received_file__position", flat=True)) == [1, 2, 3, 4, 5]
+    assert {storage.archive.size(row.sha256) for row in rows} == {row.size for row in rows}
+    # Each of a series was given to the second parser, in whichever batch it was.
+    kind = DeidentificationProof.Kind.SECOND_PARSER
+    for proof, count in zip(transmittal.proofs.filter(kind=kind), (3, 2), strict=True):
+        assert f"in {count} files" in proof.detail or "not installed" in proof.detail
+
+
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("no JSON\n")])
 def test_what_nothing_is_told_of_is_made_again(scan, coordinator, dataset, spoil):
     transmittal, ready = inspected(scan, [a_slice(dataset, 1)], coordinator)
@@ -174,8 +200,8 @@ def test_what_a_killed_release_has_moved_is_not_made_again(scan, coordinator, da
     target = storage.archive.folder / digest[:2] / digest
     target.parent.mkdir(parents=True)
     moved.rename(target)
-    making = preparing.making_for(transmittal)
-    assert len(preparing.ready(transmittal, list(transmittal.files.all()), making)) == 2
+    kept = preparing.Ready(transmittal, preparing.making_for(transmittal))
+    assert all(kept.of(file) for file in transmittal.files.all())
     worked(transmittal)
     assert digest in dict(in_archive(transmittal))
 
@@ -491,12 +517,12 @@ def test_what_is_destroyed_while_it_is_released_leaves_nothing(
     transmittal, _ = inspected(scan, [a_slice(dataset, 1)], coordinator)
     written = []
 
-    def proved(files):
+    def proved(files, dumps):
         files = list(files)
         written.extend(one.sha256 for one in files)
         with factories.framed():
             Transmittal.objects.filter(pk=transmittal.pk).update(state=State.REJECTED)
-        return prove(files)
+        return prove(files, dumps)
 
     prove = proving.prove
     monkeypatch.setattr(proving, "prove", proved)

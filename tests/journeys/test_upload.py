@@ -89,9 +89,7 @@ def test_three_thousand_files_survive_a_lost_network_and_a_reload(
     forget_lost_connection(coordinator)
     coordinator.look("upload-connection-lost")
     page.reload()
-    expect(
-        page.get_by_text("An upload of 3000 files for this scan was not finished")
-    ).to_be_visible()
+    expect(page.locator("#upload-unfinished")).to_contain_text("700 files of it arrived")
     forget_lost_connection(coordinator)
     coordinator.look("upload-after-reload")
     network.pieces = 5
@@ -106,6 +104,26 @@ def test_three_thousand_files_survive_a_lost_network_and_a_reload(
     assert sum(network.arrived) == FILES
     expect(page.get_by_text("Rejected", exact=True).first).to_be_visible(timeout=WAIT_MS)
     coordinator.look("upload-rejected")
+
+
+def test_a_browser_adds_of_how_many_files_the_unfinished_upload_was(
+    coordinator: Visitor, tmp_path: Path
+):
+    page, folder = coordinator.page, tmp_path / "export"
+    folder.mkdir()
+    for number in range(120):
+        (folder / f"IM{number:04}").write_bytes(b"image %d" % number)
+    network = Network(page, r"/transmittals/\d+/files/")
+    network.pieces = 1
+    page.locator("#folder").set_input_files(folder)
+    expect(page.get_by_text("The connection is lost.")).to_be_visible(timeout=WAIT_MS)
+    page.reload()
+    note = page.locator("#upload-unfinished")
+    expect(note).to_contain_text("It was of 120 files in this browser")
+    network.pieces = 10**6
+    page.locator("#folder").set_input_files(folder)
+    page.wait_for_url(re.compile(r"/transmittals/\d+/"), timeout=WAIT_MS)
+    forget_lost_connection(coordinator)
 
 
 def test_what_cannot_be_sent_stands_first_and_the_rest_may_go_without_it(

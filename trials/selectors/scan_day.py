@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from trials.models import (
@@ -64,6 +65,16 @@ class Uptake:
         if self.closes_at and now > self.closes_at:
             return "window closed"
         return "window open"
+
+
+def unfinished_upload(scan: ScheduledScan) -> Any | None:
+    """The transmittal of `scan` that a person began and did not complete; `arrived` files of it.
+
+    None where nothing of it has come: to look whether something is missing opens one too.
+    """
+    receiving = scan.transmittals.filter(state="receiving", source="browser")
+    begun = Q(arrived__gt=0) | Q(partial_uploads__state="receiving")
+    return receiving.annotate(arrived=Count("files", distinct=True)).filter(begun).first()
 
 
 def likely(scan: ScheduledScan, *, by: User) -> scan_day.Day:

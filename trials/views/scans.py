@@ -127,6 +127,8 @@ def scan(request: HttpRequest, pk: int) -> HttpResponse:
         context["assessed"] = _assessed(row)
     if may["images_view"]:
         context["transmittals"] = row.transmittals.all()
+    if may["images_upload"]:
+        context["unfinished"] = selectors_day.unfinished_upload(row)
     keys = subjects.keys_of_scan(row)
     if may["query_view"]:
         context["queries"] = subjects.about(Query.objects.all(), keys)

@@ -5,11 +5,21 @@
 // and this may be a computer of many.
 
 const DAYS = 7;
+// One write for so many digests: one for each of thousands would be a queue behind which the
+// page is left before they are kept.
+const AT_ONCE = 100;
 
 const asked = (request) =>
   new Promise((done, fail) => {
     request.onsuccess = () => done(request.result);
     request.onerror = () => fail(request.error);
+  });
+
+// Kept, and not only asked for: what is under way when a page is left is lost.
+const kept = (transaction) =>
+  new Promise((done, fail) => {
+    transaction.oncomplete = done;
+    transaction.onerror = transaction.onabort = () => fail(transaction.error);
   });
 
 function opened() {
@@ -31,6 +41,7 @@ export class Memory {
   // Where the browser keeps nothing, such as in a private window, nothing is remembered.
   static async open() {
     const memory = new Memory();
+    memory.waiting = [];
     try {
       memory.database = await opened();
       await memory.forgetOld();
@@ -69,15 +80,27 @@ export class Memory {
   }
 
   keep(item) {
-    if (this.database) this.store("digests", "readwrite").put({ sha256: item.sha256, at: Date.now() }, item.key);
+    this.waiting.push(item);
+    if (this.waiting.length >= AT_ONCE) this.keepAll();
+  }
+
+  keepAll() {
+    const items = this.waiting.splice(0);
+    if (!this.database || !items.length) return;
+    const store = this.store("digests", "readwrite");
+    for (const item of items) store.put({ sha256: item.sha256, at: Date.now() }, item.key);
   }
 
   async unfinished(scan) {
     return this.database ? asked(this.store("uploads").get(scan)) : undefined;
   }
 
-  begin(scan, files) {
-    if (this.database) this.store("uploads", "readwrite").put({ files, at: Date.now() }, scan);
+  // A browser that has no room for it forgets: no reason not to send.
+  async begin(scan, files) {
+    if (!this.database) return;
+    const store = this.store("uploads", "readwrite");
+    store.put({ files, at: Date.now() }, scan);
+    await kept(store.transaction).catch(() => {});
   }
 
   async finish(scan) {

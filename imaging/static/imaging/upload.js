@@ -152,6 +152,7 @@ async function readAll(items) {
   view.say(known ? `Reading files; ${known} of ${items.length} were read before…` : "Reading files…");
   await refuseTooLarge(items);
   await inParallel(items.filter((item) => item.group !== "problem"), 4, read);
+  memory.keepAll();
 }
 
 // Sending.
@@ -247,7 +248,7 @@ async function run(items) {
     `/scans/${scan}/transmittals/`,
     json({ is_deidentified_at_source: declared }),
   );
-  memory.begin(scan, items.length);
+  await memory.begin(scan, items.length);
   const { missing, held } = await call(`/transmittals/${id}/missing/`, json({ sha256s: [...known.keys()] }));
   const wanted = new Set(missing);
   for (const [sha256, item] of known) if (!wanted.has(sha256)) view.mark(item, "done", "arrived before");
@@ -311,7 +312,7 @@ async function start(files) {
   await readiness;
   if (running) return;
   const items = files.map(({ file, path }) => ({ file, path, group: "waiting", word: "waiting", part: 0 }));
-  document.getElementById("upload-unfinished").hidden = true;
+  document.getElementById("upload-unfinished")?.remove();
   view.begin(items);
   again.onclick = () => guarded(() => run(items));
   guarded(() => {
@@ -366,9 +367,8 @@ window.addEventListener("beforeunload", (event) => {
 
 const unfinished = await memory.unfinished(scan);
 if (unfinished) {
-  const note = document.getElementById("upload-unfinished");
-  note.textContent = `An upload of ${unfinished.files} files for this scan was not finished in this browser. Choose the same folder or zip again: what was read is not read again, what was sent is not sent again.`;
-  note.hidden = false;
+  const note = document.getElementById("upload-unfinished-here");
+  note.textContent = `It was of ${unfinished.files} files in this browser, which does not read again what it has read.`;
 }
 setReady();
 form.dataset.ready = "yes";

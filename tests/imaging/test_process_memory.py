@@ -1,0 +1,47 @@
+"""What a process that handles many images asks of the kernel, counted by the kernel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PAGES = """
+import resource
+from imaging import process_memory
+if {is_kept}:
+    process_memory.keep()
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+one = lambda: [b"a" * 2**20 for _ in range(5)]
+one()
+before = faults()
+for _ in range(50):
+    one()
+print(faults() - before)
+"""
+CIRCLES = """
+import gc
+from imaging import process_memory
+process_memory.settle()
+print(gc.get_freeze_count(), gc.get_threshold()[0])
+"""
+
+
+def said(program: str) -> list[int]:
+    told = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    return [int(word) for word in told.stdout.split()]
+
+
+def test_buffers_are_given_no_pages_anew():
+    """Fifty times five buffers of 256 pages each: 64,000 faults if each is given its pages."""
+    (kept,), (given_back,) = (said(PAGES.format(is_kept=is_kept)) for is_kept in (True, False))
+
+    assert kept < 5 * 256 < given_back
+
+
+def test_what_was_loaded_is_left_alone():
+    frozen, threshold = said(CIRCLES)
+
+    assert frozen > 1000
+    assert threshold == 50_000
