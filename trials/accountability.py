@@ -8,10 +8,11 @@ the one in doses is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from trials import decay
 
@@ -62,6 +63,16 @@ def balance(movements: Iterable[Movement], *, at: datetime, half_life: float | N
     # Of nothing no activity is left, assayed or not.
     activity = _activity(rows, at, half_life) if on_hand else 0.0
     return Balance(MappingProxyType(counted), on_hand, activity)
+
+
+def changed(signed: Iterable[Sequence[Any]], now: Iterable[Sequence[Any]]) -> int:
+    """How many movements are new, or say something else, since a review was signed.
+
+    >>> changed([[1, "received", ""]], [[1, "received", "a slip"], [2, "dispensed", ""]])
+    2
+    """
+    known = [list(one) for one in signed]
+    return sum(list(one) not in known for one in now)
 
 
 def _activity(rows: list[Movement], at: datetime, half_life: float | None) -> float | None:

@@ -42,6 +42,20 @@ class Irradiation:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """A DLP in mGy cm that images or a dose report propose; a person records it, or another."""
+
+    dlp_mgy_cm: float
+    basis: Literal["report", "estimate"]
+    explanation: str
+    region: str = ""
+
+    @property
+    def label(self) -> str:
+        return "dose report" if self.basis == "report" else "estimate from the images"
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """What a scan gave: activity in MBq, its coefficient in mSv/MBq, and its CT.
 
@@ -56,6 +70,8 @@ class Exposure:
     is_proposed: bool = False
     has_ct: bool | None = None
     irradiations: tuple[Irradiation, ...] = ()
+    # Never added up: it only says what to record.
+    proposed: Proposed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +153,12 @@ def _tracer(exposure: Exposure, gaps: list[str]) -> float | None:
 
 def _ct(exposure: Exposure, gaps: list[str]) -> float | None:
     if not exposure.irradiations:
-        if exposure.has_ct is False or exposure.net_activity_mbq is None:
+        # What told a dose was irradiated, whatever is planned or recorded.
+        if exposure.proposed is None and (
+            exposure.has_ct is False or exposure.net_activity_mbq is None
+        ):
             return 0.0
-        gaps.append(f"{exposure.label}: the DLP of its CT is not recorded.")
+        gaps.append(f"{exposure.label}: the DLP of its CT is not recorded.{_offer(exposure)}")
         return None
     found = 0.0
     for one in exposure.irradiations:
@@ -151,6 +170,11 @@ def _ct(exposure: Exposure, gaps: list[str]) -> float | None:
             return None
         found += one.dlp_mgy_cm * PER_DLP[one.region]
     return found
+
+
+def _offer(exposure: Exposure) -> str:
+    one = exposure.proposed
+    return f" Proposed by the {one.label}: {one.dlp_mgy_cm:.4g} mGy cm." if one else ""
 
 
 def _standing(doses: Sequence[Dose], limit_msv: float | None, gaps: Sequence[str]) -> Standing:

@@ -18,7 +18,7 @@ stored, shown, logged or exported, so that the last places of a block can't be t
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from trials import canonical
@@ -76,6 +76,42 @@ def sequence_at(
             return places[position]
         position -= len(places)
         number += 1
+
+
+def next_position(
+    seed: bytes,
+    *,
+    stratum: str,
+    start: int,
+    ratios: Sequence[tuple[str, int]],
+    full: Collection[str],
+) -> int | None:
+    """The first position from `start` whose sequence is not full; None where all are.
+
+    The place passed over stays empty, so that the list is the one that was sealed. With a cap the
+    last allocations can be told by whoever sees the earlier ones.
+
+    >>> ratios = [("AB", 1), ("BA", 1)]
+    >>> found = next_position(b"k" * 32, stratum="101", start=0, ratios=ratios, full={"AB"})
+    >>> sequence_at(b"k" * 32, stratum="101", position=found, ratios=ratios)
+    'BA'
+    """
+    if all(name in full for name, _ in ratios):
+        return None
+    while sequence_at(seed, stratum=stratum, position=start, ratios=ratios) in full:
+        start += 1
+    return start
+
+
+def full(caps: Mapping[str, int], counts: Mapping[str, int]) -> frozenset[str]:
+    """The sequences that have as many patients as their cap."""
+    return frozenset(name for name, cap in caps.items() if counts.get(name, 0) >= cap)
+
+
+def caps_of(stated: Mapping[str, Any]) -> dict[str, int]:
+    """The caps of the sequences that have one."""
+    found = {one["identifier"]: one.get("cap") for one in stated.get("sequences", ())}
+    return {name: cap for name, cap in found.items() if cap is not None}
 
 
 def block(

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trials import randomisation
 
@@ -48,6 +49,8 @@ class Given:
     stratum_of_values: str | None
     # Whether it was made when allocations were not sealed yet, by the trail of its row.
     is_before_seals: bool = False
+    # Caps of the sequences by the protocol version it was allocated by.
+    caps: Mapping[str, int] = field(default_factory=dict)
 
 
 def seed_digest(seed: bytes) -> str:
@@ -92,9 +95,10 @@ def mismatches(
     `given` in the order in which they were made; `seeds` and `ratios` by scheme.
     """
     taken: dict[tuple[str, str], int] = {}
+    counts: Counter[str] = Counter()
     for one in given:
         key = (one.scheme, one.stratum)
-        expected = taken.get(key, 0)
+        expected = _expected(one, taken.get(key, 0), counts, seeds, ratios)
         taken[key] = expected + 1
         if one.position != expected:
             yield (
@@ -113,6 +117,30 @@ def incomparable(given: Iterable[Given]) -> Iterator[str]:
     for one in given:
         if one.is_before_seals and not one.seal:
             yield f"{one.patient}: can't be compared: made before the list was sealed."
+
+
+def _expected(
+    one: Given,
+    start: int,
+    counts: Counter[str],
+    seeds: Mapping[str, bytes],
+    ratios: Mapping[str, Ratios],
+) -> int:
+    """The position that was next, those of full sequences passed over; counts what was given."""
+    if one.scheme not in seeds:
+        return start
+    seed, of = seeds[one.scheme], ratios[one.scheme]
+    found = randomisation.next_position(
+        seed,
+        stratum=one.stratum,
+        start=start,
+        ratios=of,
+        full=randomisation.full(one.caps, counts),
+    )
+    counts[
+        randomisation.sequence_at(seed, stratum=one.stratum, position=one.position, ratios=of)
+    ] += 1
+    return start if found is None else found
 
 
 def _mismatch(

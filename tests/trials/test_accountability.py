@@ -18,8 +18,8 @@ from trials.accountability import Movement
 from trials.models import TracerMovement
 from trials.roles import Role
 from trials.selectors import accountability as selectors
-from trials.services import accountability, batches
-from trials.services.errors import Invalid, Refused
+from trials.services import accountability, batches, signatures
+from trials.services.errors import Forbidden, Invalid, Refused
 
 HOUR = timedelta(hours=1)
 # Half-life of gallium-68, ICRP 107: 67.71 min.
@@ -193,3 +193,100 @@ def test_two_who_hand_out_the_last_vial_at_once_hand_it_out_once():
     [one.join() for one in threads]
     assert sorted(came_to) == ["dispensed", "more-than-there"]
     assert TracerMovement.objects.filter(batch=batch, kind="dispensed").count() == 1
+
+
+# A review is signed over what was looked at, and what comes later overtakes it.
+
+
+@pytest.fixture
+def monitor(site):
+    return factories.make_user(Role.MONITOR, trial=site.trial, site=site)
+
+
+def review(site, by, **given):
+    seen = selectors.frozen(site, "PTF").sha256
+    known = {"tracer": "PTF", "seen": seen, "password": factories.PASSWORD, "remark": ""}
+    return accountability.review(site, by=by, **(known | given))
+
+
+def standing(site) -> selectors.Reviewed:
+    (one,) = selectors.reviewed(site, selectors.lines(site, at=NOON))
+    return one
+
+
+def test_later_movements_overtake_a_review_by_name(site, technologist, monitor):
+    batch = make_batch(site, technologist)
+    came = move(site, technologist, "received", 4, batch=batch)
+    row = review(site, monitor, remark="Delivery note 7 is missing.")
+    assert [(one["batch"], one["on_hand"]) for one in row.balance] == [(None, 4), ("B1", 4)]
+    assert (standing(site).review, standing(site).stands) == (row, True)
+    signature = signatures.of(row)
+    assert signature.content["remark"] == "Delivery note 7 is missing."
+    assert signature.content["movements"] == row.movements
+
+    move(site, technologist, "dispensed", 1, batch=batch)
+    assert (standing(site).since, standing(site).stands) == ("1 movement since", False)
+    gone = move(site, technologist, "destroyed", 1, batch=batch)
+    accountability.undo(gone, reason="a slip of the hand", by=technologist)
+    assert standing(site).since == "2 movements since"
+    assert review(site, monitor).pk == standing(site).review.pk
+    assert standing(site).stands
+    # Taking back what was reviewed overtakes as well, though the number of movements is the same.
+    late = move(site, technologist, "received", 1, batch=batch)
+    review(site, monitor)
+    accountability.undo(late, reason="delivered elsewhere", by=technologist)
+    assert standing(site).since == "1 movement since"
+    row.refresh_from_db()
+    assert row.balance[0]["received"] == came.doses
+
+
+def test_what_changed_after_the_page_was_opened_is_not_signed(site, technologist, monitor):
+    batch = make_batch(site, technologist)
+    move(site, technologist, "received", 4, batch=batch)
+    seen = selectors.frozen(site, "PTF").sha256
+    move(site, technologist, "dispensed", 1, batch=batch)
+    with pytest.raises(Refused, match="look again"):
+        review(site, monitor, seen=seen)
+    with pytest.raises(Invalid, match="password"):
+        review(site, monitor, password="a guess")
+    with pytest.raises(Invalid, match="nothing is recorded"):
+        review(site, monitor, tracer="FDG")
+    with pytest.raises(Forbidden):
+        review(site, technologist)
+    assert site.accountability_reviews.count() == 0
+
+
+def test_a_review_is_signed_on_its_page_and_stands_in_api_and_export(
+    site, technologist, monitor, client
+):
+    batch = make_batch(site, technologist)
+    move(site, technologist, "received", 4, batch=batch)
+    client.force_login(monitor)
+    address = reverse("accountability_sign", args=[site.pk]) + "?tracer=PTF"
+    page = client.get(address).content.decode()
+    seen = selectors.frozen(site, "PTF").sha256
+    assert (seen in page, "answer for the review" in page) == (True, True)
+    assert client.get(reverse("accountability_sign", args=[site.pk])).status_code == 404
+    given = {"seen": seen, "remark": "", "password": factories.PASSWORD}
+    done = client.post(address, given)
+    assert (done.status_code, done["Location"]) == (
+        302,
+        reverse("site_accountability", args=[site.pk]),
+    )
+    assert "Signed, nothing since" in client.get(done["Location"]).content.decode()
+    (found,) = client.get(reverse("api_accountability_reviews", args=[site.pk])).json()
+    assert (found["stands"], found["review"]["sha256"]) == (True, seen)
+
+    move(site, technologist, "dispensed", 1, batch=batch)
+    shown = client.get(reverse("accountability_review", args=[found["review"]["id"]]))
+    assert "Overtaken: 1 movement since" in shown.content.decode()
+    dataset = DATASETS["accountability_reviews"]
+    (row,) = rows.of(dataset, site.trial)
+    row = dict(zip(dataset.column_names, row, strict=True))
+    assert [row[name] for name in ("received", "dispensed", "on_hand", "movement_count")] == [
+        4,
+        0,
+        4,
+        1,
+    ]
+    assert row["sha256"] == seen

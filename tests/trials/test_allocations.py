@@ -124,6 +124,21 @@ def _despite(site, by):
     return patient
 
 
+def test_a_full_sequence_gives_no_more_places_and_the_sealed_list_agrees(site, coordinator):
+    sequences = [{**one, "cap": cap} for one, cap in zip(SCHEME["sequences"], (1, 3), strict=True)]
+    randomised(site.trial, sequences=sequences)
+    rows = allocated(site, coordinator, 4)
+    first, second = (one["identifier"] for one in sequences)
+    counts = Counter(allocations.sequence_of(one)["identifier"] for one in rows)
+    assert counts == {first: 1, second: 3}
+    with pytest.raises(Refused) as refused:
+        allocated(site, coordinator)
+    assert refused.value.code == "sequences-full"
+    statistician = factories.make_user(Role.UNBLINDED_STATISTICIAN, trial=site.trial)
+    drawn = randomisation_lists.draw(site.trial, reason="end of the trial", by=statistician)
+    assert drawn.mismatches == ()
+
+
 def test_the_last_place_and_a_stratum_that_is_not_known_are_refused_by_name(site, coordinator):
     allocated(site, coordinator)
     randomised(site.trial, cap=1)

@@ -10,7 +10,7 @@ from reporting.selectors import rows
 from tests import factories
 from tests.factories import NOON
 from trials import effective_dose
-from trials.effective_dose import Dose, Exposure, Irradiation
+from trials.effective_dose import Dose, Exposure, Irradiation, Proposed
 from trials.roles import Role
 from trials.selectors import effective_dose as selectors
 from trials.services import evidence, injections
@@ -57,6 +57,11 @@ def test_fdg_by_the_icrp_and_a_ct_of_the_trunk_add_up():
         (
             Exposure("PET", 150.0, 0.02, irradiations=(Irradiation(None, "trunk"),)),
             "not known as a number",
+        ),
+        # A dose report came, whatever is planned or recorded: there was a CT.
+        (
+            Exposure("PET", None, 0.02, has_ct=False, proposed=Proposed(203.12, "report", "")),
+            "Proposed by the dose report: 203.1 mGy cm",
         ),
     ],
 )

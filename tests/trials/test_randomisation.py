@@ -110,6 +110,29 @@ def test_words_of_the_file_do_not_change_the_list_but_sequences_and_strata_do():
     assert digest({**SCHEME, "sequences": SCHEME["sequences"][::-1]}) != digest(SCHEME)
 
 
+def test_places_of_a_full_sequence_are_passed_over_and_the_list_stays():
+    ratios, counts, given, start = [("AB", 1), ("BA", 1)], Counter(), [], 0
+    caps = {"AB": 2}
+    for _ in range(12):
+        start = randomisation.next_position(
+            KEY, stratum="101", start=start, ratios=ratios, full=randomisation.full(caps, counts)
+        )
+        given.append(randomisation.sequence_at(KEY, stratum="101", position=start, ratios=ratios))
+        counts[given[-1]] += 1
+        start += 1
+    assert counts == {"AB": 2, "BA": 10}
+    assert (
+        randomisation.next_position(
+            KEY, stratum="101", start=start, ratios=ratios, full={"AB", "BA"}
+        )
+        is None
+    )
+    sequences = [{**one, "cap": 2} for one in SCHEME["sequences"]]
+    assert randomisation.scheme_digest({**SCHEME, "sequences": sequences}) == (
+        randomisation.scheme_digest(SCHEME)
+    )
+
+
 DEMO = (protocols.SCHEMA.parent / "definitions" / "demo.yaml").read_text()
 STATED = """
 randomisation:

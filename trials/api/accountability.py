@@ -5,8 +5,8 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from trials import accountability
-from trials.api.fields import Key, Line, Moment
-from trials.models import TracerMovement
+from trials.api.fields import Key, Line, Moment, Text
+from trials.models import AccountabilityReview, TracerMovement
 
 
 class Movement(serializers.ModelSerializer):
@@ -43,6 +43,38 @@ class RecordMovement(serializers.Serializer):
     )
     happened_at = Moment()
     reference = Line(max_length=200, default="", allow_blank=True)
+
+
+class Review(serializers.ModelSerializer):
+    signer_name = serializers.CharField(source="reviewed_by.__str__")
+
+    class Meta:
+        model = AccountabilityReview
+        fields = ["id", "tracer", "remark", "balance", "sha256", "signer_name", "reviewed_at"]
+
+
+class Reviewed(serializers.Serializer):
+    tracer = serializers.CharField()
+    sha256 = serializers.CharField(
+        source="now.sha256", help_text="Of balance and movements now: sign what was looked at."
+    )
+    balance = serializers.JSONField(source="now.balance")
+    movements = serializers.JSONField(
+        source="now.movements",
+        help_text="Each as number, act, doses, batch, MBq, time, reference, why taken back.",
+    )
+    review = Review(allow_null=True, help_text="The newest one.")
+    since = serializers.CharField(
+        allow_blank=True, help_text="What overtook it, in words; empty: it stands."
+    )
+    stands = serializers.BooleanField()
+
+
+class SignReview(serializers.Serializer):
+    tracer = Line(max_length=40)
+    seen = Line(max_length=64, help_text="sha256 of what was looked at.")
+    remark = Text(default="", allow_blank=True)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False, write_only=True)
 
 
 class Balance(serializers.Serializer):

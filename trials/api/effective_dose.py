@@ -10,6 +10,16 @@ class Irradiation(serializers.Serializer):
     region = serializers.CharField(allow_null=True)
 
 
+class Proposed(serializers.Serializer):
+    dlp_mgy_cm = serializers.FloatField(help_text="mGy cm; never added up by itself.")
+    basis = serializers.ChoiceField(
+        choices=["report", "estimate"],
+        help_text="The scanner's dose report, or CTDIvol times the length of the CT.",
+    )
+    explanation = serializers.CharField()
+    region = serializers.CharField(allow_blank=True, help_text="As the dose report says.")
+
+
 class ScanDose(serializers.Serializer):
     scan = serializers.IntegerField(source="scan.pk")
     label = serializers.CharField(source="exposure.label")
@@ -21,6 +31,12 @@ class ScanDose(serializers.Serializer):
     is_coefficient_proposed = serializers.BooleanField(source="exposure.is_proposed")
     coefficient_source = serializers.ListField(child=serializers.CharField())
     irradiations = Irradiation(source="exposure.irradiations", many=True)
+    proposed = Proposed(source="exposure.proposed", allow_null=True)
+    why_not_proposed = serializers.CharField(allow_blank=True)
+    comparison = serializers.ChoiceField(
+        choices=["agrees", "differs", ""],
+        help_text="How the recorded dose-length product stands to the proposed one.",
+    )
     tracer_msv = serializers.FloatField(
         source="dose.tracer_msv", allow_null=True, help_text="null is not known, never zero."
     )

@@ -6,7 +6,21 @@ from django import forms
 
 from trials import accountability
 from trials.forms.base import ActForm, SiteMoment
+from trials.forms.conduct import Password
 from trials.models import TracerMovement
+
+
+class ReviewForm(ActForm):
+    remark = forms.CharField(
+        label="What was found",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What does not agree with delivery notes, log or destruction records. Empty if "
+        "nothing was found.",
+    )
+    seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    password = Password()
 
 
 class MovementForm(ActForm):

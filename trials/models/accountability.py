@@ -70,3 +70,34 @@ class TracerMovement(ScopedModel):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display().lower()}: {self.doses} of {self.batch or self.tracer}"
+
+
+class AccountabilityReview(ScopedModel):
+    """A review of what became of a tracer at a site: the balance as it was signed.
+
+    What is recorded afterwards is not in it; whether it is overtaken is computed.
+    """
+
+    trial_path = "site__trial_id"
+    site_path = "site_id"
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="accountability_reviews")
+    tracer = models.CharField(max_length=40)
+    # What the reviewer found; empty if nothing was.
+    remark = models.TextField(blank=True)
+    # Doses by act, on hand and injected, over all and by batch.
+    balance = models.JSONField()
+    # The movements that it rests on, each with all that it says, those taken back included.
+    movements = models.JSONField()
+    # SHA-256 of both.
+    sha256 = models.CharField(max_length=64)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    reviewed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["site", "tracer", "-reviewed_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"accountability of {self.tracer} at {self.site}"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from trials import effective_dose, variables
-from trials.effective_dose import Cumulative, Dose, Exposure, Irradiation
+from trials.effective_dose import Cumulative, Dose, Exposure, Irradiation, Proposed
 from trials.models import Patient, ScheduledScan
 from trials.protocol import in_force
+from trials.stated import Tolerances, dlp_agrees
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class ScanDose:
     exposure: Exposure
     dose: Dose
     coefficient_source: tuple[str, ...]
+    # How the recorded DLP stands to the one that arrived: "agrees", "differs", or empty.
+    comparison: str
+    # Why nothing could be told from what arrived; empty if it was, or nothing arrived.
+    why_not_proposed: str
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,12 @@ def of_patient(patient: Patient) -> PatientDose:
     """The effective dose of a patient, by the newest protocol that planned a scan; two queries."""
     scans = list(
         patient.scheduled_scans.select_related(
-            "planned_scan__tracer", "planned_scan__version", "injection"
+            "planned_scan__tracer", "planned_scan__version", "injection", "header_statement"
         )
     )
     reports: dict[int, list[tuple[Any, Mapping[str, Any]]]] = {}
     rows = patient.evidence.filter(
-        variable="ct_dlp", superseded_by=None, scheduled_scan__isnull=False
+        variable="ct_dlp", superseded_by=None, is_void=False, scheduled_scan__isnull=False
     )
     for pk, value, details in rows.values_list("scheduled_scan", "value", "details"):
         reports.setdefault(pk, []).append((value, details))
@@ -72,8 +77,12 @@ def exposure(
     residual_activity_mbq: float | None,
     has_ct: bool | None,
     reports: Iterable[tuple[Any, Mapping[str, Any]]],
+    told: Mapping[str, Any] | None = None,
 ) -> Exposure:
-    """A scan as the dose is computed from it; `reports` are recorded DLPs with their details."""
+    """A scan as the dose is computed from it; `reports` are recorded DLPs with their details.
+
+    `told` is what images and dose reports tell of the CT, as a statement of headers keeps it.
+    """
     stated = coefficient(definition, tracer)
     return Exposure(
         label=label,
@@ -83,7 +92,28 @@ def exposure(
         is_proposed=bool(stated) and not in_force(stated),
         has_ct=has_ct,
         irradiations=tuple(_irradiation(value, details) for value, details in reports),
+        proposed=_proposed(told),
     )
+
+
+def compared(given: Exposure, tolerances: Tolerances) -> str:
+    """How what is recorded of the CT stands to what is proposed, within the protocol's tolerance.
+
+    Empty where one of the two is missing, or a part of what is recorded is no number.
+    """
+    known = [one.dlp_mgy_cm for one in given.irradiations if one.dlp_mgy_cm is not None]
+    if given.proposed is None or not known or len(known) < len(given.irradiations):
+        return ""
+    agrees = dlp_agrees(
+        sum(known), given.proposed.dlp_mgy_cm, basis=given.proposed.basis, tolerances=tolerances
+    )
+    return "agrees" if agrees else "differs"
+
+
+def proposed(scan: ScheduledScan) -> Proposed | None:
+    """What a dose report or the images propose of the dose of a scan's CT."""
+    statement = getattr(scan, "header_statement", None)
+    return _proposed(statement.ct_dose) if statement else None
 
 
 def stated(definition: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,6 +141,8 @@ def coefficient(definition: Mapping[str, Any], tracer: str) -> Mapping[str, Any]
 
 def _scan_dose(scan: ScheduledScan, reports: Iterable[tuple[Any, Mapping[str, Any]]]) -> ScanDose:
     injection, plan = getattr(scan, "injection", None), scan.planned_scan
+    statement = getattr(scan, "header_statement", None)
+    told = statement.ct_dose if statement else {}
     given = exposure(
         plan.version.definition,
         label=plan.label,
@@ -119,10 +151,17 @@ def _scan_dose(scan: ScheduledScan, reports: Iterable[tuple[Any, Mapping[str, An
         residual_activity_mbq=injection and injection.residual_activity_mbq,
         has_ct=plan.requires_ct,
         reports=reports,
+        told=told,
     )
     stated = coefficient(plan.version.definition, plan.tracer.identifier)
     sources = _cited(plan.version.definition, stated)
-    return ScanDose(scan, given, effective_dose.dose(given), sources)
+    comparison = compared(given, plan.tolerances)
+    why = told.get("message", "")
+    return ScanDose(scan, given, effective_dose.dose(given), sources, comparison, why)
+
+
+def _proposed(told: Mapping[str, Any] | None) -> Proposed | None:
+    return Proposed(**told) if told and "dlp_mgy_cm" in told else None
 
 
 def _irradiation(value: Any, details: Mapping[str, Any]) -> Irradiation:

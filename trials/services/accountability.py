@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from trials import accountability, permissions
-from trials.models import Batch, Site, TracerMovement, User
-from trials.services import audit, moments
+from trials.models import AccountabilityReview, Batch, Signature, Site, TracerMovement, User
+from trials.selectors import accountability as selectors
+from trials.services import audit, moments, signatures
 from trials.services.errors import Invalid, Refused
 
 Kind = TracerMovement.Kind
@@ -61,6 +62,44 @@ def undo(movement: TracerMovement, *, reason: str, by: User) -> TracerMovement:
         locked.undone_because = reason.strip()
         locked.save(update_fields=["undone_because"])
     return locked
+
+
+def review(
+    site: Site, *, tracer: str, remark: str = "", seen: str, password: str, by: User
+) -> AccountabilityReview:
+    """Sign the balance of a tracer as it was shown; `seen` is the digest of what was looked at."""
+    permissions.require(by, "accountability.sign", site)
+    meaning = Signature.Meaning.ACCOUNTABILITY
+    with audit.action(
+        "accountability.reviewed", actor=by, reason=meaning.label, trial=site.trial_id
+    ):
+        now = selectors.frozen(site, tracer)
+        if not now.movements:
+            raise Invalid("tracer", f"Of {tracer!r} nothing is recorded at {site}.")
+        if now.sha256 != seen:
+            raise Refused(
+                "changed-meanwhile",
+                "A movement or an injection was recorded after this page was opened: look again, "
+                "then sign.",
+            )
+        row = AccountabilityReview.objects.create(
+            site=site,
+            tracer=tracer,
+            remark=remark.strip(),
+            balance=now.balance,
+            movements=now.movements,
+            sha256=now.sha256,
+            reviewed_by=by,
+        )
+        content = {"site": site.code, "tracer": tracer, "remark": row.remark}
+        signatures.sign(
+            row,
+            by=by,
+            password=password,
+            meaning=meaning,
+            content=content | {"balance": now.balance, "movements": now.movements},
+        )
+    return row
 
 
 def on_hand(batch: Batch) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+
+from django.db.models import Max
 
 from trials import permissions, randomisation, randomisation_list, stratification
 from trials.models import (
@@ -48,7 +51,7 @@ def allocate(patient: Patient, *, by: User) -> Allocation:
         strata = strata_of(patient, scheme)
         stratum = stratification.stratum(strata)
         digest = randomisation.scheme_digest(scheme)
-        taken = trial.allocations.filter(scheme_sha256=digest, stratum=stratum).count()
+        position = _next(trial, scheme, digest, stratum)
         row = Allocation(
             patient=patient,
             trial=trial,
@@ -56,7 +59,7 @@ def allocate(patient: Patient, *, by: User) -> Allocation:
             scheme_sha256=digest,
             stratum=stratum,
             strata=strata,
-            position=taken,
+            position=position,
             allocated_by=by,
         )
         row.seal = _seal(row)
@@ -149,6 +152,28 @@ def _require(patient: Patient, scheme: Stated, trial: Trial) -> None:
     cap = scheme.get("cap")
     if cap is not None and trial.allocations.count() >= cap:
         raise Refused("randomisation-full", f"All {cap} places of the randomisation are taken.")
+
+
+def _next(trial: Trial, scheme: Stated, digest: str, stratum: str) -> int:
+    """The next place of the stratum whose sequence has room; those passed over stay empty."""
+    last = trial.allocations.filter(scheme_sha256=digest, stratum=stratum).aggregate(
+        last=Max("position")
+    )["last"]
+    start = 0 if last is None else last + 1
+    caps = randomisation.caps_of(scheme)
+    if not caps:
+        return start
+    made = trial.allocations.select_related("trial", "version")
+    position = randomisation.next_position(
+        randomisation.seed(bytes(trial.uid_key), trial=trial.identifier, scheme=digest),
+        stratum=stratum,
+        start=start,
+        ratios=[(one["identifier"], one.get("ratio", 1)) for one in scheme["sequences"]],
+        full=randomisation.full(caps, Counter(sequence_of(one)["identifier"] for one in made)),
+    )
+    if position is None:
+        raise Refused("sequences-full", "Every sequence has as many patients as its cap.")
+    return position
 
 
 def _seal(allocation: Allocation) -> str:

@@ -184,6 +184,7 @@ def _given(row: Allocation, *, is_before_seals: bool) -> Given:
         scheme_of_version=_scheme_of(row.version),
         stratum_of_values=stratification.stratum(row.strata) if row.strata else None,
         is_before_seals=is_before_seals,
+        caps=randomisation.caps_of(row.version.definition.get("randomisation") or {}),
     )
 
 

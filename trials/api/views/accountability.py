@@ -53,6 +53,29 @@ class UndoMovement(Endpoint):
         return self.show(accountability.undo(row, by=request.user, **given), shapes.Movement)
 
 
+class Reviews(Endpoint):
+    @operation("listAccountabilityReviews", tag="scan days", answers=shapes.Reviewed(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """Each tracer of a site as it stands now, with its newest review and what came since."""
+        site = site_for(request, "site.view", pk)
+        found = selectors.reviewed(site, selectors.lines(site, at=timezone.now()))
+        return Response(shapes.Reviewed(found, many=True).data)
+
+    @operation(
+        "signAccountabilityReview",
+        tag="scan days",
+        asks=shapes.SignReview,
+        answers=shapes.Review,
+        status=201,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Sign the balance of a tracer; 409 if something was recorded since it was looked at."""
+        site = site_for(request, "accountability.sign", pk)
+        given = asked(request, shapes.SignReview)
+        row = accountability.review(site, by=request.user, **given)
+        return self.show(row, shapes.Review, status=201)
+
+
 class Balances(Endpoint):
     @operation("getTracerBalance", tag="scan days", answers=shapes.Balance(many=True))
     def get(self, request: Request, pk: int) -> Response:
