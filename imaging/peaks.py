@@ -21,6 +21,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging import segmentation
 from imaging.geometry import Grid
 from imaging.segmentation import Indices, Volume
 
@@ -165,7 +166,7 @@ def _parts(
 
 def _even_means(suv: Volume, flat: Indices, kernel: _Kernel) -> tuple[Floats, NDArray[np.bool_]]:
     strides = np.array([suv.shape[1] * suv.shape[2], suv.shape[2], 1])
-    places = np.stack(np.unravel_index(flat, suv.shape))
+    places = segmentation.places(flat, suv.shape)
     low, high = kernel.offsets.min(axis=0), kernel.offsets.max(axis=0)
     cut = np.zeros(flat.size, bool)
     for at, first, last, size in zip(places, low, high, suv.shape, strict=True):
@@ -183,15 +184,21 @@ def _even_means(suv: Volume, flat: Indices, kernel: _Kernel) -> tuple[Floats, ND
 
 def _means_inside(values: Volume, flat: Indices, kernel: _Kernel, steps: Indices) -> Floats:
     means = np.zeros(flat.size)
-    there, taken = np.empty(_CHUNK, flat.dtype), np.empty(_CHUNK, values.dtype)
+    taken, wide = np.empty(_CHUNK, values.dtype), np.empty(_CHUNK)
+    # The volume is moved on below the voxels, once for each step, and not each of them.
+    first = steps.min()
+    moved, of_first = [values[step - first :] for step in steps], flat + first
     for start in range(0, flat.size, _CHUNK):
-        centres, total = flat[start : start + _CHUNK], means[start : start + _CHUNK]
-        index, value = there[: centres.size], taken[: centres.size]
-        for step, weight in zip(steps, kernel.weights, strict=True):
-            np.add(centres, step, out=index)
+        index, total = of_first[start : start + _CHUNK], means[start : start + _CHUNK]
+        single, double = taken[: index.size], wide[: index.size]
+        for there, weight in zip(moved, kernel.weights, strict=True):
             # No index is outside; told so, numpy needs no buffer of its own.
-            values.take(index, out=value, mode="clip")
-            total += value if weight == 1 else weight * value
+            there.take(index, out=single, mode="clip")
+            # Converted first: to add single to double precision takes longer.
+            double[:] = single
+            if weight != 1:
+                double *= weight
+            total += double
     return means / kernel.weights.sum()
 
 

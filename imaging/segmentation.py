@@ -33,8 +33,10 @@ TISSUE = 0.1
 MOST_OF_TISSUE = 0.5
 LITRE = 1000.0
 
-# Voxels held against the threshold at a time: half a megabyte of answers (measured).
-_PART = 1 << 19
+# Voxels held against the threshold at a time: a megabyte of answers (measured). Those of tissue are
+# counted in smaller parts, for mostly few are enough.
+_PART = 1 << 20
+_COUNTED_PART = 1 << 17
 # Answers, a byte each, that are looked at as one number.
 _BYTES = 8
 
@@ -139,8 +141,9 @@ def _counted(suv: Volume, threshold: float, *, enough: int) -> int:
     """How many voxels reach a threshold; counted no further than enough."""
     values = suv.ravel()
     count = 0
-    for start in range(0, values.size, _PART):
-        count += int(np.count_nonzero(values[start : start + _PART] >= np.float32(threshold)))
+    for start in range(0, values.size, _COUNTED_PART):
+        part = values[start : start + _COUNTED_PART]
+        count += int(np.count_nonzero(part >= np.float32(threshold)))
         if count >= enough:
             break
     return count
@@ -160,6 +163,24 @@ def given(regions: Sequence[Indices]) -> Components:
     sizes = [one.size for one in regions]
     flat = np.concatenate([np.empty(0, np.int64), *regions])
     return Components(flat, np.repeat(np.arange(len(regions)), sizes), len(regions))
+
+
+def places(flat: Indices, shape: tuple[int, ...]) -> Indices:
+    """Plane, row and column of voxels, shape (3, V), from indices into the raveled volume.
+
+    As `np.unravel_index`, in a third of the time: of divisions by one number many are done at once.
+
+    >>> places(np.array([0, 7, 23]), (2, 3, 4)).tolist()
+    [[0, 0, 1], [0, 1, 2], [0, 3, 3]]
+    """
+    _, rows, columns = shape
+    found = np.empty((3, flat.size), np.int64)
+    plane, row, column = found
+    np.floor_divide(flat, columns, out=row)
+    np.subtract(flat, row * columns, out=column)
+    np.floor_divide(row, rows, out=plane)
+    row -= plane * rows
+    return found
 
 
 def connected(flat: Indices, shape: tuple[int, int, int]) -> Indices:
@@ -192,8 +213,12 @@ def _at_or_above(suv: Volume, threshold: float) -> Indices:
     values = suv.ravel()
     whole = values.size - values.size % _BYTES
     numbers, answers = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    # Asked for once: new memory for each part costs a twentieth of the time.
+    memory = np.empty(min(_PART, whole), np.bool_)
     for start in range(0, whole, _PART):
-        eights = (values[start : min(start + _PART, whole)] >= np.float32(threshold)).view("u8")
+        part = values[start : min(start + _PART, whole)]
+        answer = np.greater_equal(part, np.float32(threshold), out=memory[: part.size])
+        eights = answer.view(np.uint64)
         some = np.flatnonzero(eights != 0)
         numbers.append(some + start // _BYTES)
         answers.append(eights[some])
@@ -241,21 +266,20 @@ def _touching(start: Indices, end: Indices, shape: tuple[int, int, int]) -> tupl
     high = end + (end < begins + columns - 1)
     ones, others = [start[:0]], [start[:0]]
     for planes, row_step in _EARLIER_ROWS:
-        runs = np.arange(start.size)
         shift = (planes * rows + row_step) * columns
         reach = high + shift
         earlier = np.searchsorted(end, low + shift)
         # No run begins before the first plane, so that only the row has to be in its plane.
         there = of_plane + row_step
-        touches = (start[earlier] <= reach) & (there >= 0) & (there < rows)
+        runs = np.flatnonzero((start[earlier] <= reach) & (there >= 0) & (there < rows))
+        earlier, reach = earlier[runs], reach[runs]
         # A run touches one or two of a row, and the next is beside: a second search costs more.
         # Behind the earlier row comes the run itself at the latest, so that none is passed.
-        while touches.any():
-            runs, earlier, reach = runs[touches], earlier[touches], reach[touches]
+        while runs.size:
             ones.append(runs)
             others.append(earlier)
-            earlier = earlier + 1
-            touches = start[earlier] <= reach
+            more = np.flatnonzero(start[earlier + 1] <= reach)
+            runs, earlier, reach = runs[more], earlier[more] + 1, reach[more]
     return np.concatenate(ones), np.concatenate(others)
 
 
@@ -271,6 +295,8 @@ def _large_enough(
     counts = np.bincount(labels, weights=weights, minlength=0)
     # A hundred-millionth of a voxel of slack, because volumes are products of decimals.
     keep = counts * voxel_ml >= minimum_ml - 1e-8 * voxel_ml
+    if keep.all():
+        return Components(flat, labels, keep.size)
     number = np.cumsum(keep) - 1
     kept = keep[labels] if labels.size else np.zeros(0, bool)
     return Components(flat[kept], number[labels[kept]], int(np.count_nonzero(keep)))

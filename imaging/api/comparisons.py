@@ -230,7 +230,10 @@ class PairedCounts(serializers.Serializer):
 class PairedRegion(serializers.Serializer):
     region = serializers.CharField()
     lesions = PairedCounts()
+    # Those with a place of disease in the region.
     patients = PairedCounts()
+    # Patients who were compared and have none there; whether both scans cover it is not recorded.
+    patients_without_place = serializers.IntegerField()
 
 
 class PairedTable(serializers.Serializer):
@@ -313,7 +316,12 @@ def _table(one: pairings.Table) -> dict:
         "lesions": _counts(one.counts.lesions),
         "patients": _counts(one.counts.patients),
         "regions": [
-            {"region": region, "lesions": _counts(lesions), "patients": _counts(patients)}
+            {
+                "region": region,
+                "lesions": _counts(lesions),
+                "patients": _counts(patients),
+                "patients_without_place": one.counts.elsewhere[region],
+            }
             for region, (lesions, patients) in one.counts.regions.items()
         ],
     }

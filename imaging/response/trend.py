@@ -2,7 +2,8 @@
 
 The axes go from the first to the last scan and from 0 to a round number above the highest value.
 Everything is in hundredths of the width and the height of the plot. The mistake to fear is a line
-through values that do not belong together: there is one for each tracer, reader and quantity.
+through values that do not belong together: there is one for each tracer, reader and quantity. A
+scan on which a reader found no lesion has no SUV, and lies at the foot, marked and named as that.
 """
 
 from __future__ import annotations
@@ -21,19 +22,26 @@ MARGIN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of one scan: SUV in g/mL. `line` tells which values are joined."""
+    """One value of one scan: SUV in g/mL. `line` tells which values are joined.
+
+    `suv` is None where the reader found no lesion.
+    """
 
     line: str
     at: datetime
-    suv: float
+    suv: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the picture; x and y of each of its points, y from the top."""
+    """A line of the picture; x and y of each of its points, y from the top.
+
+    `without` are those of scans without a lesion.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
+    without: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ def trend(values: Sequence[Value]) -> Trend | None:
     moments = sorted({one.at for one in values})
     if len(moments) < 2:
         return None
-    ticks = tuple(_ticks(max(one.suv for one in values)))
+    ticks = tuple(_ticks(max(one.suv or 0.0 for one in values)))
     top = ticks[-1]
     span = moments[-1] - moments[0]
 
@@ -66,18 +74,16 @@ def trend(values: Sequence[Value]) -> Trend | None:
     def y(suv: float) -> float:
         return round(100.0 * (1.0 - suv / top), 2)
 
+    def line(name: str) -> Line:
+        mine = sorted((one for one in values if one.line == name), key=lambda value: value.at)
+        return Line(
+            name,
+            points=tuple((x(one.at), y(one.suv or 0.0)) for one in mine),
+            without=tuple((x(one.at), y(0.0)) for one in mine if one.suv is None),
+        )
+
     return Trend(
-        lines=tuple(
-            Line(
-                name,
-                tuple(
-                    (x(one.at), y(one.suv))
-                    for one in sorted(values, key=lambda value: value.at)
-                    if one.line == name
-                ),
-            )
-            for name in sorted({one.line for one in values})
-        ),
+        lines=tuple(line(name) for name in sorted({one.line for one in values})),
         ticks=tuple((y(tick), tick) for tick in ticks),
         days=tuple((x(at), at) for at in moments),
     )

@@ -12,7 +12,7 @@ from django.http import Http404
 from imaging import reading_terms
 from imaging.models import Adjudication, Read, ReaderAgreement, Series
 from imaging.selectors import comparisons
-from trials import discordance, read_rules
+from trials import discordance, read_rules, response_rules
 from trials.discordance import Answers, Difference
 from trials.models import CountedRead, ScheduledScan, User
 from trials.services.errors import Refused
@@ -220,7 +220,7 @@ def differing(adjudication: Adjudication) -> list[Differing]:
     ):
         pair = (letters[one.first_id], letters[one.second_id])
         told = _answers(one, is_turned=pair[0] > pair[1])
-        found.setdefault((min(pair), max(pair)), []).append(_in_words(told))
+        found.setdefault((min(pair), max(pair)), []).append(_in_words(told, adjudication))
     return [Differing(*pair, rows) for pair, rows in sorted(found.items())]
 
 
@@ -230,9 +230,12 @@ def _answers(row: ReaderAgreement, *, is_turned: bool) -> Answers:
     return Answers(row.question, row.subject, first, second, row.is_comparable)
 
 
-def _in_words(told: Answers) -> Difference:
-    """A difference that calls a region of the body what the reader chose it by."""
+def _in_words(told: Answers, adjudication: Adjudication) -> Difference:
+    """A difference that calls a region what the reader chose it by, and a rule by its scale."""
     found = discordance.difference(told)
+    if told.question == read_rules.RESPONSE:
+        rules = adjudication.scheduled_scan.planned_scan.version.response_rules
+        return replace(found, question=f"Response by {response_rules.name(told.of, rules)}")
     if told.question != read_rules.REGION:
         return found
     return replace(found, question=_REGION_NAMES.get(told.of, found.question))

@@ -8,9 +8,9 @@ from itertools import groupby
 
 from django.db.models import QuerySet
 
-from imaging.matching import Outcome, together
+from imaging.matching import Outcome
 from imaging.models import LesionComparison, LesionPair, LesionRead
-from imaging.paired_table import PairedSite, PairedTable, paired_table
+from imaging.paired_table import PairedSite, PairedTable, of_patient, paired_table
 from imaging.selectors import comparisons as selecting
 from trials import permissions
 from trials.models import Patient, PlannedScan, ScheduledScan, Trial, User
@@ -69,12 +69,19 @@ class Table:
         return len({scan_of(one).patient_id for one in self.comparisons})
 
     def patients(self, region: str = "") -> dict[Patient, Outcome]:
-        """What the two tracers show of each patient who was compared, in a region or anywhere."""
-        found: dict[Patient, list[Outcome]] = {scan_of(one).patient: [] for one in self.comparisons}
+        """What the two tracers show of who was compared, or of who has a place in a region."""
+        found: dict[Patient, list[PairedSite]] = {}
+        if not region:
+            found = {scan_of(one).patient: [] for one in self.comparisons}
         for row in self.rows:
             if not region or row.pair.region == region:
-                found[row.patient].append(row.outcome)
-        return {patient: together(outcomes) for patient, outcomes in found.items()}
+                found.setdefault(row.patient, []).append(row.site)
+        return {patient: of_patient(sites) for patient, sites in found.items()}
+
+    def elsewhere(self, region: str) -> list[Patient]:
+        """The patients who were compared and have no place of disease in a region."""
+        there = self.patients(region)
+        return [patient for patient in self.patients() if patient not in there]
 
 
 def listed(user: User) -> QuerySet[LesionComparison]:

@@ -68,6 +68,15 @@ def of_read(read: Read | None) -> Table | None:
     return _table([("Length", read.pk)], [of(read)])
 
 
+def of_reads(reads: Mapping[str, Read]) -> Table | None:
+    """What reads of one scan record, beside each other by their heads; None where none is asked."""
+    scans = [one.quantification.series.imaging_study.scheduled_scan for one in reads.values()]
+    if not any(map(rule_of, scans)):
+        return None
+    heads = [(head, one.pk) for head, one in reads.items()]
+    return _table(heads, [of(one) for one in reads.values()])
+
+
 def of_inputs(inputs: Mapping[str, Any]) -> Table | None:
     """What an evaluation froze, scan by scan; None of another scale."""
     if "earlier" not in inputs:

@@ -82,6 +82,7 @@ class MirrorImages:
         )
 
 
+Region = ReferenceRegion | GrownMirrorImage
 Column = ReferenceRegion | MirrorImages
 
 

@@ -82,6 +82,8 @@ def picture(instance: Instance, look: Look) -> bytes:
 def _header_of(instance: Instance) -> SliceHeader:
     if instance.series.modality in Series.REGIONS:
         raise Refused("no-picture", "Regions have no picture: look at the images they lie on.")
+    if instance.series.modality in Series.REPORTS:
+        raise Refused("no-picture", "A dose report has no picture: look at what it says.")
     return header_of(instance, instance.series.modality)
 
 

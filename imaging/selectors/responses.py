@@ -16,13 +16,15 @@ from imaging.response.terms import FLAGS
 from imaging.response.trend import Trend, Value, trend
 from imaging.selectors import comparisons as selecting
 from imaging.selectors import recist
-from trials import permissions, response_rules
+from trials import finding_tests, permissions, response_rules
 from trials.models import Finding, Patient, ScheduledScan, Trial, User
 from trials.selectors import counted_reads
 
 SCAN = selecting.SCAN
 NO_LATER_READ = "No read of this scan has been signed."
 NO_BASELINE_READ = "No baseline read has been signed by this reader."
+# What the picture over time shows of the hottest lesion.
+_DRAWN = ("SUVMAX", "SUVPEAK")
 ON_ITS_WAY = "Not evaluated yet: it follows the signature within a minute."
 
 
@@ -278,7 +280,7 @@ def _trend(patient: Patient) -> Trend | None:
             patient=patient,
             superseded_at=None,
             lesion_number=None,
-            test__in=("SUVMAX", "SUVPEAK"),
+            test__in=("LESNUM", *_DRAWN),
         )
         .select_related("scheduled_scan__planned_scan__tracer", "evaluator")
         .order_by("pk")
@@ -288,9 +290,13 @@ def _trend(patient: Patient) -> Trend | None:
 
 def _values(rows: Iterable[Finding]) -> Iterator[Value]:
     for one in rows:
-        tracer = one.scheduled_scan.planned_scan.tracer.name
-        line = f"{one.get_test_display()}, {tracer}, {one.evaluator}"
-        yield Value(line, one.scheduled_scan.planned_at, one.number)
+        scan = one.scheduled_scan
+        of = f"{scan.planned_scan.tracer.name}, {one.evaluator}"
+        if one.test in _DRAWN:
+            yield Value(f"{one.get_test_display()}, {of}", scan.planned_at, one.number)
+        elif one.number == 0:
+            for test in _DRAWN:
+                yield Value(f"{finding_tests.TESTS[test].name}, {of}", scan.planned_at, None)
 
 
 def _derivation(lesion: Mapping[str, Any]) -> str:

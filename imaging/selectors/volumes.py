@@ -15,7 +15,11 @@ from imaging.models import Instance, Series
 
 def headers_of(series: Series) -> list[SliceHeader]:
     """The headers of a series' instances, as they were read at release."""
-    return [header_of(instance, series.modality) for instance in series.instances.all()]
+    instances = series.instances.all()
+    if "instances" not in getattr(series, "_prefetched_objects_cache", {}):
+        # What became of each tag is half of a row.
+        instances = instances.defer("deidentification")
+    return [header_of(instance, series.modality) for instance in instances]
 
 
 def header_of(instance: Instance, modality: str) -> SliceHeader:
@@ -37,10 +41,11 @@ def suv_volume(
     stack = geometry.stack_from_headers(headers)
     instances = list(series.instances.all())
     storage.archive.bring(one.sha256 for one in instances)
-    values = volume.rescaled(
-        (headers[i] for i in stack.order),
-        (_stored_values(instances[i], headers[i]) for i in stack.order),
-        factor=[scale.of_slice(i) for i in stack.order],
+    order = stack.order
+    values = volume.read_at_once(
+        (headers[i] for i in order),
+        lambda plane: _stored_values(instances[order[plane]], headers[order[plane]]),
+        factor=[scale.of_slice(i) for i in order],
     )
     return values, stack.grid
 

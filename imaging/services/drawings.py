@@ -96,7 +96,7 @@ def _canvas(
         )
     rows = Series.objects.filter(
         imaging_study__scheduled_scan=scan, series_instance_uid__in=referenced
-    ).exclude(modality__in=Series.REGIONS)
+    ).exclude(modality__in=Series.NO_IMAGES)
     rows = rows.exclude(code__in=Series.GONE).order_by("-modality", "pk")
     if not rows:
         raise RegionError(

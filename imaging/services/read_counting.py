@@ -15,7 +15,7 @@ from django.utils import timezone
 from imaging.models import Adjudication, Read
 from imaging.selectors import comparisons as selecting
 from imaging.services import read_endings, reader_agreement
-from trials import discordance, read_rules
+from trials import discordance, read_rules, response_rules
 from trials.models import CountedRead, Finding, ScheduledScan
 from trials.services import audit, counted_reads, jobs, patients
 
@@ -58,7 +58,10 @@ def settle(scan: ScheduledScan) -> None:
             rule,
             signed=[one.pk for one in reads],
             are_discordant=bool(discordance.discordant(answers, asked)),
-            awaited=discordance.awaited(answers, asked),
+            awaited=[
+                response_rules.name(one, scan.planned_scan.version.response_rules)
+                for one in discordance.awaited(answers, asked)
+            ],
             adjudicated=settled.chosen_id if settled else None,
         )
     source = found and found.read and Read(pk=found.read)

@@ -6,7 +6,7 @@ ones are named in the report with organ and reason. The map of values is that of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -53,10 +53,11 @@ def made_of(
     reader = Reader(number=read.reader_id, read=read.pk)
     own = replace(found, source=replace(found.source, reader=reader))
     # As they were when the read was signed: another reader may have replaced one since.
-    in_force = list(regions.stood_for(row, at=read.signed_at).filter(lesion=None).order_by("kind"))
-    compared = regions.background_among(row, in_force)
+    stood_for = list(regions.stood_for(row, at=read.signed_at).order_by("kind", "pk"))
+    in_force = [one for one in stood_for if one.lesion_id is None]
+    columns = regions.columns(row, stood_for)
     rows = Rows(
-        lesions=tuple(_lesion(one, compared) for one in said if one.decision == ACCEPTED),
+        lesions=tuple(lesion_row(one, columns) for one in said if one.decision == ACCEPTED),
         regions=tuple(object_writing.region_row(one, found.grid) for one in in_force),
         method=object_writing.method_of(row),
         excluded=tuple(_excluded(one) for one in said if one.decision == EXCLUDED),
@@ -96,9 +97,22 @@ def _method(grown: GrownLesion) -> str:
     return segmentation_methods.click_words(grown.parameters)
 
 
-def _lesion(row: LesionRead, compared: list[ReferenceRegion]) -> LesionRow:
+def _compared(row: LesionRead, columns: Sequence[regions.Column]) -> Iterator[regions.Region]:
+    """The spheres that a lesion is compared with, then its own mirror image if one is stood for."""
+    yield from (one for one in columns if isinstance(one, ReferenceRegion))
+    if row.grown:
+        own = regions.own_mirror_image(row.grown)
+        yield from [own] if own and not own.is_proposed else []
+        return
+    for one in columns:
+        if isinstance(one, regions.MirrorImages) and (image := one.of(row.measured)):
+            yield image
+
+
+def lesion_row(row: LesionRead, columns: Sequence[regions.Column]) -> LesionRow:
+    """A region as the report of a read has it, with its ratios to what the reader stands for."""
     one = row.measured
-    ratios = [(region.kind, regions.ratios_to(region, one)) for region in compared]
+    ratios = [(region.kind, regions.ratios_to(region, one)) for region in _compared(row, columns)]
     return LesionRow(
         number=row.number,
         plane=one.suvmax_voxel[0],

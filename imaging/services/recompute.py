@@ -12,8 +12,8 @@ from django.db.models.functions import Coalesce
 
 from imaging.models import Quantification, Series
 from imaging.services import reconciliation
-from trials.models import Injection, Job, ScheduledScan
-from trials.services import audit, jobs
+from trials.models import HeaderStatement, Injection, Job, ScheduledScan
+from trials.services import audit, header_statements, jobs
 
 KIND = "imaging.quantify"
 # Of an earlier release, at a time: each takes a part of a second.
@@ -46,6 +46,8 @@ def order_due() -> list[Job]:
     ).distinct()
     for scan in scans.select_related("patient__site", "planned_scan__tracer"):
         _reconcile(scan, reason="the record of the injection changed")
+    for scan in _dose_recorded_since().select_related("patient__site", "planned_scan__tracer"):
+        _reconcile(scan, reason="the record of the CT's dose changed")
     for scan in _never_asked().select_related("patient__site", "planned_scan__tracer"):
         _reconcile(scan, reason="which PET series counts was not asked before")
     actor = jobs.system_user()
@@ -63,6 +65,17 @@ def _never_asked() -> QuerySet[ScheduledScan]:
     )
     scans = ScheduledScan.objects.filter(imaging_studies__series__in=silent)
     return scans.distinct().order_by("pk")[:EARLIER_AT_ONCE]
+
+
+def _dose_recorded_since() -> QuerySet[ScheduledScan]:
+    """Scans whose CT tells a dose that was not held against the newest record of it."""
+    newest = Coalesce(Subquery(header_statements.newest_dose_evidence()), 0)
+    due = (
+        HeaderStatement.objects.exclude(ct_dose={})
+        .annotate(newest=newest)
+        .exclude(compared_evidence=F("newest"))
+    )
+    return ScheduledScan.objects.filter(pk__in=due.values("scheduled_scan")).order_by("pk")
 
 
 def _ordered() -> set[tuple[int, int | None]]:

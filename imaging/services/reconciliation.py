@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from imaging import conformance, geometry, suv, suv_checks
+from imaging import conformance, ct_dose, geometry, suv, suv_checks
 from imaging.completeness import missing_slices
 from imaging.counting import Candidate
 from imaging.headers import PetHeader, SliceHeader
 from imaging.models import ConformanceFinding, Series
-from imaging.selectors import volumes
+from imaging.selectors import ct_doses, volumes
 from imaging.services import counting
 from imaging.suv_terms import Recorded
 from trials import permissions
@@ -40,6 +41,7 @@ def reconcile(scan: ScheduledScan) -> None:
     asks: dict[str, conformance.Finding] = {}
     passed: dict[str, ConformanceFinding] = {}
     plan, recorded = planned(scan, scan.planned_scan), recorded_injection(scan)
+    doses = _tell_dose(scan)
     every = _every(scan)
     is_any_corrected = any(seen.is_attenuation_corrected for _, seen in every)
     is_first = True
@@ -51,7 +53,7 @@ def reconcile(scan: ScheduledScan) -> None:
         if is_first:
             _tell_stated(series, scan, seen)
             is_first = False
-        of_series = conformance.findings(plan, seen, recorded)
+        of_series = conformance.findings(plan, seen, recorded, doses)
         let_pass = _keep(series, scan, of_series)
         passed = let_pass | passed
         for one in of_series:
@@ -95,7 +97,7 @@ def findings_of(
 ) -> tuple[conformance.Finding, ...]:
     """What a series does not keep of a planned scan, which may be of another version."""
     return conformance.findings(
-        planned(scan, plan), observed(scan, headers), recorded_injection(scan)
+        planned(scan, plan), observed(scan, headers), recorded_injection(scan), _doses(scan)
     )
 
 
@@ -202,6 +204,32 @@ def _tell_stated(series: Series, scan: ScheduledScan, seen: conformance.Observed
         model=model,
         source=f"PET series {series.pk}, {len(series.instances.all())} images",
     )
+
+
+def _tell_dose(scan: ScheduledScan) -> conformance.Doses | None:
+    """Tell the trial the dose of the CT as what arrived has it; both sides, where there are two."""
+    recorded, newest = header_statements.recorded_dlp(scan)
+    told, kept = _told_dose(scan)
+    # Of a scan without a CT nothing is said, unless something was before.
+    if told or kept["code"] != ct_dose.NOTHING or header_statements.is_told(scan):
+        source = "CT images or dose report of the scan"
+        header_statements.tell_ct_dose(scan, kept, compared_evidence=newest, source=source)
+    return conformance.Doses(told, recorded) if told and recorded is not None else None
+
+
+def _doses(scan: ScheduledScan) -> conformance.Doses | None:
+    """As `_tell_dose`, telling nobody."""
+    recorded, (told, _) = header_statements.recorded_dlp(scan)[0], _told_dose(scan)
+    return conformance.Doses(told, recorded) if told and recorded is not None else None
+
+
+def _told_dose(scan: ScheduledScan) -> tuple[ct_dose.Told | None, dict[str, Any]]:
+    """What arrived tells, and as it is kept: with a code and a sentence where nothing does."""
+    try:
+        told = ct_doses.told_of(scan)
+    except ct_dose.DoseError as error:
+        return None, {"code": error.code, "message": error.message}
+    return told, ct_dose.as_json(told)
 
 
 def _proposed(found: conformance.Finding) -> dict:

@@ -114,9 +114,14 @@ def _end_without_baseline(patient: Patient, dues: Iterable[Due]) -> None:
 
 
 def _hold(reads: Iterable[Read]) -> None:
-    """No other job keeps an answer of these reads until this one has ended."""
+    """No other job keeps an answer of these reads until this one has ended.
+
+    Rows that name a read may come all the same: who signs another read of the scan checks at its
+    commit that it is there, while this job waits for that very signature.
+    """
     keys = {one.pk for one in reads}
-    list(Read.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
+    held = Read.objects.select_for_update(of=("self",), no_key=True)
+    list(held.filter(pk__in=keys).order_by("pk"))
 
 
 def _is_overtaken(claim: jobs.Claim) -> bool:

@@ -16,7 +16,8 @@ from imaging.forms import AdjudicationForm, BeginAdjudicationForm, TakeOverForm
 from imaging.models import Adjudication, LesionRead, Quantification, Series
 from imaging.selectors import adjudications as selecting
 from imaging.selectors import reads as read_selectors
-from imaging.services import adjudications, reads, viewing
+from imaging.selectors import recist
+from imaging.services import adjudications, reads, response_answers, viewing
 from imaging.slices import Plane
 from trials import permissions, read_rules
 from trials.models import Signature
@@ -108,6 +109,8 @@ def adjudication(request: HttpRequest, reading_identifier: str) -> HttpResponse:
         "meaning": Signature.Meaning.ADJUDICATION.label,
         "form": form,
         "high": WINDOW,
+        "answers": _answers(sides),
+        "recist": recist.of_reads({one.letter: one.read for one in sides}),
         **_slices(request, sides),
     }
     return done or form_page(request, "imaging/adjudication.html", context)
@@ -154,6 +157,16 @@ class Shown:
     @property
     def count(self) -> int:
         return sum(one.said.decision == LesionRead.Decision.ACCEPTED for one in self.rows)
+
+
+def _answers(sides: list[selecting.Side]) -> list[tuple[str, list[str], bool]]:
+    """Each question of the scales with what each reader answered, and whether they differ."""
+    answered = [response_answers.answered(one.read) for one in sides]
+    found = []
+    for rows in zip(*answered, strict=True):
+        answers = [answer for _, answer in rows]
+        found.append((rows[0][0], answers, len(set(answers)) > 1))
+    return found
 
 
 def _slices(request: HttpRequest, sides: list[selecting.Side]) -> dict[str, Any]:

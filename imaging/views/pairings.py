@@ -16,6 +16,8 @@ from imaging.selectors import comparisons as selecting
 from imaging.selectors import pairings
 
 NAMES = dict(reading_terms.REGIONS)
+# Asked for in place of an outcome.
+ELSEWHERE = "no-place-there"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Line:
     label: str
     counts: list[tuple[Outcome, int]]
     region: str = ""
+    # Patients without a place of disease in the region; None where that is not asked.
+    elsewhere: int | None = None
 
 
 @require_safe
@@ -46,7 +50,7 @@ def paired_lesions(request: HttpRequest) -> HttpResponse:
         ],
         "of_patients": of_patients,
         "outcomes": OUTCOMES,
-        "outcome": outcome if outcome in OUTCOMES else "",
+        "outcome": outcome if outcome in (*OUTCOMES, ELSEWHERE) else "",
         "region": NAMES.get(region, ""),
         "overtaken": _overtaken(rows),
     }
@@ -54,16 +58,20 @@ def paired_lesions(request: HttpRequest) -> HttpResponse:
 
 
 def _lines(table: pairings.Table) -> dict[str, list[Line]]:
-    regions = table.counts.regions
+    counts = table.counts
+    regions = counts.regions
     named = {code: NAMES.get(code, code) for code in regions}
     return {
         "Lesions": [
-            Line("All lesions", list(table.counts.lesions.items())),
+            Line("All lesions", list(counts.lesions.items())),
             *(Line(named[code], list(regions[code][0].items()), code) for code in regions),
         ],
         "Patients": [
-            Line("All regions together", list(table.counts.patients.items())),
-            *(Line(named[code], list(regions[code][1].items()), code) for code in regions),
+            Line("All regions together", list(counts.patients.items())),
+            *(
+                Line(named[code], list(regions[code][1].items()), code, counts.elsewhere[code])
+                for code in regions
+            ),
         ],
     }
 
@@ -73,6 +81,8 @@ def _shown(
 ) -> list[pairings.Row]:
     """The rows behind the number that was opened; all if none was."""
     inside = [row for row in table.rows if region not in NAMES or row.pair.region == region]
+    if of_patients and outcome == ELSEWHERE:
+        return []
     if outcome not in OUTCOMES:
         return inside
     if of_patients:
@@ -83,6 +93,8 @@ def _shown(
 
 def _named(table: pairings.Table, outcome: str, region: str) -> list[str]:
     """The patients of an outcome, those without a lesion too."""
+    if outcome == ELSEWHERE:
+        return sorted(one.identifier for one in table.elsewhere(region)) if region in NAMES else []
     found = table.patients(region if region in NAMES else "")
     return sorted(patient.identifier for patient, one in found.items() if one == outcome)
 

@@ -90,7 +90,13 @@ class DrawnLine:
     name: str
     path: str
     points: list[tuple[str, str]]
+    without: list[tuple[str, str]]
     style: int
+
+    @property
+    def found(self) -> list[tuple[str, str]]:
+        """The points of scans with a lesion."""
+        return [one for one in self.points if one not in self.without]
 
 
 def _drawn(found: Trend) -> dict:
@@ -101,12 +107,14 @@ def _drawn(found: Trend) -> dict:
                 one.name,
                 " ".join(f"{_x(x)},{_y(y)}" for x, y in one.points),
                 [(_x(x), _y(y)) for x, y in one.points],
+                [(_x(x), _y(y)) for x, y in one.without],
                 style=number % 4,
             )
             for number, one in enumerate(found.lines)
         ],
         "ticks": [(_y(y), f"{suv:g}") for y, suv in found.ticks],
         "days": [(_x(x), at) for x, at in found.days],
+        "without": sorted({_x(x) for one in found.lines for x, _ in one.without}),
         "left": LEFT,
         "right": LEFT + WIDTH,
         "top": TOP,

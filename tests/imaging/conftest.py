@@ -108,12 +108,16 @@ def coordinator(pet_site):
 
 @pytest.fixture
 def scan(pet_site, everyone):
+    return scan_of_its_day(pet_site, by=everyone)
+
+
+def scan_of_its_day(site, *, by):
     """A scan whose images are on their real day, so that both calendars are one."""
     from tests import factories
     from tests.imaging.reconciling import SHOT
 
-    patient = factories.make_enrolled(pet_site, by=everyone)
+    patient = factories.make_enrolled(site, by=by)
     with factories.framed():
         patient.date_shift_days = 0
         patient.save(update_fields=["date_shift_days"])
-    return factories.make_scan(patient, by=everyone, planned_at=SHOT)
+    return factories.make_scan(patient, by=by, planned_at=SHOT)

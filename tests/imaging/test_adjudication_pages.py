@@ -7,16 +7,28 @@ from django.test import Client
 from django.urls import reverse
 
 from imaging.models import Adjudication
-from imaging.services import adjudications
+from imaging.response.recist_lesions import RecistLesion
+from imaging.selectors import adjudications as selecting
+from imaging.services import adjudications, reads, recist_lesions, response_answers
 from tests import factories
 from tests.factories import PASSWORD
-from tests.imaging.test_adjudications import Scene, differ, letter_of, read_as, scene, settled
-from trials.models import User
+from tests.imaging.test_adjudications import (
+    RULE,
+    Scene,
+    arranged,
+    differ,
+    letter_of,
+    pet_site,
+    read_as,
+    scene,
+    settled,
+)
+from trials.models import ProtocolVersion, User
 from trials.roles import Role
 
-__all__ = ["scene"]
+__all__ = ["arranged", "pet_site", "scene"]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_as_kept")]
 
 
 def as_user(user: User) -> Client:
@@ -63,6 +75,33 @@ def test_the_page_names_no_reader_no_day_and_nobody_else(scene):
     assert client.get(f"{address}C/5.png").status_code == 404
     # The page of a signed read is for those whom findings are shown.
     assert client.get(f"/reads/{other.pk}/").status_code in {403, 404}
+
+
+def test_who_settles_sees_what_each_answered_on_response_and_measured_on_ct(scene):
+    scans = {"tracer": "PTF", "baseline": "scan_ptf", "follow_ups": ["later"], "source": ["A"]}
+    rules = [
+        {"identifier": "P", "criterion": "percist", "lean_mass": "LBMJANMA", **scans},
+        {"identifier": "R", "criterion": "recist", "confirmation_days": 28, "stable_days": 42}
+        | scans,
+    ]
+    with factories.framed():
+        ProtocolVersion.objects.update(definition={"reads": RULE, "response": rules})
+    for by, answer, length in ((scene.first, "no", 21.0), (scene.second, "yes", 24.0)):
+        draft = reads.open_read(scene.series, by=by)
+        response_answers.say(draft, {"liver_diseased": answer}, by=by)
+        recist_lesions.record(draft, [RecistLesion("T1", "liver", "measured", length)], by=by)
+        read_as(scene, by, lesion=by == scene.first)
+    client, address = begun(scene)
+    page = client.get(address)
+    sides = {one.letter: one.read.reader for one in selecting.sides(Adjudication.objects.get())}
+    of_reader = {scene.first: ("No", "21.0 mm"), scene.second: ("Yes", "24.0 mm")}
+    expected = [of_reader[sides[letter]] for letter in "AB"]
+    ((_, said, differs),) = page.context["answers"]
+    assert (said, differs) == ([answer for answer, _ in expected], True)
+    (lesion,) = page.context["recist"].rows
+    assert list(lesion.found) == [length for _, length in expected]
+    for text in ("The liver is diseased", "21.0 mm", "24.0 mm", "Sum of the targets"):
+        assert text in page.content.decode()
 
 
 def test_a_wrong_password_signs_nothing_and_is_told_beside_the_field(scene):

@@ -18,13 +18,14 @@ from imaging.selectors import reads as read_selectors
 from imaging.services import adjudications, read_counting, read_results, reads, regions
 from tests import factories, records
 from tests.factories import PASSWORD, framed
+from tests.imaging.conftest import scan_of_its_day
 from tests.imaging.test_reads import INSIDE, SUV, only, refusal
-from trials.models import AuditEvent, CountedRead, Finding, ProtocolVersion, User
+from trials.models import AuditEvent, CountedRead, Finding, ProtocolVersion, Site, User
 from trials.roles import Role
 from trials.selectors import counted_reads
 from trials.services.errors import Forbidden, Invalid
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_as_kept")]
 
 RULE = {
     "readers": 2,
@@ -61,9 +62,21 @@ def state(scene: Scene, **changed) -> None:
         ProtocolVersion.objects.update(definition={"reads": RULE | changed})
 
 
+@pytest.fixture(scope="module")
+def arranged(kept) -> Quantification:
+    site = factories.make_site(factories.make_trial())
+    by = records.everyone(site.trial)
+    return records.make_measured(scan_of_its_day(site, by=by), by=by)
+
+
 @pytest.fixture
-def scene(pet_site, everyone, scan) -> Scene:
-    run = records.make_measured(scan, by=everyone)
+def pet_site(arranged, db) -> Site:
+    return Site.objects.get(trial=arranged.series.imaging_study.scheduled_scan.patient.trial_id)
+
+
+@pytest.fixture
+def scene(arranged, pet_site) -> Scene:
+    run = Quantification.objects.get(pk=arranged.pk)
     readers = (
         factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site) for _ in range(3)
     )

@@ -173,6 +173,7 @@ def test_the_paired_table_counts_and_each_number_opens_its_lesions(statistician,
     assert alone in text
     text = statistician.get("/lesions/paired/?of=patients&outcome=neither").content.decode()
     assert "No lesion." in text
+    assert "No place of disease there" in text
 
 
 def test_the_paired_table_over_the_api(statistician, scans, signed):
@@ -181,6 +182,7 @@ def test_the_paired_table_over_the_api(statistician, scans, signed):
     assert table["lesions"] == counts
     assert table["patients"] == dict.fromkeys(counts, 0) | {"both": 1}
     assert [one["region"] for one in table["regions"]] == ["liver"]
+    assert [one["patients_without_place"] for one in table["regions"]] == [0]
     assert (table["first_tracer"], table["second_tracer"]) == ("[68Ga]Ga-Pentixafor", "[18F]FDG")
     assert statistician.get("/api/v1/paired-lesions/?trial=elsewhere").json() == []
 

@@ -24,9 +24,10 @@ from imaging.selectors import drawings
 from imaging.services import destruction, object_writing, objects, regions
 from reporting.services import storage_check
 from tests import factories, records
+from tests.imaging.conftest import scan_of_its_day
 from tests.imaging.test_dicomweb_reading import ROOT, parts, values, whole
 from tests.test_api import logged_in
-from trials.models import Job
+from trials.models import Job, Site
 from trials.roles import Role
 from trials.services import jobs
 
@@ -38,14 +39,26 @@ PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.fixture(autouse=True)
-def stores(storage):
+def stores(storage_as_kept):
     pass
 
 
-@pytest.fixture
-def run(scan, everyone, fdg) -> Quantification:
+@pytest.fixture(scope="module")
+def arranged(kept) -> Quantification:
+    site = factories.make_site(factories.make_fdg_trial())
+    by = records.everyone(site.trial)
     # No UID of it is that of a study.
-    return records.make_measured(scan, by=everyone, frame="1.3.9")
+    return records.make_measured(scan_of_its_day(site, by=by), by=by, frame="1.3.9")
+
+
+@pytest.fixture
+def run(arranged, db) -> Quantification:
+    return Quantification.objects.get(pk=arranged.pk)
+
+
+@pytest.fixture
+def pet_site(run) -> Site:
+    return run.series.imaging_study.scheduled_scan.patient.site
 
 
 @pytest.fixture

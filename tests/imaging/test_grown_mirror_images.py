@@ -13,7 +13,8 @@ from django.urls import reverse
 
 from imaging.models import GrownMirrorImage, LesionRead
 from imaging.selectors import derivations
-from imaging.services import hand_drawing, reads
+from imaging.selectors import reads as selecting
+from imaging.services import hand_drawing, read_objects, reads
 from tests import factories, records
 from tests.factories import framed
 from tests.imaging.test_midsagittal import GRID, POINTS, head
@@ -95,9 +96,16 @@ def test_a_click_on_a_lesion_of_the_brain_is_compared_with_the_other_side(
     assert "mirror image of the lesion" in node
     assert client.get(reverse("derivation_grown", args=[row.grown.pk, "tbr"])).status_code == 200
 
+    def reported():
+        (own,) = selecting.rows_of(read)
+        return dict(read_objects.lesion_row(own, []).ratios)
+
+    # What is only proposed is in no DICOM report.
+    assert reported() == {}
     accept = reverse("mirror_accept", args=[run.series.reading_identifier, 1])
     assert client.post(accept).status_code == 302
     assert "Accept<span" not in client.get(address).content.decode().split("own regions")[1]
+    assert reported() == {"contralateral_brain": pytest.approx(6.0, rel=2e-3)}
     again = client.post(f"{url}regions/1/mirror-image/")
     assert (again.status_code, again.json()["code"]) == (409, "mirror-image-not-proposed")
     signed = reads.content_of(read)["regions"][0]["mirror_image"]

@@ -44,9 +44,9 @@ def test_patients_of_the_waldenstrom_study_come_out_as_published_in_each_region(
     # Luo et al., J Nucl Med 2019, n = 17: part of the patients positive on each tracer.
     sites, told = [], published(reference_data, "T02_waldenstrom_paired")
     for one in rows(reference_data, "T02_waldenstrom_paired"):
+        # The study looked at each region in every patient: what neither shows is a place too.
         first, second = one["pentixafor_pos"] == "1", one["fdg_pos"] == "1"
-        if first or second:
-            sites.append(site(one["row"], one["region"], first, second))
+        sites.append(site(one["row"], one["region"], first, second))
     table = paired_table(sites, patients=[str(n + 1) for n in range(17)])
     for region in ("bone_marrow", "lymph_node", "overall"):
         _, patients = table.regions[region]
@@ -70,7 +70,9 @@ def test_a_patient_is_positive_on_a_tracer_by_one_lesion_and_counted_once():
         "not-covered": 0,
     }
     lesions, patients = table.regions["liver"]
-    assert (lesions["first-only"], patients["first-only"], patients["neither"]) == (1, 1, 2)
+    assert (lesions["first-only"], patients["first-only"], patients["neither"]) == (1, 1, 0)
+    # The other two have nothing there, and nobody says that their scans reach it.
+    assert table.elsewhere == {"liver": 2, "lung_left": 2}
     assert list(table.regions) == ["liver", "lung_left"]
 
 
@@ -78,6 +80,24 @@ def test_what_one_scan_does_not_reach_is_counted_apart_and_is_no_negative():
     table = paired_table([site("a", second=False, is_covered=False)], patients=["a"])
     assert table.lesions["not-covered"] == table.patients["not-covered"] == 1
     assert table.lesions["first-only"] == table.patients["first-only"] == 0
+
+
+@pytest.mark.parametrize(
+    ("covered", "beyond", "outcome"),
+    [
+        # Each tracer shows one, wherever the other scan ends.
+        ((True, False), (False, True), "both"),
+        # By what both scans reach.
+        ((True, False), (True, False), "first-only"),
+        # The second tracer shows nothing, but was not looked at where the first does.
+        ((False, False), (True, False), "not-covered"),
+    ],
+)
+def test_a_patient_with_a_place_beyond_one_scan_is_judged_by_what_is_known(
+    covered, beyond, outcome
+):
+    sites = [site("a", "", *covered), site("a", "", *beyond, is_covered=False)]
+    assert paired_table(sites, patients=["a"]).patients[outcome] == 1
 
 
 def test_a_lesion_that_the_reader_called_negative_on_both_is_none_of_either():

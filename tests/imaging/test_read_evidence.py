@@ -9,7 +9,9 @@ from tests.factories import framed
 from tests.imaging.test_adjudications import (
     SUV,
     Scene,
+    arranged,
     differ,
+    pet_site,
     read_as,
     scene,
     settled,
@@ -20,9 +22,9 @@ from trials.models import EligibilityAssessment, EligibilityCriterion, Evidence,
 from trials.services import assessments, evidence, verdicts
 from trials.services.errors import Invalid
 
-__all__ = ["scene"]
+__all__ = ["arranged", "pet_site", "scene"]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_as_kept")]
 
 POSITIVE = {
     "op": "eq",

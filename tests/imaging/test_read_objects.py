@@ -24,16 +24,17 @@ from imaging.selectors import reads as selecting
 from imaging.services import object_writing, objects, read_objects, read_results, reads, regions
 from imaging.value_map import KIND as VALUE_MAP
 from tests import factories, records
+from tests.imaging.conftest import scan_of_its_day
 from tests.imaging.test_dicom_objects import ROOT, at, dataset_of, dcmqi, file_of, groups, told
 from tests.imaging.test_dicomweb_reading import values
 from tests.imaging.test_placing import MANUAL
 from tests.test_api import logged_in
-from trials.models import Job, Membership, User
+from trials.models import Job, Membership, Site, User
 from trials.roles import Role
 from trials.segmentation_methods import placed
 from trials.services import jobs
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_as_kept")]
 
 BLOCKS = ((4, 10, 10), (6, 18, 18))
 REASON = "Even uptake of the whole organ"
@@ -48,14 +49,29 @@ class Scene:
     made: dict[str, DicomObject]
 
 
-@pytest.fixture
-def scene(pet_site, everyone, scan, fdg) -> Scene:
-    run = records.make_measured(scan, by=everyone, blocks=BLOCKS, frame="1.3.9")
-    reader = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
+@pytest.fixture(scope="module")
+def arranged(kept) -> Read:
+    site = factories.make_site(factories.make_fdg_trial())
+    by = records.everyone(site.trial)
+    scan = scan_of_its_day(site, by=by)
+    run = records.make_measured(scan, by=by, blocks=BLOCKS, frame="1.3.9")
+    reader = factories.make_user(Role.READER, trial=site.trial, site=site)
     regions.place(run, kind="blood_pool", centre_mm=(60.0, 60.0, 9.0), radius_mm=6.0, by=reader)
     read = signed(run, reader)
     worked()
-    return Scene(run, reader, read, {one.kind: one for one in read.dicom_objects.all()})
+    return read
+
+
+@pytest.fixture
+def scene(arranged, db) -> Scene:
+    read = Read.objects.get(pk=arranged.pk)
+    made = {one.kind: one for one in read.dicom_objects.all()}
+    return Scene(read.quantification, read.reader, read, made)
+
+
+@pytest.fixture
+def pet_site(scene) -> Site:
+    return scene.run.series.imaging_study.scheduled_scan.patient.site
 
 
 @pytest.fixture

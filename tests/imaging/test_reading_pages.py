@@ -13,23 +13,41 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging.models import GrownLesion, LesionRead, Read
+from imaging.models import GrownLesion, LesionRead, Quantification, Read
 from imaging.services import quantification, reads
 from tests import factories, records
 from tests.factories import PASSWORD
-from trials.models import Finding
+from tests.imaging.conftest import scan_of_its_day
+from trials.models import Finding, ScheduledScan, Site
 from trials.roles import Role
 from trials.services import jobs
 
 # Of the page with a draft, for any number of regions.
 QUERIES = 10
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_as_kept")]
+
+
+@pytest.fixture(scope="module")
+def arranged(kept) -> Quantification:
+    site = factories.make_site(factories.make_trial())
+    by = records.everyone(site.trial)
+    return records.make_measured(scan_of_its_day(site, by=by), by=by)
 
 
 @pytest.fixture
-def run(pet_site, everyone, scan):
-    return records.make_measured(scan, by=everyone)
+def run(arranged, db) -> Quantification:
+    return Quantification.objects.get(pk=arranged.pk)
+
+
+@pytest.fixture
+def scan(run) -> ScheduledScan:
+    return run.series.imaging_study.scheduled_scan
+
+
+@pytest.fixture
+def pet_site(scan) -> Site:
+    return scan.patient.site
 
 
 @pytest.fixture

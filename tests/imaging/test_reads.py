@@ -19,13 +19,14 @@ from imaging.selectors import reads as selecting
 from imaging.services import growing, quantification, read_results, reads, regions
 from tests import factories, records
 from tests.factories import PASSWORD, framed
-from trials.models import AuditEvent, Finding, User
+from tests.imaging.conftest import scan_of_its_day
+from trials.models import AuditEvent, Finding, Site, User
 from trials.roles import Role
 from trials.selectors import findings as trial_findings
 from trials.services import jobs
 from trials.services.errors import Forbidden, Invalid, Refused
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_as_kept")]
 
 SUV = 20_000 * 2.5 * 70_000 / (370e6 * 2 ** (-3600 / 6586.2))
 VOLUME = 64 * 4 * 4 * 3 / 1000
@@ -44,13 +45,24 @@ class Scene:
         return self.run.series
 
 
+@pytest.fixture(scope="module")
+def arranged(kept) -> Quantification:
+    site = factories.make_site(factories.make_trial())
+    by = records.everyone(site.trial)
+    return records.make_measured(scan_of_its_day(site, by=by), by=by)
+
+
 @pytest.fixture
-def scene(pet_site, everyone, scan) -> Scene:
-    run = records.make_measured(scan, by=everyone)
+def scene(arranged, pet_site) -> Scene:
     first, second = (
         factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site) for _ in range(2)
     )
-    return Scene(run, first, second)
+    return Scene(Quantification.objects.get(pk=arranged.pk), first, second)
+
+
+@pytest.fixture
+def pet_site(arranged, db) -> Site:
+    return Site.objects.get(trial=arranged.series.imaging_study.scheduled_scan.patient.trial_id)
 
 
 def only(read: Read) -> LesionRead:

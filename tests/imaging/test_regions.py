@@ -16,12 +16,13 @@ from imaging.selectors import regions as selecting
 from imaging.services import proposals, quantification, regions
 from tests import factories, records
 from tests.factories import framed
-from trials.models import AuditEvent, Job, User
+from tests.imaging.conftest import scan_of_its_day
+from trials.models import AuditEvent, Job, Site, User
 from trials.roles import Role
 from trials.services import jobs
 from trials.services.errors import Forbidden, Refused
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage_as_kept")]
 
 # In the even background: 1000 stored where the lesion has 20 000.
 THERE = {"centre_mm": (20.0, 20.0, 15.0), "radius_mm": 6.0}
@@ -34,9 +35,21 @@ class Scene:
     proposed: ReferenceRegion
 
 
+@pytest.fixture(scope="module")
+def arranged(kept) -> Quantification:
+    site = factories.make_site(factories.make_trial())
+    by = records.everyone(site.trial)
+    return records.make_measured(scan_of_its_day(site, by=by), by=by)
+
+
 @pytest.fixture
-def scene(pet_site, everyone, scan) -> Scene:
-    run = records.make_measured(scan, by=everyone)
+def pet_site(arranged, db) -> Site:
+    return Site.objects.get(trial=arranged.series.imaging_study.scheduled_scan.patient.trial_id)
+
+
+@pytest.fixture
+def scene(arranged, pet_site) -> Scene:
+    run = Quantification.objects.get(pk=arranged.pk)
     reader = factories.make_user(Role.READER, trial=pet_site.trial, site=pet_site)
     return Scene(run, reader, records.propose(run, "blood_pool"))
 

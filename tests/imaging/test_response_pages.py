@@ -10,7 +10,9 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from imaging.services import reads
+from config.demo import response_run
+from imaging.selectors import reads as selecting
+from imaging.services import reads, response_answers
 from tests import factories, records
 from tests.imaging import responding
 from tests.imaging.responding import CALM, Responding, of, work
@@ -80,6 +82,20 @@ def test_the_picture_has_words_for_who_does_not_see_it(as_role, judged):
     assert 'role="img" aria-labelledby="trend-title trend-text"' in text
     assert "SUVmax, [18F]FDG" in text
     assert text.count("<polyline") == 2
+
+
+def test_a_scan_without_a_lesion_is_in_the_picture_by_name(as_role, scene):
+    scene.signed_baseline()
+    read = reads.open_read(scene.later.series, by=scene.reader)
+    for row in selecting.rows_of(read):
+        reads.decide(
+            row, by=scene.reader, decision="excluded", organ="bowel", reason="physiological"
+        )
+    reads.sign(read, by=scene.reader, password=factories.PASSWORD)
+    text = page_of(as_role(Role.MONITOR), scene)
+    assert text.count("2 scans, 1 of them without a lesion.") == 2
+    assert 'class="trend-none"' in text
+    assert ">no lesion</text>" in text
 
 
 def test_without_a_baseline_read_the_page_says_so(as_role, scene):
@@ -245,3 +261,22 @@ def test_the_api_lists_what_stands_and_on_demand_what_stood(as_role, judged):
     assert client.get(address).json()["count"] == 0
     assert client.get(address, {"all": True}).json()["count"] == 4
     assert client.get(address, {"trial": "none"}).json()["count"] == 0
+
+
+def test_the_demonstration_compares_scans_so_that_eortc_answers(scene, monkeypatch):
+    monkeypatch.setattr(response_run, "PASSWORD", factories.PASSWORD)
+    baseline, later = scene.signed_baseline(), scene.signed_later()
+    response_run.compare([baseline, later], scene.reader)
+    work()
+    assert of("E").category in {"PMR", "SMD"}
+    # Nothing is left: who says so answers all the same.
+    read = reads.open_read(scene.later.series, by=scene.reader, reason="again")
+    for row in selecting.rows_of(read):
+        reads.decide(
+            row, by=scene.reader, decision="excluded", organ="bowel", reason="physiological"
+        )
+    response_answers.say(read, {**CALM, "indistinguishable": "yes"}, by=scene.reader)
+    reads.sign(read, by=scene.reader, password=factories.PASSWORD)
+    response_run.compare([baseline, type(read).objects.get(pk=read.pk)], scene.reader)
+    work()
+    assert of("E").category == "CMR"

@@ -713,6 +713,6 @@ def test_reads_do_not_agree_before_the_response_of_each_is_evaluated(scene):
         measured_on_ct(one, one.later, 33.0)
         one.signed(one.later, new_lesion_ct="no")
     assert counted_reads.of_scan(scan).basis == "awaiting-response"
-    assert "response by R" in counted_reads.of_scan(scan).why
+    assert "response by RECIST 1.1 is" in counted_reads.of_scan(scan).why
     work()
     assert counted_reads.of_scan(scan).basis == "agreed"

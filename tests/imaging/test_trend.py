@@ -11,7 +11,7 @@ from imaging.response.trend import Value, trend
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def value(suv: float, days: int, line: str = "SUVmax") -> Value:
+def value(suv: float | None, days: int, line: str = "SUVmax") -> Value:
     return Value(line, DAY + timedelta(days), suv)
 
 
@@ -41,3 +41,15 @@ def test_ticks_are_round_and_reach_the_highest_value(highest, ticks):
 def test_each_tracer_reader_and_quantity_has_a_line_of_its_own():
     found = trend([value(1, 0, "b"), value(2, 1, "a"), value(3, 1, "b")])
     assert [(one.name, len(one.points)) for one in found.lines] == [("a", 1), ("b", 2)]
+
+
+def test_a_scan_without_a_lesion_lies_at_the_foot_and_is_marked():
+    (line,) = trend([value(12, 0), value(None, 10)]).lines
+    assert line.points == ((5.0, 0.0), (95.0, 100.0))
+    assert line.without == ((95.0, 100.0),)
+
+
+def test_scans_without_any_lesion_have_a_picture_too():
+    found = trend([value(None, 0), value(None, 10)])
+    assert found.ticks[0][1] == 0
+    assert len(found.lines[0].without) == 2

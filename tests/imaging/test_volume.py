@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from imaging.volume import VolumeError, rescaled
+from imaging.volume import VolumeError, read_at_once, rescaled
 
 
 def test_each_slice_has_its_own_slope_and_intercept(header):
@@ -74,3 +74,25 @@ def test_no_slices_are_refused():
 def test_slope_that_no_scanner_writes_is_refused(header):
     with pytest.raises(VolumeError, match="beyond"):
         rescaled([replace(header, rescale_slope=1e300)], [np.ones((4, 5), np.int16)])
+
+
+@pytest.mark.parametrize("threads", [None, 1, 2, 3, 9])
+def test_slices_read_by_several_threads_are_the_same_volume(header, threads):
+    generator = np.random.default_rng(4)
+    headers = [replace(header, rescale_slope=float(one)) for one in generator.uniform(1, 9, 7)]
+    stored = generator.integers(-900, 900, (7, 4, 5)).astype(np.int16)
+    factors = list(generator.uniform(1, 2, 7))
+    found = read_at_once(headers, stored.__getitem__, factor=factors, threads=threads)
+    np.testing.assert_array_equal(found, rescaled(headers, stored, factor=factors))
+
+
+def test_of_several_slices_that_cannot_be_read_the_first_is_told(header):
+    def stored(plane: int) -> np.ndarray:
+        if plane in {2, 5}:
+            raise VolumeError(f"plane {plane}")
+        return np.zeros((4, 5), np.int16)
+
+    with pytest.raises(VolumeError, match="plane 2"):
+        read_at_once([header] * 6, stored, threads=2)
+    with pytest.raises(VolumeError, match="no slice"):
+        read_at_once([], stored)
