@@ -61,6 +61,7 @@ RULES: Mapping[str, Severity] = MappingProxyType(
         "header-half-life-differs": Severity.MAJOR,
         "header-injection-time-differs": Severity.MAJOR,
         "header-scanner-differs": Severity.MINOR,
+        "header-dlp-differs": Severity.MINOR,
     }
 )
 
@@ -286,6 +287,15 @@ _SAID: Mapping[str, _Said] = MappingProxyType(
         ),
         "header-scanner-differs": _Said(
             "Scanner", RECORD, lambda _: "maker and model as recorded", is_always=True
+        ),
+        "header-dlp-differs": _Said(
+            "Dose-length product of the CT",
+            RECORD,
+            lambda of: (
+                f"{_percent(of.tolerances.dlp)} of the dose report, or "
+                f"{_percent(of.tolerances.dlp_estimate)} of an estimate from the images"
+            ),
+            "dlp",
         ),
     }
 )

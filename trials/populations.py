@@ -101,11 +101,16 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a unit is in or out: the condition, what is counted together, the sentence with all."""
+    """Why a unit is in or out: the condition, what is counted together, the sentence with all.
+
+    Of what keeps a unit out of the population `wider`, `inherited` are the reasons there.
+    """
 
     condition: str
     group: str
     text: str
+    wider: str = ""
+    inherited: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +217,7 @@ def _within(case: _Case, asked: Condition) -> Judged:
     if inside.is_in:
         return True, f"In {other}", f"In {other}."
     # What keeps a unit out of the wider population is what is counted of the narrower one too.
-    told = " ".join(one.text for one in inside.reasons)
+    told = " ".join(once(_roots(inside.reasons)))
     return False, inside.reasons[0].group, f"Not in {other}: {told}"
 
 
@@ -418,19 +423,79 @@ def _judged(
     rules: Mapping[str, Population],
     labels: Mapping[str, str],
 ) -> Proposal:
+    known: dict[str, Proposal] = {}
+
     def within(other: str, inner: str) -> Proposal:
         wider = rules[other]
-        return _judged(wider, fact, "" if wider.level == PATIENT else inner, rules, labels)
+        if other not in known:
+            unit = "" if wider.level == PATIENT else inner
+            known[other] = _judged(wider, fact, unit, rules, labels)
+        return known[other]
 
     case = _Case(fact, scan, labels, within)
     found = []
     for condition in population.conditions:
         _, judge = CONDITIONS[condition["condition"]]
         holds, group, text = judge(case, condition)
-        found.append((holds, Reason(condition["condition"], group, text)))
+        inherited = () if holds else _inherited(condition, within, scan)
+        wider = condition["population"] if inherited else ""
+        found.append((holds, Reason(condition["condition"], group, text, wider, inherited)))
     is_in = all(holds for holds, _ in found)
     reasons = tuple(dict.fromkeys(reason for holds, reason in found if holds == is_in))
     return Proposal(Unit(fact["patient"], scan), is_in, reasons)
+
+
+def _inherited(
+    condition: Condition, within: Callable[[str, str], Proposal], scan: str
+) -> tuple[Reason, ...]:
+    if condition["condition"] != "within":
+        return ()
+    return _roots(within(condition["population"], scan).reasons)
+
+
+def _roots(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Reasons, with those of wider populations in place of being out of these; each once."""
+    return tuple(dict.fromkeys(root for one in reasons for root in one.inherited or (one,)))
+
+
+def sentences(reasons: Sequence[Reason]) -> list[str]:
+    """What several reasons come to, each said once: first the wider populations, by name."""
+    return [*_not_in(wider_of(reasons)), *once(_roots(reasons))]
+
+
+def wider_of(reasons: Sequence[Reason]) -> list[str]:
+    """The populations that a unit would have to be in, and is not."""
+    return [one.wider for one in reasons if one.wider]
+
+
+def _not_in(wider: Sequence[str]) -> list[str]:
+    return [f"Not in {_list(wider)}."] if wider else []
+
+
+def once(reasons: Sequence[Reason]) -> list[str]:
+    """The sentences of reasons of no wider population; those of the same scans are one.
+
+    >>> came = "Pentixafor PET/CT, never scheduled."
+    >>> each = ("No PET that counts", "No read that counts")
+    >>> once([Reason("imaged", "", f"{one}: {came}") for one in each])
+    ['No PET that counts, no read that counts: Pentixafor PET/CT, never scheduled.']
+    """
+    found: dict[str, dict[str, None]] = {}
+    for one in _roots(reasons):
+        said, _, about = (
+            one.text.partition(": ") if one.condition in OF_SCANS else (one.text, "", "")
+        )
+        found.setdefault(about or one.text, {})[said] = None
+    return [
+        f"{_joined([*said])}: {about}" if about not in said else about
+        for about, said in found.items()
+    ]
+
+
+def _joined(said: Sequence[str]) -> str:
+    first, *more = said
+    lowered = (one if one.split(" ", 1)[0].isupper() else one[:1].lower() + one[1:] for one in more)
+    return ", ".join([first, *lowered])
 
 
 def _of_scans(

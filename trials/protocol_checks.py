@@ -15,6 +15,7 @@ from trials import (
     randomisation_checks,
     read_rules,
     response_rules,
+    retests,
     spans,
 )
 from trials.expressions import nodes
@@ -51,6 +52,7 @@ def errors(definition: Definition) -> Found:
         yield from _limits(("planned_scans", i, "uptake_minutes"), scan["uptake_minutes"])
     for i, rule in enumerate(definition.get("response", ())):
         yield from _response(("response", i), rule, definition)
+    yield from retests.errors(definition)
     yield from populations.errors(definition)
     if definition.get("randomisation"):
         yield from randomisation_checks.errors(definition)

@@ -6,7 +6,7 @@ is only proposed is judged for no patient.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -42,6 +42,23 @@ NORMALISED: Mapping[str, str] = MappingProxyType(
         "LBMJANMA": "lean body mass (Janmahasatian)",
     }
 )
+
+
+def name(identifier: str, rules: Sequence[Mapping[str, Any]]) -> str:
+    """What a rule is called among those of its trial file: its scale, told apart if need be.
+
+    >>> rules = [{"identifier": "R", "criterion": "recist"}]
+    >>> name("R", rules), name("gone", rules)
+    ('RECIST 1.1', 'gone')
+    >>> name("R", [*rules, {"identifier": "CT", "criterion": "recist"}])
+    'RECIST 1.1 (R)'
+    """
+    scales = {one["identifier"]: one["criterion"] for one in rules}
+    if identifier not in scales:
+        return identifier
+    scale = scales[identifier]
+    several = list(scales.values()).count(scale) > 1
+    return CRITERIA[scale].name + (f" ({identifier})" if several else "")
 
 
 def words(rule: Mapping[str, Any]) -> str:

@@ -24,6 +24,10 @@ class Tolerances:
     half_life: float = 0.01
     height_cm: float = 2.0
     injection_seconds: float = 120.0
+    # Of the dose-length product: a dose report is the same number typed again; an estimate leaves
+    # out overviews and over-ranging.
+    dlp: float = 0.05
+    dlp_estimate: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,19 @@ def _time(stated: Stated, given: Given, most: float) -> Iterator[Comparison]:
         apart,
         abs(apart) <= most,
     )
+
+
+def dlp_agrees(
+    recorded: float, told: float, *, basis: str, tolerances: Tolerances | None = None
+) -> bool:
+    """Whether a recorded dose-length product is that of the dose report, or near an estimate.
+
+    >>> dlp_agrees(440.0, 400.0, basis="report"), dlp_agrees(440.0, 400.0, basis="estimate")
+    (False, True)
+    """
+    most = tolerances or Tolerances()
+    share = most.dlp if basis == "report" else most.dlp_estimate
+    return abs(recorded - told) <= share * told
 
 
 def is_same_name(one: str, other: str) -> bool:

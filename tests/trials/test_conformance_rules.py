@@ -149,7 +149,7 @@ def test_the_page_calls_what_is_not_stated_not_checkable(load):
     _, page = load(DEMO)
     held_to = page.split('id="held-to-title"')[1]
     assert rows(held_to)["Voxel size"][:2] == ["no limit is stated: not checkable", "–"]
-    assert "3 of 22 not checkable" in held_to
+    assert "3 of 23 not checkable" in held_to
     assert "by default: not stated by the source" in held_to
 
 

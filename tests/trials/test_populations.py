@@ -70,7 +70,7 @@ def judged(name: str, *facts: dict) -> list:
 
 def told(name: str, fact: dict) -> tuple[bool, str]:
     (found,) = judged(name, fact)
-    return found.is_in, " ".join(one.text for one in found.reasons)
+    return found.is_in, " ".join(populations.sentences(found.reasons))
 
 
 def test_who_did_everything_is_in_every_population_and_each_says_on_what_it_rests():
@@ -130,6 +130,26 @@ def test_every_condition_that_fails_is_named_not_the_first_alone():
     _, text = told("EVAL", fact)
     assert "no signed read counts yet" in text
     assert "no complete decision" in text
+
+
+def test_what_keeps_a_unit_out_of_several_populations_is_said_once():
+    _, text = told("PP", a_patient(enrolled_at="", failed="declined", scans=[], truth_at=""))
+    never = "Pentixafor PET/CT, never scheduled; FDG PET/CT, never scheduled."
+    assert text == (
+        "Not in EVAL. Not enrolled. Screening ended: declined. "
+        f"No tracer given, no PET that counts, no read that counts: {never} "
+        "No truth: the truth panel has no complete decision."
+    )
+    _, text = told("FAS", a_patient(enrolled_at="", use_withdrawn=True, withdrawn="no more use"))
+    assert text == (
+        "Not in ENR and SAF. Not enrolled: still in screening. "
+        "The data may not be used: no more use."
+    )
+    _, text = told("PP", a_patient(despite=True, truth_at=""))
+    assert text == (
+        "Not in EVAL. No truth: the truth panel has no complete decision. "
+        "Enrolled although not eligible, which is an important deviation."
+    )
 
 
 def test_a_minor_deviation_that_proposes_nothing_keeps_nobody_out():

@@ -40,7 +40,7 @@ def demo() -> dict:
 
 
 def test_the_five_trials_and_the_two_of_the_demonstration_have_a_file():
-    assert {file.stem for file in DEFINITIONS} == FIVE | {"demo", "demo-crossover"}
+    assert {file.stem for file in DEFINITIONS} == FIVE | {"demo", "demo-crossover", "demo-response"}
 
 
 @pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.stem)

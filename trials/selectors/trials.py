@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trials import case_report_forms, conformance_rules, response_rules
+from trials import case_report_forms, conformance_rules, response_rules, retests
 from trials.answer_words import anchor_name, duration
 from trials.conformance_rules import Basis, Check, Limits
 from trials.models import PlannedScan, ProtocolVersion, Trial
@@ -56,6 +56,7 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
         "planned_scans": _planned_scans(version, sources),
         "held_to": _held_to(version, sources),
         "response": _response(version, sources),
+        "retests": _retests(version, sources),
         "doses": effective_dose.stated(definition),
         "criteria": _sourced(version.criteria.all(), sources),
         "forms": _forms(version, sources),
@@ -167,6 +168,23 @@ def _response(version: ProtocolVersion, sources: dict[str, str]) -> list[dict]:
             "marks": [key for key in one["source"] if key in sources],
         }
         for one in version.definition.get("response", ())
+    ]
+
+
+def _retests(version: ProtocolVersion, sources: dict[str, str]) -> list[dict]:
+    """Each retest in words, with its sources; one that is only proposed too."""
+    scans = version.definition.get("planned_scans") or ()
+    labels = {one["identifier"]: one["label"] for one in scans}
+    return [
+        {
+            "label": one["label"],
+            "words": retests.words(rule, labels),
+            "note": rule.get("note", ""),
+            "is_proposed": not in_force(rule),
+            "marks": [key for key in rule["source"] if key in sources],
+        }
+        for one in scans
+        if (rule := one.get("retest"))
     ]
 
 

@@ -207,6 +207,7 @@ def _plan(version: ProtocolVersion, definition: protocol.Definition) -> None:
             requires_ct=scan["requires_ct"],
             segmentation=scan["segmentation"],
             conformance=scan.get("conformance", {}),
+            retest=protocol.in_force(scan.get("retest")),
             suv_source=scan.get("suv_source", PlannedScan.SuvSource.HEADER),
             source=protocol.cited(definition, scan["source"]),
         )
