@@ -81,6 +81,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "panel.unblind": frozenset({_D}),
     "injection.record": frozenset({_C, _I, _T}),
     "batch.record": frozenset({_C, _I, _T, _D}),
+    "accountability.sign": frozenset({_I, _M}),
     "scanner.manage": frozenset({_C, _I, _T, _D}),
     "sending_token.manage": frozenset({_D}),
     "images.upload": frozenset({_C, _I, _T}),
@@ -127,6 +128,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "report.unblinded": frozenset({_D, _S, _A}),
     "export.view": frozenset({_D, _S, _A}),
     "export.create": frozenset({_D, _S}),
+    # To order what the trial conceals, or to be the second person who agrees; and to open it.
+    "export.unblind": frozenset({_D, _S}),
+    "export.unblinded": frozenset({_D, _S, _A}),
     "account.view": frozenset({_D, _A, _O}),
     "account.end": frozenset({_D, _O}),
     "jobs.view": frozenset({_D, _O}),
@@ -154,7 +158,7 @@ class Scope:
 
 SCOPES: dict[str, Scope] = {
     "export:blinded": Scope(frozenset({"export.view"})),
-    "export:unblinded": Scope(frozenset({"export.view"}), is_unblinded=True),
+    "export:unblinded": Scope(frozenset({"export.view", "export.unblinded"}), is_unblinded=True),
 }
 
 

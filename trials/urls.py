@@ -82,6 +82,16 @@ urlpatterns = [
         name="site_movement_new",
     ),
     path(
+        "sites/<int:pk>/accountability/sign/",
+        accountability.accountability_sign,
+        name="accountability_sign",
+    ),
+    path(
+        "accountability-reviews/<int:pk>/",
+        accountability.accountability_review,
+        name="accountability_review",
+    ),
+    path(
         "tracer-movements/<int:pk>/undo/",
         accountability.movement_undo,
         name="site_movement_undo",

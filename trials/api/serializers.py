@@ -180,6 +180,7 @@ class PlannedScan(Rows):
             "conformance",
             "held_to",
             "segmentation",
+            "retest",
             "source",
         ]
 

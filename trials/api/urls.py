@@ -85,6 +85,11 @@ urlpatterns = [
         name="api_tracer_balance",
     ),
     path(
+        "sites/<int:pk>/accountability-reviews/",
+        accountability.Reviews.as_view(),
+        name="api_accountability_reviews",
+    ),
+    path(
         "tracer-movements/<int:pk>/undo/",
         accountability.UndoMovement.as_view(),
         name="api_tracer_movement_undo",

@@ -1,6 +1,6 @@
 """The record of a trial, table by table."""
 
-from trials.models.accountability import TracerMovement
+from trials.models.accountability import AccountabilityReview, TracerMovement
 from trials.models.allocation import Allocation, RandomisationListing, Unblinding
 from trials.models.conduct import (
     CohortClosure,
@@ -43,6 +43,7 @@ from trials.models.trial import (
 
 __all__ = [
     "EVERY_SITE",
+    "AccountabilityReview",
     "ActionItem",
     "ActionItemTurn",
     "Allocation",

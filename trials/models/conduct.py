@@ -117,6 +117,10 @@ class Signature(ScopedModel):
         FORM = "form", "I have reviewed this form and answer for what it says"
         MONITORING = "monitoring", "I held this monitoring visit and answer for this report"
         POPULATION = "population", "I reviewed these data blind and decide who is analysed"
+        ACCOUNTABILITY = (
+            "accountability",
+            "I compared this tracer accountability with its sources and answer for the review",
+        )
 
     trial_path = "trial_id"
     site_path = "site_id"

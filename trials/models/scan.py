@@ -205,6 +205,11 @@ class HeaderStatement(ScopedModel):
     model = models.CharField(max_length=80, blank=True)
     # The series it is from, for people.
     source = models.CharField(max_length=200)
+    # The dose-length product of the CT as what arrived tells it, by `imaging.ct_dose`, or the code
+    # and the sentence why nothing does; empty where no CT and no dose report came.
+    ct_dose = models.JSONField(default=dict, blank=True)
+    # The newest recorded dose-length product that was compared with it; 0 if there was none.
+    compared_evidence = models.PositiveBigIntegerField(default=0)
     told_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

@@ -289,6 +289,8 @@ class PlannedScan(ScopedModel):
     segmentation = models.JSONField(default=dict)
     # Tolerances, limits of the image, and severities, as far as the protocol states them.
     conformance = models.JSONField(default=dict)
+    # Of which scan it is the retest, and what makes the two compare; empty where none is in force.
+    retest = models.JSONField(blank=True, default=dict)
     # Whose weight, activity and injection time the SUV rests on.
     suv_source = models.CharField(max_length=10, choices=SuvSource, default=SuvSource.HEADER)
     source = models.JSONField(default=list)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class Refused(Exception):  # noqa: N818  a refusal is an answer, not a fault
     """An act that the rules or the state of the record do not allow.
@@ -26,11 +28,19 @@ class Invalid(Refused):
 
 
 class Forbidden(Refused):
-    """The user has no role that grants this."""
+    """The user has no role that grants this, or came with a token whose scope does not."""
 
-    def __init__(self, permission: str) -> None:
-        message = f"Your role in this trial does not include {permission}."
-        super().__init__("forbidden", message, status=403)
+    def __init__(self, permission: str, *, scope: str = "", scopes: Collection[str] = ()) -> None:
+        if not scope:
+            message = f"Your role in this trial does not include {permission}."
+            super().__init__("forbidden", message, status=403)
+            return
+        needed = f"the scope {' or '.join(sorted(scopes))}" if scopes else "no scope"
+        message = (
+            f"This token has the scope {scope}, which does not include {permission}. Log in for a "
+            f"token of {needed}."
+        )
+        super().__init__("token-scope", message, status=403)
 
 
 class TooSlow(Refused):

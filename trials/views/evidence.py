@@ -9,6 +9,7 @@ from django.urls import reverse
 from trials import permissions
 from trials.forms import CorrectionForm, EvidenceForm, variable_choices
 from trials.models import Evidence, Patient, ScheduledScan
+from trials.selectors.effective_dose import proposed as dose_proposed
 from trials.services import evidence as services
 from trials.variables import VARIABLES, VariableError, variable
 from trials.views.acts import form_methods, form_page, perform, sent
@@ -31,7 +32,7 @@ def evidence_new(request: HttpRequest, pk: int) -> HttpResponse:
             "planned_scan"
         ),
         zone=patient.site.time_zone,
-        initial={"scheduled_scan": request.GET.get("scan", "")},
+        initial={"scheduled_scan": request.GET.get("scan", "")} | _proposed(request, patient, name),
     )
 
     def record(found: dict) -> str:
@@ -48,6 +49,22 @@ def evidence_new(request: HttpRequest, pk: int) -> HttpResponse:
     done = perform(request, form, record)
     context |= {"form": form, "variable": VARIABLES[name]}
     return done or form_page(request, "trials/evidence_new.html", context)
+
+
+def _proposed(request: HttpRequest, patient: Patient, name: str) -> dict[str, str]:
+    """What a dose report or the images propose of the CT's dose, for a person to look at."""
+    pk = request.GET.get("scan", "")
+    if name != "ct_dlp" or "proposed" not in request.GET or not (pk.isascii() and pk.isdigit()):
+        return {}
+    scan = patient.scheduled_scans.filter(pk=int(pk[:18])).first()
+    told = scan and dose_proposed(scan)
+    if not told:
+        return {}
+    return {
+        "value": f"{told.dlp_mgy_cm:.4g}",
+        "detail_region": told.region,
+        "source": told.explanation[:200],
+    }
 
 
 @form_methods
