@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ from reporting.statistics.results import (
 Weights = Literal["unweighted", "linear", "quadratic"]
 Floats = NDArray[np.float64]
 NOTHING_COMPARED = "nothing was compared"
+ONE_CLUSTER = "no interval: one cluster tells nothing of the spread between clusters"
 CONSTANT = "one side said the same throughout: kappa is 0 whatever the agreement"
 
 
@@ -79,39 +81,89 @@ def kappa(
     Weights 1 - |i - j| / (K - 1) or its square's. The error is the large-sample one of Fleiss,
     Cohen & Everitt, Psychol Bull 1969;72:323.
     """
+    estimate, off = _kappa(counts, weights)
+    if off is None:
+        return estimate
+    n = int(counts.sum())
+    variance = float((counts * off**2).sum()) / n**2
+    quantile = normal_quantile(level)
+    return _with_error(estimate, variance, "Fleiss-Cohen-Everitt", level, quantile)
+
+
+def clustered_kappa(
+    tables: Sequence[NDArray[np.int64]],
+    *,
+    weights: Weights = "unweighted",
+    level: float = LEVEL,
+) -> Result:
+    """Cohen's kappa of units in clusters, with an interval robust against their likeness.
+
+    `tables` has the counts of each cluster, shape (K, K): how two readers called the lesions of a
+    patient. The estimate is that of all units. Its variance is that of `kappa` with the terms of
+    a cluster added up before they are squared, times m / (m - 1) for m clusters (the delta method
+    of Yang & Zhou, Stat Med 2014;33:1425); the interval is by t with m - 1 degrees of freedom.
+    """
+    used = [one for one in tables if one.sum()]
+    whole = np.sum(used, axis=0) if used else np.zeros((2, 2), dtype=np.int64)
+    estimate, off = _kappa(whole, weights)
+    m = len(used)
+    told = replace(estimate, notes=(*estimate.notes, f"{estimate.n} units in {m} clusters"))
+    if off is None:
+        return told
+    if m == 1:
+        return replace(told, notes=(*told.notes, ONE_CLUSTER))
+    sums = sum(float((one * off).sum()) ** 2 for one in used)
+    variance = m / (m - 1) * sums / int(whole.sum()) ** 2
+    # Few patients tell little of the spread between them, which a normal quantile would not say.
+    quantile = float(stats.t.ppf((1 + level) / 2, m - 1))
+    method = "delta method over clusters (Yang-Zhou), t"
+    return _with_error(told, variance, method, level, quantile)
+
+
+def _kappa(counts: NDArray[np.int64], weights: Weights) -> tuple[Result, Floats | None]:
+    """Kappa without an interval, and by how much a unit of each cell moves it, shape (K, K).
+
+    The second is None where there is no interval to be had.
+    """
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.shape[0] < 2:
         raise StatisticsError(f"kappa needs a square table of classes, got {counts.shape}")
     n = int(counts.sum())
     name = "kappa" if weights == "unweighted" else f"kappa, {weights} weights"
     if n == 0:
-        return not_estimable(name, NOTHING_COMPARED, n=0)
+        return not_estimable(name, NOTHING_COMPARED, n=0), None
     p = counts / n
-    weight = _weights(len(p), weights)
+    weight = class_weights(len(p), weights)
     rows, columns = p.sum(axis=1), p.sum(axis=0)
     chance = np.outer(rows, columns)
     observed, expected = float((weight * p).sum()), float((weight * chance).sum())
     if math.isclose(expected, 1.0):
-        return not_estimable(name, "both said one class throughout (0/0)", n=n)
+        return not_estimable(name, "both said one class throughout (0/0)", n=n), None
     estimate = (observed - expected) / (1 - expected)
-    means = (weight @ columns)[:, None] + (rows @ weight)[None, :]
-    spread = float((p * (weight - means * (1 - estimate)) ** 2).sum())
-    variance = (spread - (estimate - expected * (1 - estimate)) ** 2) / (n * (1 - expected) ** 2)
     if n in counts.sum(axis=0) or n in counts.sum(axis=1):
-        return Result(name=name, estimate=0.0, n=n, notes=(CONSTANT,))
+        return Result(name=name, estimate=0.0, n=n, notes=(CONSTANT,)), None
+    means = (weight @ columns)[:, None] + (rows @ weight)[None, :]
+    off = weight - means * (1 - estimate) - (estimate - expected * (1 - estimate))
+    return Result(name=name, estimate=estimate, n=n), off / (1 - expected)
+
+
+def _with_error(
+    found: Result, variance: float, method: str, level: float, quantile: float
+) -> Result:
     # Perfect agreement leaves a rounding of the last digit.
-    if variance < 1e-15:
-        return Result(name=name, estimate=estimate, n=n, notes=(NO_SPREAD,))
-    half = normal_quantile(level) * math.sqrt(variance)
+    if variance < 1e-15 or found.estimate is None:
+        return replace(found, notes=(*found.notes, NO_SPREAD))
+    half = quantile * math.sqrt(variance)
     ends = Interval(
-        lower=max(estimate - half, -1.0),
-        upper=min(estimate + half, 1.0),
-        method="Fleiss-Cohen-Everitt",
+        lower=max(found.estimate - half, -1.0),
+        upper=min(found.estimate + half, 1.0),
+        method=method,
         level=level,
     )
-    return Result(name=name, estimate=estimate, interval=ends, n=n)
+    return replace(found, interval=ends)
 
 
-def _weights(classes: int, weights: Weights) -> Floats:
+def class_weights(classes: int, weights: Weights) -> Floats:
+    """How far each two of K classes in order agree, shape (K, K), 1 on the diagonal."""
     if weights == "unweighted":
         return np.eye(classes)
     apart = np.abs(np.subtract.outer(np.arange(classes), np.arange(classes))) / (classes - 1)
@@ -130,7 +182,8 @@ def bland_altman(
 
     Shape (n,) each, in `unit`. Limits are bias -/+ `multiple` SD, SD with n - 1; intervals by t
     with n - 1 degrees of freedom, the error of a limit being sqrt(3 / n) SD (Bland & Altman,
-    Lancet 1986;i:307). For SUV give logarithms: differences grow with the uptake.
+    Lancet 1986;i:307). Differences that are all the same leave no interval. For SUV give
+    logarithms: differences grow with the uptake.
     """
     apart = _pairs(first, second)
     n = len(apart)
@@ -149,6 +202,11 @@ def bland_altman(
         "upper limit of agreement": (high, interval(high, of_limits, method=method, level=level)),
     }
     note = (f"limits at {multiple:g} SD",)
+    if sd == 0:
+        return {
+            name: Result(name=name, estimate=estimate, n=n, unit=unit, notes=(*note, NO_SPREAD))
+            for name, (estimate, _) in found.items()
+        }
     return {
         name: Result(name=name, estimate=estimate, interval=ends, n=n, unit=unit, notes=note)
         for name, (estimate, ends) in found.items()

@@ -15,6 +15,7 @@ from scipy import stats
 
 from reporting.statistics.results import (
     LEVEL,
+    NO_SPREAD,
     Interval,
     Result,
     StatisticsError,
@@ -77,6 +78,8 @@ def _scaled(
 ) -> Result:
     if factor is None:
         return not_estimable(name, "the mean is not positive", n=n, unit=unit)
+    if sd == 0:
+        return Result(name=name, estimate=0.0, n=n, unit=unit, notes=(NO_SPREAD,))
     lower, upper = (end * factor for end in ends)
     between = Interval(lower=lower, upper=upper, method=f"chi-square, {n} df", level=level)
     return Result(name=name, estimate=sd * factor, interval=between, n=n, unit=unit)

@@ -20,6 +20,7 @@ from reporting.statistics.results import LEVEL, Result, with_missing
 
 NOT_COVERED = "not covered by one of the scans"
 NEITHER = "positive on neither tracer"
+ELSEWHERE = "no place of disease there; whether both scans cover it is not recorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +41,17 @@ def of_patients(
     method: Method = "Wilson",
     level: float = LEVEL,
 ) -> Compared:
-    """Per patient, of all `patients` who were compared; in one region, or in all.
+    """Per patient, of all `patients` who were compared, or of those with a place in a region.
 
     Raises ValueError where a place is of a patient who was not compared.
     """
     counted = places.paired_table(sites, patients=patients)
-    if region is None:
-        counts = counted.patients
-    else:
-        nothing: Mapping[Outcome, int] = {"neither": len(set(patients))}
-        counts = counted.regions[region][1] if region in counted.regions else nothing
+    counts, elsewhere = counted.patients, 0
+    if region is not None:
+        counts = counted.regions[region][1] if region in counted.regions else {}
+        elsewhere = counted.elsewhere.get(region, len(set(patients)))
     table = _table(counts)
-    missing = _missing({NOT_COVERED: counts.get("not-covered", 0)})
+    missing = _missing({NOT_COVERED: counts.get("not-covered", 0), ELSEWHERE: elsewhere})
     rates = [
         proportion(k, table.n, name="rate of patients positive", method=method, level=level)
         for k in (table.both + table.first_only, table.both + table.second_only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from reporting.statistics.agreement import (
     bland_altman,
+    clustered_kappa,
     concordance,
     concordance_correlation,
     cross_table,
@@ -35,6 +37,68 @@ def test_lateralisation_of_the_aldosteronism_study_agrees_as_published(reference
     assert (round(found.interval.lower, 3), round(found.interval.upper, 3)) == (0.182, 0.849)
     both = PairedTable(both=13, first_only=4, second_only=2, neither=7)
     assert [result.estimate for result in specific_agreement(both)] == [0.8125, 0.7]
+
+
+def clusters(seed=20140610, patients=60):
+    """Lesions of patients, of which some are called wrongly more often than those of others."""
+    random = np.random.default_rng(seed)
+    for _ in range(patients):
+        truth = random.integers(0, 3, random.integers(1, 8))
+        errs = random.beta(0.6, 2)
+        said = [np.where(random.random(truth.size) < errs, random.integers(0, 3, truth.size), truth)
+                for _ in range(2)]  # fmt: skip
+        table = np.zeros((3, 3), dtype=np.int64)
+        np.add.at(table, tuple(said), 1)
+        yield table
+
+
+def defined(counts, power):
+    """Kappa by its definition, disagreements weighted by a power of their distance."""
+    apart = abs(np.subtract.outer(np.arange(len(counts)), np.arange(len(counts)))) ** power
+    chance = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    return 1 - (apart * counts).sum() / (apart * chance).sum()
+
+
+@pytest.mark.parametrize(("weights", "power"), [("linear", 1), ("quadratic", 2)])
+def test_the_error_of_a_clustered_kappa_is_that_of_leaving_clusters_out(weights, power):
+    # A jackknife knows nothing of derivatives.
+    tables = list(clusters())
+    whole, m = sum(tables), len(tables)
+    left = np.array([defined(whole - one, power) for one in tables])
+    error = math.sqrt((m - 1) / m * ((left - left.mean()) ** 2).sum())
+    found = clustered_kappa(tables, weights=weights)
+    assert found.estimate == pytest.approx(defined(whole, power))
+    half = (found.interval.upper - found.interval.lower) / 2
+    # R: qt(0.975, 59).
+    assert half == pytest.approx(2.000995 * error, rel=0.05)
+    # Wider than if each lesion were a patient: that is what it is for.
+    plain = kappa(whole, weights=weights).interval
+    assert half > 1.1 * (plain.upper - plain.lower) / 2
+
+
+def test_a_clustered_kappa_counts_patients_and_not_lesions():
+    tables = list(clusters(patients=20))
+    once, twice = clustered_kappa(tables), clustered_kappa([2 * one for one in tables])
+    assert twice.interval.lower == pytest.approx(once.interval.lower)
+    assert twice.interval.upper == pytest.approx(once.interval.upper)
+    assert (once.n, twice.n) == (sum(one.sum() for one in tables), 2 * once.n)
+
+
+def test_a_clustered_kappa_of_patients_with_a_lesion_each_is_the_plain_one():
+    counts = np.array([[20, 5], [10, 15]])
+    units = [np.eye(4, dtype=np.int64)[cell].reshape(2, 2) for cell in range(4)]
+    tables = [unit for unit, times in zip(units, counts.ravel(), strict=True) for _ in range(times)]
+    found, plain = clustered_kappa(tables), kappa(counts)
+    ratio = (found.interval.upper - found.estimate) / (plain.interval.upper - plain.estimate)
+    # R: qt(0.975, 49) / qnorm(0.975).
+    assert (found.estimate, ratio) == pytest.approx((0.4, 1.0253115 * math.sqrt(50 / 49)))
+
+
+def test_a_clustered_kappa_of_one_patient_has_no_interval():
+    found = clustered_kappa([np.array([[4, 1], [2, 3]])])
+    assert found.interval is None
+    assert "one cluster" in found.notes[-1]
+    assert clustered_kappa([]).reason == "not estimable: nothing was compared"
 
 
 def test_kappa_of_one_side_constant_is_flagged():
@@ -112,6 +176,14 @@ def test_one_pair_has_no_limits():
     assert {result.reason for result in found.values()} == {"not estimable: a spread needs 2 pairs"}
 
 
+def test_pairs_without_a_difference_have_no_interval_of_zero_width():
+    same = [1.5, 2.5, 4.0]
+    found = [*bland_altman(same, same, unit="g/mL").values()]
+    found += repeatability(same, same, unit="g/mL").values()
+    assert [(one.estimate, one.interval) for one in found] == [(0.0, None)] * 7
+    assert all("leave no spread" in one.notes[-1] for one in found)
+
+
 def test_methods_swapped_turn_the_bias():
     one, other = (bland_altman(*pair, unit="L/min") for pair in ((LARGE, MINI), (MINI, LARGE)))
     assert one["bias"].estimate == pytest.approx(-other["bias"].estimate)
@@ -126,12 +198,17 @@ def test_concordance_correlation_has_its_closed_form():
     assert found.notes == ("no interval: all on a line",)
 
 
-def test_concordance_correlation_of_the_meters():
-    found = concordance_correlation(LARGE, MINI)
-    assert round(found.estimate, 3) == 0.943
-    # Fisher's interval of r = 0.943 for 17 pairs is 0.846 to 0.980; Lin's is near to it.
-    assert found.interval.lower == pytest.approx(0.846, abs=0.01)
-    assert found.interval.upper == pytest.approx(0.980, abs=0.01)
+def test_concordance_correlation_and_its_interval_are_those_of_epir():
+    # R's epiR 2.0.57, epi.ccc with ci = "z-transform".
+    first = [12.1, 8.4, 15.9, 7.7, 21.3, 9.8, 13.6, 30.2, 6.1, 11.5, 18.7, 10.9]
+    second = [4.3, 5.1, 6.2, 7.9, 8.8, 3.7, 5.5, 9.1, 6.8, 2.4, 7.3, 11.7]
+    for pair, numbers in (
+        ((LARGE, MINI), (0.942742431427484, 0.85049187316856, 0.978726279170122)),
+        ((first, second), (0.113419261973305, -0.0888083662225402, 0.306666532230263)),
+    ):
+        found = concordance_correlation(*pair)
+        ours = (found.estimate, found.interval.lower, found.interval.upper)
+        assert ours == pytest.approx(numbers, rel=1e-12)
 
 
 def test_constant_values_have_no_concordance_correlation():
