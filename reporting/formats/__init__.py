@@ -24,7 +24,8 @@ class Format:
     """A format, the folder and the suffix of its files in the bundle, and the module that writes.
 
     `is_compressed` tells files that another compression makes no smaller. Of a `standard` the files
-    are not of the operational datasets but of what is made from them, in its folder.
+    are not of the operational datasets but of what is made from them, in its folder. `source` names
+    the format whose files it is made from, which an export then has too.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Format:
     module: str
     is_compressed: bool = False
     standard: str = ""
+    source: str = ""
 
     def path(self, dataset: str) -> str:
         if self.standard:
@@ -87,6 +89,22 @@ FORMATS = MappingProxyType(
                 "json",
                 "reporting.formats.dataset_json",
                 standard="sdtm",
+            ),
+            Format(
+                "adam-xpt",
+                "ADaM of CDISC (ADSL, ADTR, ADPET; ADaMIG 1.3), as SAS transport files, with SDTM",
+                "xpt",
+                "reporting.formats.xpt",
+                standard="adam",
+                source="sdtm-xpt",
+            ),
+            Format(
+                "adam-json",
+                "ADaM of CDISC (ADSL, ADTR, ADPET; ADaMIG 1.3), as Dataset-JSON 1.1, with SDTM",
+                "json",
+                "reporting.formats.dataset_json",
+                standard="adam",
+                source="sdtm-json",
             ),
         )
     }

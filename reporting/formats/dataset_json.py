@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
 import orjson
@@ -23,6 +23,10 @@ DATA_TYPES = {
     Type.PARTIAL_DATE: "string",
 }
 
+# Numbers in SAS that are ISO 8601 here, whose reader makes numbers of them again.
+DATED = {"DATE9.": "date", "DATETIME20.": "datetime"}
+SAS_EPOCH = datetime(1960, 1, 1)  # noqa: DTZ001 -- of the clock of a site
+
 
 def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
     """Write the dataset row by row: a missing value is null, a moment its ISO 8601 text."""
@@ -38,10 +42,26 @@ def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
 
 
 def _lines(staged: Staged, batch: Any) -> Iterator[bytes]:
-    columns = [
-        texts(column, batch.column(column.name)).to_pylist() for column in staged.dataset.columns
-    ]
+    columns = [_values(column, batch.column(column.name)) for column in staged.dataset.columns]
     return (orjson.dumps(row) for row in zip(*columns, strict=True))
+
+
+def _values(column: Column, values: Any) -> list[Any]:
+    found: list[Any] = texts(column, values).to_pylist()
+    if not column.sas_format:
+        return found
+    return [None if one is None else iso_8601(one, column.sas_format) for one in found]
+
+
+def iso_8601(value: int, sas_format: str) -> str:
+    """A date or datetime of SAS as text: days or seconds since 1960-01-01.
+
+    >>> iso_8601(24167, "DATE9."), iso_8601(86401, "DATETIME20.")
+    ('2026-03-02', '1960-01-02T00:00:01')
+    """
+    if DATED[sas_format] == "date":
+        return (SAS_EPOCH.date() + timedelta(days=value)).isoformat()
+    return (SAS_EPOCH + timedelta(seconds=value)).isoformat()
 
 
 def _attributes(staged: Staged, about: About) -> dict[str, Any]:
@@ -69,6 +89,12 @@ def _column(dataset: str, keys: tuple[str, ...], column: Column) -> dict[str, An
         "label": column.label,
         "dataType": DATA_TYPES[column.type],
     }
+    if column.sas_format:
+        found |= {
+            "dataType": DATED[column.sas_format],
+            "targetDataType": "integer",
+            "displayFormat": column.sas_format,
+        }
     if column.name in keys:
         found["keySequence"] = keys.index(column.name) + 1
     return found

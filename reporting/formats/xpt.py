@@ -59,7 +59,8 @@ class _Variable:
 def write(staged: Staged, target: IO[bytes], about: About) -> list[Change]:
     """Write a library of one member, read twice: texts are as wide as the longest one needs.
 
-    Moments and flags are texts: `2026-03-02T08:15:00.000000Z`, Y or N.
+    Moments and flags are texts: `2026-03-02T08:15:00.000000Z`, Y or N. A number that is a date of
+    SAS carries its format.
 
     Raises
     ------
@@ -187,11 +188,18 @@ def _padded(values: pa.Array, length: int) -> np.ndarray:
 def _unlike(values: pa.Array) -> Iterator[tuple[int, str, str]]:
     """Texts that are not written as they are, with their index."""
     is_short = pc.less_equal(pc.binary_length(values), LONGEST_TEXT)
-    fits = pc.and_(pc.string_is_ascii(values), is_short)
+    # Texts are padded with blanks, so that those at an end are lost to whoever reads them.
+    ends = pc.invert(pc.ends_with(values, " "))
+    fits = pc.and_(pc.and_(pc.string_is_ascii(values), is_short), ends)
     for index in pc.indices_nonzero(pc.invert(fits)).to_pylist():
         text = values[index].as_py()
-        is_long = len(ascii_of(text)) > LONGEST_TEXT
-        yield index, f"cut at {LONGEST_TEXT} bytes" if is_long else "written in ASCII", text
+        yield index, _unlike_text(text), text
+
+
+def _unlike_text(text: str) -> str:
+    if len(ascii_of(text)) > LONGEST_TEXT:
+        return f"cut at {LONGEST_TEXT} bytes"
+    return "written in ASCII" if not text.isascii() else "without the blanks at its end"
 
 
 def _zeroed(values: pa.Array) -> Iterator[tuple[int, str, str]]:
@@ -233,12 +241,24 @@ def _placed(variables: list[_Variable]) -> Iterator[tuple[int, _Variable, int]]:
         at += variable.length
 
 
+def _format(written: str) -> tuple[str, int]:
+    """A format of SAS as its name and its width.
+
+    >>> _format("DATETIME20."), _format("")
+    (('DATETIME', 20), ('', 0))
+    """
+    name = written.rstrip("0123456789.")
+    return name, int(written.removeprefix(name).rstrip(".") or 0)
+
+
 def _namestr(number: int, variable: _Variable, at: int) -> bytes:
     def text(value: str, length: int) -> bytes:
         return ascii_of(value)[:length].ljust(length).encode("ascii")
 
     kind = 1 if variable.is_number else 2
     head = struct.pack(">hhhh", kind, 0, variable.length, number)
-    words = text(variable.name, 8) + text(variable.column.label, 40) + text("", 8)
-    formats = struct.pack(">hhh2x", 0, 0, 0) + text("", 8) + struct.pack(">hh", 0, 0)
+    words = text(variable.name, 8) + text(variable.column.label, 40)
+    shown, width = _format(variable.column.sas_format)
+    formats = text(shown, 8) + struct.pack(">hhh2x", width, 0, 0)
+    formats += text("", 8) + struct.pack(">hh", 0, 0)
     return head + words + formats + struct.pack(">i52x", at)

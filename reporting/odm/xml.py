@@ -53,7 +53,7 @@ def text(value: str) -> str:
     ForbiddenCharacterError
         When it holds a character that no XML document can.
     """
-    return escape(_allowed(value), {"\r": "&#13;"})
+    return escape(allowed(value), {"\r": "&#13;"})
 
 
 def encoded(chunks: Iterable[str]) -> Iterator[bytes]:
@@ -63,13 +63,20 @@ def encoded(chunks: Iterable[str]) -> Iterator[bytes]:
 
 def _attributes(attributes: Attributes) -> str:
     return "".join(
-        f" {name}={quoteattr(_allowed(value))}"
+        f" {name}={quoteattr(allowed(value))}"
         for name, value in attributes.items()
         if value is not None
     )
 
 
-def _allowed(value: str) -> str:
+def allowed(value: str) -> str:
+    """The value, if XML can hold it.
+
+    Raises
+    ------
+    ForbiddenCharacterError
+        When it holds a character that no XML document can.
+    """
     if found := _FORBIDDEN.search(value):
         raise ForbiddenCharacterError(
             f"XML can't hold the character U+{ord(found[0]):04X} in {value!r:.60}"

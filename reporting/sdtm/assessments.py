@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from reporting.sdtm.model import Source, Value
 
+# Datasets that name who read.
+READ = ("findings", "grown_ratios", "recist_lesions", "responses", "pairs")
+
 
 @dataclass(frozen=True, slots=True)
 class Assessors:
@@ -28,8 +31,8 @@ class Assessors:
 
 def assessors(source: Source) -> Assessors:
     """All who read anything of a trial."""
-    readers: set[int] = set()
-    for dataset in ("findings", "recist_lesions", "responses", "pairs"):
+    readers = set(source.readers)
+    for dataset in READ:
         readers |= {row["reader"] for row in source.rows(dataset)}
     adjudicating = {row["read"] for row in source.rows("findings") if row["role"] == "adjudicator"}
     return Assessors(

@@ -15,8 +15,9 @@ def add(draft: Draft) -> None:
             DVSPID=str(row["deviation"]),
             DVTERM=row["text"],
             DVDECOD=(row["rule"] or "").upper(),
-            DVSTDTC=subject.local(row["recorded_at"]),
+            DVSTDTC=subject.local(row["occurred_at"]),
         )
         record.supplement("DVSTATE", "State of the Deviation", row["state"])
+        record.supplement("DVIMPORT", "Important Deviation", row["is_important"], "Assigned")
         record.supplement("DVVALUES", "Numbers the Rule Compared", row["values"], "Derived")
         record.supplement("DVABOUT", "What It Is About", f"{row['about_table']} {row['about_pk']}")

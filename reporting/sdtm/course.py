@@ -29,12 +29,11 @@ def _visits(draft: Draft, subject: Subject) -> None:
     found: dict[int, list[str]] = {}
     if subject.consented and planned(definition)[0].get("anchor") == "consent":
         found[1] = [subject.consented]
-    for name, records in draft.records.items():
-        for record in records:
-            number = record.values.get("VISITNUM")
-            if record.subject is subject and isinstance(number, int) and name != "SV":
-                dated = [record.values.get(f"{name}{part}") for part in _DATED]
-                found.setdefault(number, []).extend(str(one) for one in dated if one)
+    for record in draft.all_of(subject):
+        number, name = record.values.get("VISITNUM"), record.domain
+        if isinstance(number, int) and name != "SV":
+            dated = [record.values.get(f"{name}{part}") for part in _DATED]
+            found.setdefault(number, []).extend(str(one) for one in dated if one)
     given = {record.values["VISITNUM"]: record for record in draft.of("SV", subject)}
     for number in sorted({*found, *(int(str(one)) for one in given)}):
         stated = planned(definition)[number - 1]

@@ -121,11 +121,8 @@ def last_date(draft: Draft, subject: Subject) -> str:
     """The last day on which something of the patient was done or found, in what was recorded."""
     limit = subject.local(draft.source.as_of)
     found = [subject.consented, subject.local(subject.row["enrolled_at"])]
-    for name, records in draft.records.items():
-        if name == "DM":
-            continue
-        for record in records:
-            if record.subject is subject:
-                found += [str(value) for key, value in record.values.items() if key.endswith("DTC")]
+    for record in draft.all_of(subject):
+        if record.domain != "DM":
+            found += [str(value) for key, value in record.values.items() if key.endswith("DTC")]
     days = [one[:10] for one in found if len(one) >= len("2026-03-02") and one <= limit]
     return max(days, default="")

@@ -10,7 +10,7 @@ from reporting.sdtm.arms import FOLLOW_UP, SCREENING, Definition
 from reporting.sdtm.draft import Draft
 from reporting.sdtm.finishing import pieces
 from reporting.sdtm.model import MappingError
-from reporting.sdtm.terms import TERMINOLOGY
+from reporting.sdtm.terms import GUIDE, TERMINOLOGY
 from reporting.sdtm.visits import day_of, planned
 
 # Of values that have a term: the code of the term in the NCI Thesaurus, which TSVALCD carries.
@@ -162,7 +162,7 @@ def _parameters(draft: Draft, definition: Definition) -> Iterator[Parameter]:
     yield "DCUTDTC", "Data Cutoff Date", f"{draft.source.as_of:%Y-%m-%dT%H:%M:%S}", ""
     yield "DCUTDESC", "Data Cutoff Description", "State of the record at the export, UTC", ""
     yield "SDTMVER", "SDTM Version", "2.0", ""
-    yield "SDTIGVER", "SDTM IG Version", "3.4", ""
+    yield "SDTIGVER", "SDTM IG Version", GUIDE, ""
 
 
 def _identity(draft: Draft, definition: Definition) -> Iterator[Parameter]:
@@ -207,8 +207,7 @@ def _population(draft: Draft, definition: Definition) -> Iterator[Parameter]:
     yield "HLTSUBJI", "Healthy Subject Indicator", "N", ""
     count = (definition.get("enrolment") or {}).get("planned") or {}
     yield "PLANSUB", "Planned Number of Subjects", count.get("value"), UNKNOWN
-    enrolled = sum(one.row["enrolled_at"] is not None for one in draft.subjects.values())
-    yield "ACTSUB", "Actual Number of Subjects", enrolled, ""
+    yield "ACTSUB", "Actual Number of Subjects", draft.tally.enrolled, ""
     yield "NARMS", "Planned Number of Arms", len(arms.arms(definition)), ""
     cohorts = len(definition.get("cohorts", ()))
     yield "NCOHORT", "Number of Groups/Cohorts", cohorts or None, NOT_APPLICABLE
@@ -259,9 +258,7 @@ def _date(definition: Definition, event: str) -> str | None:
 
 def _start(draft: Draft, definition: Definition) -> str | None:
     """The date of start that the trial file states, else the first consent."""
-    stated = _date(definition, "start")
-    consents = [one.consented[:10] for one in draft.subjects.values() if one.consented]
-    return stated or min(consents, default=None)
+    return _date(definition, "start") or draft.tally.first_consent
 
 
 def _ages(definition: Definition) -> tuple[str | None, str | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from string import ascii_uppercase
+from typing import Any
 
 from reporting.formats.names import shortened
 from reporting.sdtm.draft import Draft, Record
@@ -24,22 +26,44 @@ _SCREEN_FAILURES = {
 }
 
 
-def criterion_codes(source: Source) -> Mapping[str, str]:
-    """IETESTCD of each criterion of any version, at most 8 characters."""
-    known = (
-        [one["identifier"] for version in source.versions for one in version.definition["criteria"]]
-        if all("criteria" in one.definition for one in source.versions)
-        else []
+def criterion_codes(source: Source) -> Mapping[tuple[str, str], str]:
+    """IETESTCD by criterion and wording, at most 8 characters.
+
+    A code stands for one text, so a criterion that an amendment words anew takes a letter, as in
+    the guide's example of TI.
+    """
+    names: dict[tuple[str, str], str] = {}
+    worded = dict.fromkeys(_worded(source))
+    taken = {criterion for criterion, _ in worded}
+    for criterion, text in worded:
+        free = criterion not in names.values()
+        names[criterion, text] = criterion if free else _lettered(criterion, taken)
+        taken.add(names[criterion, text])
+    codes = shortened(names.values(), _LONGEST_CODE)
+    return {one: codes[name].upper() for one, name in names.items()}
+
+
+def _worded(source: Source) -> Iterator[tuple[str, str]]:
+    for version in source.versions:
+        for one in version.definition.get("criteria", ()):
+            yield one["identifier"], one["text"]
+    for row in source.rows("eligibility"):
+        yield row["criterion"], row["text"]
+
+
+def _lettered(criterion: str, taken: Collection[str]) -> str:
+    for letter in ascii_uppercase:
+        if criterion + letter not in taken:
+            return criterion + letter
+    raise MappingError(
+        f"TI.IETESTCD: there are no letters left for the wordings of criterion {criterion}. Give "
+        "it a new identifier in the trial file"
     )
-    known += [row["criterion"] for row in source.rows("eligibility")]
-    names = shortened(dict.fromkeys(known), _LONGEST_CODE)
-    return {one: code.upper() for one, code in names.items()}
 
 
 def add(draft: Draft) -> None:
-    """Milestones and ends of each patient, criteria not met, and the criteria of each version."""
+    """Milestones and ends of each patient, and criteria not met."""
     codes = criterion_codes(draft.source)
-    _criteria(draft, codes)
     _consents(draft)
     _eligibility(draft, codes)
     for row in draft.source.rows("allocations"):
@@ -52,11 +76,14 @@ def add(draft: Draft) -> None:
         record.supplement("MISSTRAT", "Corrected After the Allocation", row["misstratified"])
         if row["is_unblinded"]:
             record.supplement("UNBLIND", "Unblinded in an Emergency", row["is_unblinded"])
+    judged, withdrawn = _last_judged(draft), _last_withdrawn(draft)
     for subject in draft.subjects.values():
-        _course(draft, subject)
+        _course(draft, subject, judged.get(subject, ""), withdrawn.get(subject, ""))
 
 
-def _criteria(draft: Draft, codes: Mapping[str, str]) -> None:
+def add_criteria(draft: Draft) -> None:
+    """The criteria of each version."""
+    codes = criterion_codes(draft.source)
     for version in draft.source.versions:
         for one in version.definition.get("criteria", ()):
             text, *others = pieces(one["text"])
@@ -68,7 +95,7 @@ def _criteria(draft: Draft, codes: Mapping[str, str]) -> None:
             draft.add(
                 "TI",
                 None,
-                IETESTCD=codes[one["identifier"]],
+                IETESTCD=codes[one["identifier"], one["text"]],
                 IETEST=text,
                 IECAT=one["category"].upper(),
                 TIRL=others[0] if others else "",
@@ -95,7 +122,7 @@ def _consents(draft: Draft) -> None:
         record.supplement("ICFWDDTC", "Consent Withdrawn", subject.local(row["withdrawn_at"]))
 
 
-def _eligibility(draft: Draft, codes: Mapping[str, str]) -> None:
+def _eligibility(draft: Draft, codes: Mapping[tuple[str, str], str]) -> None:
     scans = {row["scan"]: row for row in draft.source.rows("scans")}
     judged: set[int] = set()
     for row in draft.source.rows("eligibility"):
@@ -115,7 +142,7 @@ def _eligibility(draft: Draft, codes: Mapping[str, str]) -> None:
             "IE",
             subject,
             IESPID=f"ASSESSMENT-{row['assessment']}",
-            IETESTCD=codes[row["criterion"]],
+            IETESTCD=codes[row["criterion"], row["text"]],
             IETEST=row["text"],
             IECAT=row["category"].upper(),
             IEORRES=row["answer"],
@@ -128,37 +155,37 @@ def _eligibility(draft: Draft, codes: Mapping[str, str]) -> None:
         record.supplement("TIVERS", "Protocol Version", row["protocol_version"])
 
 
-def _course(draft: Draft, subject: Subject) -> None:
+def _course(draft: Draft, subject: Subject, judged: str, withdrawn: str) -> None:
     row = subject.row
     if row["enrolled_at"] is not None:
         at = subject.local(row["enrolled_at"])
         _event(draft, subject, MILESTONE, "ENTERED INTO TRIAL", "Enrolled", at)
     if row["state"] == "screen_failed":
         term = _SCREEN_FAILURES.get(row["screen_failure"] or "", "Screen failure")
-        _event(draft, subject, DISPOSITION, "SCREEN FAILURE", term, _last_judged(draft, subject))
+        _event(draft, subject, DISPOSITION, "SCREEN FAILURE", term, judged)
     if row["state"] == "withdrawn":
-        withdrawn = [
-            one["withdrawn_at"]
-            for one in draft.source.rows("consents")
-            if one["usubjid"] == subject.usubjid and one["withdrawn_at"] is not None
-        ]
-        at = subject.local(max(withdrawn)) if withdrawn else ""
-        record = _event(
-            draft, subject, DISPOSITION, "WITHDRAWAL BY SUBJECT", "Withdrawal by the patient", at
-        )
+        term = "Withdrawal by the patient"
+        record = _event(draft, subject, DISPOSITION, "WITHDRAWAL BY SUBJECT", term, withdrawn)
         record.supplement("WDEXTENT", "How Far the Withdrawal Reaches", row["withdrawal_extent"])
 
 
-def _last_judged(draft: Draft, subject: Subject) -> str:
-    """When the criteria were last judged: the screening ended then or later."""
-    return max(
-        (
-            subject.local(row["assessed_at"])
-            for row in draft.source.rows("eligibility")
-            if row["usubjid"] == subject.usubjid
-        ),
-        default="",
-    )
+def _last_judged(draft: Draft) -> dict[Subject, str]:
+    """When the criteria of each were last judged: the screening ended then or later."""
+    found: dict[Subject, str] = {}
+    for row in draft.source.rows("eligibility"):
+        subject = draft.subject(row)
+        found[subject] = max(found.get(subject, ""), subject.local(row["assessed_at"]))
+    return found
+
+
+def _last_withdrawn(draft: Draft) -> dict[Subject, str]:
+    """When each last withdrew a consent."""
+    last: dict[Subject, Any] = {}
+    for row in draft.source.rows("consents"):
+        if (at := row["withdrawn_at"]) is not None:
+            subject = draft.subject(row)
+            last[subject] = max(last.get(subject, at), at)
+    return {subject: subject.local(at) for subject, at in last.items()}
 
 
 def _event(

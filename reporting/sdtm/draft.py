@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from reporting.sdtm.model import MappingError, Source, Value
 from reporting.sdtm.specification import DOMAINS
-from reporting.sdtm.subjects import Subject, subjects
+from reporting.sdtm.subjects import Subject, Tally, subjects
 
 LONGEST_NAME, LONGEST_LABEL = 8, 40
+# Domains and variables whose records belong together, ONE or MANY on each side.
+Relation = tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +63,21 @@ class Comment:
     dated: str = ""
 
 
+NAMES = MappingProxyType({name: frozenset(one.names) for name, one in DOMAINS.items()})
+
+
 class Draft:
     """The records of a submission by domain, in the order in which they were added."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, tally: Tally | None = None) -> None:
         self.source = source
+        # Of all patients, which are more than those of the source where these come in parts.
+        self.tally = tally or Tally()
         self.subjects = subjects(source)
         self.records: dict[str, list[Record]] = {name: [] for name in DOMAINS}
+        # A trial of n patients would be looked through n times for those of each.
+        self._of: dict[Subject, dict[str, list[Record]]] = {}
         self.comments: list[Comment] = []
-        # Pairs of domain and variable whose records belong together, one or many on each side.
-        self.relations: list[tuple[tuple[str, str, str], ...]] = []
         self.related: list[tuple[str, Record, Record]] = []
 
     def subject(self, row: Mapping[str, Any]) -> Subject:
@@ -78,13 +86,16 @@ class Draft:
 
     def add(self, domain: str, subject: Subject | None, **values: Value) -> Record:
         """A record of a domain; what is empty may be left out."""
-        if unknown := sorted(set(values) - set(DOMAINS[domain].names)):
+        if not values.keys() <= NAMES[domain]:
+            unknown = sorted(values.keys() - NAMES[domain])
             raise MappingError(f"{domain} has no variable {', '.join(unknown)}")
         kept: dict[str, Value] = {
             name: value for name, value in values.items() if value not in (None, "")
         }
         record = Record(domain, subject, kept)
         self.records[domain].append(record)
+        if subject is not None:
+            self._of.setdefault(subject, {}).setdefault(domain, []).append(record)
         return record
 
     def comment(self, subject: Subject, text: str, dated: str = "") -> None:
@@ -92,7 +103,12 @@ class Draft:
         self.comments.append(Comment(subject, text, dated))
 
     def of(self, domain: str, subject: Subject) -> Iterable[Record]:
-        return (one for one in self.records[domain] if one.subject is subject)
+        """The records of a patient in a domain, in the order in which they were added."""
+        return tuple(self._of.get(subject, {}).get(domain, ()))
+
+    def all_of(self, subject: Subject) -> Iterable[Record]:
+        """The records of a patient in every domain."""
+        return tuple(one for found in self._of.get(subject, {}).values() for one in found)
 
 
 def as_text(value: Any) -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reporting.sdtm import arms
-from reporting.sdtm.draft import Draft, Record
+from reporting.sdtm.draft import Draft, Record, Relation
 from reporting.sdtm.model import Row, Value
 from reporting.sdtm.subjects import Subject
 from reporting.sdtm.visits import visit_of_scan
 
 _ROUTES = {"intravenous": "INTRAVENOUS"}
+RELATIONS: tuple[Relation, ...] = (
+    (("PR", "PRLNKID", "ONE"), ("AG", "AGLNKID", "ONE")),
+    (("PR", "PRLNKID", "ONE"), ("EX", "EXLNKID", "ONE")),
+    (("EX", "EXLNKID", "ONE"), ("EC", "ECLNKID", "ONE")),
+    (("PR", "PRLNKID", "ONE"), ("TR", "TRLNKGRP", "MANY")),
+    (("PR", "PRLNKID", "ONE"), ("RS", "RSLNKGRP", "MANY")),
+)
 
 
 def scan_link(scan: int | None) -> str:
@@ -19,20 +26,13 @@ def scan_link(scan: int | None) -> str:
 
 
 def add(draft: Draft) -> None:
-    """Injections and scans, and how they belong together."""
+    """Injections and scans."""
     doses = {row["scan"]: row for row in draft.source.rows("effective_dose")}
     for scan in draft.source.rows("scans"):
         subject = draft.subject(scan)
         if scan["injected_at"] is not None:
             _injection(draft, subject, scan)
         _procedure(draft, subject, scan, doses.get(scan["scan"]))
-    draft.relations += [
-        (("PR", "PRLNKID", "ONE"), ("AG", "AGLNKID", "ONE")),
-        (("PR", "PRLNKID", "ONE"), ("EX", "EXLNKID", "ONE")),
-        (("EX", "EXLNKID", "ONE"), ("EC", "ECLNKID", "ONE")),
-        (("PR", "PRLNKID", "ONE"), ("TR", "TRLNKGRP", "MANY")),
-        (("PR", "PRLNKID", "ONE"), ("RS", "RSLNKGRP", "MANY")),
-    ]
 
 
 def _injection(draft: Draft, subject: Subject, scan: Row) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from reporting.formats.xpt import LONGEST_TEXT, ascii_of
 from reporting.sdtm import dates
-from reporting.sdtm.draft import Draft, Record
-from reporting.sdtm.model import Domain, Value, Variable
+from reporting.sdtm.draft import Draft, Record, Relation
+from reporting.sdtm.growing import Growing, parts
+from reporting.sdtm.model import Domain, Keep, Value, Values
 from reporting.sdtm.specification import DOMAINS, Specification
 from reporting.sdtm.subjects import Subject
 
@@ -56,21 +57,92 @@ _OWN_EPOCH = frozenset({"SE", "TA"})
 _LAST_BEFORE = frozenset({"LB", "VS", "RP", "RS", "MI", "TU", "TR"})
 
 
-def finished(draft: Draft) -> tuple[Domain, ...]:
-    """The domains in their order: those of observations, then CO, RELREC and SUPP--."""
-    made, supplements = [], []
-    for name in ORDER:
-        records = draft.records[name]
-        _complete(name, records)
-        made.append(_domain(DOMAINS[name], records, draft))
-    comments = _comments(draft)
-    made.append(_domain(_with_long_comments(comments), comments, draft))
-    made.append(_domain(DOMAINS["RELREC"], _relations(draft), draft))
-    for name in ORDER:
-        rows = list(_supplements(name, draft.records[name]))
-        if (name not in _OF_TRIAL and name not in ("SV", "SE")) or rows:
-            supplements.append(_supplemental(name, rows, draft))
-    return (*made, *supplements)
+class Growings:
+    """The domains of a submission as they grow."""
+
+    def __init__(self, study: str, keep: Keep) -> None:
+        self._study, self._keep = study, keep
+        self._made = {name: self._growing(DOMAINS[name]) for name in ORDER}
+        self._supplements = {name: self._growing(_supplemental(name)) for name in ORDER}
+        self._related = self._growing(DOMAINS["RELREC"])
+        # Rows of CO: values of its variables, then what goes on in further ones.
+        self._comments, self._further = keep(), 0
+
+    def _growing(self, of: Specification) -> Growing:
+        keys = KEYS["SUPPQUAL" if of.name.startswith("SUPP") else of.name]
+        every = ("STUDYID", "USUBJID", *keys)
+        common: dict[str, Value] = {"STUDYID": self._study, "DOMAIN": of.name}
+        known = tuple(one for one in every if one in of.names)
+        return Growing(of, known, self._keep, common)
+
+    def add(self, draft: Draft) -> Iterator[tuple[Specification, Sequence[Values]]]:
+        """Take the records of a draft; the rows that came of them, by domain."""
+        for name in ORDER:
+            _complete(name, draft.records[name])
+            made = self._made[name]
+            yield made.of, made.add(map(_values, draft.records[name]))
+        yield self._add_comments(draft)
+        self._related.add(map(_values, _related(draft)))
+        for name in ORDER:
+            supplement = self._supplements[name]
+            yield supplement.of, supplement.add(_supplements(name, draft.records[name]))
+
+    def _add_comments(self, draft: Draft) -> tuple[Specification, Sequence[Values]]:
+        of = DOMAINS["CO"]
+        alone = Growing(of, (), list, {"STUDYID": self._study, "DOMAIN": of.name})
+        rows = []
+        for record in _comments(draft):
+            further = [record.values.pop(f"COVAL{n}") for n in range(1, _pieces(record))]
+            self._further = max(self._further, len(further))
+            rows.append((*alone.add([_values(record)])[0], *further))
+        self._comments.extend(rows)
+        return of, [row[: len(of.variables)] for row in rows]
+
+    def finished(self, relations: Iterable[Relation]) -> tuple[Domain, ...]:
+        """The domains in their order: those of observations, then CO, RELREC and SUPP--."""
+        relrec = self._growing(DOMAINS["RELREC"])
+        relrec.add(self._relations(relations))
+        for some in parts(self._related.rows):
+            relrec.take(some)
+        grown = [*self._made.values(), self._with_comments(), relrec]
+        grown += [
+            one
+            for name, one in self._supplements.items()
+            if (name not in _OF_TRIAL and name not in ("SV", "SE")) or len(one.rows)
+        ]
+        return tuple(one.finished() for one in grown)
+
+    def _with_comments(self) -> Growing:
+        """CO with as many variables COVALn as its longest comment needs."""
+        of = DOMAINS["CO"]
+        at, number = of.names.index("COVAL") + 1, len(of.variables)
+        further = tuple(
+            replace(of.variables[at - 1], name=f"COVAL{n}", label=f"Comment {n}", core="Perm")
+            for n in range(1, self._further + 1)
+        )
+        variables = (*of.variables[:at], *further, *of.variables[at:])
+        grown = self._growing(replace(of, variables=variables))
+        for some in parts(self._comments):
+            empty = [""] * self._further
+            grown.take(
+                [
+                    (*row[:at], *(*row[number:], *empty)[: self._further], *row[at:number])
+                    for row in some
+                ]
+            )
+        return grown
+
+    def _relations(self, relations: Iterable[Relation]) -> Iterator[dict[str, Value]]:
+        """Datasets that belong together."""
+        for number, sides in enumerate(relations, 1):
+            if all(len(self._made[domain].rows) for domain, _, _ in sides):
+                for domain, variable, type_ in sides:
+                    yield {
+                        "RDOMAIN": domain,
+                        "IDVAR": variable,
+                        "RELTYPE": type_,
+                        "RELID": f"{number}",
+                    }
 
 
 def _complete(name: str, records: list[Record]) -> None:
@@ -201,11 +273,10 @@ def _supplements(name: str, records: Iterable[Record]) -> Iterator[dict[str, Val
                 }
 
 
-def _supplemental(name: str, rows: list[dict[str, Value]], draft: Draft) -> Domain:
-    of = replace(
+def _supplemental(name: str) -> Specification:
+    return replace(
         DOMAINS["SUPPQUAL"], name=f"SUPP{name}", label=f"Supplemental Qualifiers for {name}"
     )
-    return _of_rows(of, rows, draft, KEYS["SUPPQUAL"])
 
 
 def _comments(draft: Draft) -> list[Record]:
@@ -237,76 +308,22 @@ def _parts(text: str) -> dict[str, Value]:
     return {f"COVAL{number or ''}": part for number, part in enumerate(pieces(text))}
 
 
-def _with_long_comments(comments: Iterable[Record]) -> Specification:
-    """CO with as many variables COVALn as its longest comment needs."""
-    of = DOMAINS["CO"]
-    most = max((sum(key.startswith("COVAL") for key in one.values) for one in comments), default=1)
-    value = next(one for one in of.variables if one.name == "COVAL")
-    further = tuple(
-        replace(value, name=f"COVAL{number}", label=f"Comment {number}", core="Perm")
-        for number in range(1, most)
-    )
-    at = of.variables.index(value) + 1
-    return replace(of, variables=(*of.variables[:at], *further, *of.variables[at:]))
+def _pieces(record: Record) -> int:
+    """In how many variables the text of a comment is."""
+    return sum(key.startswith("COVAL") for key in record.values)
 
 
-def _relations(draft: Draft) -> list[Record]:
-    """RELREC: datasets that belong together, then pairs of records."""
-    found = []
-    for number, sides in enumerate(draft.relations, 1):
-        if all(draft.records[domain] for domain, _, _ in sides):
-            for domain, variable, type_ in sides:
-                values: dict[str, Value] = {"RDOMAIN": domain, "IDVAR": variable}
-                values |= {"RELTYPE": type_, "RELID": f"{number}"}
-                found.append(Record("RELREC", None, values))
+def _related(draft: Draft) -> Iterator[Record]:
+    """RELREC: pairs of records that belong together."""
     for name, *pair in draft.related:
         for record in pair:
             seq = f"{record.domain}SEQ"
-            values = {"RDOMAIN": record.domain, "IDVAR": seq}
+            values: dict[str, Value] = {"RDOMAIN": record.domain, "IDVAR": seq}
             values |= {"IDVARVAL": str(record.values[seq]), "RELID": name}
-            found.append(Record("RELREC", record.subject, values))
-    return found
+            yield Record("RELREC", record.subject, values)
 
 
-def _domain(of: Specification, records: Iterable[Record], draft: Draft) -> Domain:
-    rows = [
-        {**one.values, **({"USUBJID": one.subject.usubjid} if one.subject else {})}
-        for one in records
-    ]
-    return _of_rows(of, rows, draft, KEYS[of.name])
-
-
-def _of_rows(
-    of: Specification, rows: list[dict[str, Value]], draft: Draft, keys: tuple[str, ...]
-) -> Domain:
-    whole: list[tuple[Value, ...]] = []
-    common: dict[str, Value] = {"STUDYID": draft.source.study, "DOMAIN": of.name}
-    for row in rows:
-        values = {**row, **common}
-        whole.append(tuple(_value(one, values.get(one.name)) for one in of.variables))
-    names = of.names
-    first = [name for name in ("STUDYID", "USUBJID") if name in names]
-    return Domain(
-        name=of.name,
-        label=of.label,
-        structure=of.structure,
-        klass=of.klass,
-        keys=(*first, *(key for key in keys if key in names)),
-        variables=tuple(
-            replace(one, length=_length(one, [row[place] for row in whole]))
-            for place, one in enumerate(of.variables)
-        ),
-        rows=tuple(whole),
-    )
-
-
-def _value(variable: Variable, value: Value) -> Value:
-    if variable.type == "Num":
-        return None if value in (None, "") else value
-    return "" if value is None else str(value)
-
-
-def _length(variable: Variable, values: Iterable[Value]) -> int:
-    if variable.type == "Num":
-        return variable.length
-    return max((len(ascii_of(str(value))) for value in values), default=1) or 1
+def _values(record: Record) -> dict[str, Value]:
+    if record.subject is None:
+        return record.values
+    return {**record.values, "USUBJID": record.subject.usubjid}

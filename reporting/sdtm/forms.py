@@ -9,19 +9,20 @@ out: a value, and why one is missing, is in one of the three.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from reporting.sdtm import terms
 from reporting.sdtm.draft import LONGEST_NAME, Draft, Record, as_text
-from reporting.sdtm.model import FormRows, Row, Source, Value
+from reporting.sdtm.model import MappingError, Row, Value
 from reporting.sdtm.specification import DOMAINS
 from reporting.sdtm.subjects import Subject
 from reporting.sdtm.visits import visit
 from trials import case_report_forms, form_columns
 from trials.case_report_forms import MISSING_WORDS, Form, Item
+from trials.form_columns import Meaning
 
 TOPICS = {
     "AE": "AETERM",
@@ -36,6 +37,7 @@ _METHODS = {"CT": "CT SCAN"}
 _SPECIMENS = {"MARROW": "BONE MARROW", "CSF": "CEREBROSPINAL FLUID"}
 # What a result is called whose item names no test.
 _RESULTS = {"MI": "HISTRES"}
+_DURATIONS = {"s": "PT{}S", "min": "PT{}M", "h": "PT{}H", "days": "P{}D", "weeks": "P{}W"}
 COMMENT = "COVAL"
 # Qualifiers that have the name of a variable of the model.
 _RENAMED = {"SUPPMH.MHCONTRT": "TREATED", "SUPPRP.RPREASND": "WHYNOT"}
@@ -79,8 +81,21 @@ class Answer:
         if isinstance(self.value, list):
             return "; ".join(self.value)
         text = as_text(self.value)
+        if self.variable.endswith("DUR") and self.item.type in case_report_forms.NUMBERS:
+            return _duration(text, self.unit, self.variable)
         # Places of the body are in capitals, whoever typed one in.
         return text.upper() if self.variable.endswith("LOC") else text
+
+
+def _duration(number: str, unit: str, variable: str) -> str:
+    """A length of time in the words of ISO 8601, which SDTM asks for.
+
+    >>> _duration("12.5", "min", "PRDUR")
+    'PT12.5M'
+    """
+    if unit not in _DURATIONS:
+        raise MappingError(f"{variable}: a duration in {unit!r} has no form in ISO 8601")
+    return _DURATIONS[unit].format(number)
 
 
 @dataclass
@@ -122,25 +137,23 @@ class Entry:
 
 def add(draft: Draft) -> None:
     """Every completed form."""
+    stated = {
+        one.number: case_report_forms.forms_of(one.definition) for one in draft.source.versions
+    }
     for rows in draft.source.forms.values():
-        asked = _forms(draft.source, rows)
+        # The form in each version that asked it.
+        name = rows.table.form
+        asked = {number: forms[name] for number, forms in stated.items() if name in forms}
+        if not rows.rows:
+            continue
+        newest, meanings = asked[max(asked)], form_columns.meanings(asked)
         for row in rows.rows:
-            newest = asked[max(asked)]
-            _entry(Entry(draft, newest, row, draft.subject(row), list(_answers(asked, row))))
+            answers = list(_answers(meanings, row))
+            _entry(Entry(draft, newest, row, draft.subject(row), answers))
 
 
-def _forms(source: Source, rows: FormRows) -> dict[int, Form]:
-    """The form in each version that asked it."""
-    found = {}
-    for version in source.versions:
-        forms = case_report_forms.forms_of(version.definition)
-        if rows.table.form in forms:
-            found[version.number] = forms[rows.table.form]
-    return found
-
-
-def _answers(asked: Mapping[int, Form], row: Row) -> Iterator[Answer]:
-    for meaning in form_columns.meanings(asked):
+def _answers(meanings: Sequence[Meaning], row: Row) -> Iterator[Answer]:
+    for meaning in meanings:
         item, column = meaning.items[-1], meaning.column
         value = row.get(column)
         if item.type == "multi_choice":

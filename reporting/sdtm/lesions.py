@@ -14,12 +14,13 @@ from typing import Any
 
 from reporting.sdtm import terms
 from reporting.sdtm.assessments import Assessors, assessors
-from reporting.sdtm.draft import Draft, Record, as_text
+from reporting.sdtm.draft import Draft, Record, Relation, as_text
 from reporting.sdtm.exposure import scan_link
 from reporting.sdtm.model import Row, Value
 from reporting.sdtm.subjects import Subject
 from reporting.sdtm.visits import visit_of_scan
 
+RELATIONS: tuple[Relation, ...] = ((("TU", "TULNKID", "ONE"), ("TR", "TRLNKID", "MANY")),)
 PET, CT = "PET/CT SCAN", "CT SCAN"
 SOFTWARE = "TRIALTRACE"
 # Measured of a region by the threshold or drawn: the test, the unit, the column.
@@ -81,9 +82,9 @@ def add(draft: Draft) -> None:
     _reference(images)
     _ratios(images)
     found = _findings(images)
+    _grown_ratios(images)
     _pairs(images, found)
     _recist(images)
-    draft.relations.append((("TU", "TULNKID", "ONE"), ("TR", "TRLNKID", "MANY")))
 
 
 def result(
@@ -163,11 +164,17 @@ def _series(images: _Images) -> None:
                     "TRNAM": SOFTWARE,
                 },
             )
-            record.supplement("SUVFACT", "Factor from Pixel Values to SUVbw", row["suvbw_factor"])
-            record.supplement("SUVFACTU", "Unit of That Factor", row["suvbw_factor_unit"])
+            record.supplement(
+                "SUVFACT", "Factor from Pixel Values to SUVbw", row["suvbw_factor"], "Derived"
+            )
+            record.supplement(
+                "SUVFACTU", "Unit of That Factor", row["suvbw_factor_unit"], "Assigned"
+            )
             record.supplement("MODALITY", "Modality", row["modality"])
             record.supplement("FLAGS", "Flags of the Run", row["flags"], "Derived")
-            record.supplement("UPTKTM", "Uptake Time of the Series (min)", row["uptake_minutes"])
+            record.supplement(
+                "UPTKTM", "Uptake Time of the Series (min)", row["uptake_minutes"], "Derived"
+            )
             record.supplement("COUNTS", "Stands for the Scan", row["counts_for_scan"], "Derived")
         elif row["code"]:
             images.draft.add(
@@ -207,7 +214,9 @@ def _regions_found(images: _Images) -> None:
             value = row[f"centroid_{axis}_mm"]
             found.supplement(f"CENTR{axis.upper()}", f"Centroid, {axis} (mm)", value, "Derived")
         found.supplement("VOXELS", "Voxels in the Region", row["voxel_count"], "Derived")
-        found.supplement("PARTVOL", "Blur Makes Its Values Too Low", row["has_partial_volume"])
+        found.supplement(
+            "PARTVOL", "Blur Makes Its Values Too Low", row["has_partial_volume"], "Derived"
+        )
         found.supplement("REGLABEL", "Label of the Drawn Region", row["region_label"])
         common: dict[str, Value] = {
             "TRSPID": spid,
@@ -220,9 +229,13 @@ def _regions_found(images: _Images) -> None:
                 images, subject, scan, test, row[column], unit, link=link, further=common
             )
             if test == "SUVPEAK":
-                record.supplement("PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"])
+                record.supplement(
+                    "PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"], "Assigned"
+                )
             if test in ("VOLUME", total):
-                record.supplement("SEGMTHD", "Segmentation", _segmentation(images, row["series"]))
+                record.supplement(
+                    "SEGMTHD", "Segmentation", _segmentation(images, row["series"]), "Assigned"
+                )
         if row["computed_positivity"] is not None:
             word = "POSITIVE" if row["computed_positivity"] else "NEGATIVE"
             result(images, subject, scan, "CMPPOS", word, link=link, further=common)
@@ -266,8 +279,12 @@ def _reference(images: _Images) -> None:
             value = row[f"centre_{axis}_mm"]
             found.supplement(f"CENTR{axis.upper()}", f"Centroid, {axis} (mm)", value)
         found.supplement("VOXELS", "Voxels in the Region", row["voxel_count"], "Derived")
-        found.supplement("MIRRORS", "Lesion It Is the Mirror Image Of", row["mirrors_lesion"])
-        found.supplement("MIRCORR", "Correlation Across the Mirror", row["mirror_correlation"])
+        found.supplement(
+            "MIRRORS", "Lesion It Is the Mirror Image Of", row["mirrors_lesion"], "Derived"
+        )
+        found.supplement(
+            "MIRCORR", "Correlation Across the Mirror", row["mirror_correlation"], "Derived"
+        )
         common: dict[str, Value] = {
             "TRSPID": spid,
             "TRREFID": str(row["series"]),
@@ -280,7 +297,9 @@ def _reference(images: _Images) -> None:
                 images, subject, scan, test, row[column], unit, link=link, further=common
             )
             if test == "SUVPEAK":
-                record.supplement("PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"])
+                record.supplement(
+                    "PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"], "Assigned"
+                )
         volume = organs.get(row["region"], {}).get("volume_ml")
         if volume is not None:
             result(images, subject, scan, "VOLUME", volume, "mL", link=link, further=common)
@@ -288,26 +307,41 @@ def _reference(images: _Images) -> None:
 
 def _ratios(images: _Images) -> None:
     for row in images.draft.source.rows("ratios"):
-        subject = images.draft.subject(row)
-        for test, column in _RATIOS:
-            if row[column] is None:
-                continue
-            record = result(
-                images,
-                subject,
-                row["scan"],
-                test,
-                row[column],
-                "1",
-                link=f"RUN-{row['lesion']}",
-                further={
-                    "TRSPID": f"LESION-{row['lesion']}-{row['region']}",
-                    "TRREFID": str(row["series"]),
-                    "TRNAM": SOFTWARE,
-                },
-            )
-            record.supplement("REFREG", "Region of Reference", row["region_kind"], "Assigned")
+        of_run: dict[str, Value] = {
+            "TRSPID": f"LESION-{row['lesion']}-{row['region']}",
+            "TRREFID": str(row["series"]),
+            "TRNAM": SOFTWARE,
+        }
+        for record in _over_region(images, row, f"RUN-{row['lesion']}", of_run):
             record.supplement("REFREGID", "Its Link in TU", f"REF-{row['region']}", "Assigned")
+
+
+def _grown_ratios(images: _Images) -> None:
+    """Of lesions that a reader grew; a mirror image of one read has no place in TU."""
+    for row in images.draft.source.rows("grown_ratios"):
+        link = f"READ-{row['read']}-{row['lesion_number']}"
+        of_read: dict[str, Value] = {
+            "TRSPID": f"{link}-MIRROR",
+            "TRREFID": str(row["read"]),
+            "TRACPTFL": "Y" if row["is_accepted"] else "",
+            **images.readers.of("TR", row["reader"], row["read"]),
+        }
+        _over_region(images, row, link, of_read)
+
+
+def _over_region(
+    images: _Images, row: Row, link: str, further: Mapping[str, Value]
+) -> list[Record]:
+    """The ratios of a row, each with what it is over."""
+    subject, scan = images.draft.subject(row), row["scan"]
+    found = [
+        result(images, subject, scan, test, row[column], "1", link=link, further=further)
+        for test, column in _RATIOS
+        if row[column] is not None
+    ]
+    for record in found:
+        record.supplement("REFREG", "Region of Reference", row["region_kind"], "Assigned")
+    return found
 
 
 def _findings(images: _Images) -> dict[tuple[int, int, int], Record]:
@@ -345,7 +379,7 @@ def _findings(images: _Images) -> dict[tuple[int, int, int], Record]:
                 **images.readers.of("TR", row["reader"], row["read"]),
             },
         )
-        record.supplement("MEASMTHD", "How It Was Measured", row["method"])
+        record.supplement("MEASMTHD", "How It Was Measured", row["method"], "Assigned")
         record.supplement("RUN", "Run of the Measurement", row["run"], "Assigned")
         record.supplement("SWVERS", "Version That Measured", row["software_version"], "Assigned")
         record.supplement("SIGNDTC", "Signed", subject.local(row["found_at"]))
@@ -374,8 +408,8 @@ def _pairs(images: _Images, found: Mapping[tuple[int, int, int], Record]) -> Non
             for side in ("first", "second")
             if row[f"{side}_lesion"] is not None
         ]
-        for name, label, value in _of_pair(row):
-            sides[0].supplement(name, label, value)
+        for name, label, value, origin in _of_pair(row):
+            sides[0].supplement(name, label, value, origin)
         if len(sides) == 2:
             images.draft.related.append((f"PAIR{row['pair']}", sides[0], sides[1]))
 
@@ -400,20 +434,22 @@ def _side(
         **images.readers.of("TU", row["reader"], None),
     )
     record.supplement("PAIRPOS", "Beside the Reference, as Seen", row[f"{side}_positivity"])
-    record.supplement("PAIRSUV", "SUVmax in the Comparison (g/mL)", row[f"{side}_suvmax"])
+    record.supplement(
+        "PAIRSUV", "SUVmax in the Comparison (g/mL)", row[f"{side}_suvmax"], "Derived"
+    )
     record.supplement("PAIRPART", "Further Parts of the Lesion", row[f"{side}_parts"])
     return record
 
 
-def _of_pair(row: Row) -> Iterator[tuple[str, str, Any]]:
-    yield "COMPAR", "Comparison", row["comparison"]
-    yield "PAIRID", "Place of Disease Across Scans", row["pair"]
-    yield "PAIRKIND", "What Was Compared", row["kind"]
-    yield "PAIROUT", "Which Scan Shows the Lesion", row["outcome"]
-    yield "PAIRBY", "What Made the Two Lesions One", row["matched_by"]
-    yield "PAIRML", "Volume That They Share (mL)", row["shared_ml"]
-    yield "PAIRDICE", "Dice Coefficient", row["dice"]
-    yield "PAIRMM", "Distance of the Centres (mm)", row["distance_mm"]
+def _of_pair(row: Row) -> Iterator[tuple[str, str, Any, str]]:
+    yield "COMPAR", "Comparison", row["comparison"], "Assigned"
+    yield "PAIRID", "Place of Disease Across Scans", row["pair"], "Assigned"
+    yield "PAIRKIND", "What Was Compared", row["kind"], "Assigned"
+    yield "PAIROUT", "Which Scan Shows the Lesion", row["outcome"], "Derived"
+    yield "PAIRBY", "What Made the Two Lesions One", row["matched_by"], "Collected"
+    yield "PAIRML", "Volume That They Share (mL)", row["shared_ml"], "Derived"
+    yield "PAIRDICE", "Dice Coefficient", row["dice"], "Derived"
+    yield "PAIRMM", "Distance of the Centres (mm)", row["distance_mm"], "Derived"
 
 
 def _recist(images: _Images) -> None:

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from reporting.datasets.case_report_forms import FormTable
 
 # A value of SDTM: a text, a number, or nothing.
 Value = str | int | float | None
 Row = Mapping[str, Any]
+Values = tuple[Value, ...]
+
+
+class Rows(Protocol):
+    """Rows in their order, in memory or elsewhere, that can be gone through as often as need be."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __iter__(self) -> Iterator[Values]:
+        """From the first to the last."""
+
+    def extend(self, rows: Iterable[Values], /) -> None:
+        """Add rows behind the last."""
+
+
+# Makes an empty one: `list`, or what keeps rows of many patients out of memory.
+Keep = Callable[[], Rows]
 
 
 class MappingError(ValueError):
@@ -52,12 +70,16 @@ class Domain:
     klass: str
     keys: tuple[str, ...]
     variables: tuple[Variable, ...]
-    rows: tuple[tuple[Value, ...], ...]
+    rows: Rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its variables are called."""
+        return tuple(one.name for one in self.variables)
 
     def records(self) -> list[dict[str, Value]]:
         """The rows by the names of their variables."""
-        names = [one.name for one in self.variables]
-        return [dict(zip(names, row, strict=True)) for row in self.rows]
+        return [dict(zip(self.names, row, strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +103,8 @@ class FormRows:
 class Source:
     """One reading of a trial: versions from the oldest, and rows of the operational datasets.
 
-    Moments have a zone; `as_of` is the moment of the reading.
+    Moments have a zone; `as_of` is the moment of the reading. Where the rows are those of some
+    patients, `readers` are all who read anything of the trial.
     """
 
     study: str
@@ -89,6 +112,7 @@ class Source:
     versions: Sequence[Version]
     tables: Mapping[str, Sequence[Row]]
     forms: Mapping[str, FormRows]
+    readers: frozenset[int] = frozenset()
 
     def rows(self, dataset: str) -> Sequence[Row]:
         """The rows of a dataset; none of one that nothing was recorded in."""

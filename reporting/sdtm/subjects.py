@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,21 @@ class Subject:
     def reference(self) -> str:
         """RFSTDTC: the first injection of a tracer under study."""
         return self.local(self.exposed[0]["injected_at"]) if self.exposed else ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the summary of a trial tells of all its patients."""
+
+    enrolled: int = 0
+    first_consent: str | None = None
+
+    def count(self, subjects: Iterable[Subject]) -> None:
+        """Count some patients in."""
+        for one in subjects:
+            self.enrolled += one.row["enrolled_at"] is not None
+            if consented := one.consented[:10]:
+                self.first_consent = min(consented, self.first_consent or consented)
 
 
 def subjects(source: Source) -> Mapping[str, Subject]:

@@ -21,9 +21,12 @@ def dataset(domain: Domain) -> Dataset:
     )
 
 
-def _column(variable: Variable) -> Column:
+def type_of(variable: Variable) -> Type:
+    """Whether a variable is a text, a whole number or any number."""
     if variable.type == "Char":
-        type_ = Type.TEXT
-    else:
-        type_ = Type.INTEGER if variable.name.endswith(_WHOLE) else Type.NUMBER
-    return Column(variable.name, variable.label, type_, Privacy.HEALTH)
+        return Type.TEXT
+    return Type.INTEGER if variable.name.endswith(_WHOLE) else Type.NUMBER
+
+
+def _column(variable: Variable) -> Column:
+    return Column(variable.name, variable.label, type_of(variable), Privacy.HEALTH)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from reporting.sdtm.model import MappingError
 
+GUIDE = "3.4"
 TERMINOLOGY = "2025-03-28"
 
 # UCUM, as the record has it, to the submission values of UNIT (C71620). g/mL is but a synonym of

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 4, 1, 8, 0, tzinfo=UTC)
 # 10:15 in Berlin.
 INJECTED = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+LATER = INJECTED + timedelta(days=3)
 TRIAL = "DEMO"
 SUBJECT = "DEMO-101-001"
 
@@ -156,6 +157,10 @@ def _tables() -> dict[str, list[dict[str, Any]]]:
         "ratios": [row("ratios", scan=41, series=51, lesion=61, region=71,
                        region_kind="blood_pool", region_status="placed", tbr=8.0316,
                        tbr_peak=7.3469, tbr_mean=4.1429)],
+        "grown_ratios": [row("grown_ratios", scan=41, series=51, read=15, reader=9,
+                             is_accepted=True, lesion_number=1,
+                             region_kind="contralateral_brain", tbr=9.8438, tbr_peak=8.6719,
+                             tbr_mean=5.1094)],
         "pairs": [row("pairs", comparison=81, pair=82, kind="tracers", reader=9, first_scan=41,
                       first_lesion=1, first_parts=0, first_positivity="positive",
                       first_suvmax=12.28125, second_scan=42, second_lesion=3, second_parts=1,
@@ -180,8 +185,10 @@ def _tables() -> dict[str, list[dict[str, Any]]]:
                           best="CMR", why="SULpeak went down", change_percent=-51.5625,
                           numbers='[{"name": "SULpeak"}]', flags="scale-made-for-fdg")],
         "deviations": [row("deviations", deviation=97, rule="uptake-time", text="Too late " * 40,
-                           values='{"minutes": 90.5}', state="closed", recorded_at=INJECTED,
-                           about_table="trials_scheduledscan", about_pk=41)],
+                           values='{"minutes": 90.5}', is_important=True, state="closed",
+                           occurred_at=INJECTED, recorded_at=LATER,
+                           about_table="trials_scheduledscan",
+                           about_pk=41)],
     }  # fmt: skip
 
 

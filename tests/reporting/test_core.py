@@ -1,7 +1,8 @@
 """SDTM held to CDISC CORE, which nobody here wrote: clean where it should be, and not blind.
 
 CORE needs Python 3.12 and an environment of its own, `make core-setup`; its rules lie beside the
-reference data. Where either is missing the tests say so, and `make core` fails.
+reference data. `make core` runs these tests, since they take minutes; where either is missing they
+say so, and `make core` fails.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from typing import Any
 import pytest
 
 from config import core
-from reporting import sdtm
+from reporting import define, sdtm
 from reporting.formats import FORMATS, About
 from reporting.formats.staged import Stage
-from reporting.sdtm import checks
+from reporting.sdtm import checks, described
 from reporting.sdtm.model import Domain
 from reporting.sdtm.tables import dataset
 from tests.reporting.sdtm_trial import made
 
+pytestmark = pytest.mark.core
 ABOUT = About(study="DEMO", export=1, as_of=datetime(2026, 4, 1, tzinfo=UTC), software="0.1.0")
+
+STUDY = define.Study("DEMO", "A trial", "DEMO", 1, ABOUT.as_of, ABOUT.software)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +40,10 @@ def _there_is_core() -> None:
 
 
 def written(folder: Path, domains: tuple[Domain, ...]) -> Path:
-    """The domains that have records, as an export writes them."""
+    """The domains that have records with their define.xml, as an export writes them."""
+    tables = described.described(domains, "xpt")
+    content = define.written(STUDY, described.STANDARDS, tables)
+    (folder / core.DEFINE).write_bytes(content)
     for one in domains:
         if one.rows:
             stage = Stage(dataset(one), folder / "rows.arrow")
@@ -126,5 +133,13 @@ def test_each_of_twelve_mistakes_is_found(tmp_path):
     assert missed == [], said
 
 
-def test_no_mistake_is_told_where_none_was_made():
-    assert checks.problems(sdtm.domains(made())) == []
+def test_a_define_xml_that_says_otherwise_than_the_guide_is_found(tmp_path):
+    """CORE reads define.xml, and does not pass it by."""
+    domains = tuple(one for one in sdtm.domains(made()) if one.name == "SC")
+    path = written(tmp_path, domains) / core.DEFINE
+    right = path.read_text()
+    wrong = right.replace('Role="Topic"', 'Role="Rule"')
+    assert wrong != right
+    path.write_text(wrong)
+    found = core.findings(tmp_path, ["CORE-001081"])
+    assert [(one.rule, one.dataset) for one in found] == [("CORE-001081", "SC")]

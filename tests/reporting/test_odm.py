@@ -15,6 +15,7 @@ import pytest
 from lxml import etree
 
 from reporting import csvtext, storage
+from reporting.blinding import Blinding
 from reporting.formats import About
 from reporting.odm import document
 from reporting.odm.clinical import Audit, Change, Entry, Stood
@@ -55,8 +56,8 @@ DEMOGRAPHICS = {"consent_day_age": "44", "height_cm": "174.5", "weight_kg": "70"
 def files(trial) -> tuple[bytes, bytes]:
     """Snapshot and transactions of a trial."""
     study = odm_entries.study(trial, form_rows.tables(trial))
-    standing = odm_entries.entries(trial, with_undone=False)
-    every = odm_entries.entries(trial, with_undone=True)
+    standing = odm_entries.entries(trial, with_undone=False, blinding=Blinding())
+    every = odm_entries.entries(trial, with_undone=True, blinding=Blinding())
     return (
         b"".join(encoded(document.snapshot(study, standing, ABOUT))),
         b"".join(encoded(document.transactions(study, every, ABOUT))),

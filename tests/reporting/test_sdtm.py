@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from reporting import sdtm
+from reporting.sdtm import checks
 from reporting.sdtm.arms import is_under_study
 from reporting.sdtm.dates import local
 from reporting.sdtm.draft import as_text
@@ -38,6 +40,8 @@ OTHERWISE = {
     ("eligibility", "text"): "TI.IETEST, as the protocol has it",
     ("findings", "unit"): "submission values of UNIT",
     ("form_vital_signs_follow_up", "contact"): "SV.SVCNTMOD, in words",
+    ("form_scan_preparation", "fasted_hours"): "SUPPPR.FASTDUR, a duration of ISO 8601",
+    ("form_scan_aborted", "minutes"): "PR.PRDUR, a duration of ISO 8601",
     ("deviations", "about_table"): "SUPPDV.DVABOUT, with the number of its row",
     ("deviations", "text"): "DV.DVTERM and its continuation",
     ("evidence", "fasting"): "LB.LBFAST, Y or N",
@@ -101,6 +105,11 @@ def test_standard_of_care_is_an_agent_and_a_residual_not_measured_is_flagged(dom
     assert "RESIDFL" not in qualifiers(domains, of(domains, "EX"))
 
 
+def test_a_deviation_starts_when_it_happened_and_not_when_it_was_recorded(domains):
+    # SDTMIG 3.4, DV: DVSTDTC is the start of the deviation.
+    assert of(domains, "DV")["DVSTDTC"] == "2026-03-02T10:15:00"
+
+
 def test_a_comparator_with_an_arm_of_its_own_is_exposure():
     # Domain reference 25: a randomised comparator goes to EX, by its arm's role.
     crossover = {"arms": [{"role": "experimental"}, {"role": "active_comparator"}]}
@@ -140,6 +149,14 @@ def test_a_concealed_allocation_tells_no_arm():
     assert (dm["ARMCD"], dm["ACTARM"], dm["ARMNRS"]) == ("", "", "ALLOCATION CONCEALED")
 
 
+def test_a_lesion_that_a_reader_grew_has_its_ratio_to_the_mirror_image_beside_its_findings(domains):
+    ratio = of(domains, "TR", TRTESTCD="TBRMAX", TRLNKID="READ-15-1")
+    assert (ratio["TRSTRESN"], ratio["TRACPTFL"]) == (9.8438, "Y")
+    assert qualifiers(domains, ratio)["REFREG"] == "contralateral_brain"
+    found = of(domains, "TR", TRTESTCD="SUVMAX", TRLNKID="READ-15-1")
+    assert (ratio["TREVALID"], ratio["TRREFID"]) == (found["TREVALID"], found["TRREFID"])
+
+
 def test_suv_is_in_kg_per_litre_and_mtv_tlg_and_tbr_are_terms_of_ours(domains):
     # UNIT C71620 of 2025-03-28 has kg/L; g/mL is its synonym. There is no MTV, TLG, TBR.
     measured = of(domains, "TR", TRTESTCD="SUVMAX", TRLNKID="RUN-61")
@@ -147,7 +164,7 @@ def test_suv_is_in_kg_per_litre_and_mtv_tlg_and_tbr_are_terms_of_ours(domains):
     assert {one["TRSTRESU"] for one in domains["TR"]} <= {"", "kg/L", "mL", "g", "mm", "RATIO"}
     volume = of(domains, "TR", TRTESTCD="VOLUME", TRLNKID="RUN-61")
     assert qualifiers(domains, volume)["SEGMTHD"] == "FIXED THRESHOLD, SUV 4, AT LEAST 0.5 mL"
-    ratio = of(domains, "TR", TRTESTCD="TBRMAX")
+    ratio = of(domains, "TR", TRTESTCD="TBRMAX", TRLNKID="RUN-61")
     assert qualifiers(domains, ratio)["REFREG"] == "blood_pool"
     assert of(domains, "TU", TULNKID="REF-71")["TULOC"] == "AORTA"
     assert "MTV" not in {one["TRTESTCD"] for one in domains["TR"]}
@@ -168,6 +185,28 @@ def test_criteria_not_met_are_in_ie_and_no_others(domains):
         ("DEMO-101-002", "E3", "Y")
     ]
     assert len(domains["TI"]) == len(sdtm_trial.definition()["criteria"])
+
+
+def test_a_criterion_worded_anew_has_a_code_of_its_own():
+    source = made()
+    amended = deepcopy(sdtm_trial.definition())
+    worded = next(one for one in amended["criteria"] if one["identifier"] == "E3")
+    first, worded["text"] = worded["text"], "No infection in the last 30 days"
+    versions = [*source.versions, sdtm.Version(2, "1.1", amended)]
+    tables = {**source.tables, "eligibility": [
+        {**one, "text": worded["text"]} for one in source.rows("eligibility")
+        if one["criterion"] == "E3"
+    ]}  # fmt: skip
+    source = sdtm.Source(source.study, source.as_of, versions, tables, source.forms)
+    found = {one.name: one.records() for one in sdtm.domains(source)}
+    assert {
+        (one["TIVERS"], one["IETESTCD"]): one["IETEST"]
+        for one in found["TI"]
+        if one["IETESTCD"].startswith("E3")
+    } == {("1.0", "E3"): first, ("1.1", "E3A"): worded["text"]}
+    codes = {(one["IETESTCD"], one["IETEST"]) for one in found["TI"]}
+    assert len(codes) == len(dict(codes)) == len(amended["criteria"]) + 1
+    assert [one["IETESTCD"] for one in found["IE"]] == ["E3A"]
 
 
 def test_a_bound_is_no_number_and_a_value_not_known_is_not_done(domains):
@@ -245,6 +284,12 @@ def test_partial_dates_stay_partial(domains):
     assert (none["CMPRESP"], none["CMOCCUR"]) == ("Y", "N")
 
 
+def test_a_duration_is_in_the_words_of_iso_8601(domains):
+    record = next(one for one in domains["PR"] if one["PRDUR"])
+    # Item `minutes` of the form on scans that were aborted.
+    assert record["PRDUR"] == "PT509.1875M"
+
+
 def test_numbers_count_the_records_of_a_patient(domains):
     for name, rows in domains.items():
         for who in {one["USUBJID"] for one in rows if f"{name}SEQ" in one and "USUBJID" in one}:
@@ -296,6 +341,10 @@ def _is_found(value: Any, cells: set[str]) -> bool:
         # A comment says it in words, with its unit behind it and its details after that.
         or any(f": {text} " in f"{cell} ".replace(";", " ") for cell in cells)
     )
+
+
+def test_rules_of_our_own_find_nothing_where_no_mistake_was_made():
+    assert checks.problems(sdtm.domains(made())) == []
 
 
 def test_what_can_not_be_mapped_is_refused_by_name():
