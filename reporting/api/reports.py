@@ -6,9 +6,11 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from reporting.api.views import export_for
 from reporting.reports.content import Figure, Table, data_columns, data_rows
 from reporting.services import reports as services
 from reporting.views.reports import made_for, trial_for
@@ -24,6 +26,12 @@ class ListedReport(serializers.Serializer):
     is_open = serializers.BooleanField()
     has_data = serializers.BooleanField()
     why = serializers.CharField(help_text="Why it is held back or has no data.")
+    export = serializers.IntegerField(
+        source="export.pk",
+        default=None,
+        allow_null=True,
+        help_text="An unblinded export that gives what is held back otherwise.",
+    )
 
 
 class LeftOut(serializers.Serializer):
@@ -84,8 +92,20 @@ class TrialReports(Endpoint):
         return Response(ListedReport(rows, many=True).data)
 
 
+class ReportsOfExport(Endpoint):
+    @operation("listExportReports", tag="reports", answers=ListedReport(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """Which reports a frozen export gives, and why it refuses the others."""
+        rows = services.of_export(export_for(request, pk), by=request.user)
+        return Response(ListedReport(rows, many=True).data)
+
+
 class OneReport(Endpoint):
     @operation("getReport", tag="reports", answers=TrialReport)
     def get(self, request: Request, identifier: str, name: str) -> Response:
         """A report as data; `?export=` names a frozen export, without it rows are of now."""
-        return self.show(made_for(request, identifier, name), TrialReport)
+        made = made_for(request, identifier, name)
+        response = self.show(made, TrialReport)
+        content = JSONRenderer().render(response.data)
+        services.hand_out(made, "json", content, by=request.user)
+        return response

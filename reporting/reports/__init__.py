@@ -6,7 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from reporting.reports import aldosteronism, enrolment, injections, literature, tracers
+from reporting.reports import (
+    aldosteronism,
+    biodistribution,
+    deviations,
+    enrolment,
+    injections,
+    lesions,
+    literature,
+    quality,
+    readers,
+    repeatability,
+    response,
+    roc,
+    safety,
+    tracers,
+)
 from reporting.reports.content import Content
 from reporting.reports.rows import Rows
 
@@ -18,7 +33,9 @@ class Report:
     """A report: what it answers, the datasets it reads, and without which it is `empty`, in words.
 
     Who may see it holds `permission` at all sites of the trial; one that `would_unblind` is kept
-    from whoever reads scans or decides the truth in the trial.
+    from whoever reads scans or decides the truth in the trial; one that `tells_tracer` of a scan is
+    made of a concealed allocation only from an unblinded export. Of an export whose privacy
+    profile left out a column of a dataset that it `needs`, or the days of one, it is not made.
     """
 
     name: str
@@ -30,6 +47,8 @@ class Report:
     empty: str
     permission: str = "report.view"
     would_unblind: bool = False
+    tells_tracer: bool = False
+    needs: tuple[tuple[str, str], ...] = ()
 
 
 REPORTS: Mapping[str, Report] = MappingProxyType(
@@ -44,6 +63,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 ("patients",),
                 enrolment.screening,
                 enrolment.NOBODY,
+                needs=(("patients", "site"),),
             ),
             Report(
                 "eligibility",
@@ -62,6 +82,94 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 ("scans",),
                 injections.distributions,
                 injections.EMPTY,
+                tells_tracer=True,
+            ),
+            Report(
+                "quality",
+                "Image quality and conformance",
+                "Which series could be measured, and what they do not keep, by site and scanner.",
+                ("series", "conformance", "scans"),
+                ("series",),
+                quality.conformance,
+                quality.EMPTY,
+                tells_tracer=True,
+            ),
+            Report(
+                "biodistribution",
+                "Biodistribution",
+                "What normal organs take up of each tracer.",
+                ("organs", "scans"),
+                ("organs",),
+                biodistribution.uptake,
+                biodistribution.EMPTY,
+                would_unblind=True,
+                tells_tracer=True,
+            ),
+            Report(
+                "lesions",
+                "Lesions",
+                "Uptake, volume and burden of lesions, one by one, by site and by tumour type.",
+                ("findings", "scans", "organs", "evidence"),
+                ("findings",),
+                lesions.tables,
+                lesions.EMPTY,
+                would_unblind=True,
+                tells_tracer=True,
+            ),
+            Report(
+                "agreement",
+                "Reader agreement",
+                "How far the readers of a scan agree, in answers and in numbers.",
+                ("reader_agreement", "findings", "scans", "responses"),
+                ("reader_agreement",),
+                readers.agreement,
+                readers.EMPTY,
+                would_unblind=True,
+                tells_tracer=True,
+            ),
+            Report(
+                "repeatability",
+                "Repeatability",
+                "What test and retest scans measure of the same lesions and organs, unchanged.",
+                ("retests", "scans", "comparisons", "pairs", "findings", "organs"),
+                ("retests",),
+                repeatability.report,
+                repeatability.EMPTY,
+                would_unblind=True,
+                tells_tracer=True,
+            ),
+            Report(
+                "safety",
+                "Safety",
+                "What happened to those injected: adverse events, and vital signs around it.",
+                ("scans", safety.EVENTS, safety.SIGNS),
+                ("scans",),
+                safety.safety,
+                safety.EMPTY,
+                tells_tracer=True,
+                needs=(("scans", "injected_at"),),
+            ),
+            Report(
+                "deviations",
+                "Deviations",
+                "What did not go as the protocol says: about what, where, and how important.",
+                ("patients", "deviations"),
+                ("patients",),
+                deviations.deviations,
+                deviations.EMPTY,
+                needs=(("patients", "site"),),
+            ),
+            Report(
+                "response",
+                "Response to treatment",
+                "Who responded by each scale of the protocol, how far, and for how long.",
+                ("patients", "scans", "responses", response.PROGRESSION),
+                ("responses", response.PROGRESSION),
+                response.response,
+                response.EMPTY,
+                would_unblind=True,
+                tells_tracer=True,
+                needs=(("scans", "injected_at"),),
             ),
             Report(
                 "tracers",
@@ -73,6 +181,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 tracers.EMPTY,
                 "report.unblinded",
                 would_unblind=True,
+                tells_tracer=True,
             ),
             Report(
                 "aldosteronism",
@@ -89,6 +198,18 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 aldosteronism.EMPTY,
                 "report.unblinded",
                 would_unblind=True,
+            ),
+            Report(
+                "roc",
+                "ROC curves",
+                "What reads measured against the truth panel: areas, two tracers, cut-offs.",
+                (roc.TRUTH, "findings", "scans"),
+                (roc.TRUTH,),
+                roc.curves,
+                roc.EMPTY,
+                "report.unblinded",
+                would_unblind=True,
+                tells_tracer=True,
             ),
             Report(
                 "literature",

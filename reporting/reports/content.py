@@ -6,6 +6,7 @@ page, a paper's table and a file of data are made of one thing. Nothing here kno
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from reporting.statistics.results import Result, StatisticsError
 
 NOT_ESTIMABLE = "not estimable"
 EN_DASH = "\N{EN DASH}"
+_ONE_OF_SEVERAL = re.compile(r"\b1 (?!series\b)(\w+)s\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +86,11 @@ class Part:
 
         >>> Part(title="", n=17, missing=(("not scanned", 2),)).counted
         'n = 17 patients; missing 2: 2 not scanned'
+        >>> Part(title="", n=1, of="lesions in 1 patients").counted
+        'n = 1 lesion in 1 patient; none missing'
         """
-        said = f"n = {self.n} {self.of}"
+        # One patient in several is a patient.
+        said = _ONE_OF_SEVERAL.sub(r"1 \1", f"n = {self.n} {self.of}")
         if not self.missing:
             return f"{said}; none missing"
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.missing)
@@ -203,8 +208,12 @@ def p_of(result: Result) -> P:
 
 
 def methods_of(results: Iterable[Result]) -> tuple[str, ...]:
-    """The footnotes that results ask for: intervals and tests by their names, each once."""
+    """The footnotes that results ask for: intervals and tests by their names, each once.
+
+    What is noted alike of several results is said once of all of them.
+    """
     found: dict[str, None] = {}
+    noted: dict[str, dict[str, None]] = {}
     for one in results:
         if one.interval:
             found[f"{one.interval.level:.0%} intervals: {one.interval.method}."] = None
@@ -212,8 +221,12 @@ def methods_of(results: Iterable[Result]) -> tuple[str, ...]:
             side = "one-sided" if one.test.is_one_sided else "two-sided"
             found[f"{one.test.name}, {one.test.variant}, {side}."] = None
         for note in one.notes:
-            found[f"{one.name[:1].upper()}{one.name[1:]}: {note}."] = None
-    return tuple(found)
+            noted.setdefault(note, {})[one.name] = None
+    return (*found, *(_noted(note, "; ".join(names)) for note, names in noted.items()))
+
+
+def _noted(note: str, names: str) -> str:
+    return f"{names[:1].upper()}{names[1:]}: {note}."
 
 
 def reasons(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 FONTS = Path(__file__).resolve().parents[1] / "sheets" / "fonts"
 FAMILY = "IBM Plex Sans"
-INK, QUIET, GRID = "#182433", "#52606d", "#d9dfe5"
+INK, QUIET, GRID, SHADE = "#182433", "#52606d", "#d9dfe5", "#e8eef4"
 # Told apart without colour vision too (Okabe & Ito); each goes with a mark or a hatch of its own.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
+STROKES = ("-", "--", "-.", ":")
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "--")
 # Across in shares of the axes, up in data.
 ACROSS = ("axes fraction", "data")
+FEWEST_BARS = 8
 WIDTH = 6.7  # inches, 170 mm: two columns of a journal
 
 
@@ -169,6 +171,8 @@ def _strips(figure: Figure, strips: drawings.Strips) -> None:
         axes.plot([middle], [row - 0.32], "|", color=INK, markersize=9, markeredgewidth=1.6)
     axes.set_yticks(range(len(strips.groups)), [name for name, _ in strips.groups])
     axes.set_ylim(len(strips.groups) - 0.45, -0.55)
+    if strips.is_from_zero:
+        axes.set_xlim(left=0)
     axes.set_xlabel(strips.axis)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -188,7 +192,7 @@ def _shade(axes: Axes, row: int, band: drawings.Band) -> None:
     start = band.low if band.low is not None else low
     end = band.high if band.high is not None else high
     axes.add_patch(
-        Rectangle((start, row - 0.44), end - start, 0.88, facecolor="#e8eef4", edgecolor="none")
+        Rectangle((start, row - 0.44), end - start, 0.88, facecolor=SHADE, edgecolor="none")
     )
     for edge in (band.low, band.high):
         if edge is not None:
@@ -235,6 +239,8 @@ def _rates(figure: Figure, rates: drawings.Rates) -> None:
 
 def _differences(figure: Figure, plot: drawings.Differences) -> None:
     axes = figure.add_subplot()
+    for low, high in plot.bands:
+        axes.axhspan(low, high, facecolor=SHADE, edgecolor="none", zorder=-1)
     across = [one for one, _ in plot.points]
     axes.plot(across, [up for _, up in plot.points], "o", color=COLOURS[0], markersize=4.5,
               alpha=0.8, markeredgewidth=0)  # fmt: skip
@@ -271,8 +277,14 @@ def _waterfall(figure: Figure, plot: drawings.Waterfall) -> None:
     axes.axhline(0, color=INK, linewidth=0.8)
     for name, level in plot.lines:
         axes.axhline(level, color=QUIET, linestyle="--", linewidth=0.8)
-        axes.annotate(name, (1.0, level), (0, 2), xycoords=ACROSS, ha="right",
-                      textcoords="offset points", fontsize=7.5, color=QUIET)  # fmt: skip
+        # Rises stand on the left and falls on the right: a line is named on the other side, or
+        # on the right where bars leave it empty.
+        left = level < 0 and len(plot.bars) >= FEWEST_BARS
+        axes.annotate(name, (0.0 if left else 1.0, level), (2 if left else -2, 2), xycoords=ACROSS,
+                      ha="left" if left else "right", textcoords="offset points", fontsize=7.5,
+                      color=QUIET)  # fmt: skip
+    # Few bars stay slim.
+    axes.set_xlim(-0.7, max(len(plot.bars), FEWEST_BARS) - 0.3)
     axes.set_xticks(range(len(plot.bars)), [bar[0] for bar in plot.bars], rotation=90, fontsize=7)
     axes.set_ylabel(plot.axis)
     axes.margins(y=0.12)
@@ -287,7 +299,7 @@ def _swimmer(figure: Figure, plot: drawings.Swimmer) -> None:
     for row, lane in enumerate(plot.lanes):
         axes.barh(row, lane.days, height=0.5, color="#c9d8e6", edgecolor="none")
         if lane.goes_on:
-            axes.plot([lane.days + longest * 0.012], [row], ">", color=INK, markersize=5)
+            axes.plot([lane.days + longest * 0.03], [row], ">", color=INK, markersize=5)
         for at, name in lane.marks:
             place = kinds.index(name)
             axes.plot([at], [row], MARKS[place % 7], color=COLOURS[place % 7], markersize=6,
@@ -327,6 +339,38 @@ def _lines(figure: Figure, plot: drawings.Lines) -> None:
         _legend(figure, axes)
 
 
+def _survival(figure: Figure, plot: drawings.Survival) -> None:
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    axes = figure.add_subplot()
+    longest = max([1.0, *(time for curve in plot.curves for time in curve.times)])
+    for place, curve in enumerate(plot.curves):
+        last = max([0.0, *curve.times])
+        across = [at for at, _ in curve.steps] + [last]
+        up = [share for _, share in curve.steps] + [curve.steps[-1][1]]
+        axes.step(across, up, where="post", color=COLOURS[place % 7], linewidth=1.5,
+                  linestyle=STROKES[place % 4], label=curve.name)  # fmt: skip
+        axes.plot([at for at, _ in curve.censored], [share for _, share in curve.censored], "|",
+                  color=COLOURS[place % 7], markersize=8, markeredgewidth=1.2)  # fmt: skip
+    ticks = MaxNLocator(6, integer=True).tick_values(0, longest)
+    shown = [float(tick) for tick in ticks if 0 <= tick <= longest * 1.02]
+    axes.set_xticks(shown, [_at_risk(plot, tick) for tick in shown])
+    axes.set_xlim(0, longest * 1.04)
+    axes.set_ylim(0, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel(plot.across)
+    axes.set_ylabel(plot.up)
+    axes.grid(axis="y", color=GRID, linewidth=0.5)
+    if len(plot.curves) > 1:
+        _legend(figure, axes)
+
+
+def _at_risk(plot: drawings.Survival, tick: float) -> str:
+    """The time of a tick, and below it how many of each curve were followed so long."""
+    counts = [sum(1 for time in curve.times if time >= tick) for curve in plot.curves]
+    return "\n".join([f"{tick:g}", *map(str, counts)])
+
+
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     columns = max(1, min(len(labels), math.floor(6)))
@@ -342,4 +386,5 @@ _DRAWN: dict[type, Callable[[Any, Any], None]] = {
     drawings.Waterfall: _waterfall,
     drawings.Swimmer: _swimmer,
     drawings.Lines: _lines,
+    drawings.Survival: _survival,
 }

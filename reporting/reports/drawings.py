@@ -31,11 +31,15 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Strips:
-    """Every value of each group as a dot, with median and quartiles beside them."""
+    """Every value of each group as a dot, with median and quartiles beside them.
+
+    An axis from zero keeps small differences small, where zero means nothing.
+    """
 
     groups: tuple[tuple[str, tuple[float, ...]], ...]
     axis: str
     bands: tuple[Band | None, ...] = ()
+    is_from_zero: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,10 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Bland-Altman: differences over means, with bias and limits of agreement."""
+    """Bland-Altman: differences over means, with bias and limits of agreement.
+
+    `bands` are the intervals of these lines, each from its lower to its upper end.
+    """
 
     points: tuple[tuple[float, float], ...]
     bias: float
@@ -65,6 +72,7 @@ class Differences:
     high: float
     across: str
     up: str
+    bands: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +113,26 @@ class Lines:
     is_curve: bool = False
 
 
-Drawing = Flow | Strips | Bars | Rates | Differences | Waterfall | Swimmer | Lines
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Share free of an event: where it steps to what, who was censored at which height, all times.
+
+    `times` are those of all patients, in order: how many are at risk follows from them.
+    """
+
+    name: str
+    steps: tuple[tuple[float, float], ...]
+    censored: tuple[tuple[float, float], ...]
+    times: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """Kaplan-Meier curves, with the patients at risk below the axis."""
+
+    curves: tuple[Curve, ...]
+    across: str
+    up: str
+
+
+Drawing = Flow | Strips | Bars | Rates | Differences | Waterfall | Swimmer | Lines | Survival

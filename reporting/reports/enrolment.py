@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from reporting.datasets import DATASETS
 from reporting.reports.content import Column, Content, Figure, Share, Table, words
@@ -64,15 +65,17 @@ def _flow(rows: Rows) -> Figure:
         f"{'; '.join(box.lines)}." + (f" {'; '.join(box.leaving)}." if box.leaving else "")
         for box in boxes
     )
+    notes = [
+        "After CONSORT 2010 and STARD 2015. A patient counts at a step with at least one scan that "
+        "came so far. Who withdrew the use of their data is in the first two boxes alone."
+    ]
+    if rows.hides("scans", "tracer"):
+        notes.append("The allocation is concealed: tracers are not told apart.")
     return Figure(
         title="Flow of patients",
         n=len(patients),
         of="patients screened",
-        notes=(
-            "After CONSORT 2010 and STARD 2015. A patient counts at a step with at least one "
-            "scan that came so far. Who withdrew the use of their data is in the first two "
-            "boxes alone.",
-        ),
+        notes=tuple(notes),
         drawing=Flow(tuple(boxes)),
         alternative=f"Flow diagram. {told}",
     )
@@ -88,17 +91,18 @@ def _on_the_way(rows: Rows, enrolled: set[str]) -> list[Box]:
     unused = {patient for patient in enrolled if withdrawn.get(patient) in NO_USE}
     despite = sum(1 for one in rows["patients"] if one["is_enrolled_despite_criteria"])
     scans = [one for one in rows["scans"] if one["patient"] in enrolled]
-    injected = _tracers(one for one in scans if one["injected_at"])
-    measured = _tracers(one for one in scans if one["uptake_minutes"] is not None)
+    by_tracer = partial(_patients, is_told=not rows.hides("scans", "tracer"))
+    injected = by_tracer(one for one in scans if one["injected_at"])
     read_scans = {one["scan"] for one in rows["findings"]}
-    read = _tracers(one for one in scans if one["scan"] in read_scans)
+    read = by_tracer(one for one in scans if one["scan"] in read_scans)
     lines = [f"Enrolled: {len(enrolled)}"]
     lines += [f"{despite} though not eligible (deviation)"] if despite else []
-    steps = [
-        ("Injected", injected, "not injected yet, or never"),
-        ("Images measured", measured, "without measured images"),
-        ("Read and signed", read, "without a signed read"),
-    ]
+    steps = [("Injected", injected, "not injected yet, or never")]
+    # The time of uptake tells a measured scan, and the tracer too.
+    if not rows.hides("scans", "uptake_minutes"):
+        measured = by_tracer(one for one in scans if one["uptake_minutes"] is not None)
+        steps.append(("Images measured", measured, "without measured images"))
+    steps.append(("Read and signed", read, "without a signed read"))
     here = enrolled - unused
     boxes: list[Box] = []
     for name, found, missing in steps:
@@ -109,16 +113,17 @@ def _on_the_way(rows: Rows, enrolled: set[str]) -> list[Box]:
             aside.append(f"{len(unused)} withdrew the use of their data")
         boxes.append(Box(tuple(lines), tuple(aside)))
         lines = [f"{name}: {len(there)}"]
-        lines += [f"{len(who)} {tracer}" for tracer, who in sorted(found.items())]
+        lines += [f"{len(who)} {tracer}" for tracer, who in sorted(found.items()) if tracer]
         here = there
     boxes.append(Box(tuple(lines)))
     return boxes
 
 
-def _tracers(scans: Iterable[Row]) -> dict[str, set[str]]:
+def _patients(scans: Iterable[Row], *, is_told: bool) -> dict[str, set[str]]:
+    """Who had these scans, by tracer; all together where the tracer is not told."""
     found: dict[str, set[str]] = defaultdict(set)
     for one in scans:
-        found[one["tracer"]].add(one["patient"])
+        found[one["tracer"] if is_told else ""].add(one["patient"])
     return dict(found)
 
 

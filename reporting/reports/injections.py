@@ -11,6 +11,7 @@ import numpy as np
 from reporting.reports.content import Column, Content, Figure, Share, Table, reasons, words
 from reporting.reports.drawings import Band, Strips
 from reporting.reports.rows import Row, Rows
+from reporting.reports.spreads import columns, spread
 
 EMPTY = "No injection has been recorded yet."
 NOT_INJECTED = "no injection recorded"
@@ -82,17 +83,11 @@ def _of(
             words("tracer", "Tracer"),
             words("range", f"Protocol's range, {unit}"),
             Column("scans", "Scans"),
-            Column("mean", "Mean", unit),
-            Column("sd", "SD", unit),
-            Column("median", "Median", unit),
-            Column("lower_quartile", "Lower quartile", unit),
-            Column("upper_quartile", "Upper quartile", unit),
-            Column("minimum", "Minimum", unit),
-            Column("maximum", "Maximum", unit),
+            *columns(unit),
             Column("inside", "Inside the range"),
         ),
         rows=tuple(
-            (tracer, _range(low, high), *_spread(values), _inside(values, low, high))
+            (tracer, _range(low, high), *spread(values), _inside(values, low, high))
             for (tracer, low, high), values in ordered
         ),
     )  # fmt: skip
@@ -123,15 +118,6 @@ def _of(
             alternative=f"Dot plot. {told}.",
         ),
     )  # fmt: skip
-
-
-def _spread(values: Sequence[float]) -> tuple[int | float | None, ...]:
-    """n, mean, SD with n - 1 (none of one value), median, quartiles, least and greatest."""
-    data = np.asarray(values)
-    low, middle, high = (float(one) for one in np.quantile(data, [0.25, 0.5, 0.75]))
-    sd = float(data.std(ddof=1)) if len(data) > 1 else None
-    return (len(data), float(data.mean()), sd, middle, low, high,
-            float(data.min()), float(data.max()))  # fmt: skip
 
 
 def _inside(values: Sequence[float], low: float | None, high: float | None) -> Share | str:

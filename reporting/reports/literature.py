@@ -44,7 +44,7 @@ CITED = (
 )  # fmt: skip
 EMPTY = (
     "No series of a study that the review cites is imported into this trial. "
-    "`manage.py published_trial` makes a trial that has them."
+    "The trial DEMO-PUBLISHED of a demonstration has them; manage.py published_trial makes it."
 )
 
 

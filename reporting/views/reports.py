@@ -24,6 +24,8 @@ from trials import permissions
 from trials.models import Trial, User
 
 Part = TypeVar("Part", Table, Figure)
+# A list of lesions may have thousands of rows: a page of them all can't be read.
+ROWS_OF_PAGE = 200
 
 
 @require_safe
@@ -47,7 +49,11 @@ def report(request: HttpRequest, identifier: str, name: str) -> HttpResponse:
         "query": query,
         "exports": _exports_of(request.user, made.trial),
     }
-    return render(request, "reporting/report.html", context)
+    response = render(request, "reporting/report.html", context)
+    if made.export and made.export.is_unblinded:
+        # Who looks at it is not blind any more.
+        services.hand_out(made, "page", response.content, by=request.user)
+    return response
 
 
 @require_GET
@@ -55,21 +61,29 @@ def report_pdf(request: HttpRequest, identifier: str, name: str) -> HttpResponse
     made = made_for(request, identifier, name)
     address = request.build_absolute_uri(reverse("report", args=[identifier, name]))
     content = typesetting.report_pdf(printed(made, address))
+    services.hand_out(made, "pdf", content, by=request.user)
     return _file(content, "application/pdf", f"{identifier}-{name}.pdf", keep=False)
 
 
 @require_GET
 def report_figure(request: HttpRequest, identifier: str, name: str, number: int) -> HttpResponse:
-    part = _numbered(made_for(request, identifier, name).content.figures, number)
+    """A figure; on its report's page it is looked at, and by `download` it is taken.
+
+    Of an unblinded export a look is enough: who had it is not blind any more.
+    """
+    made = made_for(request, identifier, name)
+    content = svg(_numbered(made.content.figures, number).drawing)
     is_kept = "download" in request.GET
-    file = f"{identifier}-{name}-figure-{number}.svg"
-    return _file(svg(part.drawing), "image/svg+xml", file, keep=is_kept)
+    if is_kept or (made.export and made.export.is_unblinded):
+        services.hand_out(made, f"figure {number}", content, by=request.user)
+    return _file(content, "image/svg+xml", f"{identifier}-{name}-figure-{number}.svg", keep=is_kept)
 
 
 @require_GET
 def report_table(request: HttpRequest, identifier: str, name: str, number: int) -> HttpResponse:
-    part = _numbered(made_for(request, identifier, name).content.tables, number)
-    content = table_csv(part)
+    made = made_for(request, identifier, name)
+    content = table_csv(_numbered(made.content.tables, number))
+    services.hand_out(made, f"table {number}", content, by=request.user)
     return _file(content, "text/csv; charset=utf-8", f"{identifier}-{name}-table-{number}.csv")
 
 
@@ -134,9 +148,16 @@ def _shown(made: services.Made, query: str) -> list[dict]:
             "address": reverse(f"report_{part.kind}", args=where) + query,
         }
         if isinstance(part, Table):
-            one["rows"] = [list(zip(row, part.columns, strict=True)) for row in part.printed()]
+            first, left_out = capped(part.printed())
+            one["rows"] = [list(zip(row, part.columns, strict=True)) for row in first]
+            one["left_out"] = left_out
         shown.append(one)
     return shown
+
+
+def capped(rows: list[list[str]]) -> tuple[list[list[str]], int]:
+    """The rows that a page shows of a table, and how many more its data have."""
+    return rows[:ROWS_OF_PAGE], max(len(rows) - ROWS_OF_PAGE, 0)
 
 
 def printed(made: services.Made, address: str) -> dict:

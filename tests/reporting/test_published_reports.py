@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 
 import pytest
 from django.urls import reverse
@@ -16,15 +17,15 @@ from django.urls import reverse
 from config.demo import published
 from reporting.reports import REPORTS
 from tests import factories
-from trials.models import FormEntry
+from trials.models import FormEntry, Membership, Trial
 from trials.roles import Role
 from trials.services import jobs, protocols
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def trial():
+@pytest.fixture(scope="module")
+def arranged(kept) -> Trial:
     trial = protocols.load_trial(published.DEFINITION.read_text(), by=jobs.system_user()).trial
     site = trial.sites.get(code=published.SITE)
     factories.activate(trial.newest_version, site)
@@ -40,6 +41,11 @@ def trial():
         data_manager=factories.make_user(Role.DATA_MANAGER, trial=trial),
     )
     return trial
+
+
+@pytest.fixture
+def trial(arranged, db) -> Trial:
+    return Trial.objects.get(pk=arranged.pk)
 
 
 @pytest.fixture
@@ -178,3 +184,14 @@ def test_results_are_kept_from_who_may_be_unblinded(trial, client):
     assert "Held back" in listed
     assert client.get(reverse("report", args=[trial.identifier, "tracers"])).status_code == 403
     assert client.get(reverse("report", args=[trial.identifier, "screening"])).status_code == 200
+    assert client.get(reverse("report", args=[trial.identifier, "roc"])).status_code == 403
+    # Whoever reads scans as well is shown nothing of what was read in them.
+    with factories.framed():
+        Membership.objects.create(
+            user=monitor, trial=trial, role=Role.READER, starts_on=date(2026, 1, 1)
+        )
+    for name in ("agreement", "biodistribution", "lesions", "roc"):
+        for route in ("report", "report_pdf", "api_report"):
+            answer = client.get(reverse(route, args=[trial.identifier, name]))
+            assert answer.status_code == 403, (name, route)
+    assert client.get(reverse("report", args=[trial.identifier, "quality"])).status_code == 200

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from reporting.models import Export
-from reporting.services import exports
+from reporting.services import exports, opening
 from tests import factories
 from tests.reporting import cohort
 from tests.reporting.freezing import frozen, held, unordered
@@ -197,7 +197,7 @@ def test_the_first_rows_of_a_dataset_stand_below_label_and_unit(statistician, ma
     export = frozen(made)
     page = statistician.get(f"/exports/{export.pk}/datasets/lesions/").content.decode()
     assert '<code>suvmax</code> <span class="preview-unit">g/mL</span>' in page
-    archive = zipfile.ZipFile(io.BytesIO(exports.download(export, by=made.statistician)))
+    archive = zipfile.ZipFile(io.BytesIO(opening.download(export, by=made.statistician)))
     rows = list(csv.DictReader(io.StringIO(archive.read("data/lesions.csv").decode(), newline="")))
     assert all(f'<td class="text-end">{row["suvmax"]}</td>' in page for row in rows)
     assert f"/api/v1/exports/{export.pk}/datasets/lesions/?format=csv" in page

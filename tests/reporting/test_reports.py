@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from reporting import csvtext
 from reporting.datasets import DATASETS
+from reporting.models import ReportDownload
+from reporting.profiles import Profile
 from reporting.reports import REPORTS, injections, tracers
 from reporting.reports.content import Column, P, Share, text_of
 from reporting.reports.drawing import svg
 from reporting.reports.drawings import Rates
 from reporting.reports.rows import Rows
 from reporting.selectors import report_rows
+from reporting.services import populations
 from reporting.services import reports as services
 from tests.reporting import cohort
 from tests.reporting.freezing import frozen
+from trials.models import AuditEvent
+from trials.services.errors import Refused
 
 TRACERS = {"kind": "tracers", "first_tracer": "PTF", "second_tracer": "FDG", "reader": 1}
 
@@ -103,13 +110,69 @@ def test_p_just_below_five_per_cent_does_not_print_as_it():
 
 def test_a_frozen_export_gives_the_report_of_its_rows(made):
     export = frozen(made)
-    for name in ("screening", "eligibility", "injections"):
+    for name in (
+        "screening",
+        "eligibility",
+        "injections",
+        "agreement",
+        "biodistribution",
+        "quality",
+    ):
         now = services.make(made.trial, name, by=made.statistician)
         then = services.make(made.trial, name, by=made.statistician, export=export)
+        assert now.content.parts
         assert [one.printed() for one in then.content.tables] == [
             one.printed() for one in now.content.tables
         ]
         assert then.as_of == export.as_of
+
+
+@pytest.mark.parametrize("privacy", [Profile.LIMITED, Profile.SAFE_HARBOR])
+def test_a_report_that_needs_what_a_profile_left_out_is_refused_by_name_and_listed_so(
+    made, privacy
+):
+    export = frozen(made, privacy=privacy)
+    refused = {}
+    for name in REPORTS:
+        try:
+            services.make(made.trial, name, by=made.statistician, export=export)
+        except Refused as error:
+            refused[name] = error.code, error.message
+    listed = services.of_export(export, by=made.statistician)
+    found = {one.report.name: ("left-out", one.why) for one in listed if not one.is_open}
+    assert found == refused
+    by_column = {
+        "screening": "leaves out site of patients",
+        "deviations": "leaves out site of patients",
+        "response": "leaves out the days of injected_at of scans",
+        "safety": "leaves out the days of injected_at of scans",
+    }
+    assert set(refused) == (set(by_column) if privacy == Profile.SAFE_HARBOR else set())
+    assert all(by_column[name] in message for name, (_, message) in refused.items())
+
+
+def test_who_takes_a_file_of_a_report_is_kept_and_who_looks_is_not(made, client):
+    client.force_login(made.statistician)
+    page = f"/trials/{made.trial.identifier}/reports/screening"
+    for looked_at in ("/", "/figures/1.svg"):
+        assert client.get(page + looked_at).status_code == 200
+    assert not ReportDownload.objects.filter(trial=made.trial).exists()
+    before = populations.exports_taken(made.trial, made.statistician)
+    taken = {
+        "pdf": client.get(page + ".pdf"),
+        "figure 1": client.get(page + "/figures/1.svg?download"),
+        "table 1": client.get(page + "/tables/1.csv"),
+        "json": client.get(f"/api/v1/trials/{made.trial.identifier}/reports/screening/"),
+    }
+    found = {row.part: row for row in ReportDownload.objects.filter(trial=made.trial)}
+    assert found.keys() == taken.keys()
+    for part, response in taken.items():
+        assert found[part].sha256 == hashlib.sha256(response.content).hexdigest()
+        assert (found[part].by, found[part].export) == (made.statistician, None)
+    event = AuditEvent.objects.filter(action="report.downloaded", trial=made.trial.pk).last()
+    assert (event.table, event.actor) == ("reporting_reportdownload", made.statistician.pk)
+    # Whoever signs a blind review has them counted: they hold results as exports do.
+    assert populations.exports_taken(made.trial, made.statistician) == before + 4
 
 
 @pytest.mark.django_db

@@ -1,0 +1,406 @@
+"""Repeatability: what test and retest scans without a change between them measure of one thing.
+
+Each level, quantity and reader stands by itself, with the pairs of scans that do not compare
+counted by their reasons. The mistake to fear is a limit of change that rests on lesions as if each
+were a patient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from reporting.reports.content import (
+    Cell,
+    Column,
+    Content,
+    Estimate,
+    Figure,
+    Table,
+    estimate_of,
+    methods_of,
+    reasons,
+    words,
+)
+from reporting.reports.drawings import Differences
+from reporting.reports.repeats import NOT_COMPARED, REFUSED, Repeats, first_refusal, repeats
+from reporting.reports.rows import Row, Rows
+from reporting.statistics.clustered_repeats import clustered_limits, clustered_repeatability
+from reporting.statistics.repeatability import intraclass_correlation
+from reporting.statistics.results import Result
+from trials import retests
+
+EMPTY = (
+    "No scan is scheduled that the protocol marks as the retest of another. A trial file marks one "
+    "with retest: of its planned scan."
+)
+NOT_SCHEDULED = "test scans measured without a retest that is scheduled"
+FEWEST_DRAWN = 3
+Lost = tuple[tuple[str, int], ...]
+THINGS = "lesions, patients and organs measured on both scans"
+SPREAD = (
+    "Within-subject SD: square root of half the mean squared difference; repeatability coefficient "
+    "1.96 √2 times that, which 95% of differences stay below where nothing changed; within-subject "
+    "CV over the mean of all measurements (Bland & Altman 1999; Obuchowski & Bullen 2018)."
+)
+SAME = (
+    "ICC(1,1): one-way random, the two scans exchangeable (Shrout & Fleiss 1979). Where a patient "
+    "has several lesions it has no interval, as they are not independent."
+)
+CLUSTERED = (
+    "Where a patient has several lesions, intervals count patients: of the within-subject SD by a "
+    "ratio estimator (Rao & Scott 1999), of limits by variance components (Zou 2013)."
+)
+DIRECTION = "Differences are retest less test."
+READERS = "Readers go by their numbers; of an organ counts the sphere that a reader stands for."
+COLUMNS = (
+    words("quantity", "Quantity"),
+    words("level", "Of"),
+    words("scans", "Scans"),
+    words("reader", "Reader"),
+    Column("n", "Pairs"),
+    Column("patients", "Patients"),
+)
+
+
+def report(rows: Rows) -> Content:
+    """The pairs of scans, the tables, and a Bland-Altman plot by number and by percent."""
+    marked = rows["retests"]
+    if not marked:
+        return Content(why_empty=EMPTY)
+    found = [*repeats(rows)]
+    parts: list[Table | Figure] = [_pairs(marked, rows["scans"])]
+    measured = [one for one in found if one.found]
+    if measured:
+        lost = _lost(found)
+        parts += [make(measured, lost) for make in (_spread, _limits, _ratios)]
+        parts += _figures(measured)
+    if any(one.missing for one in found):
+        parts.append(_lacking(found))
+    return Content(parts=tuple(parts))
+
+
+def _pairs(marked: Sequence[Row], scans: Sequence[Row]) -> Table:
+    lost = Counter(first_refusal(one) for one in marked if not one["is_comparable"])
+    lost[NOT_SCHEDULED] = _without_retest(marked, scans)
+    return Table(
+        title="Test and retest scans, and whether they compare",
+        n=sum(bool(one["is_comparable"]) for one in marked),
+        of="pairs of scans that compare",
+        missing=reasons(lost),
+        columns=(
+            words("patient", "Patient"),
+            words("tracer", "Tracer"),
+            words("test", "Test"),
+            words("retest", "Retest"),
+            Column("interval", "Interval", "h"),
+            Column("uptake", "Uptake time, retest less test", "min"),
+            Column("activity", "Activity, retest less test", "%"),
+            words("compares", "Compares"),
+            words("why", "Why not"),
+            words("known", "To be known"),
+        ),
+        rows=tuple(
+            (
+                one["usubjid"],
+                one["tracer"],
+                one["first_planned"],
+                one["second_planned"],
+                one["interval_hours"],
+                one["uptake_difference_minutes"],
+                one["activity_difference"],
+                "yes" if one["is_comparable"] else "no",
+                _told(one["refusals"], retests.REFUSALS),
+                _told(one["cautions"], retests.CAUTIONS),
+            )
+            for one in marked
+        ),
+        notes=(
+            "A pair that does not compare counts once, for the first of its reasons, and is in no "
+            "number below. Scanner and reconstruction must be the same; the interval runs between "
+            "the injections; limits are the protocol's.",
+            "Repeatability is of one procedure and scanner in a short time (Raunig et al. 2015).",
+        ),
+    )
+
+
+def _without_retest(marked: Sequence[Row], scans: Sequence[Row]) -> int:
+    """Measured scans of a plan that is repeated in others."""
+    planned = {one["first_planned"] for one in marked}
+    paired = {(one["usubjid"], one["first_planned"]) for one in marked}
+    return sum(
+        one["state"] == "quantified"
+        and one["planned_scan"] in planned
+        and (one["usubjid"], one["planned_scan"]) not in paired
+        for one in scans
+    )
+
+
+def _told(codes: str | None, known: Mapping[str, str]) -> str | None:
+    return "; ".join(known.get(code, code) for code in (codes or "").split()) or None
+
+
+def _head(one: Repeats) -> tuple[Cell, ...]:
+    return (f"{one.quantity}, {one.unit}", one.level, f"{one.tracer}: {one.scans}", one.reader,
+            len(one.found), one.patient_count)  # fmt: skip
+
+
+def _missing(one: Repeats) -> str:
+    return "; ".join(f"{count} {reason}" for reason, count in one.missing)
+
+
+def _counted(found: Sequence[Repeats]) -> int:
+    """What was measured twice, each thing once however many quantities were measured of it."""
+    most: dict[tuple[str, ...], int] = {}
+    for one in found:
+        key = one.tracer, one.scans, one.level, one.reader
+        most[key] = max(most.get(key, 0), len(one.found))
+    return sum(most.values())
+
+
+def _lost(found: Sequence[Repeats]) -> Lost:
+    """What is missing, each thing once; a pair of scans that does not compare, once for all."""
+    most: dict[tuple[str, ...], int] = {}
+    for one in found:
+        for reason, count in one.missing:
+            of = (
+                ()
+                if reason.endswith(REFUSED) and reason != NOT_COMPARED
+                else (one.level, one.reader)
+            )
+            key = (reason, one.tracer, one.scans, *of)
+            most[key] = max(most.get(key, 0), count)
+    lost: Counter[str] = Counter()
+    for (reason, *_), count in most.items():
+        lost[reason] += count
+    return reasons(lost)
+
+
+def _lacking(found: Sequence[Repeats]) -> Table:
+    """What has no number on both scans, and why, by quantity and reader."""
+    return _table(
+        "What is missing",
+        found,
+        _lost(found),
+        columns=[words("missing", "Missing")],
+        rows=[(*_head(one), _missing(one)) for one in found if one.missing],
+        notes=(READERS,),
+    )
+
+
+def _spread(found: Sequence[Repeats], lost: Lost) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    results: list[Result] = []
+    for one in found:
+        spread = clustered_repeatability(one.first, one.second, one.patients, unit=one.unit)
+        icc = _icc(one)
+        results += [*spread.values(), replace(icc, notes=())]
+        mean = float(np.mean([one.first, one.second]))
+        rows.append(
+            (
+                *_head(one),
+                mean,
+                estimate_of(spread["within-subject SD"]),
+                estimate_of(spread["repeatability coefficient"]),
+                estimate_of(spread["within-subject CV"], scale=100),
+                estimate_of(icc),
+            )
+        )
+    columns = (
+        Column("mean", "Mean", digits=2),
+        Column("wsd", "Within-subject SD (95% interval)", digits=3),
+        Column("rc", "Repeatability coefficient (95% interval)", digits=3),
+        Column("wcv", "Within-subject CV (95% interval)", "%"),
+        Column("icc", "ICC(1,1) (95% interval)", digits=3),
+    )
+    notes = (SPREAD, SAME, CLUSTERED, READERS, *methods_of(results))
+    return _table("Repeatability", found, lost, columns=columns, rows=rows, notes=notes)
+
+
+def _icc(one: Repeats) -> Result:
+    values = np.array([one.first, one.second], dtype=float).T.reshape(-1, 2)
+    found = intraclass_correlation(values, model="ICC(1,1)")
+    is_clustered = one.patient_count < len(one.found)
+    return replace(found, interval=None) if is_clustered else found
+
+
+def _table(
+    title: str,
+    found: Sequence[Repeats],
+    lost: Lost,
+    *,
+    columns: Sequence[Column],
+    rows: Sequence[tuple[Cell, ...]],
+    notes: tuple[str, ...],
+) -> Table:
+    """What was found, row by row, behind what it is of."""
+    return Table(
+        title=title,
+        n=_counted(found),
+        of=THINGS,
+        missing=lost,
+        columns=(*COLUMNS, *columns),
+        rows=tuple(rows),
+        notes=notes,
+    )
+
+
+def _limits(found: Sequence[Repeats], lost: Lost) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    results: list[Result] = []
+    for one in found:
+        limits = clustered_limits(one.second, one.first, one.patients, unit=one.unit)
+        results += limits.values()
+        rows.append((*_head(one), *(estimate_of(each) for each in limits.values())))
+    columns = (
+        Column("bias", "Bias (95% interval)", digits=2),
+        Column("sd", "SD (95% interval)", digits=2),
+        Column("lower_limit", "Lower limit (95% interval)", digits=2),
+        Column("upper_limit", "Upper limit (95% interval)", digits=2),
+    )
+    notes = (DIRECTION, CLUSTERED, READERS, *methods_of(results))
+    return _table(
+        "Limits of agreement of retest and test (Bland-Altman)",
+        found,
+        lost,
+        columns=columns,
+        rows=rows,
+        notes=notes,
+    )
+
+
+def _logs(one: Repeats) -> tuple[list[float], list[float]] | None:
+    """Natural logarithms of both sides; None where a number has none."""
+    if min(*one.first, *one.second) <= 0:
+        return None
+    return [math.log(each) for each in one.first], [math.log(each) for each in one.second]
+
+
+def _ratios(found: Sequence[Repeats], lost: Lost) -> Table:
+    """In percent of the test: uptake and volume differ by a share of what is measured."""
+    rows: list[tuple[Cell, ...]] = []
+    results: list[Result] = []
+    for one in found:
+        logs = _logs(one)
+        if logs is None:
+            why = "a number is not positive"
+            rows.append((*_head(one), *[Estimate(value=None, reason=f"not estimable: {why}")] * 6))
+            continue
+        spread = clustered_repeatability(*logs, one.patients, unit="1")
+        bias, _, lower, upper = clustered_limits(logs[1], logs[0], one.patients, unit="1").values()
+        results += [replace(one, notes=()) for one in (*spread.values(), bias, lower, upper)]
+        coefficient = estimate_of(spread["repeatability coefficient"])
+        rows.append(
+            (
+                *_head(one),
+                _by(lambda s: 100 * math.sqrt(math.expm1(s * s)),
+                    estimate_of(spread["within-subject SD"])),
+                _by(lambda rc: 100 * math.expm1(-rc), coefficient),
+                _by(lambda rc: 100 * math.expm1(rc), coefficient),
+                *(_by(_percent, estimate_of(each)) for each in (bias, lower, upper)),
+            )
+        )  # fmt: skip
+    return _table(
+        "Repeatability in percent, on logarithms",
+        found,
+        lost,
+        columns=(
+            Column("wcv_log", "Within-subject CV (95% interval)", "%"),
+            Column("rc_low", "Decrease beyond repeatability (95% interval)", "%"),
+            Column("rc_high", "Increase beyond repeatability (95% interval)", "%"),
+            Column("bias", "Retest over test (95% interval)", "%"),
+            Column("lower_limit", "Lower limit of agreement (95% interval)", "%"),
+            Column("upper_limit", "Upper limit of agreement (95% interval)", "%"),
+        ),
+        rows=rows,
+        notes=(
+            "Changes within the two repeatability limits, exp(∓1.96 √2 SD of logarithms) - 1, are "
+            "those of measuring again; they lie apart as far by ratio, so not by percent. "
+            "Within-subject CV: √(exp(SD²) - 1) (Raunig et al. 2015).",
+            DIRECTION,
+            CLUSTERED,
+            READERS,
+            *methods_of(results),
+        ),
+    )
+
+
+def _percent(logarithm: float) -> float:
+    return 100 * math.expm1(logarithm)
+
+
+def _by(scale: Callable[[float], float], cell: Estimate) -> Estimate:
+    """A cell on another scale, its ends in order."""
+    if cell.value is None:
+        return cell
+    ends = sorted(scale(one) for one in (cell.lower, cell.upper) if one is not None)
+    lower, upper = ends if len(ends) == 2 else (None, None)
+    return Estimate(value=scale(cell.value), lower=lower, upper=upper)
+
+
+def _figures(found: Sequence[Repeats]) -> Iterator[Figure]:
+    for one in found:
+        if not one.is_drawn or len(one.found) < FEWEST_DRAWN:
+            continue
+        limits = clustered_limits(one.second, one.first, one.patients, unit=one.unit)
+        points = [(math.fsum((a, b)) / 2, b - a) for a, b in _sides(one)]
+        yield from _figure(one, limits, points, is_percent=False)
+        if logs := _logs(one):
+            limits = clustered_limits(logs[1], logs[0], one.patients, unit="1")
+            points = [(math.sqrt(a * b), 100 * (b / a - 1)) for a, b in _sides(one)]
+            yield from _figure(one, limits, points, is_percent=True)
+
+
+def _sides(one: Repeats) -> Iterator[tuple[float, float]]:
+    return zip(one.first, one.second, strict=True)
+
+
+def _figure(
+    one: Repeats,
+    limits: Mapping[str, Result],
+    points: Sequence[tuple[float, float]],
+    *,
+    is_percent: bool,
+) -> Iterator[Figure]:
+    bias, _, low, high = (
+        _by(_percent, estimate_of(each)) if is_percent else estimate_of(each)
+        for each in limits.values()
+    )
+    if bias.value is None or low.value is None or high.value is None:
+        return
+    unit = "%" if is_percent else one.unit
+    of = f"lesions in {one.patient_count} patients" if one.of == "lesions" else one.of
+    # Of two patients they would leave the points a line.
+    has_bands = one.patient_count >= FEWEST_DRAWN
+    shades = (
+        "shades: their 95% intervals" if has_bands else "intervals, too wide to draw, in the table"
+    )
+    yield Figure(
+        title=f"{one.name}, {one.tracer} ({one.scans}), reader {one.reader}: retest less test"
+        + (" in percent" if is_percent else ""),
+        n=len(one.found),
+        of=of,
+        missing=one.missing,
+        notes=(
+            f"Line: bias; dashed: limits of agreement at 1.96 SD; {shades}.",
+            *(("Lines from logarithms, so that the limits are apart as far by ratio.",)
+              if is_percent else ()),
+            CLUSTERED,
+        ),
+        drawing=Differences(
+            points=tuple(points),
+            bias=bias.value,
+            low=low.value,
+            high=high.value,
+            across=f"{'Geometric mean' if is_percent else 'Mean'} of test and retest, {one.unit}",
+            up=f"Retest less test, {unit}",
+            bands=tuple((each.lower, each.upper) for each in (low, bias, high)
+                        if has_bands and each.lower is not None and each.upper is not None),
+        ),
+        alternative=f"Scatter of differences over means of {len(one.found)} {of}: bias "
+        f"{bias.value:.2f}, limits of agreement {low.value:.2f} to {high.value:.2f} {unit}.",
+    )  # fmt: skip
