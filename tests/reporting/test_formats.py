@@ -118,15 +118,17 @@ def test_a_transport_file_is_read_back_equal_by_readstat(tmp_path):
 
 
 def test_what_a_transport_file_cannot_hold_is_said_with_the_whole_value(tmp_path):
-    long, accented = "x" * 250, "≥ 5 µg, Müller"
+    long, accented, blanks = "x" * 250, "≥ 5 µg, Müller", "liver  "
     rows = [(1, 1e-90, long, True, MOMENT, "2026"), (2, 2.0, accented, True, MOMENT, "2026")]
+    rows += [(3, 3.0, blanks, True, MOMENT, "2026")]
     path, changes = written(tmp_path, "xpt", rows)
     found, _ = pyreadstat.read_xport(str(path), output_format="dict")
-    assert columns_of(found)[2] == ["x" * 200, ">= 5 ug, Muller"]
+    assert columns_of(found)[2] == ["x" * 200, ">= 5 ug, Muller", "liver"]
     assert [(one.row, one.column, one.what, one.value) for one in changes] == [
         (1, "suv", "written as zero", "1e-90"),
         (1, "comment_of_reader", "cut at 200 bytes", long),
         (2, "comment_of_reader", "written in ASCII", accented),
+        (3, "comment_of_reader", "without the blanks at its end", blanks),
     ]
 
 
@@ -259,7 +261,9 @@ def test_an_export_holds_the_same_rows_in_every_format(made, tmp_path):
             path = tmp_path / f"{name}.{one.suffix}"
             path.write_bytes(archive.read(one.path(name)))
             found = [[text(value) for value in row] for row in rows_in(path)]
-            assert found == wanted, one.path(name)
+            assert len(found) == len(wanted), one.path(name)
+            for cells, expected in zip(found, wanted, strict=True):
+                assert all(map(same, cells, expected)), (one.path(name), cells, expected)
 
 
 def frozen_in_all(made) -> zipfile.ZipFile:
@@ -293,18 +297,43 @@ def plain(cell: str, type: Type) -> Any:
     return csvtext.unguarded(cell) if type is Type.TEXT else cell
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two cells are equal, moments to the millisecond that Stata keeps.
+
+    SPSS counts seconds since 1582 in a double, which is 2 us coarse today: a moment at
+    .923999 comes back as .924, so that digits cut off at the millisecond would differ.
+    """
+    if one == other:
+        return True
+    try:
+        apart = datetime.fromisoformat(one) - datetime.fromisoformat(other)
+    except ValueError:
+        return False
+    return "T" in one and abs(apart) <= timedelta(milliseconds=1)
+
+
 def text(value: Any) -> str:
-    """A value as all formats can say it: milliseconds are what Stata has."""
+    """A value as all formats can say it, its words and numbers alike."""
     if value is None or value == "":
         return ""
     if isinstance(value, bool):
         return "Y" if value else "N"
     if isinstance(value, datetime):
-        value = value.replace(tzinfo=None).isoformat(timespec="milliseconds")
+        value = value.replace(tzinfo=None).isoformat(timespec="microseconds")
     if isinstance(value, int | float):
         return repr(float(value))
     is_moment = len(value) > 20 and value[10] == "T" and value[4] == "-"
-    return value.removesuffix("Z")[:23] if is_moment else value
+    return value.removesuffix("Z")[:26] if is_moment else value
+
+
+def test_cells_are_the_same_within_a_millisecond_and_not_beyond():
+    moment = "2026-11-29T19:52:28.923999"
+    assert same(moment, "2026-11-29T19:52:28.924000")
+    assert same("1015.0", "1015.0")
+    assert not same(moment, "2026-11-29T19:52:28.925000")
+    assert not same("2026-11-29", "2026-11-30")
+    assert not same("1015.0", "1015.1")
+    assert not same("", moment)
 
 
 def rows_in(path: Path) -> list[tuple]:
