@@ -5,4 +5,5 @@ class ReportingConfig(AppConfig):
     name = "reporting"
 
     def ready(self) -> None:
-        from reporting import tasks  # noqa: F401  registers the job handlers
+        # They register themselves: checks of settings, and the job handlers.
+        from reporting import checks, tasks  # noqa: F401

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from reporting import codebook, csvtext
@@ -57,9 +57,34 @@ class Difference:
     def rows_changed(self) -> int:
         return len({one.key for one in self.changed})
 
+    @property
+    def path(self) -> str:
+        """The dataset's file in an export."""
+        return f"{DATA}{self.name}{SUFFIX}"
+
+    @property
+    def summary(self) -> str:
+        """How much differs, in words.
+
+        >>> Difference("scans", ("scan",), added=[("7",)], columns_added=("route",)).summary
+        '1 row added; column added: route'
+        """
+        rows = (("added", len(self.added)), ("removed", len(self.removed)))
+        counts = [*rows, ("changed", self.rows_changed)]
+        columns = (
+            ("added", self.columns_added),
+            ("removed", self.columns_removed),
+            ("described otherwise", self.described_otherwise),
+        )
+        said = [f"{n} row{'s' if n > 1 else ''} {what}" for what, n in counts if n]
+        said += [f"column {what}: {', '.join(names)}" for what, names in columns if names]
+        return "; ".join(said) or "rows in another order, or written otherwise"
+
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
+    """A dataset's rows by key; of rows that share one, the second has a 2 after it, and so on."""
+
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     rows: Mapping[Key, Row]
@@ -73,13 +98,13 @@ def between(before: zipfile.ZipFile, after: zipfile.ZipFile) -> Iterator[Differe
     KeyError
         When one of the files is no export: it has no codebook.
     """
-    told_before, told_after = _described(before), _described(after)
-    for name in sorted(set(_datasets(before)) | set(_datasets(after))):
-        was, described = told_before.get(name, {}), told_after.get(name, {})
-        otherwise = tuple(one for one in described if one in was and described[one] != was[one])
-        if otherwise or _content(before, name) != _content(after, name):
-            old, new = _table(before, name, was), _table(after, name, described)
-            yield replace(_difference(name, old, new), described_otherwise=otherwise)
+    was, now = Tables(before), Tables(after)
+    for name in sorted({*was.names, *now.names}):
+        old, new = was.described.get(name, {}), now.described.get(name, {})
+        otherwise = tuple(one for one in new if one in old and new[one] != old[one])
+        if otherwise or was.content(name) != now.content(name):
+            found = _difference(name, was.table(name), now.table(name))
+            yield replace(found, described_otherwise=otherwise)
 
 
 def lines(differences: Iterable[Difference]) -> Iterator[tuple[str, ...]]:
@@ -105,7 +130,7 @@ def _said(difference: Difference, key: Key) -> str:
     return "; ".join([*said, *(f"row {again} of this key" for again in key[len(said) :])])
 
 
-def _difference(name: str, old: _Table | None, new: _Table | None) -> Difference:
+def _difference(name: str, old: Table | None, new: Table | None) -> Difference:
     known = new or old
     if known is None:
         raise KeyError(name)
@@ -139,56 +164,67 @@ def _difference(name: str, old: _Table | None, new: _Table | None) -> Difference
     )
 
 
-def _lacking(table: _Table | None, other: _Table | None) -> tuple[str, ...]:
+def _lacking(table: Table | None, other: Table | None) -> tuple[str, ...]:
     """Columns that the other has not; none where one of both is not there."""
     if table is None or other is None:
         return ()
     return tuple(one for one in table.columns if one not in other.columns)
 
 
-def _datasets(side: zipfile.ZipFile) -> list[str]:
-    return [
-        name.removeprefix(DATA).removesuffix(SUFFIX)
-        for name in side.namelist()
-        if name.startswith(DATA) and name.endswith(SUFFIX)
-    ]
+class Tables:
+    """The datasets of an export, as its codebook describes them."""
 
+    def __init__(self, side: zipfile.ZipFile) -> None:
+        self._side, self._paths = side, frozenset(side.namelist())
+        # What the codebook says of each column, by dataset and column.
+        self.described: dict[str, dict[str, Row]] = {}
+        for row in _rows(side.read(codebook.PATH)):
+            self.described.setdefault(row["dataset"], {})[row["column"]] = row
 
-def _content(side: zipfile.ZipFile, name: str) -> bytes | None:
-    path = f"{DATA}{name}{SUFFIX}"
-    return side.read(path) if path in side.namelist() else None
+    @property
+    def names(self) -> list[str]:
+        return [
+            one.removeprefix(DATA).removesuffix(SUFFIX)
+            for one in self._paths
+            if one.startswith(DATA) and one.endswith(SUFFIX)
+        ]
 
+    def content(self, name: str) -> bytes | None:
+        path = f"{DATA}{name}{SUFFIX}"
+        return self._side.read(path) if path in self._paths else None
 
-def _described(side: zipfile.ZipFile) -> dict[str, dict[str, Row]]:
-    """What the codebook says of each column, by dataset and column."""
-    found: dict[str, dict[str, Row]] = {}
-    for row in _rows(side.read(codebook.PATH)):
-        found.setdefault(row["dataset"], {})[row["column"]] = row
-    return found
+    def table(self, name: str) -> Table | None:
+        """The rows, without the apostrophe before a text that would be a formula."""
+        described = self.described.get(name, {})
+        texts = {one for one, row in described.items() if row["type"] == Type.TEXT}
+        return self._table(name, texts)
 
+    def as_written(self, name: str) -> Table | None:
+        """The rows with their cells as the file has them."""
+        return self._table(name, frozenset())
 
-def _table(side: zipfile.ZipFile, name: str, described: Mapping[str, Row]) -> _Table | None:
-    content = _content(side, name)
-    if content is None:
-        return None
-    keys = tuple(one for one, row in described.items() if row["is_key"] == "Y")
-    reader = _rows(content)
-    columns = tuple(reader.fieldnames or ())
-    texts = {one for one in columns if described.get(one, {}).get("type") == Type.TEXT}
-    rows: dict[Key, Row] = {}
-    for line in reader:
-        row = {
-            column: csvtext.unguarded(value) if column in texts else value
-            for column, value in line.items()
-        }
-        # Rows that share a key are told apart by how many of them came before.
-        key = tuple(row[one] for one in keys)
-        again = 1
-        while key in rows:
-            again += 1
-            key = (*key[: len(keys)], str(again))
-        rows[key] = row
-    return _Table(keys, columns, rows)
+    def _table(self, name: str, texts: Collection[str]) -> Table | None:
+        content = self.content(name)
+        if content is None:
+            return None
+        described = self.described.get(name, {})
+        keys = tuple(one for one, row in described.items() if row["is_key"] == "Y")
+        reader = _rows(content)
+        columns = tuple(reader.fieldnames or ())
+        rows: dict[Key, Row] = {}
+        for line in reader:
+            row = {
+                column: csvtext.unguarded(value) if column in texts else value
+                for column, value in line.items()
+            }
+            # Rows that share a key are told apart by how many of them came before.
+            key = tuple(row[one] for one in keys)
+            again = 1
+            while key in rows:
+                again += 1
+                key = (*key[: len(keys)], str(again))
+            rows[key] = row
+        return Table(keys, columns, rows)
 
 
 def _rows(content: bytes) -> csv.DictReader[str]:

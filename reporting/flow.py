@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from trials.populations import PATIENT, Reason
+from trials.populations import PATIENT, Reason, once, sentences, wider_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,19 @@ class Row:
         return self.reasons[0].group if self.reasons else "No reason is recorded"
 
     @property
+    def not_in(self) -> list[str]:
+        """The wider populations that the unit is out of too."""
+        return wider_of(self.reasons)
+
+    @property
+    def own_sentences(self) -> list[str]:
+        """The reasons in sentences, without the wider populations' names."""
+        return once(self.reasons)
+
+    @property
     def why(self) -> str:
-        """All reasons in sentences."""
-        told = " ".join(one.text for one in self.reasons)
+        """All reasons in sentences, each once."""
+        told = " ".join(sentences(self.reasons))
         if self.decision_reason:
             verdict = "in" if self.is_in else "out"
             return (

@@ -158,7 +158,8 @@ pulse = [float(one.get("Value")) for one in items if one.get("Value")]
 ## SDTM as SAS transport files
 
 `sdtm/` holds the domains of SDTMIG 3.4 that have records, `sdtm/domains.csv` names all of them.
-Dates are local to the site. Terms of ours, and what SDTM has no term for, are told in the codebook.
+Dates are local to the site. `sdtm/define.xml` (Define-XML 2.1) says of each variable what it is,
+where it is from and how it was derived, and what is said in terms of ours where SDTM has none.
 
 ```sas
 libname x xport "sdtm/tr.xpt" access=readonly;
@@ -179,6 +180,42 @@ with open("sdtm/tr.json") as stream:
     file = json.load(stream)
 names = [column["name"] for column in file["columns"]]
 tr = [dict(zip(names, row)) for row in file["rows"]]
+```
+""",
+        "adam-xpt": """\
+## ADaM as SAS transport files
+
+`adam/` holds ADSL (patients), ADTR (lesions) and ADPET (scans) of ADaMIG 1.3, made from the SDTM
+beside them: SRCDOM, SRCVAR and SRCSEQ name the record of each value. `adam/define.xml` says how
+each variable is derived, `adam/variables.csv` the same as a table. Dates are numbers of SAS with a
+format, local to the site. A parameter is of one tracer, whose letter its code begins with. ANL01FL
+chooses what is analysed: of lesions those of the read that counts; ANL02FL of ADTR those that
+software found, apart from any reader.
+
+```sas
+libname x xport "adam/adtr.xpt" access=readonly;
+data adtr; set x.adtr; where anl01fl = "Y"; run;
+```
+
+```r
+adtr <- haven::read_xpt("adam/adtr.xpt")
+aggregate(AVAL ~ PARAMCD + USUBJID, subset(adtr, ANL01FL == "Y"), max)
+```
+""",
+        "adam-json": """\
+## ADaM as Dataset-JSON
+
+Dates are ISO 8601 and become numbers of SAS where a reader follows `targetDataType`. What the
+datasets hold, and `adam/define.xml`, are as told for SAS transport files of ADaM.
+
+```python
+import json
+
+with open("adam/adtr.json") as stream:
+    file = json.load(stream)
+names = [column["name"] for column in file["columns"]]
+adtr = [dict(zip(names, row)) for row in file["rows"]]
+counted = [one for one in adtr if one["ANL01FL"] == "Y"]
 ```
 """,
     }

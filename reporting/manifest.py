@@ -7,12 +7,16 @@ transactions of the audit trail were in, also when some were under way.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from reporting.blinding import Veiled
+from reporting.cut_off import Count
+from reporting.datasets.columns import Dataset
 from reporting.profiles import Touched
 
 PATH = "manifest.json"
@@ -29,6 +33,37 @@ class File:
     rows: int | None
     bytes: int
     sha256: str
+    # Of a dataset: how many columns, and a digest of what they are (see `schema`).
+    columns: int | None = None
+    schema_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormVersion:
+    """A version of the protocol whose forms the record was entered by."""
+
+    number: int
+    label: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutOffOf:
+    """A data cut-off: its day, the rule in words, and what it did to each dataset."""
+
+    day: str
+    rule: str
+    datasets: tuple[Count, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unblinding:
+    """Why an export holds what the trial conceals, and the second person who agreed."""
+
+    reason: str
+    decided_by: str
+    decided_at: str
+    decision_reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +87,31 @@ class Manifest:
     requested_at: datetime
     reason: str
     formats: tuple[str, ...]
+    # Whether it is of an earlier point of the audit trail, and was read back from that.
+    is_read_back: bool = False
     # Of reporting.profiles, and the columns that are not as the record has them.
     privacy: str = "full"
     touched: tuple[Touched, ...] = ()
+    # Whether it holds what the trial conceals, who ordered and agreed to that and why; else what
+    # is kept back of it, and why.
+    is_unblinded: bool = False
+    unblinding: Unblinding | None = None
+    blind_because: tuple[str, ...] = ()
+    veiled: tuple[Veiled, ...] = ()
+    cut_off: CutOffOf | None = None
+    # What was still open of the record: queries not closed, and complete forms without a signature
+    # on what they say.
+    open_queries: int | None = None
+    unsigned_forms: int | None = None
+    form_versions: tuple[FormVersion, ...] = ()
+    # By what: SDTM's guide and terminology, and the digest of every dataset's columns.
+    mappings: Mapping[str, str] = field(default_factory=dict)
+    code_commit: str = ""
+    tools: Mapping[str, str] = field(default_factory=dict)
     files: tuple[File, ...]
 
     def to_json(self) -> dict[str, Any]:
-        moments = {"as_of": _moment(self.as_of), "requested_at": _moment(self.requested_at)}
+        moments = {"as_of": moment(self.as_of), "requested_at": moment(self.requested_at)}
         files = [asdict(file) for file in sorted(self.files, key=lambda file: file.path)]
         return {"format": FORMAT, **asdict(self), **moments, "files": files}
 
@@ -67,11 +120,27 @@ class Manifest:
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
 
 
+def schema(dataset: Dataset) -> str:
+    """SHA-256 of what the columns of a dataset are: name, type, unit and codes, in their order."""
+    said = [
+        [one.name, one.type, one.unit, [list(code) for code in one.codes]]
+        for one in dataset.columns
+    ]
+    text = json.dumps([dataset.name, list(dataset.keys), said], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def schemas(datasets: Iterable[Dataset]) -> str:
+    """One digest of the columns of several datasets."""
+    each = sorted(f"{one.name} {schema(one)}\n" for one in datasets)
+    return hashlib.sha256("".join(each).encode()).hexdigest()
+
+
 def sums(files: Iterable[File]) -> bytes:
     """The digests as `sha256sum --check` reads them."""
     ordered = sorted(files, key=lambda file: file.path)
     return "".join(f"{file.sha256}  {file.path}\n" for file in ordered).encode()
 
 
-def _moment(value: datetime) -> str:
+def moment(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

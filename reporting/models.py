@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from reporting.profiles import LABELS, Profile
@@ -15,9 +15,13 @@ class Export(ScopedModel):
     """A set of datasets frozen at one moment, with codebook and manifest."""
 
     class State(models.TextChoices):
+        # Of an unblinded one, until a second person decides.
+        WAITING = "waiting", "Waiting for approval"
+        DECLINED = "declined"
         REQUESTED = "requested"
         FROZEN = "frozen"
         FAILED = "failed"
+        CANCELLED = "cancelled"
 
     trial_path = "trial_id"
 
@@ -38,22 +42,75 @@ class Export(ScopedModel):
         choices=[(one.value, label) for one, label in LABELS.items()],
         default=Profile.FULL.value,
     )
+    # Ordered to hold what the trial conceals, and why; then who decided on that, when and why.
+    is_unblinded = models.BooleanField(default=False)
+    unblinding_reason = models.CharField(max_length=200, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.CharField(max_length=200, blank=True)
+    # The last day whose events are in it, by the clock of each site; none where all are.
+    cut_off = models.DateField(null=True, blank=True)
+    # Of an earlier point of the audit trail (`reporting.services.points`): which, and what of today
+    # holds all the same. Empty where it is of the instant it is frozen at.
+    point = models.JSONField(default=dict, blank=True)
     manifest = models.JSONField(default=dict)
     sha256 = models.CharField(max_length=64, blank=True)
     size = models.PositiveBigIntegerField(null=True)
+    # Of its SHA256SUMS, as base64, and the key by `reporting.signing.fingerprint`; empty where the
+    # site named no key when it was frozen.
+    signature = models.CharField(max_length=88, blank=True)
+    signing_key_sha256 = models.CharField(max_length=64, blank=True)
     job = models.BigIntegerField(null=True)
     message = models.TextField(blank=True)
+    # Who called it off last; begun again, it is nobody.
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    cancelled_at = models.DateTimeField(null=True)
 
     objects = WholeTrialQuerySet.as_manager()
 
     class Meta:
         ordering = ["-requested_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="export_unblinded_for_a_reason",
+                condition=Q(is_unblinded=False, unblinding_reason="", decided_by=None)
+                | (Q(is_unblinded=True) & ~Q(unblinding_reason="")),
+            ),
+            models.CheckConstraint(
+                name="export_unblinded_by_two",
+                condition=Q(is_unblinded=False)
+                | Q(state="waiting", decided_by=None)
+                | (
+                    Q(decided_by__isnull=False, decided_at__isnull=False)
+                    & ~Q(decision_reason="")
+                    & (Q(state="declined") | ~Q(decided_by=F("requested_by")))
+                ),
+            ),
+            models.CheckConstraint(
+                name="export_waits_to_be_unblinded",
+                condition=Q(is_unblinded=True) | ~Q(state__in=["waiting", "declined"]),
+            ),
+            models.CheckConstraint(
+                name="export_signed_with_a_key_once_frozen",
+                condition=Q(signature="", signing_key_sha256="")
+                | (Q(state="frozen") & ~Q(signature="") & ~Q(signing_key_sha256="")),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"export {self.pk} of {self.trial}"
 
     def scope(self) -> tuple[int, int | None]:
         return self.trial_id, EVERY_SITE
+
+    @property
+    def standing_words(self) -> str:
+        """Its state for a person, where the word alone does not say who has to do what."""
+        return "Waiting for a second person" if self.state == self.State.WAITING else ""
 
 
 class ExportDownload(models.Model):
@@ -68,6 +125,58 @@ class ExportDownload(models.Model):
 
     def __str__(self) -> str:
         return f"download of {self.export} by {self.by}"
+
+
+class ReportDownload(models.Model):
+    """A file of a report handed to a user: which, of which rows, and the digest of its bytes."""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="report_downloads")
+    report = models.CharField(max_length=60)
+    # "pdf", "json", or a part by its kind and number: "table 2".
+    part = models.CharField(max_length=40)
+    # Of a frozen export, else of the rows as they were at `as_of`.
+    export = models.ForeignKey(
+        Export, on_delete=models.PROTECT, null=True, blank=True, related_name="report_downloads"
+    )
+    as_of = models.DateTimeField()
+    sha256 = models.CharField(max_length=64)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["trial", "-pk"]
+
+    def __str__(self) -> str:
+        return f"download of report {self.report}, {self.part}, by {self.by}"
+
+
+class ExportRebuild(models.Model):
+    """A frozen export made once more from the audit trail: who asked, what came of each file."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested"
+        DONE = "done"
+        FAILED = "failed"
+
+    export = models.ForeignKey(Export, on_delete=models.PROTECT, related_name="rebuilds")
+    state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    requested_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    # Of the software that made it once more.
+    software_version = models.CharField(max_length=40, blank=True)
+    # Each file with its digest as it was frozen and as it was made, and what differs in it.
+    files = models.JSONField(default=list)
+    job = models.BigIntegerField(null=True)
+    message = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["export", "-pk"]
+
+    def __str__(self) -> str:
+        return f"rebuild {self.pk} of {self.export}"
 
 
 class PrintedSheet(ScopedModel):
@@ -119,7 +228,7 @@ class PrintedSheet(ScopedModel):
 
 
 class PopulationReview(ScopedModel):
-    """A data review of one analysis population: a draft, then signed for good.
+    """A data review of one analysis population: a draft, then signed for good, or abandoned.
 
     Signed, it holds the rule and the facts it was decided on; what changes afterwards makes it
     overtaken, which is computed and never written here. A later review of the population
@@ -129,6 +238,7 @@ class PopulationReview(ScopedModel):
     class State(models.TextChoices):
         DRAFT = "draft"
         SIGNED = "signed"
+        ABANDONED = "abandoned"
 
     trial_path = "trial_id"
 
@@ -151,6 +261,12 @@ class PopulationReview(ScopedModel):
     )
     opened_at = models.DateTimeField(default=timezone.now)
     signed_at = models.DateTimeField(null=True, blank=True)
+    # Of a draft that somebody gave up: who, when and why; its decisions stay as they were.
+    abandoned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    abandoned_at = models.DateTimeField(null=True, blank=True)
+    abandoned_because = models.CharField(max_length=400, blank=True)
 
     objects = WholeTrialQuerySet.as_manager()
 
@@ -164,8 +280,19 @@ class PopulationReview(ScopedModel):
             ),
             models.CheckConstraint(
                 name="signed_population_review_has_inputs",
-                condition=Q(state="draft", signed_at=None, inputs_sha256="")
+                condition=Q(state__in=["draft", "abandoned"], signed_at=None, inputs_sha256="")
                 | (Q(state="signed", signed_at__isnull=False) & ~Q(inputs_sha256="")),
+            ),
+            models.CheckConstraint(
+                name="abandoned_population_review_says_why",
+                condition=(
+                    Q(state="abandoned", abandoned_by__isnull=False, abandoned_at__isnull=False)
+                    & ~Q(abandoned_because="")
+                )
+                | (
+                    ~Q(state="abandoned")
+                    & Q(abandoned_by=None, abandoned_at=None, abandoned_because="")
+                ),
             ),
         ]
 

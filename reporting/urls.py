@@ -7,10 +7,17 @@ from reporting.views import exports, populations, reports, sheets
 urlpatterns = [
     path("exports/", exports.exports, name="exports"),
     path("exports/new/", exports.export_new, name="export_new"),
+    path("exports/waiting/", exports.exports_waiting, name="exports_waiting"),
     path("exports/<int:pk>/", exports.export, name="export"),
+    path("exports/<int:pk>/decide/", exports.export_decide, name="export_decide"),
     path("exports/<int:pk>/download/", exports.export_download, name="export_download"),
     path("exports/<int:pk>/files/<path:path>", exports.export_file, name="export_file"),
+    path("exports/<int:pk>/SHA256SUMS.sig", exports.export_signature, name="export_signature"),
     path("exports/<int:pk>/datasets/<slug:name>/", exports.export_dataset, name="export_dataset"),
+    path("exports/<int:pk>/changes.zip", exports.export_changes_file, name="export_changes_file"),
+    path("exports/<int:pk>/cancel/", exports.export_cancel, name="export_cancel"),
+    path("exports/<int:pk>/resume/", exports.export_resume, name="export_resume"),
+    path("exports/<int:pk>/rebuilds/", exports.export_rebuild, name="export_rebuild"),
     path("exports/<int:pk>/differences/", exports.export_differences, name="export_differences"),
     path(
         "exports/<int:pk>/differences.csv",
@@ -43,6 +50,11 @@ urlpatterns = [
         "population-reviews/<int:pk>/decide/",
         populations.population_decide,
         name="population_decide",
+    ),
+    path(
+        "population-reviews/<int:pk>/abandon/",
+        populations.population_review_abandon,
+        name="population_review_abandon",
     ),
     path(
         "population-reviews/<int:pk>/sign/",

@@ -88,7 +88,8 @@ class PopulationUnit(serializers.Serializer):
 class PopulationReviewShape(serializers.ModelSerializer):
     trial = serializers.CharField(source="trial.identifier")
     opened_by = serializers.StringRelatedField()
-    state = serializers.CharField(help_text="draft, signed")
+    state = serializers.CharField(help_text="draft, signed, abandoned")
+    abandoned_by = serializers.StringRelatedField()
 
     class Meta:
         model = PopulationReview
@@ -104,6 +105,9 @@ class PopulationReviewShape(serializers.ModelSerializer):
             "opened_by",
             "opened_at",
             "signed_at",
+            "abandoned_by",
+            "abandoned_at",
+            "abandoned_because",
         ]
 
 
@@ -112,7 +116,7 @@ class PopulationReviewWithFacts(PopulationReviewShape):
 
     facts_sha256 = serializers.SerializerMethodField()
     is_as_signed = serializers.SerializerMethodField(
-        help_text="Whether what is stored is what was signed; null of a draft."
+        help_text="Whether what is stored is what was signed; null where nothing was."
     )
 
     class Meta(PopulationReviewShape.Meta):
@@ -125,7 +129,7 @@ class PopulationReviewWithFacts(PopulationReviewShape):
         return services.digest_of(facts, selectors.rules_of(row.trial))
 
     def get_is_as_signed(self, row: PopulationReview) -> bool | None:
-        if row.state == PopulationReview.State.DRAFT:
+        if row.state != PopulationReview.State.SIGNED:
             return None
         return selectors.is_as_signed(row, selectors.signature_of(row))
 
@@ -140,6 +144,10 @@ class DecidePopulationUnit(serializers.Serializer):
     is_in = serializers.BooleanField()
     reason = Line(max_length=400)
     version = Key(help_text="The version of the review that was looked at.")
+
+
+class AbandonPopulationReview(serializers.Serializer):
+    reason = Line(max_length=400, help_text="Stands with the review and in the audit trail.")
 
 
 class SignPopulationReview(serializers.Serializer):
@@ -220,6 +228,22 @@ class PopulationDecisions(Endpoint):
         unit = Unit(given["patient"], given["scan"])
         told = {name: given[name] for name in ("is_in", "reason", "version")}
         return self.show(services.decide(row, unit, by=request.user, **told), PopulationReviewShape)
+
+
+class PopulationAbandonment(Endpoint):
+    @operation(
+        "abandonPopulationReview",
+        tag="populations",
+        asks=AbandonPopulationReview,
+        answers=PopulationReviewShape,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Give up an open review; its decisions stay on record and count nowhere."""
+        row = pages.review_for(request, pk, pages.REVIEW)
+        given = asked(request, AbandonPopulationReview)
+        return self.show(
+            services.abandon(row, reason=given["reason"], by=request.user), PopulationReviewShape
+        )
 
 
 class PopulationSignature(Endpoint):

@@ -6,14 +6,36 @@ from reporting.api import populations, reports, sheets, views
 
 urlpatterns = [
     path("exports/", views.Exports.as_view(), name="api_exports"),
+    path("exports/waiting/", views.ExportsWaiting.as_view(), name="api_exports_waiting"),
+    path("exports/<int:pk>/decision/", views.Decision.as_view(), name="api_export_decision"),
     path("exports/<int:pk>/", views.OneExport.as_view(), name="api_export"),
     path("exports/<int:pk>/download/", views.Download.as_view(), name="api_export_download"),
     path("exports/<int:pk>/files/<path:path>", views.OneFile.as_view(), name="api_export_file"),
+    path("exports/<int:pk>/SHA256SUMS.sig", views.Signature.as_view(), name="api_export_signature"),
     path("exports/<int:pk>/datasets/", views.Datasets.as_view(), name="api_export_datasets"),
     path(
         "exports/<int:pk>/datasets/<slug:name>/",
         views.OneDataset.as_view(),
         name="api_export_dataset",
+    ),
+    path("exports/<int:pk>/changes/", views.Changes.as_view(), name="api_export_changes"),
+    path(
+        "exports/<int:pk>/changes/<slug:name>.csv",
+        views.ChangesOfDataset.as_view(),
+        name="api_export_changes_of_dataset",
+    ),
+    path(
+        "exports/<int:pk>/changes.zip",
+        views.ChangesFile.as_view(),
+        name="api_export_changes_file",
+    ),
+    path("exports/<int:pk>/cancel/", views.CancelExport.as_view(), name="api_export_cancel"),
+    path("exports/<int:pk>/resume/", views.ResumeExport.as_view(), name="api_export_resume"),
+    path("exports/<int:pk>/rebuilds/", views.Rebuilds.as_view(), name="api_export_rebuilds"),
+    path(
+        "exports/<int:pk>/reports/",
+        reports.ReportsOfExport.as_view(),
+        name="api_export_reports",
     ),
     path(
         "exports/<int:pk>/differences/",
@@ -49,6 +71,11 @@ urlpatterns = [
         "population-reviews/<int:pk>/decisions/",
         populations.PopulationDecisions.as_view(),
         name="api_population_decisions",
+    ),
+    path(
+        "population-reviews/<int:pk>/abandonment/",
+        populations.PopulationAbandonment.as_view(),
+        name="api_population_abandonment",
     ),
     path(
         "population-reviews/<int:pk>/signature/",

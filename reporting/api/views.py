@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -14,7 +14,15 @@ from rest_framework.response import Response
 
 from reporting import models, selectors
 from reporting.api import serializers
-from reporting.services import dataset_rows, deliveries, exports
+from reporting.services import (
+    dataset_rows,
+    deliveries,
+    exports,
+    increments,
+    opening,
+    rebuilds,
+    unblinding,
+)
 from reporting.views.delivery import answered
 from reporting.views.exports import differences_as_file
 from trials import permissions
@@ -65,9 +73,37 @@ class Exports(ExportEndpoint):
             by=request.user,
             formats=given["formats"],
             privacy=given["privacy"],
+            unblinding_reason=given["unblinding_reason"],
+            cut_off=given["cut_off"],
+            at_event=given["at_event"],
+            at_moment=given["at_moment"],
         )
         row = selectors.exports().get(pk=ordered.pk)
         return self.show(row, serializers.Export, status=201)
+
+
+class ExportsWaiting(Endpoint):
+    @operation("listExportsWaiting", tag="exports", answers=serializers.Export(many=True))
+    def get(self, request: Request) -> Response:
+        """Unblinded exports that wait for a second person, the longest waiting first."""
+        rows = permissions.listed(selectors.exports(), request.user, "export.unblind")
+        return self.page(selectors.waiting(rows), serializers.Export)
+
+
+class Decision(Endpoint):
+    @operation(
+        "decideUnblinding",
+        tag="exports",
+        asks=serializers.DecideUnblinding,
+        answers=serializers.Export,
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Agree that an unblinded export is made, or decline it; never of one's own order."""
+        row = permissions.fetched(selectors.exports(), request.user, "export.unblind", pk=pk)
+        given = asked(request, serializers.DecideUnblinding)
+        act = unblinding.approve if given["decision"] == "approve" else unblinding.decline
+        act(row, reason=given["reason"], by=request.user)
+        return self.show(selectors.exports().get(pk=pk), serializers.Export)
 
 
 class OneExport(ExportEndpoint):
@@ -75,6 +111,26 @@ class OneExport(ExportEndpoint):
     def get(self, request: Request, pk: int) -> Response:
         """One export: how far it is, and its manifest."""
         return self.show(export_for(request, pk), serializers.Export)
+
+
+class CancelExport(ExportEndpoint):
+    @operation("cancelExport", tag="exports", answers=serializers.Export)
+    def post(self, request: Request, pk: int) -> Response:
+        """Call off an export that is not frozen yet; its worker stops at the next batch of rows."""
+        return _acted(self, request, pk, exports.cancel)
+
+
+class ResumeExport(ExportEndpoint):
+    @operation("resumeExport", tag="exports", answers=serializers.Export)
+    def post(self, request: Request, pk: int) -> Response:
+        """Begin a cancelled or failed export again, of a new instant."""
+        return _acted(self, request, pk, exports.resume)
+
+
+def _acted(endpoint: Endpoint, request: Request, pk: int, act: Callable[..., object]) -> Response:
+    row = permissions.fetched(selectors.exports(), request.user, "export.create", pk=pk)
+    act(row, by=request.user)
+    return endpoint.show(selectors.exports().get(pk=row.pk), serializers.Export)
 
 
 def _file(name: str, *kinds: str, parameters: Sequence = ()):
@@ -114,6 +170,13 @@ class OneFile(Deliveries):
     def get(self, request: Request, pk: int, path: str) -> HttpResponseBase:
         """One file of a frozen export, by its path in the manifest; its SHA-256 is its ETag."""
         return answered(request, deliveries.one(export_for(request, pk), path, by=request.user))
+
+
+class Signature(Deliveries):
+    @_file("downloadExportSignature", "application/octet-stream")
+    def get(self, request: Request, pk: int) -> HttpResponseBase:
+        """The detached Ed25519 signature of SHA256SUMS; 409 when the export is not signed."""
+        return answered(request, deliveries.signature(export_for(request, pk), by=request.user))
 
 
 class Datasets(ExportEndpoint):
@@ -163,6 +226,22 @@ class OneDataset(Deliveries):
         return answered(request, found)
 
 
+class Rebuilds(ExportEndpoint):
+    @operation("listExportRebuilds", tag="exports", answers=serializers.Rebuild(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        """What came of each time the export was made once more, the newest first."""
+        return self.page(selectors.rebuilds(export_for(request, pk)), serializers.Rebuild)
+
+    @operation("rebuildExport", tag="exports", answers=serializers.Rebuild, status=201)
+    def post(self, request: Request, pk: int) -> Response:
+        """Make a frozen export once more from the audit trail; look until it is done or failed."""
+        row = permissions.fetched(selectors.exports(), request.user, "export.create", pk=pk)
+        ordered = rebuilds.request(row, by=request.user)
+        return self.show(
+            selectors.rebuilds(row).get(pk=ordered.pk), serializers.Rebuild, status=201
+        )
+
+
 class Differences(ExportEndpoint):
     @operation(
         "getExportDifferences",
@@ -172,7 +251,7 @@ class Differences(ExportEndpoint):
     )
     def get(self, request: Request, pk: int) -> Response:
         """The datasets that differ from an earlier export of the trial, and how much."""
-        found = exports.differences(*_compared(request, pk), by=request.user)
+        found = opening.differences(*_compared(request, pk), by=request.user)
         return Response(serializers.DatasetDifference(found, many=True).data)
 
 
@@ -186,8 +265,49 @@ class DifferencesFile(ExportEndpoint):
     def get(self, request: Request, pk: int) -> HttpResponse:
         """Every row and value that differs; both exports count as downloaded."""
         newer, older = _compared(request, pk)
-        content = exports.differences_file(newer, older, by=request.user)
+        content = opening.differences_file(newer, older, by=request.user)
         return differences_as_file(newer, older, content)
+
+
+class Changes(ExportEndpoint):
+    @operation(
+        "getExportChanges",
+        tag="exports",
+        answers=serializers.DatasetChanges(many=True),
+        filters=serializers.Since,
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """The datasets that changed since an earlier export of the trial; the files have rows."""
+        found = increments.since(*_compared(request, pk), by=request.user)
+        return Response(serializers.DatasetChanges(found, many=True).data)
+
+
+class ChangesOfDataset(Deliveries):
+    @extend_schema(
+        operation_id="downloadExportChangesOfDataset",
+        tags=["exports"],
+        parameters=[serializers.Since],
+        responses={(200, "text/csv"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int, name: str) -> HttpResponse:
+        """Rows added and changed since an earlier export, and tombstones; a header if none."""
+        newer, older = _compared(request, pk)
+        content = increments.one_file(newer, older, name, by=request.user)
+        return differences_as_file(newer, older, content, f"-{name}.csv")
+
+
+class ChangesFile(Deliveries):
+    @extend_schema(
+        operation_id="downloadExportChanges",
+        tags=["exports"],
+        parameters=[serializers.Since],
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        """All that makes this export of an earlier one, zipped; both count as downloaded."""
+        newer, older = _compared(request, pk)
+        content = increments.all_files(newer, older, by=request.user)
+        return differences_as_file(newer, older, content, ".zip")
 
 
 def _compared(request: Request, pk: int) -> tuple[models.Export, models.Export]:

@@ -17,18 +17,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from reporting.datasets.accountability import TRACER_MOVEMENTS
+from reporting.datasets.accountability import ACCOUNTABILITY_REVIEWS, TRACER_MOVEMENTS
 from reporting.datasets.agreement import AGREEMENT
 from reporting.datasets.allocations import ALLOCATIONS
 from reporting.datasets.columns import Column, Dataset, Privacy, Type
 from reporting.datasets.conduct import DEVIATIONS, QUERIES
+from reporting.datasets.conformance import CONFORMANCE
 from reporting.datasets.dose import EFFECTIVE_DOSE
-from reporting.datasets.lesions import LESIONS, RATIOS, REGIONS
+from reporting.datasets.lesions import GROWN_RATIOS, LESIONS, RATIOS, REGIONS
 from reporting.datasets.monitoring import ACTION_ITEMS, MONITORING_VISITS
 from reporting.datasets.organs import ORGANS
 from reporting.datasets.patients import CONSENTS, ELIGIBILITY, EVIDENCE, PATIENTS
 from reporting.datasets.reads import COMPARISONS, FINDINGS, PAIRS
 from reporting.datasets.responses import RECIST_LESIONS, RESPONSES
+from reporting.datasets.retests import RETESTS
 from reporting.datasets.scans import SCANS, SERIES_SET
 
 __all__ = ["DATASETS", "Column", "Dataset", "Privacy", "Type"]
@@ -44,11 +46,14 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             ALLOCATIONS,
             SCANS,
             EFFECTIVE_DOSE,
+            RETESTS,
             SERIES_SET,
+            CONFORMANCE,
             LESIONS,
             REGIONS,
             ORGANS,
             RATIOS,
+            GROWN_RATIOS,
             COMPARISONS,
             PAIRS,
             FINDINGS,
@@ -58,6 +63,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             DEVIATIONS,
             QUERIES,
             TRACER_MOVEMENTS,
+            ACCOUNTABILITY_REVIEWS,
             MONITORING_VISITS,
             ACTION_ITEMS,
         )

@@ -18,6 +18,30 @@ from reporting.datasets.columns import (
     Dataset,
 )
 
+ACCOUNTABILITY_REVIEWS = Dataset(
+    name="accountability_reviews",
+    label="Signed reviews of tracer accountability",
+    domain="none",
+    grain="one review of a tracer at a site, as it was signed; of no patient",
+    table="trials_accountabilityreview",
+    keys=("review",),
+    columns=(
+        SUBJECT[0],
+        SUBJECT[2],
+        Column("review", "Review", INTEGER, KEY),
+        Column("tracer", "Tracer", TEXT, TECHNICAL),
+        Column("reviewed_at", "When it was signed", MOMENT, TECHNICAL),
+        Column("remark", "What was found", TEXT, FREE_TEXT, missing="nothing was found"),
+        Column("received", "Patient doses received by then", INTEGER, TECHNICAL),
+        Column("dispensed", "Patient doses dispensed by then", INTEGER, TECHNICAL),
+        Column("on_hand", "Patient doses on hand then", INTEGER, TECHNICAL),
+        Column("injections", "Injections recorded by then", INTEGER, TECHNICAL),
+        Column("movement_count", "Movements that it rests on", INTEGER, TECHNICAL),
+        Column("sha256", "SHA-256 of balance and movements as signed", TEXT, TECHNICAL),
+        *RECORD,
+    ),
+)
+
 TRACER_MOVEMENTS = Dataset(
     name="tracer_movements",
     label="Tracer accountability",

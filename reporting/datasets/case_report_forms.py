@@ -21,6 +21,7 @@ from reporting.datasets.columns import (
     Privacy,
     Type,
 )
+from reporting.datasets.tells import IN_ALL, NOTHING, Tag, Tells
 from trials import case_report_forms, form_columns, item_computations
 from trials.case_report_forms import MISSING_WORDS, Form, Item
 from trials.form_columns import Meaning
@@ -96,6 +97,21 @@ class FormTable:
     form: str
     places: tuple[Place, ...]
     is_of_panel: bool = False
+
+    @property
+    def tells(self) -> Tells:
+        """What each column can tell who has to stay blind: an item of the panel the truth."""
+        fixed = (*HEAD, *OF_PANEL, *TAIL)
+        truth = frozenset({Tag.REFERENCE} if self.is_of_panel else ())
+        return {
+            **{place.column.name: truth | _words(place.column) for place in self.places},
+            **dict.fromkeys((*IN_ALL.split(), *(one.name for one in fixed)), NOTHING),
+        }
+
+
+def _words(column: Column) -> frozenset[Tag]:
+    is_text = column.privacy in (Privacy.FREE_TEXT, Privacy.PANEL_TEXT)
+    return frozenset({Tag.FREE_TEXT} if is_text else ())
 
 
 def tables(definitions: Mapping[int, Mapping[str, Any]]) -> dict[str, FormTable]:

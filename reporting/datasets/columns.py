@@ -38,7 +38,8 @@ class Column:
 
     `missing` says what an empty cell means; a column without it is never empty. `codes` are
     the values that can occur, with their meaning. `derivation` says how a value is computed
-    that nobody entered.
+    that nobody entered. `sas_format` is that of an integer which is a date of SAS, DATE9. in days
+    or DATETIME20. in seconds since 1960-01-01.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Column:
     missing: str = ""
     derivation: str = ""
     codes: tuple[tuple[str, str], ...] = ()
+    sas_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from reporting.datasets.columns import (
+    FLAG,
     FREE_TEXT,
     HEALTH,
     IDENTIFIER,
     INTEGER,
     KEY,
     MOMENT,
+    PARTIAL_DATE,
+    QUASI,
     RECORD,
     SUBJECT,
     TECHNICAL,
     TEXT,
+    YES_NO,
     Column,
     Dataset,
 )
@@ -31,6 +35,13 @@ DEVIATIONS = Dataset(
         Column("text", "What deviates", TEXT, FREE_TEXT, origin="DV.DVTERM"),
         Column("values", "Numbers the rule compared, as JSON", TEXT, HEALTH),
         Column(
+            "is_important",
+            "Important: may affect the data, or a patient's rights, safety or well-being (ICH E3)",
+            FLAG,
+            TECHNICAL,
+            codes=YES_NO,
+        ),
+        Column(
             "state",
             "State",
             TEXT,
@@ -40,6 +51,16 @@ DEVIATIONS = Dataset(
                 ("acknowledged", "Acknowledged by the investigator"),
                 ("closed", "Closed"),
             ),
+        ),
+        Column(
+            "occurred_at",
+            "When what deviates happened, by the site's clock",
+            PARTIAL_DATE,
+            QUASI,
+            origin="DV.DVSTDTC",
+            missing="when it happened is told by its words alone",
+            derivation="the injection of its scan, else the time planned for it; what a rule found "
+            "of a consent: its signature; an enrolment despite criteria, an unblinding: itself",
         ),
         Column("recorded_at", "Entered in the record", MOMENT, TECHNICAL),
         Column("about_table", "Table of what it is about", TEXT, TECHNICAL),

@@ -65,6 +65,35 @@ EFFECTIVE_DOSE = Dataset(
         ),
         Column("ct_count", "CTs with a dose-length product recorded", INTEGER, TECHNICAL),
         Column(
+            "dlp",
+            "Dose-length product recorded, of all CTs of the scan",
+            NUMBER,
+            HEALTH,
+            unit="mGy·cm",
+            missing="not recorded as numbers",
+        ),
+        Column(
+            "proposed_dlp",
+            "Dose-length product that a dose report or the CT images propose; in no sum",
+            NUMBER,
+            HEALTH,
+            unit="mGy·cm",
+            missing="nothing that arrived tells it",
+            derivation="CT Dose Length Product Total (113813, DCM) of the dose report; without one "
+            "mean CTDIvol (0018,9345) times the length of the CT series",
+        ),
+        Column(
+            "proposed_dlp_basis",
+            "What proposes it",
+            TEXT,
+            TECHNICAL,
+            codes=(
+                ("report", "Dose report of the scanner"),
+                ("estimate", "Estimate from the CT images"),
+            ),
+            missing="nothing that arrived tells it",
+        ),
+        Column(
             "tracer_msv",
             "Effective dose from the tracer",
             NUMBER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reporting.datasets.agreement import ACCEPTED
 from reporting.datasets.columns import (
     FLAG,
     HEALTH,
@@ -214,6 +215,22 @@ REGIONS = Dataset(
     ),
 )
 
+_OVER_REGION = tuple(
+    column
+    for name, label, value in (
+        ("tbr", "Tumour-to-background ratio", "SUVmax"),
+        ("tbr_peak", "Tumour-to-background ratio of the peak", "SUVpeak"),
+        ("tbr_mean", "Tumour-to-background ratio of the mean", "SUVmean"),
+    )
+    for column in quantity(
+        name,
+        label,
+        "1",
+        "TR.TRSTRESN, no code in the terminology; SUPPTR.REFREG",
+        f"{value} of the lesion over SUVmean of the region",
+    )
+)
+
 RATIOS = Dataset(
     name="ratios",
     label="Tumour-to-background ratios",
@@ -229,27 +246,35 @@ RATIOS = Dataset(
         REGION,
         REGION_KIND,
         REGION_STATUS,
-        *quantity(
-            "tbr",
-            "Tumour-to-background ratio",
-            "1",
-            "TR.TRSTRESN, no code in the terminology; SUPPTR.REFREG",
-            "SUVmax of the lesion over SUVmean of the region",
+        *_OVER_REGION,
+        *RECORD,
+    ),
+)
+
+GROWN_RATIOS = Dataset(
+    name="grown_ratios",
+    label="Ratios of regions that a reader grew",
+    domain="TR",
+    grain="one lesion that a reader grew, placed or drew, of a signed read that stands, against "
+    "its accepted mirror image",
+    table="imaging_grownmirrorimage",
+    keys=("read", "lesion_number"),
+    columns=(
+        *SUBJECT,
+        SCAN,
+        SERIES,
+        Column("read", "Read that was signed", INTEGER, KEY, origin="TR.TRREFID"),
+        Column("reader", "Reader, by number", INTEGER, KEY, origin="TR.TREVALID"),
+        ACCEPTED,
+        Column(
+            "lesion_number",
+            "Lesion, by its number in the read",
+            INTEGER,
+            KEY,
+            origin="TR.TRLNKID",
         ),
-        *quantity(
-            "tbr_peak",
-            "Tumour-to-background ratio of the peak",
-            "1",
-            "TR.TRSTRESN, no code in the terminology; SUPPTR.REFREG",
-            "SUVpeak of the lesion over SUVmean of the region",
-        ),
-        *quantity(
-            "tbr_mean",
-            "Tumour-to-background ratio of the mean",
-            "1",
-            "TR.TRSTRESN, no code in the terminology; SUPPTR.REFREG",
-            "SUVmean of the lesion over SUVmean of the region",
-        ),
+        REGION_KIND,
+        *_OVER_REGION,
         *RECORD,
     ),
 )

@@ -24,6 +24,8 @@ from reporting.datasets.columns import (
     Dataset,
 )
 
+NO_SCANNER = "no injection is recorded, or none of the site's scanners with it"
+
 SCANS = Dataset(
     name="scans",
     label="Scans and injections",
@@ -198,6 +200,14 @@ SERIES_SET = Dataset(
         SCAN,
         SERIES,
         Column("modality", "Modality, Modality (0008,0060)", TEXT, TECHNICAL),
+        Column(
+            "scanner_manufacturer",
+            "Manufacturer of the scanner that the injection names",
+            TEXT,
+            TECHNICAL,
+            missing=NO_SCANNER,
+        ),
+        Column("scanner_model", "Model of that scanner", TEXT, TECHNICAL, missing=NO_SCANNER),
         Column(
             "counts_for_scan",
             "Whether it is the PET series that stands for the scan",

@@ -61,11 +61,27 @@ def periods(*row: Any) -> str | None:
     return found and " ".join(found["periods"])
 
 
+def opened_sequence(*row: Any) -> str:
+    """The identifier of the sequence, also of a concealed one: for an unblinded export alone."""
+    return _drawn(*row)["identifier"]
+
+
+def opened_periods(*row: Any) -> str:
+    """The planned scans of the sequence, also of a concealed one: for an unblinded export alone."""
+    return " ".join(_drawn(*row)["periods"])
+
+
 def _sequence(
     stated: Mapping[str, Any], key: bytes, trial: str, scheme: str, stratum: str, position: int
 ) -> dict[str, Any] | None:
     if stated["masking"] == "concealed":
         return None
+    return _drawn(stated, key, trial, scheme, stratum, position)
+
+
+def _drawn(
+    stated: Mapping[str, Any], key: bytes, trial: str, scheme: str, stratum: str, position: int
+) -> dict[str, Any]:
     return randomisation.sequence_of(
         stated, key=bytes(key), trial=trial, scheme=scheme, stratum=stratum, position=position
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import F, Prefetch
+from django.db.models.functions import Collate
 
 from reporting.datasets import case_report_forms
 from reporting.datasets.case_report_forms import FormTable
@@ -21,8 +22,14 @@ def tables(trial: Trial) -> dict[str, FormTable]:
     return case_report_forms.tables(dict(trial.versions.values_list("number", "definition")))
 
 
-def of(table: FormTable, trial: Trial) -> Iterator[list[Any]]:
-    """The rows of a table, each with its values in the order of the columns."""
+def of(
+    table: FormTable, trial: Trial, *, by_patient: bool = False, chunk: int = CHUNK
+) -> Iterator[list[Any]]:
+    """The rows of a table, each with its values in the order of the columns.
+
+    By patient as `reporting.selectors.rows.of` orders them.
+    """
+    patient = "patient__identifier"
     rows = (
         FormEntry.objects.filter(
             patient__trial=trial, form=table.form, state=FormEntry.State.COMPLETE
@@ -31,9 +38,9 @@ def of(table: FormTable, trial: Trial) -> Iterator[list[Any]]:
         .select_related("patient__site", "version")
         .defer("version__definition", "version__text")
         .prefetch_related(Prefetch("values", VALUES))
-        .order_by("patient__identifier", "visit", "repeat", "pk")
+        .order_by(Collate(patient, "C") if by_patient else patient, "visit", "repeat", "pk")
     )
-    for entry in rows.iterator(chunk_size=CHUNK):
+    for entry in rows.iterator(chunk_size=chunk):
         values = {one.item: one for one in entry.values.all()}
         identifier = entry.patient.identifier
         head = [trial.identifier, f"{trial.identifier}-{identifier}", entry.patient.site.code]

@@ -14,7 +14,10 @@ from typing import Any
 
 from django.db.models import F, Prefetch
 
+from reporting.blinding import Blinding
 from reporting.datasets.case_report_forms import FormTable
+from reporting.datasets.tells import Tag
+from reporting.derived import usubjid
 from reporting.odm.clinical import Audit, Change, Entry, Signed, Stood
 from reporting.odm.document import Site, Study
 from reporting.odm.metadata import Version
@@ -59,11 +62,13 @@ def study(trial: Trial, tables: Mapping[str, FormTable]) -> Study:
     )
 
 
-def entries(trial: Trial, *, with_undone: bool) -> Iterator[Entry]:
+def entries(trial: Trial, *, with_undone: bool, blinding: Blinding) -> Iterator[Entry]:
     """Complete entries by version, patient and visit; with those taken back, in their order.
 
-    Of patients who forbid its use nothing leaves, as in every dataset.
+    Of patients who forbid its use nothing leaves, as in every dataset; what the truth panel
+    decided leaves once it may be told.
     """
+    unseen = blinding.unseen(Tag.REFERENCE)
     states = [State.COMPLETE, *([State.UNDONE] if with_undone else [])]
     rows = (
         FormEntry.objects.filter(patient__trial=trial, state__in=states, completed_at__isnull=False)
@@ -78,7 +83,14 @@ def entries(trial: Trial, *, with_undone: bool) -> Iterator[Entry]:
         Prefetch("moves", FormMove.objects.select_related("from_version")),
     ).iterator(chunk_size=BATCH)
     while batch := list(islice(rows_in_turn, BATCH)):
-        yield from reader.read(batch)
+        yield from reader.read(
+            [
+                one
+                for one in batch
+                if not one.is_of_panel
+                or usubjid(trial.identifier, one.patient.identifier) not in unseen
+            ]
+        )
 
 
 class _Reader:

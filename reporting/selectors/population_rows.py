@@ -14,16 +14,20 @@ from trials.models import Trial
 
 def of(trial: Trial) -> Iterator[list[Any]]:
     """The rows of a trial, without those of who withdrew the use of what was collected."""
-    found = populations.record(trial)
-    barred = {one["patient"] for one in found.facts if one["use_withdrawn"]}
+    found = populations.lean_record(trial)
     signers = {
         one.review.pk: one.signature.signed_by_id
         for one in found.standings.values()
         if one.signature
     }
-    for row in found.rows:
-        if row.patient not in barred:
-            yield _cells(row, signers)
+    for row in in_use(found):
+        yield _cells(row, signers)
+
+
+def in_use(found: populations.Record) -> Iterator[Row]:
+    """The units whose patients let their data be used."""
+    barred = {one["patient"] for one in found.facts if one["use_withdrawn"]}
+    return (row for row in found.each_row() if row.patient not in barred)
 
 
 def _cells(row: Row, signers: dict[int, int]) -> list[Any]:

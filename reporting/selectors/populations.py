@@ -1,17 +1,21 @@
 """Analysis populations: the facts their rules look at, and a row for each unit of each of them.
 
-Nine queries for any number of patients. Of reads, of the truth and of the randomisation the facts
-have that they are there, and nothing of what they say.
+Nine queries for up to 250 patients, and three for each 250 more. Of reads, of the truth and of the
+randomisation the facts have that they are there, and nothing of what they say.
 """
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
-from django.db.models import DateTimeField, Exists, Max, OuterRef, Prefetch, Q, Subquery
+from django.db.models import DateTimeField, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from imaging.models import Series
 from reporting.flow import BROKEN, OVERTAKEN, STANDS, Row
@@ -35,6 +39,7 @@ from trials.services import signatures
 from trials.services.deviations import SINCE, WITHDRAWN
 from trials.services.panel import PATIENT_FORM
 
+PATIENTS_AT_A_TIME = 250
 CANCELLED = ScheduledScan.State.CANCELLED
 # What a rule says of these is shown. Of others, and in these rules, it may tell what is blind.
 TOLD_OF = {one._meta.db_table for one in (Patient, ScheduledScan, Injection, Consent)}
@@ -66,7 +71,12 @@ def rules_of(trial: Trial) -> Rules:
 
 
 def facts(trial: Trial, *, of: int | None = None) -> list[PatientFact]:
-    """The facts of a trial's patients as they are now, or of one of them; five queries."""
+    """The facts of a trial's patients as they are now, or of one of them."""
+    return list(each_fact(trial, of=of))
+
+
+def each_fact(trial: Trial, *, of: int | None = None) -> Iterator[PatientFact]:
+    """The facts of a trial's patients one after the other, or of one of them."""
     only = {} if of is None else {"pk": of}
     decided = FormEntry.objects.filter(
         patient=OuterRef("pk"),
@@ -81,11 +91,35 @@ def facts(trial: Trial, *, of: int | None = None) -> list[PatientFact]:
         .annotate(truth_at=Subquery(newest, output_field=DateTimeField()))
         .prefetch_related(Prefetch("withdrawals", Withdrawal.objects.order_by("-pk")))
         .order_by("identifier", "pk")
-    )
-    of_patient = {} if of is None else {"patient": of}
-    scans, owners = _scans(trial, of_patient)
-    deviations = _deviations(trial, of_patient, owners)
-    return [_fact(row, scans[row.pk], deviations[row.pk]) for row in rows]
+    ).iterator(chunk_size=PATIENTS_AT_A_TIME)
+    while some := list(islice(rows, PATIENTS_AT_A_TIME)):
+        patients = [row.pk for row in some]
+        scans, owners = _scans(patients)
+        deviations = _deviations(patients, owners)
+        for row in some:
+            yield _fact(row, scans[row.pk], deviations[row.pk])
+
+
+class Facts(Collection[PatientFact]):
+    """Facts in few bytes, for who goes through those of many patients more than once."""
+
+    def __init__(self, found: Iterable[PatientFact]) -> None:
+        self._kept: list[bytes] = []
+        self._number = 0
+        left = iter(found)
+        while some := list(islice(left, PATIENTS_AT_A_TIME)):
+            self._kept.append(zlib.compress(json.dumps(some).encode(), level=1))
+            self._number += len(some)
+
+    def __iter__(self) -> Iterator[PatientFact]:
+        for some in self._kept:
+            yield from json.loads(zlib.decompress(some))
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __contains__(self, one: object) -> bool:
+        return any(one == each for each in self)
 
 
 def _fact(row: Patient, scans: list[ScanFact], deviations: list[DeviationFact]) -> PatientFact:
@@ -112,7 +146,7 @@ def _fact(row: Patient, scans: list[ScanFact], deviations: list[DeviationFact]) 
 
 
 def _scans(
-    trial: Trial, of_patient: dict[str, int]
+    patients: Sequence[int],
 ) -> tuple[dict[int, list[ScanFact]], dict[tuple[str, int], str]]:
     """Scans by patient, each planned scan once; and the scan that a row of the record is about."""
     series = Series.objects.filter(imaging_study__scheduled_scan=OuterRef("pk")).exclude(
@@ -122,7 +156,7 @@ def _scans(
         scheduled_scan=OuterRef("pk"), ended_at=None, source_pk__isnull=False
     )
     rows = (
-        ScheduledScan.objects.filter(patient__trial=trial, **of_patient)
+        ScheduledScan.objects.filter(patient__in=patients)
         .annotate(
             images=Exists(series),
             counted=Exists(series.filter(counts=True)),
@@ -179,11 +213,11 @@ def _scan(name: str, tried: Sequence[dict[str, Any]]) -> ScanFact:
 
 
 def _deviations(
-    trial: Trial, of_patient: dict[str, int], owners: dict[tuple[str, int], str]
+    patients: Sequence[int], owners: dict[tuple[str, int], str]
 ) -> dict[int, list[DeviationFact]]:
     found: dict[int, list[DeviationFact]] = defaultdict(list)
     ended = Q(text__endswith=WITHDRAWN) | Q(text__endswith=SINCE)
-    rows = Deviation.objects.filter(patient__trial=trial, **of_patient).exclude(ended)
+    rows = Deviation.objects.filter(patient__in=patients).exclude(ended)
     for row in rows.order_by("pk"):
         is_told = row.rule and row.rule not in UNTOLD and row.subject_table in TOLD_OF
         found[row.patient_id].append(
@@ -206,6 +240,14 @@ def _moment(at: Any) -> str:
 # ------------------------------------------------------------------------------ the reviews
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a review decided of a unit, with its reason where the rule proposed otherwise."""
+
+    is_in: bool
+    reason: str
+
+
 @dataclass(frozen=True)
 class Standing:
     """A signed review as it stands now: the word for it, and what changed since, by patient."""
@@ -215,7 +257,7 @@ class Standing:
     word: str
     changes: dict[int, list[str]]
     of_rule: list[str]
-    members: dict[Unit, PopulationMember]
+    members: dict[Unit, Decision]
 
     @property
     def phrases(self) -> list[str]:
@@ -229,11 +271,11 @@ class Standing:
         return [*self.of_rule, *told]
 
 
-def newest_signed(trial: Trial, *, of: int | None = None) -> list[PopulationReview]:
+def newest_signed(trial: Trial, *, of: int | None = None) -> QuerySet[PopulationReview]:
     """The review in force of each population: the one signed last; its members, or those `of`."""
     only = {} if of is None else {"patient": of}
     members = PopulationMember.objects.filter(**only).select_related("patient").order_by("pk")
-    return list(
+    return (
         PopulationReview.objects.filter(trial=trial, state=PopulationReview.State.SIGNED)
         .order_by("population", "-signed_at", "-pk")
         .distinct("population")
@@ -243,24 +285,44 @@ def newest_signed(trial: Trial, *, of: int | None = None) -> list[PopulationRevi
 
 
 def standings(
-    trial: Trial, now: Sequence[PatientFact], rules: Rules, *, of: int | None = None
+    trial: Trial, now: Collection[PatientFact], rules: Rules, *, of: int | None = None
 ) -> dict[str, Standing]:
     """The review in force of each population, held against the facts as they are now.
 
     Of one patient whether the signature is of what is stored is not asked: that takes all units.
     """
     reviews = newest_signed(trial, of=of)
-    rows = Signature.objects.filter(
-        subject_table=PopulationReview._meta.db_table, subject_pk__in=[one.pk for one in reviews]
-    )
-    signed = {one.subject_pk: one for one in rows.order_by("pk")}
-    found = {}
-    for review in reviews:
+    return {one.review.population: one for one in _standings(reviews, now, rules, of=of)}
+
+
+def _standings(
+    reviews: QuerySet[PopulationReview],
+    now: Collection[PatientFact],
+    rules: Rules,
+    *,
+    of: int | None = None,
+    is_lean: bool = False,
+) -> Iterator[Standing]:
+    """How reviews stand; lean, one is in memory at a time, and then without what it was made on."""
+    signed: dict[int, Signature] | None = None
+    for review in reviews.iterator(chunk_size=1) if is_lean else reviews:
+        if signed is None:
+            signed = _signatures(reviews)
         signature = signed.get(review.pk)
         is_whole = of is not None or is_as_signed(review, signature)
         before = [one for one in review.inputs if of in (None, one["patient"])]
-        found[review.population] = _standing(review, signature, before, now, rules, is_whole)
-    return found
+        yield _standing(review, signature, before, now, rules, is_whole)
+        if is_lean:
+            review.inputs = []
+            review._prefetched_objects_cache.clear()
+
+
+def _signatures(reviews: QuerySet[PopulationReview]) -> dict[int, Signature]:
+    """The signatures on reviews, without all that was signed."""
+    rows = Signature.objects.filter(
+        subject_table=PopulationReview._meta.db_table, subject_pk__in=reviews.values("pk")
+    )
+    return {one.subject_pk: one for one in rows.defer("content").order_by("pk")}
 
 
 def signature_of(review: PopulationReview) -> Signature | None:
@@ -279,17 +341,11 @@ def _standing(
     review: PopulationReview,
     signature: Signature | None,
     frozen: Sequence[PatientFact],
-    now: Sequence[PatientFact],
+    now: Iterable[PatientFact],
     rules: Rules,
     is_whole: bool,
 ) -> Standing:
-    before = {one["patient"]: one for one in frozen}
-    today = {one["patient"]: one for one in now}
-    changed = {
-        patient: told
-        for patient in dict.fromkeys([*before, *today])
-        if (told := populations.changes(before.get(patient), today.get(patient)))
-    }
+    changed = _changed(frozen, now)
     rule = rules.named(review.population)
     of_rule = []
     if rule is None:
@@ -301,8 +357,22 @@ def _standing(
     word = OVERTAKEN if changed or of_rule else STANDS
     if not is_whole:
         word = BROKEN
-    members = {Unit(one.patient_id, one.scan): one for one in review.members.all()}
+    members = {
+        Unit(one.patient_id, one.scan): Decision(one.is_in, one.reason)
+        for one in review.members.all()
+    }
     return Standing(review, signature, word, changed, of_rule, members)
+
+
+def _changed(frozen: Sequence[PatientFact], now: Iterable[PatientFact]) -> dict[int, list[str]]:
+    """What changed by patient: of those that were frozen in their order, then of later ones."""
+    left = {one["patient"]: one for one in frozen}
+    found = {
+        one["patient"]: populations.changes(left.pop(one["patient"], None), one) for one in now
+    }
+    found |= {patient: populations.changes(one, None) for patient, one in left.items()}
+    order = dict.fromkeys([*(one["patient"] for one in frozen), *found])
+    return {patient: found[patient] for patient in order if found[patient]}
 
 
 def rules_json(rules: Rules) -> dict[str, Any]:
@@ -344,17 +414,34 @@ def content_of(review: PopulationReview) -> dict[str, Any]:
 class Record:
     """All that is known of the populations of a trial at one moment."""
 
+    trial: Trial
     rules: Rules
-    facts: list[PatientFact]
+    facts: Collection[PatientFact]
     standings: dict[str, Standing]
-    rows: list[Row]
+    # The only population that is asked for, if it is not all.
+    only: str = ""
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """A row for each unit of every population, or of one."""
+        return list(self.each_row())
+
+    def each_row(self) -> Iterator[Row]:
+        """The same rows one after the other, none of them kept."""
+        return _rows(self.trial, self.rules, self.facts, self.standings, only=self.only)
 
 
 def record(trial: Trial, *, only: str = "") -> Record:
-    """The rows of every population, or of one: a row for each unit."""
+    """The populations of a trial, or one of them."""
     rules, now = rules_of(trial), facts(trial)
-    found = standings(trial, now, rules)
-    return Record(rules, now, found, list(_rows(trial, rules, now, found, only=only)))
+    return Record(trial, rules, now, standings(trial, now, rules), only)
+
+
+def lean_record(trial: Trial) -> Record:
+    """The populations of a trial of any size, for who goes through their rows."""
+    rules, now = rules_of(trial), Facts(each_fact(trial))
+    found = _standings(newest_signed(trial), now, rules, is_lean=True)
+    return Record(trial, rules, now, {one.review.population: one for one in found})
 
 
 def rows(trial: Trial) -> list[Row]:
@@ -373,19 +460,20 @@ def of_patient(patient: Patient) -> list[Row]:
 def _rows(
     trial: Trial,
     rules: Rules,
-    now: Sequence[PatientFact],
+    now: Iterable[PatientFact],
     found: dict[str, Standing],
     *,
     only: str = "",
 ) -> Iterator[Row]:
-    by_patient = {one["patient"]: one for one in now}
     for rule in rules.populations:
         if only and rule.identifier != only:
             continue
         standing = found.get(rule.identifier)
-        proposed = populations.proposals(rule, now, among=rules.populations, scans=rules.scans)
-        for one in proposed:
-            yield _row(trial, rule, one, by_patient[one.unit.patient], standing)
+        for fact in now:
+            for one in populations.proposals(
+                rule, [fact], among=rules.populations, scans=rules.scans
+            ):
+                yield _row(trial, rule, one, fact, standing)
 
 
 def _row(
@@ -423,7 +511,7 @@ def _row(
     )
 
 
-def _word_of(standing: Standing, unit: Unit, member: PopulationMember | None) -> str:
+def _word_of(standing: Standing, unit: Unit, member: Decision | None) -> str:
     """How a review stands for one unit: a change of another patient leaves it standing."""
     if standing.word == BROKEN:
         return BROKEN

@@ -9,23 +9,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import F
+from django.db.models.functions import Collate
+
 from reporting.datasets import Dataset
-from reporting.selectors.sources import SOURCES
+from reporting.selectors.sources import OPENED, SOURCES
 from reporting.selectors.sources.base import Computed, Source, computed
 from trials.models import Trial, Withdrawal
 
-CHUNK = 2000
+CHUNK = 500
 # How far a withdrawal has to reach for nothing of the patient to be used any more.
 NO_MORE_USE = (Withdrawal.Extent.USE, Withdrawal.Extent.DESTROY)
 
 
-def of(dataset: Dataset, trial: Trial) -> Iterator[list[Any]]:
-    """The rows of a dataset, each with its values in the order of the columns."""
-    readers = _readers(dataset)
+def of(
+    dataset: Dataset,
+    trial: Trial,
+    *,
+    is_unblinded: bool = False,
+    by_patient: bool = False,
+    chunk: int = CHUNK,
+) -> Iterator[list[Any]]:
+    """The rows of a dataset, each with its values in the order of the columns.
+
+    Unblinded they hold what the trial conceals. By patient those of one come together, patients in
+    the order in which Python sorts their identifiers, so that rows of several datasets meet.
+    """
+    readers = _readers(dataset, is_unblinded=is_unblinded)
     lookups = _lookups(readers)
     places = [tuple(lookups.index(lookup) for lookup in reader.lookups) for reader in readers]
     calls = [reader.function for reader in readers]
-    for row in selected(dataset, trial).iterator(chunk_size=CHUNK):
+    found = selected(dataset, trial)
+    if by_patient:
+        order = found.query.order_by
+        found = found.order_by(Collate(F(SOURCES[dataset.name].columns["patient"]), "C"), *order)
+    for row in found.iterator(chunk_size=chunk):
         yield [
             call(*(row[place] for place in taken))
             for call, taken in zip(calls, places, strict=True)
@@ -38,8 +56,10 @@ def selected(dataset: Dataset, trial: Trial) -> Any:
     return rows.values_list(*_lookups(_readers(dataset)))
 
 
-def _readers(dataset: Dataset) -> list[Computed]:
+def _readers(dataset: Dataset, *, is_unblinded: bool = False) -> list[Computed]:
     source = SOURCES[dataset.name]
+    if is_unblinded:
+        source = OPENED.get(dataset.name, source)
     return [_reader(dataset, source, name) for name in dataset.column_names]
 
 

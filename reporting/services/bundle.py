@@ -11,13 +11,14 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from reporting import codebook, csvtext, guide, manifest
 from reporting.datasets import Column, Dataset, Privacy, Type
 from reporting.formats import About, Change, Format, Package
+from reporting.progress import Parts, Told
 
 if TYPE_CHECKING:
     from pyarrow import Buffer, RecordBatch
@@ -120,7 +121,7 @@ class Bundle:
             path = one.path(staged.dataset.name)
             with self.opened(path, is_compressed=one.is_compressed) as writer:
                 changes[one.name] = _written(one, staged, writer, about)
-            self._list(path, staged.dataset.label, staged.rows, writer)
+            self._list(path, staged.dataset.label, staged.rows, writer, staged.dataset)
         return changes
 
     def _add_csv(self, stage: Stage, rows: Iterator[Any]) -> None:
@@ -131,7 +132,7 @@ class Bundle:
             writer.write(csv.header(dataset.columns))
             for batch in _batches(stage, rows):
                 writer.write(csv.text(dataset.columns, batch))
-        self._list(dataset.path, dataset.label, stage.rows, writer)
+        self._list(dataset.path, dataset.label, stage.rows, writer, dataset)
 
     @contextmanager
     def opened(self, path: str, *, is_compressed: bool = False) -> Iterator[Writer]:
@@ -140,9 +141,20 @@ class Bundle:
         with self.target.open(entry, "w", force_zip64=True) as file:
             yield Writer(file)
 
-    def _list(self, path: str, label: str, rows: int | None, writer: Writer) -> None:
-        digest = writer.digest.hexdigest()
-        self.files.append(manifest.File(path, label, rows, writer.size, digest))
+    def _list(
+        self,
+        path: str,
+        label: str,
+        rows: int | None,
+        writer: Writer,
+        dataset: Dataset | None = None,
+    ) -> None:
+        file = manifest.File(path, label, rows, writer.size, writer.digest.hexdigest())
+        if dataset is not None:
+            file = replace(
+                file, columns=len(dataset.columns), schema_sha256=manifest.schema(dataset)
+            )
+        self.files.append(file)
 
 
 def write(
@@ -155,12 +167,17 @@ def write(
     described: Callable[[tuple[manifest.File, ...]], manifest.Manifest],
     packages: Sequence[Package] = (),
     add_package: Callable[[Bundle, Package], None] | None = None,
-    standards: Callable[[str], Standard] | None = None,
+    standards: Callable[[str, Sequence[Format]], Standard] | None = None,
+    tell: Told = lambda _: None,
 ) -> manifest.Manifest:
     """Write the whole bundle, datasets in the order of their names, the manifest last.
 
-    `standards` makes what formats of a standard are of, by its name.
+    `standards` makes what formats of a standard are of, by its name and for those of its formats.
+    `tell` hears of each part as it begins and of its rows now and then, and may raise to end the
+    work.
     """
+    of_standards = list(dict.fromkeys(one.standard for one in formats if one.standard))
+    parts = Parts(len(datasets) + len(of_standards) + len(packages), tell)
     with zipfile.ZipFile(target, "w") as archive:
         bundle = Bundle(archive)
         _add_words(bundle, datasets, [*formats, *packages])
@@ -168,17 +185,22 @@ def write(
         own = [one for one in formats if not one.standard]
         for name in sorted(datasets):
             dataset = datasets[name]
-            for one, found in bundle.add_dataset(dataset, rows(dataset), own, about).items():
+            parts.begin(name)
+            counted = parts.counted(rows(dataset))
+            for one, found in bundle.add_dataset(dataset, counted, own, about).items():
                 changes[one] += found
-        for name in dict.fromkeys(one.standard for one in formats if one.standard):
+        for name in of_standards:
+            parts.begin(name)
             of_standard = [one for one in formats if one.standard == name]
             if standards is not None:
-                _add_standard(bundle, standards(name), of_standard, about, changes)
+                made = standards(name, of_standard)
+                _add_standard(bundle, made, of_standard, about, changes, parts)
         for one, found in changes.items():
             if found:
                 folder = next(each.folder for each in formats if each.name == one)
                 _add_changes(bundle, folder, found)
         for package in packages if add_package else ():
+            parts.begin(package.name)
             add_package(bundle, package)
         result = described(tuple(bundle.files))
         bundle.add(manifest.PATH, "Manifest", [result.text().encode()])
@@ -192,9 +214,12 @@ def _add_standard(
     formats: Sequence[Format],
     about: About,
     changes: dict[str, list[Change]],
+    parts: Parts,
 ) -> None:
     for dataset, rows in standard.tables:
-        for one, found in bundle.add_standard(dataset, rows, formats, about).items():
+        parts.within(f"{standard.name} {dataset.name}")
+        counted = parts.counted(rows)
+        for one, found in bundle.add_standard(dataset, counted, formats, about).items():
             changes[one] += found
     for path, label, chunks in standard.texts:
         bundle.add(path, label, chunks, has_rows=path.endswith(".csv"))

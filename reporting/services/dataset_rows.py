@@ -19,7 +19,7 @@ from reporting import codebook, csvtext
 from reporting.datasets import Column, Dataset, Type
 from reporting.formats import About
 from reporting.models import Export
-from reporting.services import deliveries, exports
+from reporting.services import deliveries, opening
 from reporting.services.deliveries import Delivery
 from trials.models import User
 from trials.services.errors import Invalid
@@ -52,7 +52,7 @@ class Preview:
 
 def datasets(export: Export, *, by: User) -> dict[str, Dataset]:
     """The datasets of an export, as its own codebook describes them."""
-    with deliveries.opened(exports.stored(export, by=by)) as archive:
+    with deliveries.opened(opening.stored(export, by=by)) as archive:
         return _datasets(archive)
 
 
@@ -78,7 +78,7 @@ def chosen(
     # Arrow takes time and memory to load: only for whom it reads.
     from reporting.formats import chosen
 
-    stored = exports.stored(export, by=by)
+    stored = opening.stored(export, by=by)
     with deliveries.opened(stored) as archive:
         dataset = _named(archive, name)
     try:
@@ -95,7 +95,7 @@ def chosen(
 
 def preview(export: Export, name: str, *, by: User) -> Preview:
     """The first rows of a dataset. They are data of the export, and who saw them is kept."""
-    with deliveries.opened(exports.stored(export, by=by)) as archive:
+    with deliveries.opened(opening.stored(export, by=by)) as archive:
         dataset = _named(archive, name)
         with archive.open(deliveries.found(archive, dataset.path)) as file:
             lines = csv.reader(io.TextIOWrapper(file, "utf-8", newline=""))

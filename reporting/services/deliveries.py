@@ -16,13 +16,15 @@ from typing import IO
 
 from django.http import Http404
 
+from reporting import manifest, signing
 from reporting.models import Export, ExportDownload
-from reporting.services import exports
+from reporting.services import opening
 from trials.models import User
 from trials.services import audit
 from trials.services.errors import Refused
 
 PIECE_BYTES = 2**18
+SIGNATURE = manifest.SUMS_PATH + signing.SUFFIX
 KINDS = {
     ".csv": "text/csv; charset=utf-8",
     ".json": "application/json",
@@ -68,14 +70,14 @@ def noted(export: Export, what: str, *, by: User) -> None:
 
 def whole(export: Export, *, by: User) -> Delivery:
     """The zip."""
-    path = exports.stored(export, by=by)
-    name, size = exports.file_name(export), path.stat().st_size
+    path = opening.stored(export, by=by)
+    name, size = opening.file_name(export), path.stat().st_size
     return Delivery(export, name, export.sha256, size, lambda part: _of_file(path, part))
 
 
 def one(export: Export, path: str, *, by: User) -> Delivery:
     """A file of the zip, by its path there; 404 when there is none."""
-    stored = exports.stored(export, by=by)
+    stored = opening.stored(export, by=by)
     with opened(stored) as archive:
         entry = found(archive, path)
         listed = {file["path"]: file["sha256"] for file in export.manifest["files"]}
@@ -90,9 +92,27 @@ def one(export: Export, path: str, *, by: User) -> Delivery:
     )
 
 
+def signature(export: Export, *, by: User) -> Delivery:
+    """The detached signature of its digests; the zip is without it."""
+    content = opening.signature(export, by=by)
+    return Delivery(
+        export,
+        signature_name(export),
+        hashlib.sha256(content).hexdigest(),
+        len(content),
+        lambda part: iter((content[part.start : part.stop],)),
+        SIGNATURE,
+    )
+
+
+def signature_name(export: Export) -> str:
+    """What the file of its signature is called."""
+    return f"{stem(export)}-{SIGNATURE}"
+
+
 def stem(export: Export) -> str:
     """What the names of its files begin with."""
-    return Path(exports.file_name(export)).stem
+    return Path(opening.file_name(export)).stem
 
 
 @contextmanager

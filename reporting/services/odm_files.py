@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reporting.blinding import Blinding
 from reporting.datasets.case_report_forms import FormTable
 from reporting.formats.about import About
 from reporting.odm import document
@@ -15,11 +16,17 @@ from trials.models import Trial
 SNAPSHOT, TRANSACTIONS = "odm/snapshot.xml", "odm/transactions.xml"
 
 
-def add(bundle: Bundle, trial: Trial, forms: Mapping[str, FormTable], about: About) -> None:
+def add(
+    bundle: Bundle,
+    trial: Trial,
+    forms: Mapping[str, FormTable],
+    about: About,
+    blinding: Blinding,
+) -> None:
     """Write what stands in the forms of the export, and how it came about."""
     study = odm_entries.study(trial, forms)
-    standing = odm_entries.entries(trial, with_undone=False)
-    every = odm_entries.entries(trial, with_undone=True)
+    standing = odm_entries.entries(trial, with_undone=False, blinding=blinding)
+    every = odm_entries.entries(trial, with_undone=True, blinding=blinding)
     bundle.add(SNAPSHOT, "Forms as they stand", encoded(document.snapshot(study, standing, about)))
     bundle.add(
         TRANSACTIONS,

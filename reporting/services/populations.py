@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from reporting.models import ExportDownload, PopulationDecision, PopulationMember, PopulationReview
+from reporting.models import (
+    ExportDownload,
+    PopulationDecision,
+    PopulationMember,
+    PopulationReview,
+    ReportDownload,
+)
 from reporting.selectors import populations as selectors
 from trials import permissions, populations
 from trials.models import Membership, RandomisationListing, Signature, Trial, Unblinding, User
-from trials.populations import PatientFact, Proposal, Unit
+from trials.populations import PatientFact, Proposal, Unit, sentences
 from trials.roles import Role
 from trials.services import audit, signatures
 from trials.services.errors import Invalid, Refused
@@ -78,6 +84,28 @@ def decide(
     return locked
 
 
+def abandon(review: PopulationReview, *, reason: str, by: User) -> PopulationReview:
+    """Give up an open review, with a reason: it decides nothing, and another can be opened.
+
+    Only who is blind may: to give up decisions knowing the results would be to choose by them.
+    """
+    permissions.require(by, "population.review", review)
+    require_blind(review.trial, by=by)
+    reason = reason.strip()
+    audit.require_reason(reason)
+    if len(reason) > LONGEST_REASON:
+        raise Invalid("reason", f"{LONGEST_REASON} characters at most.")
+    with audit.action(
+        "population_review.abandoned", actor=by, reason=reason, trial=review.trial_id
+    ):
+        locked = _open(review)
+        locked.state = State.ABANDONED
+        locked.abandoned_by, locked.abandoned_at = by, timezone.now()
+        locked.abandoned_because = reason
+        locked.save(update_fields=["state", "abandoned_by", "abandoned_at", "abandoned_because"])
+    return locked
+
+
 def sign(
     review: PopulationReview, *, inputs_sha256: str, version: int, password: str, by: User
 ) -> Signature:
@@ -130,12 +158,19 @@ def seen_unblinded(trial: Trial, user: User) -> str:
         return "you were given the sealed list of this trial's randomisation"
     if Unblinding.objects.filter(allocation__trial=trial, unblinded_by=user).exists():
         return "you unblinded an allocation of this trial"
+    taken = ExportDownload.objects.filter(export__trial=trial, by=user)
+    if taken.filter(export__is_unblinded=True).exists():
+        return "you took an unblinded export of this trial"
+    shown = ReportDownload.objects.filter(trial=trial, by=user, export__is_unblinded=True)
+    if shown.exists():
+        return "you saw a report made from an unblinded export of this trial"
     return ""
 
 
 def exports_taken(trial: Trial, user: User) -> int:
-    """Files of exports, which hold results, that `user` has taken of a trial so far."""
-    return ExportDownload.objects.filter(export__trial=trial, by=user).count()
+    """Files of exports and reports, which hold results, that `user` has taken of a trial."""
+    exports = ExportDownload.objects.filter(export__trial=trial, by=user).count()
+    return exports + ReportDownload.objects.filter(trial=trial, by=user).count()
 
 
 def proposals(population: str, rules: selectors.Rules, facts: list[PatientFact]) -> list[Proposal]:
@@ -163,7 +198,7 @@ def _freeze(
                 patient_id=one.unit.patient,
                 scan=one.unit.scan,
                 proposed=one.is_in,
-                reasons=[reason.text for reason in one.reasons],
+                reasons=sentences(one.reasons),
                 is_in=decision.is_in if decision else one.is_in,
                 reason=decision.reason if decision else "",
             )
@@ -185,13 +220,21 @@ def _require_unit(review: PopulationReview, unit: Unit) -> None:
         raise Invalid("patient", f"That is no unit of {review.population}.")
 
 
-def _locked(review: PopulationReview, version: int) -> PopulationReview:
+def _open(review: PopulationReview) -> PopulationReview:
+    """A review, locked, that is still a draft."""
     rows = PopulationReview.objects.select_related("trial").select_for_update(of=("self",))
     locked = rows.get(pk=review.pk)
     if locked.state == State.SIGNED:
         raise Refused(
             "signed-already", "This review is signed: open a new one, which takes its place."
         )
+    if locked.state == State.ABANDONED:
+        raise Refused("abandoned", "This review was abandoned: open a new one.")
+    return locked
+
+
+def _locked(review: PopulationReview, version: int) -> PopulationReview:
+    locked = _open(review)
     if locked.version != version:
         raise Refused(
             "changed-meanwhile", "Somebody decided of a unit of this review meanwhile: look again."

@@ -9,18 +9,19 @@ have those that are kept out of the trail (`trials.protection.HIDDEN_COLUMNS`); 
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any
+from hashlib import file_digest
+from pathlib import Path
+from typing import IO, Any
 
 from django.db import connection, transaction
 from psycopg import sql
 
+from reporting.differences import between
 from reporting.services.snapshots import Instant, reading
 from trials import protection
 from trials.services.errors import Refused
@@ -39,7 +40,8 @@ _EARLIER = """
     where e.id <= {last}
         and pg_visible_in_snapshot(e.transaction::text::xid8, {snapshot}::pg_snapshot)
 """
-# The row as the first later event found it, and of updates the oldest value of each column.
+# The row as the first later event found it, and of updates the oldest value of each column. One
+# that changed no more than what is kept out of the trail, as a log-in does, has nothing to undo.
 _UNDONE = """
     create temporary table {shadow} on commit drop as
     with later as (select * from trialtrace_later where "table" = {name}),
@@ -53,9 +55,9 @@ _UNDONE = """
     select t.* from public.{table} t where not exists (
         select from first f where f."row" = t.id::text)
     union all
-    select (jsonb_populate_record(t, u.was)).*
+    select (jsonb_populate_record(t, coalesce(u.was, '{{}}'::jsonb))).*
         from public.{table} t join first f on f."row" = t.id::text and f.operation <> 'I'
-        join undone u on u."row" = f."row"
+        left join undone u on u."row" = f."row"
         where not exists (select from gone g where g."row" = f."row")
     union all
     select (jsonb_populate_record(
@@ -66,8 +68,10 @@ _UNDONE = """
 
 
 @contextmanager
-def as_it_stood(instant: Instant) -> Iterator[Instant]:
+def as_it_stood(instant: Instant, *, withdrawals: Sequence[int] = ()) -> Iterator[Instant]:
     """A read-only transaction in which the record stands as it did at an instant.
+
+    Only `withdrawals` are there whenever they came: who no longer lets their data be used.
 
     Raises
     ------
@@ -78,6 +82,7 @@ def as_it_stood(instant: Instant) -> Iterator[Instant]:
         with connection.cursor() as cursor:
             cursor.execute("set transaction isolation level repeatable read")
             _shadow(cursor, instant)
+            _withdraw(cursor, withdrawals)
             reading(cursor)
         with connection.execute_wrapper(_refusing):
             yield instant
@@ -112,6 +117,17 @@ def _shadow(cursor: Any, instant: Instant) -> None:
     )
 
 
+def _withdraw(cursor: Any, withdrawals: Sequence[int]) -> None:
+    """Add withdrawals to those of the instant; without a shadow all of them are there."""
+    cursor.execute("select to_regclass('pg_temp.trials_withdrawal') is not null")
+    if withdrawals and cursor.fetchone()[0]:
+        cursor.execute(
+            "insert into pg_temp.trials_withdrawal select * from public.trials_withdrawal "
+            "where id = any(%s) on conflict (id) do nothing",
+            [list(withdrawals)],
+        )
+
+
 # The trail itself is read as far as it went.
 _UNAUDITED = re.compile(
     "|".join(f'"{one}"' for one in protection.NOT_AUDITED if one != "trials_auditevent")
@@ -133,23 +149,34 @@ def _refusing(
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One file of an export: its digest as it was frozen, and as it was made once more."""
+    """One file of an export: its digest as it was frozen, and as it was made once more.
+
+    `what` says of a dataset that differs how many of its rows and which of its columns.
+    """
 
     path: str
     was: str | None
     made: str | None
+    what: str = ""
 
     @property
     def is_same(self) -> bool:
         return self.was == self.made
 
 
-def compared(was: bytes, made: Any) -> list[Compared]:
+def compared(was: Path, made: IO[bytes]) -> list[Compared]:
     """The files of two zips side by side."""
-    before, after = _digests(io.BytesIO(was)), _digests(made)
-    return [Compared(one, before.get(one), after.get(one)) for one in sorted({**before, **after})]
+    with zipfile.ZipFile(was) as before, zipfile.ZipFile(made) as after:
+        old, new = _digests(before), _digests(after)
+        words = {one.path: one.summary for one in between(before, after)} if old != new else {}
+    paths = sorted({**old, **new})
+    return [Compared(one, old.get(one), new.get(one), words.get(one, "")) for one in paths]
 
 
-def _digests(file: Any) -> dict[str, str]:
-    with zipfile.ZipFile(file) as archive:
-        return {name: sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
+def _digests(archive: zipfile.ZipFile) -> dict[str, str]:
+    return {name: _digest(archive, name) for name in archive.namelist()}
+
+
+def _digest(archive: zipfile.ZipFile, name: str) -> str:
+    with archive.open(name) as file:
+        return file_digest(file, "sha256").hexdigest()

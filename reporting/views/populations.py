@@ -13,7 +13,12 @@ from django.views.decorators.http import require_safe
 
 from reporting import flow_figure
 from reporting.flow import Box, Row, flow
-from reporting.forms import PopulationBeginForm, PopulationDecisionForm, PopulationSignForm
+from reporting.forms import (
+    PopulationAbandonForm,
+    PopulationBeginForm,
+    PopulationDecisionForm,
+    PopulationSignForm,
+)
 from reporting.models import PopulationReview
 from reporting.selectors import populations as selectors
 from reporting.selectors.populations import Record
@@ -21,7 +26,7 @@ from reporting.services import populations as services
 from trials import permissions
 from trials import populations as rules_of_populations
 from trials.models import EVERY_SITE, Patient, Signature, Trial, User
-from trials.populations import Population, Unit
+from trials.populations import Population, Unit, sentences
 from trials.views.acts import ActPage, act_page, form_methods, form_page, perform, sent
 
 PAGE = 50
@@ -110,7 +115,7 @@ def population(request: HttpRequest, identifier: str, population: str) -> HttpRe
         "standing": standing,
         "reviews": PopulationReview.objects.filter(trial=trial, population=population)
         .defer("inputs", "definition")
-        .select_related("opened_by"),
+        .select_related("opened_by", "abandoned_by"),
         "may": _rights(request.user, trial),
     }
     return render(request, "reporting/population.html", context)
@@ -146,6 +151,8 @@ def population_review(request: HttpRequest, pk: int) -> HttpResponse:
     row = review_for(request, pk, VIEW)
     if row.state == PopulationReview.State.SIGNED:
         return _signed(request, row)
+    if row.state == PopulationReview.State.ABANDONED:
+        return _abandoned(request, row)
     rules, facts = selectors.rules_of(row.trial), selectors.facts(row.trial)
     lines = _lines(row, rules, facts)
     shown = request.GET.get("show", "")
@@ -235,6 +242,45 @@ def population_review_sign(request: HttpRequest, pk: int) -> HttpResponse:
     return done or form_page(request, "reporting/population_review_sign.html", context)
 
 
+@form_methods
+def population_review_abandon(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give up an open review."""
+    row = review_for(request, pk, REVIEW)
+    form = PopulationAbandonForm(sent(request))
+    address = _page_of(row)
+
+    def abandon(found: dict) -> str:
+        services.abandon(row, by=request.user, **found)
+        return address
+
+    done = perform(request, form, abandon)
+    page = ActPage(
+        f"Abandon the data review of {row.population}",
+        "Abandon",
+        address,
+        str(row),
+        address,
+        intro="It then decides nothing, and a new review can be opened. What was decided in it "
+        "stays on record.",
+    )
+    return done or act_page(request, form, page)
+
+
+def _abandoned(request: HttpRequest, row: PopulationReview) -> HttpResponse:
+    """What was decided before it was given up."""
+    decisions = row.decisions.select_related("patient", "decided_by")
+    rule = selectors.rules_of(row.trial).named(row.population)
+    context = {
+        "review": row,
+        "rule": rule,
+        "page": Paginator(decisions.order_by("patient__identifier", "scan"), PAGE).get_page(
+            request.GET.get("page")
+        ),
+        "may": _rights(request.user, row.trial),
+    }
+    return render(request, "reporting/population_review_abandoned.html", context)
+
+
 def _signed(request: HttpRequest, row: PopulationReview) -> HttpResponse:
     found = selectors.record(row.trial, only=row.population)
     standing = found.standings.get(row.population)
@@ -279,7 +325,7 @@ def _lines(
                 "site": site,
                 "scan": rules.scans.get(one.unit.scan, one.unit.scan),
                 "proposed": one.is_in,
-                "why": " ".join(reason.text for reason in one.reasons),
+                "why": " ".join(sentences(one.reasons)),
                 "decision": decision,
                 "is_in": decision.is_in if decision else one.is_in,
             }
@@ -350,7 +396,7 @@ def trial_for(request: HttpRequest, identifier: str, permission: str) -> Trial:
 
 
 def review_for(request: HttpRequest, pk: int, permission: str) -> PopulationReview:
-    rows = PopulationReview.objects.select_related("trial", "opened_by")
+    rows = PopulationReview.objects.select_related("trial", "opened_by", "abandoned_by")
     return permissions.fetched(rows, request.user, permission, pk=pk)
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from imaging.models import (
+    ConformanceFinding,
+    GrownLesion,
+    GrownMirrorImage,
     ImagingStudy,
     Lesion,
     LesionComparison,
@@ -28,12 +31,14 @@ from trials.models import (
     EligibilityAssessment,
     EligibilityCriterion,
     Patient,
+    PlannedScan,
     ScheduledScan,
     Site,
     Trial,
     User,
 )
 from trials.roles import Role
+from trials.selectors import accountability as accountable
 from trials.services import (
     accountability,
     consents,
@@ -89,6 +94,11 @@ def add_patient(cohort: Cohort) -> Patient:
     _record(patient, by, "birth_date", "1961-04-23", "")
     assess(patient, by, fact)
     scan = factories.make_scan(patient, by=by)
+    with factories.framed():
+        # Of a scan that nobody was given: a row of retests, and no second scan in every test.
+        PlannedScan.objects.filter(pk=scan.planned_scan_id).update(
+            retest={"of": "before", "quantities": ["suvmax"], "organs": ["liver"]}
+        )
     injections.record(
         scan,
         assayed_activity_mbq=190.1,
@@ -105,10 +115,22 @@ def add_patient(cohort: Cohort) -> Patient:
     accountability.record(
         cohort.site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
     )
+    _reviewed(cohort.site)
     _visited(cohort.site)
     factories.make_allocation(patient, by=by, masking="open")
     deviations.record(scan, text='=HYPERLINK("http://x")', by=by)
     return patient
+
+
+def _reviewed(site: Site) -> None:
+    """The accountability of the tracer, as a monitor signs it."""
+    accountability.review(
+        site,
+        tracer="PTF",
+        seen=accountable.frozen(site, "PTF").sha256,
+        password=factories.PASSWORD,
+        by=factories.make_user(Role.MONITOR, trial=site.trial, site=site),
+    )
 
 
 def _visited(site: Site) -> None:
@@ -193,6 +215,9 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
             state="quantified",
             counts=True,
         )
+        ConformanceFinding.objects.create(
+            series=series, rule="ct-missing", severity="major", text="No CT came with the PET."
+        )
         _run(series, number=1, is_current=False)
         run = _run(series, number=2, is_current=True)
         region = ReferenceRegion.objects.create(
@@ -240,6 +265,7 @@ def _compare(run: Quantification, *, readers: tuple[User, User]) -> None:
         )
         for read, lesion in ((first, run.lesions.first()), (second, run.lesions.first()))
     ]
+    _grow(first)
     alone = LesionRead.objects.create(
         read=first, lesion=run.lesions.last(), number=2, decision="accepted"
     )
@@ -272,6 +298,39 @@ def _compare(run: Quantification, *, readers: tuple[User, User]) -> None:
     # Taken apart since.
     LesionPair.objects.create(
         comparison=comparison, number=3, first=alone, outcome="first-only", status="rejected"
+    )
+
+
+def _grow(read: Read) -> None:
+    """A lesion that the reader grew, and its accepted mirror image. As rows, unmeasured."""
+    grown = GrownLesion.objects.create(
+        read=read,
+        suvmax=9.0,
+        suvmean=6.0,
+        suvpeak=7.5,
+        suvpeak_definition="ibsi_global",
+        volume_ml=2.0,
+        total_uptake=12.0,
+        voxel_count=42,
+        suvmax_voxel=[1, 2, 3],
+        centroid_mm=[0.0, 1.0, 2.0],
+        has_partial_volume=False,
+        clicked_voxel=[1, 2, 3],
+        clicked_mm=[0.0, 1.0, 2.0],
+        parameters={"method": "fixed", "threshold": 4.0},
+        threshold=4.0,
+        holds_hotter=False,
+    )
+    LesionRead.objects.create(read=read, grown=grown, number=3, decision="accepted")
+    GrownMirrorImage.objects.create(
+        grown=grown,
+        plane={"point_mm": [0.0, 0.0, 0.0], "normal": [1.0, 0.0, 0.0], "correlation": 0.9},
+        centre_mm=[-1.0, 1.0, 2.0],
+        voxel_count=42,
+        volume_ml=2.0,
+        suvmean=0.75,
+        suv_sd=0.1,
+        accepted_at=NOON,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -15,13 +16,13 @@ from trials.models import Job
 from trials.services import jobs
 
 
-def order(made: Cohort, reason: str = "interim analysis") -> Export:
-    return exports.request(made.trial, reason=reason, by=made.statistician)
+def order(made: Cohort, reason: str = "interim analysis", **options: Any) -> Export:
+    return exports.request(made.trial, reason=reason, by=made.statistician, **options)
 
 
-def frozen(made: Cohort) -> Export:
+def frozen(made: Cohort, **options: Any) -> Export:
     """An export that was ordered and frozen, here or by a worker that was faster."""
-    export = order(made)
+    export = order(made, **options)
     jobs.run(export.job)
     deadline = time.monotonic() + 30
     while export.state == Export.State.REQUESTED and time.monotonic() < deadline:

@@ -22,7 +22,7 @@ from imaging.services import destruction, journal, partial_uploads, receiving, r
 from imaging.services.parser import Parser
 from imaging.storage import UnreachableError
 from reporting import storage as reports
-from reporting.services import exports, storage_check
+from reporting.services import exports, opening, storage_check
 from reporting.services.storage_check import Kind
 from tests import factories, records
 from tests.cut_line import Line
@@ -145,13 +145,13 @@ def test_an_export_is_frozen_into_the_bucket_and_given_from_it(bucket, settings,
     export.refresh_from_db()
     assert names(bucket, "exports") == {export.sha256}
     forget(settings)
-    content = exports.download(export, by=made.statistician)
+    content = opening.download(export, by=made.statistician)
     with zipfile.ZipFile(io.BytesIO(content)) as bundle:
         assert json.loads(bundle.read("manifest.json")) == export.manifest
     bucket.Object(f"trials/one/exports/{export.sha256[:2]}/{export.sha256}").delete()
     forget(settings)
     with pytest.raises(exports.Refused, match=r"exports has lost .* Order a new one"):
-        exports.download(export, by=made.statistician)
+        opening.download(export, by=made.statistician)
 
 
 def test_an_export_that_can_t_be_reached_is_not_lost(settings, made):
@@ -161,7 +161,7 @@ def test_an_export_that_can_t_be_reached_is_not_lost(settings, made):
     settings.ARCHIVE = settings.ARCHIVE._replace(endpoint="http://127.0.0.1:1")
     forget(settings)
     with pytest.raises(UnreachableError) as refusal:
-        exports.download(export, by=made.statistician)
+        opening.download(export, by=made.statistician)
     assert (refusal.value.code, refusal.value.status) == ("storage-unreachable", 503)
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from reporting import differences
 from reporting.differences import Changed
 from reporting.models import ExportDownload
-from reporting.services import exports
+from reporting.services import opening
 from tests.factories import framed
 from tests.reporting import cohort
 from tests.reporting.freezing import frozen
@@ -89,7 +89,7 @@ def test_two_exports_of_a_trial_differ_in_what_was_done_between_them(made, clien
     older = frozen(made)
     edit(made)
     newer = frozen(made)
-    found = {one.name: one for one in exports.differences(newer, older, by=made.statistician)}
+    found = {one.name: one for one in opening.differences(newer, older, by=made.statistician)}
     assert (len(found["patients"].added), found["patients"].removed) == (1, [])
     assert [(one.column, one.after) for one in found["deviations"].changed] == [
         ("text", "written otherwise")
@@ -118,7 +118,7 @@ def test_exports_of_two_trials_are_not_compared(made):
     other = cohort.make_cohort(1)
     ours, theirs = frozen(made), frozen(other)
     with pytest.raises(Refused, match="of one trial"):
-        exports.differences(ours, theirs, by=made.statistician)
+        opening.differences(ours, theirs, by=made.statistician)
 
 
 def test_a_column_that_is_described_otherwise_is_told_though_no_value_changed():
@@ -147,4 +147,4 @@ def test_a_long_text_and_one_like_a_formula_are_told_as_they_are():
 def test_a_later_export_is_no_earlier_one(made):
     older, newer = frozen(made), frozen(made)
     with pytest.raises(Refused, match="is the later one"):
-        exports.differences(older, newer, by=made.statistician)
+        opening.differences(older, newer, by=made.statistician)

@@ -12,6 +12,8 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from reporting.models import Export, ExportDownload
+from tests import factories
+from trials.roles import Role
 from trials.services import jobs
 
 
@@ -65,3 +67,24 @@ def test_it_refuses_in_plain_words(made, tmp_path):
             "export", made.trial.identifier, username=made.coordinator.username, reason="a test"
         )
     assert not Export.objects.filter(trial=made.trial).exists()
+
+
+def test_an_unblinded_export_is_agreed_to_by_somebody_else(made, capsys):
+    said = {"username": made.statistician.username, "reason": "interim"}
+    call_command("export", made.trial.identifier, **said, unblinded="asked by the safety board")
+    export = Export.objects.get(trial=made.trial)
+    assert f"It waits for a second person: --approve {export.pk}." in capsys.readouterr().out
+    with pytest.raises(CommandError, match="second person"):
+        call_command("export", made.trial.identifier, **said, approve=export.pk)
+    second = factories.make_user(Role.DATA_MANAGER, trial=made.trial)
+    agreed = {"username": second.username, "reason": "the board asked"}
+    with pytest.raises(CommandError, match="There is no export 99999999 of"):
+        call_command("export", made.trial.identifier, **agreed | {"approve": 99999999})
+    call_command("export", made.trial.identifier, **agreed, approve=export.pk)
+    export.refresh_from_db()
+    assert (export.state, export.decided_by, export.decision_reason) == (
+        "requested",
+        second,
+        "the board asked",
+    )
+    assert export.job

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import urllib.request
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -26,9 +27,11 @@ from reporting.formats import FORMATS
 from reporting.models import Export, ExportDownload
 from reporting.services import exports
 from tests import factories
-from tests.reporting.cohort import Cohort
+from tests.reporting.cohort import Cohort, make_cohort
 from tests.reporting.freezing import held
-from trials.models import AuditEvent, User
+from trials import permissions
+from trials.models import AuditEvent, Job, Membership, User
+from trials.roles import Role
 from trials.services import accounts
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -42,6 +45,7 @@ class Script:
     token: str
     export: Export
     by: User
+    before: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -57,7 +61,8 @@ class Script:
         )
 
     def downloads(self) -> int:
-        return ExportDownload.objects.filter(export=self.export).count()
+        """How often the test took something: others took of the same export before."""
+        return ExportDownload.objects.filter(export=self.export).count() - self.before
 
     def stored(self) -> zipfile.ZipFile:
         return zipfile.ZipFile(io.BytesIO(storage.exports.read(self.export.sha256)))
@@ -67,18 +72,36 @@ def token(made: Cohort, scope: str) -> str:
     return accounts.issue_token(made.statistician, label="R", scope=scope, days=30)[0]
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker) -> Iterator[Cohort]:
+    """Two patients for all tests; no work is left behind for others."""
+    with django_db_blocker.unblock():
+        made = make_cohort(2)
+    yield made
+    with django_db_blocker.unblock():
+        Job.objects.filter(actor=made.statistician).update(state=Job.State.DONE)
+
+
+@pytest.fixture(scope="module")
+def frozen(made, django_db_blocker) -> Export:
+    """One export for all tests, which only read it."""
+    with django_db_blocker.unblock():
+        with factories.framed():
+            export = Export.objects.create(
+                trial=made.trial,
+                reason="a paper",
+                requested_by=made.statistician,
+                formats=["parquet", "xpt"],
+            )
+        exports.freeze(held(export))
+    return export
+
+
 @pytest.fixture
-def script(made, live_stack) -> Script:
-    with factories.framed():
-        export = Export.objects.create(
-            trial=made.trial,
-            reason="a paper",
-            requested_by=made.statistician,
-            formats=["parquet", "xpt"],
-        )
-    exports.freeze(held(export))
-    export.refresh_from_db()
-    return Script(live_stack, token(made, "export:blinded"), export, made.statistician)
+def script(made, frozen, live_stack) -> Script:
+    export = Export.objects.get(pk=frozen.pk)
+    before = ExportDownload.objects.filter(export=export).count()
+    return Script(live_stack, token(made, "export:blinded"), export, made.statistician, before)
 
 
 def test_each_file_comes_alone_with_its_digest_as_its_etag(script):
@@ -165,10 +188,14 @@ def test_curl_goes_on_where_it_was(script, tmp_path):
 
 
 def test_every_part_that_is_taken_is_on_the_trail_with_its_name(script):
+    last = AuditEvent.objects.latest("pk").pk
     script.get("files/data/lesions.csv", Range="bytes=0-9")
     script.get("datasets/lesions/?columns=usubjid,suvmax&suvmax=")
     kept = AuditEvent.objects.filter(
-        action="export.downloaded", trial=script.export.trial_id, table="reporting_exportdownload"
+        action="export.downloaded",
+        trial=script.export.trial_id,
+        table="reporting_exportdownload",
+        pk__gt=last,
     )
     assert [one.reason for one in kept.order_by("pk")] == [
         "data/lesions.csv: a paper",
@@ -347,7 +374,7 @@ def test_pandas_reads_the_address(script):
 # Scopes
 
 
-def test_a_token_that_reads_exports_does_nothing_else(script):
+def test_a_token_that_reads_exports_does_nothing_else(script, made):
     for path in ("/api/v1/trials/", "/api/v1/queries/", "/dicom-web/studies"):
         answer = requests.get(script.root + path, headers=script.headers, timeout=60)
         assert (answer.status_code, answer.json()["code"]) == (403, "token-scope")
@@ -355,19 +382,40 @@ def test_a_token_that_reads_exports_does_nothing_else(script):
     ordered = requests.post(
         f"{script.root}/api/v1/exports/", json=body, headers=script.headers, timeout=60
     )
-    assert ordered.status_code == 403
+    told = "scope export:blinded, which does not include export.create"
+    assert (ordered.status_code, ordered.json()["code"]) == (403, "token-scope")
+    assert told in ordered.json()["message"]
+    script.token = token(made, "export:unblinded")
+    called_off = requests.post(script.url("cancel/"), json={}, headers=script.headers, timeout=60)
+    assert (called_off.status_code, called_off.json()["code"]) == (403, "token-scope")
+    assert "token of no scope" in called_off.json()["message"]
+
+
+def test_who_lacks_the_role_is_told_of_it_and_not_of_the_token_that_lacks_a_scope():
+    role, token_scope = Membership(role=Role.STATISTICIAN), "export:blinded"
+    user = User()
+    user.current_memberships, user.token_scope = [role], token_scope
+    refused = permissions.refusal(user, "export.unblinded")
+    assert (refused.code, "scope export:unblinded" in refused.message) == ("token-scope", True)
+    refused = permissions.refusal(user, "injection.record")
+    assert (refused.code, "Your role" in refused.message) == ("forbidden", True)
 
 
 def test_an_export_that_breaks_a_blinding_needs_the_scope_that_says_so(script, made):
-    manifest = script.export.manifest | {"is_unblinded": True}
-    with factories.framed():
-        Export.objects.filter(pk=script.export.pk).update(manifest=manifest)
+    manifest = script.export.manifest
     paths = ("download/", "files/data/lesions.csv", "datasets/", "datasets/lesions/")
-    for path in paths:
-        answer = script.get(path)
-        assert (answer.status_code, answer.json()["code"]) == (403, "token-scope")
-    script.token = token(made, "export:unblinded")
-    assert {script.get(path).status_code for path in paths} == {200}
+    ours = Export.objects.filter(pk=script.export.pk)
+    try:
+        with factories.framed():
+            ours.update(manifest=manifest | {"is_unblinded": True})
+        for path in paths:
+            answer = script.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (403, "token-scope")
+        script.token = token(made, "export:unblinded")
+        assert {script.get(path).status_code for path in paths} == {200}
+    finally:
+        with factories.framed():
+            ours.update(manifest=manifest)
 
 
 def test_a_token_of_a_scope_is_had_by_logging_in_and_ends_itself(script, made):

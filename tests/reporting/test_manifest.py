@@ -44,6 +44,8 @@ def test_the_text_holds_every_value_as_it_was_given():
         "rows": 3,
         "bytes": 120,
         "sha256": "b" * 64,
+        "columns": None,
+        "schema_sha256": "",
     }
 
 

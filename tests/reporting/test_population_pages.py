@@ -92,6 +92,37 @@ def test_a_review_is_opened_decided_and_signed_on_its_pages(client, page, made):
     assert "is new: recorded by a person" in text
 
 
+def test_a_review_is_abandoned_on_its_page_and_shows_what_was_decided(client, page, made):
+    review = reviewed(client, made)
+    decided(client, made, review)
+    address = reverse("population_review_abandon", args=[review.pk])
+    assert address in page("population_review", review.pk)
+    assert client.post(address, {"reason": "the cut-off moved"}).status_code == 302
+    text = page("population_review", review.pk)
+    assert "Abandoned" in text
+    assert "the cut-off moved" in text
+    assert "the vial was mixed up" in text
+    text = page("population", made.trial.identifier, "SAF")
+    assert "the cut-off moved" in text
+    assert "Open a data review" in text
+
+
+def test_the_api_abandons_a_review(client, made):
+    client.force_login(made.statistician)
+    review = reviewed(client, made)
+    address = f"/api/v1/population-reviews/{review.pk}/"
+    answer = client.post(
+        f"{address}abandonment/", {"reason": "the cut-off moved"}, content_type="application/json"
+    )
+    assert answer.status_code == 200
+    shown = client.get(address).json()
+    assert (shown["state"], shown["abandoned_because"], shown["is_as_signed"]) == (
+        "abandoned",
+        "the cut-off moved",
+        None,
+    )
+
+
 def test_a_second_decider_is_told_what_happened(client, page, made):
     review = reviewed(client, made)
     assert decided(client, made, review).status_code == 302

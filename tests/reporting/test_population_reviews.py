@@ -21,7 +21,14 @@ from reporting.services import populations as services
 from tests import factories
 from tests.reporting import cohort
 from trials import read_rules
-from trials.models import Finding, Membership, RandomisationListing, Signature, Unblinding
+from trials.models import (
+    AuditEvent,
+    Finding,
+    Membership,
+    RandomisationListing,
+    Signature,
+    Unblinding,
+)
 from trials.populations import Unit
 from trials.roles import Role
 from trials.services import counted_reads, deviations, scans, withdrawals
@@ -86,6 +93,13 @@ def test_the_rows_of_a_trial_take_nine_queries_however_many_patients(
         assert len(selectors.rows(made.trial)) == 9 * size
 
 
+def test_the_rows_of_an_export_are_those_of_the_pages_whoever_reads_them_patient_by_patient(made):
+    signed(reviewed(made), by=made.statistician)
+    lean = selectors.lean_record(made.trial)
+    assert list(lean.each_row()) == list(lean.each_row()) == selectors.rows(made.trial)
+    assert {one.standing for one in lean.each_row()} == {"", "stands"}
+
+
 def test_a_review_decides_otherwise_with_a_reason_and_holds_what_was_signed(made):
     second = patients_of(made)[1]
     review = reviewed(made)
@@ -104,6 +118,49 @@ def test_a_review_decides_otherwise_with_a_reason_and_holds_what_was_signed(made
     assert "the central read is on paper" in row.why
     assert [one["is_in"] for one in signature.content["units"]] == [True, True]
     assert signature.meaning == "population"
+
+
+def test_an_abandoned_review_decides_nothing_and_another_can_be_opened(made):
+    first, second = patients_of(made)
+    review = reviewed(made)
+    services.decide(
+        review, Unit(second.pk), is_in=True, reason="on paper", version=1, by=made.statistician
+    )
+    services.abandon(review, reason="opened on the wrong population", by=made.statistician)
+    review.refresh_from_db()
+    assert (review.state, review.abandoned_by, review.abandoned_because) == (
+        "abandoned",
+        made.statistician,
+        "opened on the wrong population",
+    )
+    assert [one.is_in for one in review.decisions.all()] == [True]
+    assert [one.decided for one in rows_of(made)] == [None, None]
+    acts = AuditEvent.objects.filter(table="reporting_populationreview", row=str(review.pk))
+    assert acts.order_by("-pk").first().action == "population_review.abandoned"
+    with pytest.raises(Refused, match="was abandoned"):
+        services.decide(
+            review, Unit(first.pk), is_in=True, reason="late", version=2, by=made.statistician
+        )
+    with pytest.raises(Refused, match="was abandoned"):
+        services.abandon(review, reason="once more", by=made.statistician)
+    again = reviewed(made)
+    assert again.decisions.count() == 0
+    signed(again, by=made.statistician)
+    with pytest.raises(Refused, match="is signed"):
+        services.abandon(again, reason="too late", by=made.statistician)
+
+
+def test_only_who_is_blind_abandons_and_says_why(made):
+    review = reviewed(made)
+    with pytest.raises(Invalid):
+        services.abandon(review, reason=" ", by=made.statistician)
+    with pytest.raises(Forbidden):
+        services.abandon(review, reason="not mine", by=made.coordinator)
+    _was_given_the_list(made)
+    with pytest.raises(Refused, match="blind"):
+        services.abandon(review, reason="knowing what comes out", by=made.statistician)
+    review.refresh_from_db()
+    assert review.state == "draft"
 
 
 def test_a_wrong_password_signs_nothing(made):

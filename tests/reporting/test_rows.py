@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.urls import reverse
 
-from imaging.models import Lesion, Quantification, Read, Series
+from imaging.models import GrownLesion, GrownMirrorImage, Lesion, Quantification, Read, Series
 from reporting import csvtext
+from reporting.cut_off import CutOff, event_of
 from reporting.datasets import DATASETS
 from reporting.selectors import rows
+from reporting.selectors.sources import base
 from tests import factories
 from tests.reporting import cohort
 from trials import read_rules
-from trials.models import Evidence, Finding, Patient
-from trials.services import counted_reads, evidence
+from trials.models import Evidence, Finding, Patient, ScheduledScan, Trial
+from trials.services import counted_reads, deviations, evidence
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def cohorts(kept) -> dict[int, cohort.Cohort]:
+    """Made once for the tests that only read, by the number of patients."""
+    return {size: cohort.make_cohort(size) for size in (1, 2, 3)}
+
+
+@pytest.fixture
+def trial_of(cohorts, db) -> Callable[[int], Trial]:
+    return lambda size: Trial.objects.get(pk=cohorts[size].trial.pk)
 
 
 def read(name: str, trial) -> list[dict[str, str]]:
@@ -29,8 +46,8 @@ def read(name: str, trial) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("name", DATASETS)
 @pytest.mark.parametrize("size", [1, 3])
-def test_a_dataset_is_one_query_however_many_rows(name, size, django_assert_num_queries):
-    trial = cohort.make_cohort(size).trial
+def test_a_dataset_is_one_query_however_many_rows(name, size, trial_of, django_assert_num_queries):
+    trial = trial_of(size)
     with django_assert_num_queries(1):
         found = list(rows.of(DATASETS[name], trial))
     assert len(found) % size == 0
@@ -56,24 +73,24 @@ def test_an_empty_trial_gives_the_header_alone(name):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_a_column_that_is_never_empty_is_never_empty(name):
-    trial = cohort.make_cohort(2).trial
+def test_a_column_that_is_never_empty_is_never_empty(name, trial_of):
+    trial = trial_of(2)
     never = {column.name for column in DATASETS[name].columns if not column.missing}
     empty = {key for row in read(name, trial) for key, value in row.items() if not value}
     assert empty & never == set()
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_keys_tell_rows_apart(name):
-    trial = cohort.make_cohort(2).trial
+def test_keys_tell_rows_apart(name, trial_of):
+    trial = trial_of(2)
     keys = [tuple(row[key] for key in DATASETS[name].keys) for row in read(name, trial)]
     assert len(set(keys)) == len(keys)
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_rows_of_another_trial_are_left_out(name):
-    cohort.make_cohort()
-    other = cohort.make_cohort().trial
+def test_rows_of_another_trial_are_left_out(name, trial_of):
+    # There are two more trials, with rows in every dataset.
+    other = trial_of(1)
     assert {row["trial"] for row in read(name, other)} == {other.identifier}
 
 
@@ -91,6 +108,26 @@ def test_lesions_on_ct_have_their_length_and_the_read_they_stand_in():
     assert (row["lesion"], row["kind"], row["region"]) == ("T1", "TARGET", "liver")
     assert (row["state"], row["diameter_mm"]) == ("measured", "21.5")
     assert row["diameter_mm_derivation"] == f"/reads/{row['read']}/"
+
+
+def test_lesions_that_a_reader_grew_are_compared_with_the_mirror_images_they_accepted():
+    made = cohort.make_cohort()
+    (row,) = read("grown_ratios", made.trial)
+    assert (row["lesion_number"], row["region_kind"]) == ("3", "contralateral_brain")
+    # 9, 7.5 and 6 g/mL over 0.75.
+    assert (row["tbr"], row["tbr_peak"], row["tbr_mean"]) == ("12.0", "10.0", "8.0")
+    grown = GrownLesion.objects.latest("pk")
+    assert row["tbr_derivation"] == reverse("derivation_grown", args=[grown.pk, "tbr"])
+    images = GrownMirrorImage.objects.all()
+    with factories.framed():
+        images.update(accepted_at=None)
+    assert list(read("grown_ratios", made.trial)) == []
+    with factories.framed():
+        images.update(accepted_at=factories.NOON)
+        grown.lesionread.decision = "excluded"
+        grown.lesionread.organ, grown.lesionread.reason = "brain", "choroid plexus"
+        grown.lesionread.save()
+    assert list(read("grown_ratios", made.trial)) == []
 
 
 def test_pairs_are_those_that_stand_each_with_its_lesions():
@@ -234,6 +271,41 @@ def test_a_formula_in_a_text_is_not_run_and_can_be_undone():
     assert csvtext.unguarded(row["text"]) == '=HYPERLINK("http://x")'
 
 
+def test_a_deviation_is_dated_by_the_injection_of_its_scan_whenever_it_was_recorded():
+    made = cohort.make_cohort()
+    scan = ScheduledScan.objects.filter(patient__trial=made.trial, injection__isnull=False).first()
+    with factories.framed():
+        of_scan = deviations.draft_by_rule(scan, rule="late", text="Late.", values={})
+        of_dose = deviations.draft_by_rule(scan.injection, rule="low", text="Low.", values={})
+        of_else = deviations.draft_by_rule(scan.patient, rule="else", text="Else.", values={})
+    found = {row["deviation"]: row["occurred_at"] for row in read("deviations", made.trial)}
+    scans = {row["scan"]: row["injected_at"] for row in read("scans", made.trial)}
+    given = datetime.fromisoformat(scans[str(scan.pk)]).replace(microsecond=0)
+    zone = ZoneInfo(scan.patient.site.time_zone)
+    assert found[str(of_scan.pk)] == found[str(of_dose.pk)] == given.astimezone(zone).isoformat()
+    assert found[str(of_else.pk)] == ""
+
+
+@pytest.mark.parametrize("signed", ["2026-02-27", "2026-02-27T09:30:00+01:00"])
+def test_a_deviation_of_a_consent_is_dated_by_its_signature_and_meets_a_cut_off(signed):
+    made = cohort.make_cohort()
+    patient = Patient.objects.get(trial=made.trial)
+    # No form of this version was ever approved.
+    consent = factories.make_consent(patient, by=made.coordinator, version="0.1", signed_at=signed)
+    with factories.framed():
+        by_hand = deviations.draft_by_rule(consent, rule="else", text="Else.", values={})
+    found = {row["deviation"]: row for row in read("deviations", made.trial)}
+    (of_form,) = (one for one in found.values() if one["rule"] == "consent-form-not-in-force")
+    assert of_form["occurred_at"] == signed
+    assert found[str(by_hand.pk)]["occurred_at"] == ""
+    dataset = DATASETS["deviations"]
+    for day, stays in (("2026-02-26", False), ("2026-02-27", True)):
+        cut = CutOff(date.fromisoformat(day), {"001": ZoneInfo("Europe/Berlin")})
+        left = list(cut.rows(dataset, event_of(dataset), rows.of(dataset, made.trial)))
+        at = dataset.column_names.index("deviation")
+        assert (int(of_form["deviation"]) in {row[at] for row in left}) == stays
+
+
 @pytest.mark.requirement("R127")
 def test_what_must_stay_appears_in_no_file():
     made = cohort.make_cohort()
@@ -256,3 +328,20 @@ def test_what_must_stay_appears_in_no_file():
         for line in csvtext.lines(dataset.columns, rows.of(dataset, made.trial))
     )
     assert [secret for secret in stays if secret in text] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("derivation", (7, "suvmax")),
+        ("derivation_grown", (7, "tbr")),
+        ("read", (7,)),
+        ("response_of_patient", (7,)),
+    ],
+)
+def test_a_path_in_a_dataset_is_the_path_of_the_page(name, arguments):
+    assert base.page(name, *arguments) == reverse(name, args=arguments)
+
+
+def test_every_path_of_a_dataset_is_held_against_its_route():
+    assert set(base.PAGES) == {"derivation", "derivation_grown", "read", "response_of_patient"}

@@ -18,24 +18,30 @@ from imaging.storage.folder import Folder
 from imaging.tasks import sweep_left_behind
 from reporting.services.storage_check import Kind, check
 from tests import factories, records
+from tests.records import Record
 from trials.services import jobs, withdrawals
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def stores(settings, tmp_path):
-    settings.STORAGE = tmp_path
+def stores(storage_as_kept):
+    pass
 
 
-@pytest.fixture
-def record():
+@pytest.fixture(scope="module")
+def arranged(kept) -> Record:
     site = factories.make_site(factories.make_trial())
     made = records.make_record(site, by=records.everyone(site.trial))
     # The record is made beside the intake: its rows of received files have no bytes.
     with factories.framed():
         ReceivedFile.objects.update(state=ReceivedFile.State.RELEASED)
     return made
+
+
+@pytest.fixture
+def record(arranged, db) -> Record:
+    return records.read_anew(arranged)
 
 
 def found():

@@ -7,11 +7,18 @@ from types import MappingProxyType
 
 from reporting.selectors.sources.agreement import AGREEMENT
 from reporting.selectors.sources.base import Source
-from reporting.selectors.sources.conduct import DEVIATIONS, QUERIES, TRACER_MOVEMENTS
+from reporting.selectors.sources.conduct import (
+    ACCOUNTABILITY_REVIEWS,
+    DEVIATIONS,
+    QUERIES,
+    TRACER_MOVEMENTS,
+)
+from reporting.selectors.sources.conformance import CONFORMANCE
 from reporting.selectors.sources.lesions import LESIONS, ORGANS, RATIOS, REGIONS
 from reporting.selectors.sources.monitoring import ACTION_ITEMS, MONITORING_VISITS
 from reporting.selectors.sources.patients import (
     ALLOCATIONS,
+    ALLOCATIONS_OPENED,
     CONSENTS,
     ELIGIBILITY,
     EVIDENCE,
@@ -20,10 +27,12 @@ from reporting.selectors.sources.patients import (
 from reporting.selectors.sources.reads import (
     COMPARISONS,
     FINDINGS,
+    GROWN_RATIOS,
     PAIRS,
     RECIST_LESIONS,
     RESPONSES,
 )
+from reporting.selectors.sources.retests import RETESTS
 from reporting.selectors.sources.scans import EFFECTIVE_DOSE, SCANS, SERIES
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
@@ -35,11 +44,14 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "allocations": ALLOCATIONS,
         "scans": SCANS,
         "effective_dose": EFFECTIVE_DOSE,
+        "retests": RETESTS,
         "series": SERIES,
+        "conformance": CONFORMANCE,
         "lesions": LESIONS,
         "regions": REGIONS,
         "organs": ORGANS,
         "ratios": RATIOS,
+        "grown_ratios": GROWN_RATIOS,
         "comparisons": COMPARISONS,
         "pairs": PAIRS,
         "findings": FINDINGS,
@@ -48,8 +60,11 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "responses": RESPONSES,
         "deviations": DEVIATIONS,
         "tracer_movements": TRACER_MOVEMENTS,
+        "accountability_reviews": ACCOUNTABILITY_REVIEWS,
         "queries": QUERIES,
         "monitoring_visits": MONITORING_VISITS,
         "action_items": ACTION_ITEMS,
     }
 )
+# What is read otherwise for an unblinded export.
+OPENED: Mapping[str, Source] = MappingProxyType({"allocations": ALLOCATIONS_OPENED})

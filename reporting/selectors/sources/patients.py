@@ -151,3 +151,13 @@ ALLOCATIONS = Source(
         "periods": computed(allocations.periods, *allocations.INPUTS),
     },
 )
+
+# With the sequence of a concealed allocation too.
+ALLOCATIONS_OPENED = Source(
+    _allocations,
+    {
+        **ALLOCATIONS.columns,
+        "sequence": computed(allocations.opened_sequence, *allocations.INPUTS),
+        "periods": computed(allocations.opened_periods, *allocations.INPUTS),
+    },
+)

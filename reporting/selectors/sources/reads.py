@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from django.urls import reverse
+from functools import partial
+from operator import truediv
 
-from imaging.models import LesionComparison, LesionPair, RecistLesion, ResponseEvaluation
+from imaging.models import (
+    GrownMirrorImage,
+    LesionComparison,
+    LesionPair,
+    LesionRead,
+    RecistLesion,
+    ResponseEvaluation,
+)
 from imaging.response.recist_lesions import KINDS
 from imaging.selectors import comparisons
 from reporting import derived
 from reporting.selectors.sources.agreement import with_acceptance
-from reporting.selectors.sources.base import SCAN_OF_RUN, Computed, Source, computed, subject
+from reporting.selectors.sources.base import (
+    SCAN_OF_RUN,
+    Computed,
+    Source,
+    computed,
+    measured,
+    page,
+    subject,
+)
 from trials.models import Finding, Trial
 from trials.selectors import counted_reads
+
+_OF_GROWN = "grown__read__"
 
 
 def _comparisons(trial: Trial):
@@ -57,6 +75,20 @@ def _responses(trial: Trial):
     rows = ResponseEvaluation.objects.filter(**{f"{patient}trial": trial}, is_current=True)
     rows = rows.annotate(counted=counted_reads.why(f"later_read__{SCAN_OF_RUN}pk"))
     return with_acceptance(rows, "later_read").order_by(f"{patient}identifier", "pk")
+
+
+def _grown_ratios(trial: Trial):
+    """Of lesions of reads that stand; as anywhere, of none whose mean noise made negative."""
+    rows = GrownMirrorImage.objects.filter(
+        grown__read__in=comparisons.standing_reads(),
+        grown__lesionread__decision=LesionRead.Decision.ACCEPTED,
+        **{f"{_OF_GROWN}{SCAN_OF_RUN}patient__trial": trial},
+        grown__suvpeak__gte=0,
+        grown__suvmean__gte=0,
+    ).exclude(accepted_at=None)
+    return with_acceptance(rows, "grown__read").order_by(
+        f"{_OF_GROWN}{SCAN_OF_RUN}patient__identifier", "grown__read", "pk"
+    )
 
 
 def _recist_lesions(trial: Trial):
@@ -126,11 +158,35 @@ RESPONSES = Source(
         "baseline_read": "baseline_read_id",
         "change_percent": computed(derived.change_percent, "numbers"),
         "change_percent_derivation": computed(
-            lambda pk: reverse("response_of_patient", args=[pk]),
+            lambda pk: page("response_of_patient", pk),
             f"later_read__{SCAN_OF_RUN}patient_id",
         ),
         "numbers": computed(derived.json_text, "numbers"),
         "flags": computed(derived.words, "flags"),
+    },
+)
+
+
+def _derivation(quantity: str, grown: int) -> str:
+    return page("derivation_grown", grown, quantity)
+
+
+GROWN_RATIOS = Source(
+    _grown_ratios,
+    {
+        **measured(_OF_GROWN),
+        "read": "grown__read_id",
+        "reader": "grown__read__reader_id",
+        "lesion_number": "grown__lesionread__number",
+        "region_kind": computed(lambda _: GrownMirrorImage.kind, "pk"),
+        **{
+            name: computed(truediv, f"grown__{value}", "suvmean")
+            for name, value in (("tbr", "suvmax"), ("tbr_peak", "suvpeak"), ("tbr_mean", "suvmean"))
+        },
+        **{
+            f"{name}_derivation": computed(partial(_derivation, name), "grown_id")
+            for name in ("tbr", "tbr_peak", "tbr_mean")
+        },
     },
 )
 
@@ -142,6 +198,6 @@ RECIST_LESIONS = Source(
         "read": "read_id",
         "reader": "read__reader_id",
         "kind": computed(lambda name: KINDS[name[0]].upper(), "lesion"),
-        "diameter_mm_derivation": computed(lambda pk: reverse("read", args=[pk]), "read_id"),
+        "diameter_mm_derivation": computed(lambda pk: page("read", pk), "read_id"),
     },
 )

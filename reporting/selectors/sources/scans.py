@@ -30,7 +30,7 @@ def _scans(trial: Trial):
 
 
 def _doses(trial: Trial):
-    report = Q(evidence__variable="ct_dlp", evidence__superseded_by=None)
+    report = Q(evidence__variable="ct_dlp", evidence__superseded_by=None, evidence__is_void=False)
     return (
         ScheduledScan.objects.filter(patient__trial=trial)
         .annotate(
@@ -105,6 +105,10 @@ SERIES = Source(
         "scan": "imaging_study__scheduled_scan_id",
         "series": "pk",
         "counts_for_scan": "counts",
+        **{
+            f"scanner_{name}": f"imaging_study__scheduled_scan__injection__scanner__{name}"
+            for name in ("manufacturer", "model")
+        },
         "flags": computed(derived.words, "current__flags"),
         "suvbw_factor_unit": computed(named("factor_unit"), "current__derivation"),
         "segmentation_method": computed(named("method"), "current__parameters"),
