@@ -15,10 +15,14 @@ UV := uv==0.13.9
 PYTEST := PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=config.pytest_stack,pytest_django.plugin,$\
 	pytest_playwright.pytest_playwright,_hypothesis_pytestplugin,xdist.plugin $(PY) -m pytest
 
+# Some images of machines forbid bytecode. Site, worker, parser and tests are many processes, and each
+# would compile a thousand modules anew before it begins.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Each has a PostgreSQL and a broker of its own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup setup-dev core core-setup demo serve stop test check static-check servers faults faults-short bench fuzz mutate lock schema \
+.PHONY: help setup setup-dev core core-setup demo serve stop test check static-check servers faults faults-short bench bench-patients fuzz mutate lock schema \
 	reference-data
 
 help: ## this list
@@ -73,7 +77,7 @@ demo: setup ## the main job end to end: phantoms, or SERIES=folder of DICOM file
 	@$(PY) -m config.stack run -- $(PY) manage.py demo $(if $(SERIES),--series "$(SERIES)")
 
 serve: setup ## the site with the demo trial, until Ctrl-C or make stop
-	@$(PY) -m config.stack serve --then "demo --if-missing"
+	@$(PY) -m config.stack serve --then "demo --if-missing" --then published_trial
 
 core-setup: $(CORE) ## make .venv-core with CDISC CORE; needs Python 3.12
 
@@ -84,14 +88,14 @@ core: setup-dev $(CORE) ## hold the demo trial's SDTM to CDISC's rules and termi
 		--format sdtm-xpt --to "$$1"' - "$$folder/demo.zip" > "$$folder/said" || \
 		{ cat "$$folder/said"; exit 1; } && \
 	$(PY) -m config.core "$$folder/demo.zip"
-	@TRIALTRACE_REQUIRE_CORE=1 $(PYTEST) tests/reporting/test_core.py
+	@TRIALTRACE_REQUIRE_CORE=1 $(PYTEST) -m core tests/reporting/test_core.py
 
 stop: setup ## end what make serve started
 	@$(PY) -m config.stack stop
 
 test: setup-dev ## the tests, against a real PostgreSQL, broker and worker
 	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
-		-m "not faults and not fuzz and not servers" tests
+		-m "not core and not faults and not fuzz and not servers" tests
 
 static-check: setup-dev
 	@$(VENV)/bin/ruff format --check .
@@ -112,6 +116,9 @@ faults-short: setup-dev ## the fault tests that take less than a minute each
 
 bench: setup-dev ## what it costs, side by side with what one would use instead
 	@$(PY) -m config.bench
+
+bench-patients: setup-dev ## exports of 1,000 to 10,000 patients beside a site with the demo: seconds, memory, a plot
+	@$(PY) -m config.stack run -- $(PY) -m config.bench_patients
 
 reference-data: setup-dev ## real PET headers from the package index, into reference-data/
 	@$(PY) -m config.reference_data reference-data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
@@ -31,3 +31,11 @@ def ask_for_the_archive(**_) -> None:
     from imaging.storage import ask_at_start
 
     ask_at_start()
+
+
+@worker_process_init.connect
+def keep_memory(**_) -> None:
+    from imaging import process_memory
+
+    process_memory.keep()
+    process_memory.settle()

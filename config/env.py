@@ -61,6 +61,12 @@ def path(name: str, *, default: Path) -> Path:
     return Path(os.environ.get(name, default)).expanduser().absolute()
 
 
+def file(name: str) -> Path | None:
+    """A file that need not be named; whoever reads it looks what it holds."""
+    value = text(name, default="")
+    return Path(value).expanduser().absolute() if value else None
+
+
 class Bucket(NamedTuple):
     """An S3 bucket, what in it is ours, and the server that has it; no endpoint is Amazon's."""
 

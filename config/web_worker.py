@@ -14,6 +14,7 @@ from typing import Any
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
+from imaging import process_memory
 from trials.services.errors import TooSlow
 
 # Waited for in one request, in all, besides what its bytes are due.
@@ -72,6 +73,12 @@ class Worker(ThreadWorker):
     """gunicorn's worker with threads, on patient sockets."""
 
     grace_seconds = GRACE_SECONDS
+
+    def run(self) -> None:
+        """Serve, with the application loaded."""
+        process_memory.keep()
+        process_memory.settle()
+        super().run()
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection has a request, its first or one more."""

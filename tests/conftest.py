@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
-import sys
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from config.embedded.supervisor import Stack
-from tests.commands import said
 
 # Playwright leaves an event loop in the main thread; nothing of Django ever runs inside it.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
@@ -30,37 +31,61 @@ REFERENCE_DATA = Path(
     os.environ.get("TRIALTRACE_REFERENCE_DATA", ROOT.parent / "shared" / "data")
 ).absolute()
 
-# What a file leaves behind: nothing, rows that are really committed, the demo trial.
-ALONE, LIVE, JOURNEY = range(3)
+# What a file leaves behind: no database at all, nothing, rows that are really committed, a running
+# site, whose worker takes every job that is committed, the demo trial.
+PURE, ALONE, COMMITTED, SERVED, JOURNEY = range(5)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole files in the order of what they leave behind.
 
-    Last those whose rows stay, and at their end the journeys, whose demo trial has questions and
-    verdicts of every kind; one process takes them all (config.pytest_division).
+    Last those whose rows stay, then those that start the site, and at their end the journeys,
+    whose demo trial has questions and verdicts of every kind; one process takes them all
+    (config.pytest_division). What needs no database may run after any of these: it comes at the
+    very end, so that the other processes have work for as long as the journeys last.
     """
     ranks: dict[Path, int] = {}
     for item in items:
-        ranks[item.path] = max(ranks.get(item.path, 0), _rank(item))
-    items.sort(key=lambda item: ranks[item.path])
+        ranks[item.path] = max(ranks.get(item.path, PURE), _rank(item))
+    items.sort(key=lambda item: (ranks[item.path] == PURE, ranks[item.path]))
 
 
 def _rank(item: pytest.Item) -> int:
     used = getattr(item, "fixturenames", ())
     if "cohort" in used:
         return JOURNEY
-    return LIVE if "committed_db" in used or item.get_closest_marker("live") else ALONE
+    if "live_stack" in used or item.get_closest_marker("live"):
+        return SERVED
+    if "committed_db" in used:
+        return COMMITTED
+    uses_rows = "django_db_setup" in used or item.get_closest_marker("django_db")
+    return ALONE if uses_rows else PURE
+
+
+def pytest_collection_finish() -> None:
+    _spare_the_collector()
+
+
+def _spare_the_collector() -> None:
+    """What is loaded by now stays to the end: it is not gone through for garbage ever again.
+
+    There are so many modules that to do so took an eighth of the time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker):
     """Migrate as the owner, connect as the application: nothing is created or flushed by it."""
-    words = [sys.executable, "manage.py", "migrate", "--database", "owner", "-v", "0"]
-    said(words, cwd=ROOT, timeout=600)
-    yield
+    from django.core.management import call_command
     from django.db import connections
 
+    with django_db_blocker.unblock():
+        call_command("migrate", database="owner", verbosity=0)
+        connections["owner"].close()
+    _spare_the_collector()
+    yield
     with django_db_blocker.unblock():
         connections.close_all()
 
@@ -70,6 +95,24 @@ def committed_db(django_db_setup, django_db_blocker):
     """The database with real commits. What is written stays: use trials of your own."""
     with django_db_blocker.unblock():
         yield
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Path]:
+    """Storage of what is made once for all tests of a file; what each adds to it is rolled back."""
+    from django.db import transaction
+    from django.test import override_settings
+
+    folder = tmp_path_factory.mktemp("kept")
+    with django_db_blocker.unblock(), override_settings(STORAGE=folder), transaction.atomic():
+        yield folder
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def storage_as_kept(kept, settings, tmp_path):
+    """A copy of these files for each test, which may add to them and destroy them."""
+    settings.STORAGE = shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -158,6 +201,20 @@ def dicom3tools() -> str:
     """David Clunie's checker of DICOM objects against their definitions."""
     sentence = "no dciodvfy: apt-get install dicom3tools"
     return _required(shutil.which("dciodvfy"), "DICOM3TOOLS", sentence)
+
+
+@pytest.fixture(scope="session")
+def rscript() -> str:
+    """R with haven and foreign, which statisticians load files with, survival, coin and pROC."""
+    packages = "r-base-core r-cran-coin r-cran-foreign r-cran-haven r-cran-proc r-cran-survival"
+    sentence = f"no R with these packages: apt-get install --no-install-recommends {packages}"
+    found = shutil.which("Rscript")
+    asked = 'for (one in c("coin", "foreign", "haven", "pROC", "survival")) loadNamespace(one)'
+    has = (
+        found
+        and not subprocess.run([found, "--vanilla", "-e", asked], capture_output=True).returncode
+    )
+    return _required(has and found, "R", sentence)
 
 
 def _required(found, name: str, sentence: str):

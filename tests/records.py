@@ -7,8 +7,9 @@ that a derivation finds its voxel and a reader can place a region.
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from io import BytesIO
 from itertools import count
@@ -55,6 +56,7 @@ from tests import factories
 from tests.factories import NOON
 from tests.imaging.conftest import pet_dataset
 from trials.models import (
+    AccountabilityReview,
     ActionItem,
     Allocation,
     Batch,
@@ -84,6 +86,7 @@ from trials.models import (
     VisitRecord,
 )
 from trials.roles import Role
+from trials.selectors import accountability as tracers
 from trials.services import (
     accountability,
     batches,
@@ -142,6 +145,8 @@ class Record:
     incident: PrivacyIncident
     comparison: LesionComparison
     export: Export
+    ordered_export: Export
+    cancelled_export: Export
     batch: Batch
     scanner: Scanner
     node: DicomNode
@@ -151,6 +156,7 @@ class Record:
     form_import: FormImport
     allocation: Allocation
     movement: TracerMovement
+    accountability_review: AccountabilityReview
     action_item: ActionItem
     population_review: PopulationReview
 
@@ -218,6 +224,8 @@ def make_record(site: Site, *, by: User) -> Record:
         incident=_incident(scan, by=by),
         comparison=_comparison(run, by=by),
         export=_export(site.trial, by=by),
+        ordered_export=_waiting(site.trial, by=by),
+        cancelled_export=_waiting(site.trial, by=by, state=Export.State.CANCELLED),
         batch=_batch(site, by=by),
         scanner=scanners.register(
             site, name=f"PET {next(_uids)}", manufacturer="GE", model="Discovery", by=by
@@ -233,9 +241,16 @@ def make_record(site: Site, *, by: User) -> Record:
         movement=accountability.record(
             site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
         ),
+        accountability_review=_accountability_review(site, by=by),
         action_item=_action_item(site, by=by),
         population_review=_population_review(site.trial),
     )
+
+
+def read_anew(record: Record) -> Record:
+    """The same rows from the database: what an earlier test set on an object is not there."""
+    rows = {field.name: getattr(record, field.name) for field in fields(record)}
+    return replace(record, **{name: type(row).objects.get(pk=row.pk) for name, row in rows.items()})
 
 
 def _population_review(trial: Trial) -> PopulationReview:
@@ -285,6 +300,11 @@ def _batch(site: Site, *, by: User) -> Batch:
         expires_at=NOON + timedelta(hours=4),
         by=by,
     )
+
+
+def _accountability_review(site: Site, *, by: User) -> AccountabilityReview:
+    seen = tracers.frozen(site, "PTF").sha256
+    return accountability.review(site, tracer="PTF", seen=seen, password=factories.PASSWORD, by=by)
 
 
 def _action_item(site: Site, *, by: User) -> ActionItem:
@@ -415,6 +435,12 @@ def _comparison(run: Quantification, *, by: User) -> LesionComparison:
         )
 
 
+def _waiting(trial: Trial, *, by: User, state: str = Export.State.REQUESTED) -> Export:
+    """An export that no worker takes."""
+    with factories.framed():
+        return Export.objects.create(trial=trial, reason="later", requested_by=by, state=state)
+
+
 def _export(trial: Trial, *, by: User) -> Export:
     """A frozen export of one empty dataset: what is in one, the tests of reporting look at."""
     now, file = timezone.now(), BytesIO()
@@ -446,6 +472,7 @@ def _export(trial: Trial, *, by: User) -> Export:
         export.state, export.as_of, export.audit_event = Export.State.FROZEN, now, 1
         export.manifest = manifest.to_json()
         export.sha256, export.size = export_store.write([file.getvalue()])
+        export.signature, export.signing_key_sha256 = b64encode(bytes(64)).decode(), "0" * 64
         export.save()
     return export
 

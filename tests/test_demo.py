@@ -5,16 +5,27 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from config.demo import accounts, client, cohort, comparison, crossover_run, journey, narration
-from imaging.phantom import PET_GRID
+from config.demo import (
+    accounts,
+    client,
+    cohort,
+    comparison,
+    crossover_run,
+    journey,
+    narration,
+    response_run,
+)
+from imaging.phantom import FDG, PET_GRID, pet_volume
+from imaging.response import judging, recist_lesions
 from tests.commands import said
-from trials.models import Allocation, Deviation
+from trials.models import Allocation, Deviation, Injection, Site
 from trials.roles import Role
 from trials.services import allocations, scan_day
 
@@ -117,6 +128,74 @@ def test_crossover_gives_each_patient_a_place_and_keeps_the_gap_between_tracers(
         expected = {"gap", "between-therapy.anticancer"} if has_first else {"sequence"}
         assert reds == expected
     assert not Deviation.objects.filter(patient__trial__identifier="DEMO-CROSSOVER")
+
+
+def test_the_patients_under_treatment_are_enrolled_and_injected_without_a_deviation(db):
+    accounts.prepare(Path(response_run.__file__).parents[2] / "trials" / "definitions")
+    site = Site.objects.get(code=accounts.RESPONSE_SITE)
+    by = accounts.user_of(Role.COORDINATOR, site.code)
+    scanner = response_run.qualified(site, by)
+    for person in response_run.PEOPLE:
+        made = list(response_run.scanned(site, person, scanner, by))
+        assert [(one.started - made[0].started).days for one in made] == [
+            one.day for one in person.occasions
+        ]
+    assert Injection.objects.filter(scheduled_scan__patient__site=site).count() == 7
+    assert not Deviation.objects.filter(patient__site=site)
+
+
+def test_every_scan_under_treatment_shows_its_spheres_to_the_threshold_and_no_more():
+    for occasion in (one for person in response_run.PEOPLE for one in person.occasions):
+        suv = pet_volume(FDG, occasion.spheres, seed=1, grid=response_run.GRID)
+        # All of the rest is below 4: what is outlined are the lesions.
+        assert len(occasion.spheres) == len(occasion.suv)
+        assert (suv.max() >= 4) == bool(occasion.suv)
+
+
+def test_eortc_and_lugano_of_the_first_is_a_response_and_of_the_second_none_or_progression():
+    def judged(first, one, answers):
+        later = {"number": 1, "suvmax": one.suv[0]} if one.suv else None
+        sides = {
+            "baseline": {"weight_kg": 70.0, "height_cm": None, "sex": "F",
+                         "lesions": [{"number": 1, "suvmax": first.suv[0]}]},
+            "later": {"weight_kg": 70.0, "height_cm": None, "sex": "F", "answers": answers,
+                      "lesions": [later] if later else []},
+            "pair": {"baseline": 1, "later": later and 1},
+        }  # fmt: skip
+        rules = ({"criterion": "eortc", "suv_type": "BW", "cycles": 2}, {"criterion": "lugano"})
+        return [judging.judged({"rule": rule, "tracer": "FDG", **sides}).category for rule in rules]
+
+    found, by_second = [], []
+    for person in response_run.PEOPLE:
+        # A retest is of no response.
+        first, *later = [one for one in person.occasions if one.mm]
+        for one in later:
+            said = response_run.CALM | dict(one.said)
+            found.append(judged(first, one, said))
+            by_second.append(judged(first, one, said | dict(one.second)))
+    # By hand: 12 to 6.5 is -46 %, then nothing is left; 9 to 10.5 is +17 %, unless it is new.
+    assert found == [["PMR", "PMR"], ["CMR", "CMR"], ["SMD", "SMD"]]
+    assert by_second == [["PMR", "PMR"], ["CMR", "CMR"], ["PMD", "PMD"]]
+
+
+def test_recist_of_the_first_is_a_response_and_of_the_second_none():
+    rule = {"criterion": "recist", "confirmation_days": 28, "stable_days": 42}
+    answers = {"new_lesion_ct": "no"}
+    found = []
+    for person in response_run.PEOPLE:
+        sides, baseline = [], None
+        for one in filter(lambda one: one.mm, person.occasions):
+            lesions = list(response_run.on_ct(one, is_second=False))
+            assert list(recist_lesions.problems(lesions, baseline)) == []
+            baseline = baseline or lesions
+            frozen = [asdict(lesion) for lesion in lesions]
+            sides.append({"day": one.day, "recist": frozen, "answers": answers})
+        first, *earlier, last = sides
+        course = {"baseline": first, "earlier": earlier, "later": last}
+        judged = judging.judged({"rule": rule, "tracer": "FDG", **course})
+        found.append((judged.category, judged.best))
+    # By hand: 55, 34, 15 mm with both nodes below 10 mm at last; 49, 52 mm.
+    assert found == [("CR", "PR"), ("SD", "SD")]
 
 
 def test_table_aligns_numbers_to_the_right():

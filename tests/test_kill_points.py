@@ -445,6 +445,16 @@ select instance.sha256 from imaging_instance instance
 join imaging_receivedfile file on file.id = instance.received_file_id
 where file.transmittal_id = %s
 """
+MADE_OF_THEM = """
+select distinct made.sha256 from (
+    select quantification_id, sha256 from imaging_dicomobject
+    union all select quantification_id, sha256 from imaging_picture
+) made
+join imaging_quantification run on run.id = made.quantification_id
+join imaging_instance instance on instance.series_id = run.series_id
+join imaging_receivedfile file on file.id = instance.received_file_id
+where file.transmittal_id = %s
+"""
 FSCK = """
 from django.core.management import call_command
 
@@ -470,14 +480,18 @@ def require_nothing_left_over(intake: Intake) -> None:
 def require_destroyed(intake: Intake, transmittal: int) -> None:
     """The patient wishes the images destroyed: killed on the way, nothing of them stays."""
     place = intake.site.folder / "storage" / "archive"
-    files = [place / name[:2] / name for (name,) in intake.site.sql(RELEASED, transmittal)]
+    released = [name for (name,) in intake.site.sql(RELEASED, transmittal)]
+    made = [name for (name,) in intake.site.sql(MADE_OF_THEM, transmittal)]
+    files = [place / name[:2] / name for name in released + made]
+    assert len(released) == SLICES
+    assert all(path.is_file() for path in files)
     intake.arm(DESTRUCTION)
     intake.site.python(WITHDRAWAL.format(transmittal=transmittal))
     intake.celery.send_task("imaging.tasks.destroy_due", ignore_result=True)
     intake.worked()
     assert not any(path.exists() for path in files)
     ((number,),) = intake.site.sql("select files from imaging_destruction")
-    assert number == SLICES
+    assert number == len(files)
     require_nothing_left_over(intake)
 
 

@@ -32,6 +32,7 @@ from tests.imaging.test_stow import body as stow_body
 from tests.records import Record
 from trials.models import Cohort, ItemValue, Job, Membership, Site, Trial, User
 from trials.roles import PERMISSIONS, Role
+from trials.selectors import accountability as tracers
 from trials.services import form_reviews
 
 pytestmark = pytest.mark.django_db
@@ -288,6 +289,9 @@ TABLE: dict[tuple[str, str], Need] = {
     ("injection_correct", "POST"): OnRow("injection.record"),
     ("site_day", "GET"): OnRow("site.view"),
     ("site_accountability", "GET"): OnRow("site.view"),
+    ("accountability_sign", "GET"): OnRow("accountability.sign"),
+    ("accountability_sign", "POST"): OnRow("accountability.sign"),
+    ("accountability_review", "GET"): OnRow("site.view"),
     ("site_movement_new", "GET"): OnRow("batch.record"),
     ("site_movement_new", "POST"): OnRow("batch.record"),
     ("site_movement_undo", "GET"): OnRow("batch.record"),
@@ -449,16 +453,26 @@ TABLE: dict[tuple[str, str], Need] = {
     ("population_review", "GET"): OnAllSites("population.view"),
     ("population_decide", "GET"): OnAllSites("population.review"),
     ("population_decide", "POST"): OnAllSites("population.review"),
+    ("population_review_abandon", "GET"): OnAllSites("population.review"),
+    ("population_review_abandon", "POST"): OnAllSites("population.review"),
     ("population_review_sign", "GET"): OnAllSites("population.review"),
     ("population_review_sign", "POST"): OnAllSites("population.review"),
     # Pages of exports
     ("exports", "GET"): OnList("export.view"),
     ("export_new", "GET"): OnList("export.create"),
     ("export_new", "POST"): OnList("export.create"),
+    ("exports_waiting", "GET"): OnList("export.unblind"),
+    ("export_decide", "GET"): OnAllSites("export.unblind"),
+    ("export_decide", "POST"): OnAllSites("export.unblind"),
     ("export", "GET"): OnAllSites("export.view"),
     ("export_download", "GET"): OnAllSites("export.view"),
     ("export_file", "GET"): OnAllSites("export.view"),
+    ("export_signature", "GET"): OnAllSites("export.view"),
     ("export_dataset", "GET"): OnAllSites("export.view"),
+    ("export_changes_file", "GET"): OnAllSites("export.view"),
+    ("export_cancel", "POST"): OnAllSites("export.create"),
+    ("export_resume", "POST"): OnAllSites("export.create"),
+    ("export_rebuild", "POST"): OnAllSites("export.create"),
     ("export_differences", "GET"): OnAllSites("export.view"),
     ("export_differences_file", "GET"): OnAllSites("export.view"),
     ("reports", "GET"): OnWholeTrial("report.view"),
@@ -567,6 +581,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_tracer_movements", "GET"): OnRow("site.view"),
     ("api_tracer_movements", "POST"): OnRow("batch.record"),
     ("api_tracer_balance", "GET"): OnRow("site.view"),
+    ("api_accountability_reviews", "GET"): OnRow("site.view"),
+    ("api_accountability_reviews", "POST"): OnRow("accountability.sign"),
     ("api_tracer_movement_undo", "POST"): OnRow("batch.record"),
     ("api_batches", "GET"): OnRow("site.view"),
     ("api_batches", "POST"): OnRow("batch.record"),
@@ -644,16 +660,28 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_population_reviews", "POST"): OnAllSites("population.review"),
     ("api_population_review", "GET"): OnAllSites("population.view"),
     ("api_population_decisions", "POST"): OnAllSites("population.review"),
+    ("api_population_abandonment", "POST"): OnAllSites("population.review"),
     ("api_population_signature", "POST"): OnAllSites("population.review"),
     ("api_reports", "GET"): OnWholeTrial("report.view"),
     ("api_report", "GET"): OnWholeTrial("report.view"),
     ("api_exports", "GET"): OnList("export.view"),
     ("api_exports", "POST"): OnWholeTrial("export.create"),
+    ("api_exports_waiting", "GET"): OnList("export.unblind"),
+    ("api_export_decision", "POST"): OnAllSites("export.unblind"),
     ("api_export", "GET"): OnAllSites("export.view"),
     ("api_export_download", "GET"): OnAllSites("export.view"),
     ("api_export_file", "GET"): OnAllSites("export.view"),
+    ("api_export_signature", "GET"): OnAllSites("export.view"),
     ("api_export_datasets", "GET"): OnAllSites("export.view"),
     ("api_export_dataset", "GET"): OnAllSites("export.view"),
+    ("api_export_changes", "GET"): OnAllSites("export.view"),
+    ("api_export_changes_of_dataset", "GET"): OnAllSites("export.view"),
+    ("api_export_changes_file", "GET"): OnAllSites("export.view"),
+    ("api_export_cancel", "POST"): OnAllSites("export.create"),
+    ("api_export_resume", "POST"): OnAllSites("export.create"),
+    ("api_export_rebuilds", "GET"): OnAllSites("export.view"),
+    ("api_export_rebuilds", "POST"): OnAllSites("export.create"),
+    ("api_export_reports", "GET"): OnAllSites("export.view"),
     ("api_export_differences", "GET"): OnAllSites("export.view"),
     ("api_export_differences_file", "GET"): OnAllSites("export.view"),
     ("api_printed_sheets", "GET"): OnList("audit.view"),
@@ -732,6 +760,8 @@ ROWS: dict[str, Of] = {
             "site_day",
             "site_accountability",
             "site_movement_new",
+            "accountability_sign",
+            "accountability_reviews",
             "tracer_movements",
             "tracer_balance",
             "site_batch_new",
@@ -790,6 +820,7 @@ ROWS: dict[str, Of] = {
         ["action_item_done", "action_item_close", "action_item_reopen"], lambda r: r.action_item
     ),
     **dict.fromkeys(["site_movement_undo", "tracer_movement_undo"], lambda r: r.movement),
+    "accountability_review": lambda r: r.accountability_review,
     "batch_release": lambda r: r.batch,
     "site_batch_release": lambda r: r.batch,
     **dict.fromkeys(
@@ -859,21 +890,34 @@ ROWS: dict[str, Of] = {
     **dict.fromkeys(
         [
             "export",
+            "export_decide",
+            "export_decision",
             "export_download",
             "export_file",
+            "export_signature",
             "export_datasets",
             "export_dataset",
+            "export_changes",
+            "export_changes_of_dataset",
+            "export_changes_file",
+            "export_rebuild",
+            "export_rebuilds",
+            "export_reports",
             "export_differences",
             "export_differences_file",
         ],
         lambda r: r.export,
     ),
+    "export_cancel": lambda r: r.ordered_export,
+    "export_resume": lambda r: r.cancelled_export,
     **dict.fromkeys(
         [
             "population_review",
             "population_decide",
             "population_review_sign",
             "population_decisions",
+            "population_review_abandon",
+            "population_abandonment",
             "population_signature",
         ],
         lambda r: r.population_review,
@@ -1088,6 +1132,14 @@ BODIES: dict[str, Of] = {
     ),
     "site_movement_new": lambda _: MOVEMENT | {"happened_at": "2026-03-02T12:00"},
     "api_tracer_movements": lambda _: MOVEMENT | {"happened_at": "2026-03-02T12:00:00Z"},
+    **dict.fromkeys(
+        ["accountability_sign", "api_accountability_reviews"],
+        lambda r: {
+            "tracer": "PTF",
+            "seen": tracers.frozen(r.site, "PTF").sha256,
+            "password": factories.PASSWORD,
+        },
+    ),
     "site_movement_undo": lambda _: WORDS,
     "api_tracer_movement_undo": lambda _: {"reason": WORDS["reason"]},
     "site_batch_release": lambda _: {"released_at": "2026-03-02T12:00", "released_by": "Q. Person"},
@@ -1189,6 +1241,10 @@ BODIES: dict[str, Of] = {
         "version": 1,
         "reason": "as the source says",
     },
+    **dict.fromkeys(
+        ["population_review_abandon", "api_population_abandonment"],
+        lambda _: {"reason": "opened by mistake"},
+    ),
     "population_review_sign": lambda _: {
         "version": 1,
         "inputs_sha256": "0" * 64,
@@ -1200,8 +1256,11 @@ BODIES: dict[str, Of] = {
         "password": factories.PASSWORD,
     },
     "api_exports": lambda r: {"trial": r.trial.identifier, "reason": "interim analysis"},
+    "export_decide": lambda _: {"decision": "decline", "reason": "no plan says so"},
+    "api_export_decision": lambda _: {"decision": "decline", "reason": "no plan says so"},
 }
 QUERIES: dict[str, Of] = {
+    "accountability_sign": lambda _: {"tracer": "PTF"},
     "api_board": lambda r: {"trial": r.trial.identifier},
     "population_decide": lambda r: {"patient": r.patient.pk},
     "query_new": lambda r: {"table": "trials_patient", "pk": r.patient.pk},
@@ -1210,6 +1269,15 @@ QUERIES: dict[str, Of] = {
     "api_partial_upload": lambda _: {"offset": 0},
     **dict.fromkeys(
         [f"{way}export_differences{what}" for way in ("", "api_") for what in ("", "_file")],
+        lambda r: {"since": r.export.pk},
+    ),
+    **dict.fromkeys(
+        [
+            "export_changes_file",
+            "api_export_changes",
+            "api_export_changes_of_dataset",
+            "api_export_changes_file",
+        ],
         lambda r: {"since": r.export.pk},
     ),
     "api_read_grown": lambda _: {"plane": 5, "row": 11, "column": 11},
@@ -1240,6 +1308,9 @@ OTHERWISE = {
             # Who holds every role is an unblinded statistician too, and reviews nothing.
             ("population_review_sign", "POST"),
             ("api_population_signature", "POST"),
+            # The export is a blinded one.
+            ("export_decide", "POST"),
+            ("api_export_decision", "POST"),
             # The item is open.
             ("action_item_reopen", "POST"),
             ("api_action_item_reopen", "POST"),
@@ -1443,8 +1514,10 @@ NOT_BLIND = dict.fromkeys(
     [
         ("population_review_new", "POST"),
         ("population_decide", "POST"),
+        ("population_review_abandon", "POST"),
         ("api_population_reviews", "POST"),
         ("api_population_decisions", "POST"),
+        ("api_population_abandonment", "POST"),
     ],
     409,
 )

@@ -20,7 +20,7 @@ from config.demo.accounts import PASSWORD as DEMO_PASSWORD
 from config.settings import base
 from tests import factories, records
 from tests.conftest import ROOT
-from trials.models import ApiToken, AuditEvent, User
+from trials.models import ApiToken, AuditEvent, Trial, User
 from trials.roles import Role
 from trials.services import accounts, jobs
 from trials.services.errors import Invalid
@@ -261,11 +261,17 @@ def test_an_inline_style_and_an_inline_script_would_be_seen():
     assert page.inline == ["style", "onclick", "script", "style"]
 
 
+@pytest.fixture(scope="module")
+def filled(kept) -> Trial:
+    """A trial with a row of every kind, for each role to walk through."""
+    site = factories.make_site(factories.make_trial())
+    records.make_record(site, by=records.everyone(site.trial))
+    return site.trial
+
+
 @pytest.mark.parametrize("role", Role)
-def test_every_link_a_role_sees_opens_and_every_page_keeps_to_the_rules(client, site, role):
-    everyone = records.everyone(site.trial)
-    records.make_record(site, by=everyone)
-    client.force_login(factories.make_user(role, trial=site.trial, site=None))
+def test_every_link_a_role_sees_opens_and_every_page_keeps_to_the_rules(client, filled, role):
+    client.force_login(factories.make_user(role, trial=filled, site=None))
     seen, ahead = set(), ["/", "/password/"]
     while ahead:
         address = ahead.pop()

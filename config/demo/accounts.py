@@ -13,6 +13,8 @@ from trials.services import accounts, amendments, delegations, jobs, protocols, 
 DEMO_TRIAL = "DEMO"
 # The randomised cross-over has one site, with people of its own.
 CROSSOVER_TRIAL, CROSSOVER_SITE = "DEMO-CROSSOVER", "201"
+# So has the trial of response to treatment.
+RESPONSE_TRIAL, RESPONSE_SITE = "DEMO-RESPONSE", "401"
 # For loopback and invented patients only; production settings refuse to run the demo.
 PASSWORD = "gallium-68-on-loopback"  # noqa: S105  shown on the page it opens
 PEOPLE = {
@@ -39,6 +41,10 @@ ELSEWHERE = {
         Role.COORDINATOR: "Corinna Coordinator",
         Role.INVESTIGATOR: "Igor Investigator",
     },
+    RESPONSE_SITE: {
+        Role.COORDINATOR: "Cleo Coordinator",
+        Role.INVESTIGATOR: "Irma Investigator",
+    },
 }
 PUBLISHED_PEOPLE = {
     Role.COORDINATOR: "Casper Coordinator",
@@ -63,7 +69,13 @@ def prepare(definitions: Path) -> Trial:
     trials = [version.trial for version in versions]
     (trial,) = (one for one in trials if one.identifier == DEMO_TRIAL)
     by_code = {site.code: site for site in trial.sites.all()}
-    crossover = Site.objects.get(trial__identifier=CROSSOVER_TRIAL, code=CROSSOVER_SITE)
+    others = {
+        code: Site.objects.get(trial__identifier=identifier, code=code)
+        for identifier, code in (
+            (CROSSOVER_TRIAL, CROSSOVER_SITE),
+            (RESPONSE_TRIAL, RESPONSE_SITE),
+        )
+    }
     for role, name in PEOPLE.items():
         user = _user(role.value, name, system)
         for one in trials if role not in AT_SITE else [trial]:
@@ -73,7 +85,7 @@ def prepare(definitions: Path) -> Trial:
         user = _user(username, name, system)
         for one in trials:
             _grant(user, Role.READER, one, None, system)
-    elsewhere = by_code | {CROSSOVER_SITE: crossover}
+    elsewhere = by_code | others
     for code, people in ELSEWHERE.items():
         site = elsewhere[code]
         for role, name in people.items():

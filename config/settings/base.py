@@ -20,6 +20,9 @@ ARCHIVE = env.bucket(
 CACHE = VAR / "cache"
 CACHE_BYTES = env.number("TRIALTRACE_CACHE_MB", default=4096, least=1) * 2**20
 
+# The Ed25519 key that workers sign exports with; none, and no export is signed.
+EXPORT_SIGNING_KEY = env.file("TRIALTRACE_EXPORT_SIGNING_KEY")
+
 # What receives C-STORE: `manage.py storescp`, whose options come first.
 STORESCP = {
     "HOST": env.text("TRIALTRACE_STORESCP_HOST", default="127.0.0.1"),

@@ -21,9 +21,9 @@ TONES = {
     "images_received screening answered acknowledged proposed draft begun "
     "awaiting_readers",
     "warn": "major review quarantined flagged not_evaluable cannot_tell open drafted provisional "
-    "undecided awaiting_adjudication unsettled",
+    "undecided awaiting_adjudication unsettled waiting",
     "bad": "rejected refused ineligible excludes not_met failed parked screen_failed withdrawn "
-    "contradicts blocking",
+    "contradicts blocking declined",
 }
 TONE_OF = {state: tone for tone, states in TONES.items() for state in states.split()}
 

@@ -321,7 +321,7 @@ def test_a_reader_sees_pictures_and_numbers_and_no_patient(visitor: Visitor):
     visitor.look("home-reader")
     visitor.open("/reading/")
     visitor.look("reading-list")
-    page.get_by_role("link", name=re.compile(r"^R\d{8}")).first.click()
+    page.get_by_role("link", name=re.compile(r"^R\d{8}.*Not begun")).first.click()
     expect(page.get_by_role("img", name=re.compile("Maximum intensity"))).to_be_visible()
     assert "101-00" not in page.content()
     visitor.look("reading")

@@ -45,13 +45,20 @@ def _furnish(address: str) -> None:
     """Leave a site with data behind; a site that has patients is left alone."""
     if not Patient.objects.filter(trial__identifier=accounts.DEMO_TRIAL).exists():
         # Phantoms need half a second of imports, which a site that has patients does without.
-        from config.demo import cohort_run, crossover_run, population_run, screening_run
+        from config.demo import (
+            cohort_run,
+            crossover_run,
+            population_run,
+            response_run,
+            screening_run,
+        )
 
         narration = Narration()
         _prepare(narration)
         cohort_run.build(Team(address), narration)
         screening_run.build(narration)
         crossover_run.build(narration)
+        response_run.build(address, narration)
         population_run.build(narration)
     print(heading(f"Demo accounts at {address}"))
     people = [[role, accounts.PEOPLE[role]] for role in Role]
@@ -66,7 +73,14 @@ def _furnish(address: str) -> None:
 
 
 def _show(address: str, folder: Path | None) -> None:
-    from config.demo import cohort_run, crossover_run, population_run, screening_run, series_run
+    from config.demo import (
+        cohort_run,
+        crossover_run,
+        population_run,
+        response_run,
+        screening_run,
+        series_run,
+    )
 
     narration, team = Narration(), Team(address)
     results = settings.VAR / "demo"
@@ -79,6 +93,7 @@ def _show(address: str, folder: Path | None) -> None:
         wrong = cohort_run.report(cohort_run.build(team, narration), team, narration, results)
         screening_run.build(narration)
         crossover_run.build(narration)
+        response_run.build(team.address, narration)
         population_run.build(narration)
         wrong += screening_run.report(AMENDMENT, narration)
     _print_seconds(narration)
