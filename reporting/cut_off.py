@@ -54,6 +54,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "accountability_reviews": "reviewed_at",
         "monitoring_visits": "held_on",
         "action_items": "raised_at",
+        "hypotheses": "",
         "populations": "",
     }
 )

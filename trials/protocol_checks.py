@@ -11,6 +11,7 @@ from trials import (
     decay,
     expression_checks,
     form_checks,
+    hypotheses,
     populations,
     randomisation_checks,
     read_rules,
@@ -53,6 +54,7 @@ def errors(definition: Definition) -> Found:
     for i, rule in enumerate(definition.get("response", ())):
         yield from _response(("response", i), rule, definition)
     yield from retests.errors(definition)
+    yield from hypotheses.errors(definition)
     yield from populations.errors(definition)
     if definition.get("randomisation"):
         yield from randomisation_checks.errors(definition)

@@ -24,6 +24,7 @@ from reporting.datasets.columns import Column, Dataset, Privacy, Type
 from reporting.datasets.conduct import DEVIATIONS, QUERIES
 from reporting.datasets.conformance import CONFORMANCE
 from reporting.datasets.dose import EFFECTIVE_DOSE
+from reporting.datasets.hypotheses import HYPOTHESES
 from reporting.datasets.lesions import GROWN_RATIOS, LESIONS, RATIOS, REGIONS
 from reporting.datasets.monitoring import ACTION_ITEMS, MONITORING_VISITS
 from reporting.datasets.organs import ORGANS
@@ -66,6 +67,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             ACCOUNTABILITY_REVIEWS,
             MONITORING_VISITS,
             ACTION_ITEMS,
+            HYPOTHESES,
         )
     }
 )

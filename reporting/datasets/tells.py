@@ -173,6 +173,11 @@ _DECLARED: dict[str, dict[str, str]] = {
         "": "visit number due_on state raised_at",
         "free_text": "text",
     },
+    # The plan of the trial: nothing of a patient.
+    "hypotheses": {
+        "": "number hypothesis label objective kind measure level first_planned second_planned "
+        "first_label second_label margin alpha variant population order is_proposed version",
+    },
     "populations": {
         "": "population population_label level planned_scan in_population proposed decided "
         "conditions is_rule_proposed review review_standing signed_by signed_at",

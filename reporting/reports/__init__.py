@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reporting.reports import (
+    accuracy,
     aldosteronism,
     biodistribution,
     deviations,
     enrolment,
+    hypotheses,
     injections,
     lesions,
     literature,
@@ -21,6 +23,7 @@ from reporting.reports import (
     roc,
     safety,
     tracers,
+    truths,
 )
 from reporting.reports.content import Content
 from reporting.reports.rows import Rows
@@ -179,6 +182,38 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 ("comparisons", "pairs", tracers.IMPORTED),
                 tracers.compared,
                 tracers.EMPTY,
+                "report.unblinded",
+                would_unblind=True,
+                tells_tracer=True,
+            ),
+            Report(
+                "accuracy",
+                "Diagnostic accuracy",
+                "What reads show against the truth panel, per patient, region and lesion.",
+                (truths.OF_PATIENT, truths.OF_LESION, "findings", "scans"),
+                (truths.OF_PATIENT, truths.OF_LESION),
+                accuracy.report,
+                accuracy.EMPTY,
+                "report.unblinded",
+                would_unblind=True,
+                tells_tracer=True,
+            ),
+            Report(
+                "hypotheses",
+                "Hypotheses of the protocol",
+                "What the protocol sets out to show of two scans, in its order, and what came out.",
+                (
+                    "hypotheses",
+                    "scans",
+                    "findings",
+                    "pairs",
+                    truths.OF_PATIENT,
+                    truths.OF_LESION,
+                    "populations",
+                ),
+                ("hypotheses",),
+                hypotheses.report,
+                hypotheses.EMPTY,
                 "report.unblinded",
                 would_unblind=True,
                 tells_tracer=True,

@@ -94,6 +94,8 @@ def _height(drawing: Drawing) -> float:
             return 0.9 + 0.72 * max(len(drawing.groups), 1)
         case drawings.Bars():
             return 1.0 + 0.27 * max(len(drawing.names), 2)
+        case drawings.Forest():
+            return 0.9 + 0.45 * max(len(drawing.rows), 2)
         case drawings.Rates():
             return 0.8 + 0.27 * max(len(drawing.rows), 2)
         case drawings.Swimmer():
@@ -234,6 +236,30 @@ def _rates(figure: Figure, rates: drawings.Rates) -> None:
     axes.set_ylim(len(rates.rows) - 0.4, -0.7)
     axes.set_xlim(-2, 102)
     axes.set_xlabel(rates.axis)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
+
+
+def _forest(figure: Figure, forest: drawings.Forest) -> None:
+    axes = figure.add_subplot()
+    ends = [0.0]
+    for row, (_, value, low, high, above) in enumerate(forest.rows):
+        if low is not None and high is not None:
+            axes.plot([low, high], [row, row], color=COLOURS[0], linewidth=1.4)
+            axes.plot([low, high], [row, row], "|", color=COLOURS[0], markersize=6)
+        axes.plot([value], [row], MARKS[0], color=COLOURS[0], markersize=5.5)
+        axes.annotate(f"{value:.1f}", (value, row), (0, 5), textcoords="offset points",
+                      ha="center", fontsize=7.5)  # fmt: skip
+        if above:
+            axes.plot([above, above], [row - 0.4, row + 0.4], "--", color=INK, linewidth=1)
+            axes.annotate(f"margin {above:g}", (above, row + 0.4), (-3, 0), ha="right",
+                          textcoords="offset points", fontsize=7.5)  # fmt: skip
+        ends += [one for one in (value, low, high, above) if one is not None]
+    axes.axvline(0, color=INK, linewidth=0.9)
+    axes.set_yticks(range(len(forest.rows)), [row[0] for row in forest.rows])
+    axes.set_ylim(len(forest.rows) - 0.4, -0.7)
+    room = 0.12 * max(max(ends) - min(ends), 1.0)
+    axes.set_xlim(min(ends) - 2 * room, max(ends) + room)
+    axes.set_xlabel(forest.axis)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
 
 
@@ -382,6 +408,7 @@ _DRAWN: dict[type, Callable[[Any, Any], None]] = {
     drawings.Strips: _strips,
     drawings.Bars: _bars,
     drawings.Rates: _rates,
+    drawings.Forest: _forest,
     drawings.Differences: _differences,
     drawings.Waterfall: _waterfall,
     drawings.Swimmer: _swimmer,

@@ -60,6 +60,18 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
+class Forest:
+    """Differences with their intervals beside the line of none, in percentage points.
+
+    A row is name, estimate, both ends of the interval, and the difference that its lower end has
+    to lie above.
+    """
+
+    rows: tuple[tuple[str, float, float | None, float | None, float | None], ...]
+    axis: str
+
+
+@dataclass(frozen=True, slots=True)
 class Differences:
     """Bland-Altman: differences over means, with bias and limits of agreement.
 
@@ -135,4 +147,6 @@ class Survival:
     up: str
 
 
-Drawing = Flow | Strips | Bars | Rates | Differences | Waterfall | Swimmer | Lines | Survival
+Drawing = (
+    Flow | Strips | Bars | Rates | Forest | Differences | Waterfall | Swimmer | Lines | Survival
+)

@@ -28,6 +28,7 @@ from reporting.reports.content import (
 )
 from reporting.reports.drawings import Lines
 from reporting.reports.rows import Row, Rows
+from reporting.reports.truths import NO_TRUTH, OF_PATIENT, PRESENT, by_patient, unblinded
 from reporting.statistics.accuracy import accuracy
 from reporting.statistics.curves import (
     CutOff,
@@ -40,8 +41,7 @@ from reporting.statistics.results import Result
 from trials.finding_tests import TESTS
 
 EMPTY = "Not estimable: the truth panel has decided about no patient yet."
-TRUTH = "form_truth_of_patient"
-PRESENT, ABSENT = "PRESENT", "ABSENT"
+TRUTH = OF_PATIENT
 SIDES = {"LEFT": True, "RIGHT": True, "BILATERAL": False}
 LEFT = {"LEFT": True, "RIGHT": False}
 # What each measure tells from what; a higher value speaks for the first.
@@ -51,8 +51,6 @@ DISEASE = "disease, not none"
 TOLD_IN_FULL = ("SUVMAX", "ADRRATIO", "ADRINDEX")
 # Of these a scan without a lesion has the lowest value there is.
 OF_LESIONS = ("SUVMAX", "SUVPEAK")
-NO_TRUTH, OPEN = "without a truth by the panel", "the panel can't decide"
-TWO_TRUTHS = "the panel's entries contradict each other"
 NO_SIDE, OTHER_SIDE = "the truth has no side", "the truth is of another question"
 NO_READ, NO_NUMBER = "no read that counts", "the read has no such number"
 
@@ -96,8 +94,7 @@ def curves(rows: Rows) -> Content:
     if not entries:
         return Content(why_empty=EMPTY)
     found = [*measured(rows)]
-    blind = sum(bool(one.get("changed_unblinded_at")) for one in entries)
-    parts: list[Table | Figure] = [_areas(found, _said(blind), entries)]
+    parts: list[Table | Figure] = [_areas(found, _said(unblinded(entries)), entries)]
     differences = _differences(found)
     if differences.rows:
         parts.append(differences)
@@ -114,7 +111,7 @@ def _said(unblinded: int) -> tuple[str, ...]:
 
 def measured(rows: Rows) -> Iterator[Curve]:
     """Each measure on each tracer and plan that a read which counts has."""
-    truths, why = _truths(rows[TRUTH])
+    truths, why = by_patient(rows[TRUTH])
     scans = {one["scan"]: one for one in rows["scans"]}
     patients: dict[Scan, set[str]] = defaultdict(set)
     for one in scans.values():
@@ -129,22 +126,6 @@ def measured(rows: Rows) -> Iterator[Curve]:
 
 def _on(scan: Row) -> Scan:
     return str(scan["tracer"] or "not stated"), str(scan["planned_scan"] or "not stated")
-
-
-def _truths(entries: Sequence[Row]) -> tuple[dict[str, Row], dict[str, str]]:
-    """The entry of each patient whom the panel decided about, and why others have none."""
-    by_patient: dict[str, list[Row]] = defaultdict(list)
-    for one in entries:
-        by_patient[one["patient"]].append(one)
-    truths, why = {}, {}
-    for patient, mine in by_patient.items():
-        if len({(one["truth"], one.get("side")) for one in mine}) > 1:
-            why[patient] = TWO_TRUTHS
-        elif mine[0]["truth"] not in (PRESENT, ABSENT):
-            why[patient] = OPEN
-        else:
-            truths[patient] = mine[0]
-    return truths, why
 
 
 Numbers = dict[tuple[str, Scan], dict[str, float]]

@@ -83,8 +83,18 @@ class Answer:
         text = as_text(self.value)
         if self.variable.endswith("DUR") and self.item.type in case_report_forms.NUMBERS:
             return _duration(text, self.unit, self.variable)
-        # Places of the body are in capitals, whoever typed one in.
-        return text.upper() if self.variable.endswith("LOC") else text
+        return _place(text) if self.variable.endswith("LOC") else text
+
+
+def _place(text: str) -> str:
+    """A place of the body: a region by its terms with the side, what was typed in capitals.
+
+    >>> _place("nodes_iliac_left"), _place("left groin")
+    ('ILIAC LYMPH NODE, LEFT', 'LEFT GROIN')
+    """
+    if text in terms.PLACES:
+        return ", ".join(filter(None, terms.place(text)))
+    return text.upper()
 
 
 def _duration(number: str, unit: str, variable: str) -> str:

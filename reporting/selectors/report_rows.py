@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from reporting.datasets import DATASETS
+from reporting.datasets.populations import POPULATIONS
 from reporting.reports.rows import Row
-from reporting.selectors import form_rows, rows
+from reporting.selectors import form_rows, population_rows, rows
 from trials.models import FormEntry, Trial
 
 FORM = "form_"
@@ -21,6 +22,8 @@ def read(trial: Trial, names: Collection[str]) -> dict[str, list[Row]]:
             dataset, values = DATASETS[name], rows.of(DATASETS[name], trial)
         elif name in forms:
             dataset, values = forms[name].dataset, form_rows.of(forms[name], trial)
+        elif name == POPULATIONS.name:
+            dataset, values = POPULATIONS, population_rows.of(trial)
         else:
             continue
         found[name] = list(_named(dataset.column_names, values))

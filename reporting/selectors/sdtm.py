@@ -28,6 +28,7 @@ LEFT_OUT = frozenset(
         "action_items",
         "reader_agreement",
         "conformance",
+        "hypotheses",
     }
 )
 

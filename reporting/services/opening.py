@@ -13,6 +13,7 @@ from pathlib import Path
 from imaging.storage import StorageError, UnreachableError
 from reporting import csvtext, storage
 from reporting.datasets import DATASETS, Column, Privacy, Type
+from reporting.datasets.populations import POPULATIONS
 from reporting.differences import Difference, between, lines
 from reporting.models import Export, ExportDownload
 from trials import permissions
@@ -22,6 +23,8 @@ from trials.services import audit
 from trials.services.errors import Refused
 
 State = Export.State
+# Datasets whose cells have types; a form is read as text.
+TYPED = {**DATASETS, POPULATIONS.name: POPULATIONS}
 DIFFERENCE_COLUMNS = tuple(
     Column(name, name, Type.TEXT, Privacy.TECHNICAL)
     for name in ("dataset", "key", "change", "column", "before", "after")
@@ -151,7 +154,7 @@ def frozen_rows(export: Export, names: Collection[str], *, by: User) -> dict[str
     with zipfile.ZipFile(stored(export, by=by)) as bundled:
         there = set(bundled.namelist())
         return {
-            name: list(csvtext.read(DATASETS.get(name), bundled.read(f"data/{name}.csv")))
+            name: list(csvtext.read(TYPED.get(name), bundled.read(f"data/{name}.csv")))
             for name in names
             if f"data/{name}.csv" in there
         }

@@ -347,7 +347,7 @@ def hierarchy(steps: Sequence[tuple[str, Result, float]]) -> tuple[Step, ...]:
     decided: list[Step] = []
     going_on = True
     for hypothesis, result, alpha in steps:
-        shown = going_on and _shows(result, alpha)
+        shown = going_on and shows(result, alpha)
         decision: Literal["shown", "not shown", "not tested"]
         decision = "shown" if shown else "not shown" if going_on else "not tested"
         decided.append(Step(hypothesis=hypothesis, result=result, decision=decision))
@@ -355,7 +355,8 @@ def hierarchy(steps: Sequence[tuple[str, Result, float]]) -> tuple[Step, ...]:
     return tuple(decided)
 
 
-def _shows(result: Result, alpha: float) -> bool:
+def shows(result: Result, alpha: float) -> bool:
+    """Whether P lies under `alpha`, for a superiority with the difference to the first's side."""
     if result.estimate is None or result.test is None or result.test.p >= alpha:
         return False
     return result.test.is_one_sided or result.estimate > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reporting.reports import roc
+from reporting.reports import roc, truths
 from reporting.reports.content import Share
 from reporting.reports.drawing import svg
 from reporting.reports.rows import Rows
@@ -111,7 +111,7 @@ def test_patients_without_a_truth_a_read_or_a_number_are_missing_by_that_name():
     content = roc.curves(Rows(rows))
     (row,) = [one for one in rows_of(content, "Area under") if one["measure"].startswith("SUVmax")]
     assert dict(table(content, "every cut-off").missing) == {
-        roc.NO_TRUTH: 2, roc.OPEN: 1, roc.TWO_TRUTHS: 1, roc.NO_READ: 1,
+        roc.NO_TRUTH: 2, truths.OPEN: 1, truths.TWO_TRUTHS: 1, roc.NO_READ: 1,
     }  # fmt: skip
     # The scan without a lesion counts with 0, below the one diseased.
     assert (row["first"], row["others"], row["area"].value) == (1, 2, 0.5)

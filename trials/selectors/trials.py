@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from trials import case_report_forms, conformance_rules, response_rules, retests
+from trials import case_report_forms, conformance_rules, hypotheses, response_rules, retests
 from trials.answer_words import anchor_name, duration
 from trials.conformance_rules import Basis, Check, Limits
 from trials.models import PlannedScan, ProtocolVersion, Trial
@@ -57,6 +57,7 @@ def protocol_of(trial: Trial) -> dict[str, Any]:
         "held_to": _held_to(version, sources),
         "response": _response(version, sources),
         "retests": _retests(version, sources),
+        "hypotheses": _hypotheses(version, sources),
         "doses": effective_dose.stated(definition),
         "criteria": _sourced(version.criteria.all(), sources),
         "forms": _forms(version, sources),
@@ -186,6 +187,32 @@ def _retests(version: ProtocolVersion, sources: dict[str, str]) -> list[dict]:
         for one in scans
         if (rule := one.get("retest"))
     ]
+
+
+def _hypotheses(version: ProtocolVersion, sources: dict[str, str]) -> dict[str, Any] | None:
+    """What is to be shown, in words, in the order of its tests; what is only proposed too."""
+    stated = version.definition.get("hypotheses")
+    if not stated:
+        return None
+    scans = version.definition.get("planned_scans") or ()
+    labels = {one["identifier"]: one["label"] for one in scans}
+    return {
+        "order": hypotheses.ORDERS.get(stated["order"], hypotheses.ORDER_NOT_STATED),
+        "note": stated.get("note", ""),
+        "marks": [key for key in stated["source"] if key in sources],
+        "tests": [
+            {
+                "label": one["label"],
+                "objective": one.get("objective", ""),
+                "words": hypotheses.words(one, labels),
+                "not_stated": hypotheses.not_stated(one),
+                "note": one.get("note", ""),
+                "is_proposed": not (in_force(one) and in_force(stated)),
+                "marks": [key for key in one["source"] if key in sources],
+            }
+            for one in hypotheses.in_order(stated)
+        ],
+    }
 
 
 # The rules whose limit is one of the tracer.

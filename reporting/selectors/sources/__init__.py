@@ -14,6 +14,7 @@ from reporting.selectors.sources.conduct import (
     TRACER_MOVEMENTS,
 )
 from reporting.selectors.sources.conformance import CONFORMANCE
+from reporting.selectors.sources.hypotheses import HYPOTHESES
 from reporting.selectors.sources.lesions import LESIONS, ORGANS, RATIOS, REGIONS
 from reporting.selectors.sources.monitoring import ACTION_ITEMS, MONITORING_VISITS
 from reporting.selectors.sources.patients import (
@@ -64,6 +65,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "queries": QUERIES,
         "monitoring_visits": MONITORING_VISITS,
         "action_items": ACTION_ITEMS,
+        "hypotheses": HYPOTHESES,
     }
 )
 # What is read otherwise for an unblinded export.
