@@ -33,6 +33,9 @@ from reporting.statistics.results import Absent, Result
 
 EMPTY = "Not estimable: the truth panel has decided about nothing yet."
 NOTHING_READ = "No read that counts is of a patient whom the truth panel has decided about."
+KEPT_BACK = (
+    "This export keeps the truths back while a blind stands: take the report of an unblinded one."
+)
 NAMES = {"patient": "Patients", "region": "Regions", "lesion": "Lesions"}
 RATES = (
     "sensitivity",
@@ -86,7 +89,8 @@ def report(rows: Rows) -> Content:
         return Content(why_empty=EMPTY)
     lines = [*_lines(rows)]
     if not any(one.table.n for one in lines):
-        return Content(why_empty=NOTHING_READ)
+        is_kept = any(why == truths.KEPT_BACK for one in lines for why, _ in one.missing)
+        return Content(why_empty=KEPT_BACK if is_kept else NOTHING_READ)
     blind = sum(truths.unblinded(rows[name]) for name in (truths.OF_PATIENT, truths.OF_LESION))
     notes = [HOW_READ]
     if any(one.level != "patient" for one in lines):

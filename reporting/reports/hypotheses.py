@@ -47,6 +47,8 @@ from trials.hypotheses import NON_INFERIORITY, OF_TRUTH, ORDER_NOT_STATED, ORDER
 
 EMPTY = "The protocol states no hypothesis that compares two scans."
 PROPOSED = "only proposed: no source states it"
+KEPT_BACK = "a comparison that this export keeps back while a blind stands"
+BLIND = "this export keeps something back while a blind stands: take an unblinded one"
 NO_POPULATION = "these rows have no analysis populations"
 READERS = "{} readers signed comparisons, and which counts is not stated"
 OUTSIDE = "not in the population {}"
@@ -125,6 +127,7 @@ def _outcome(row: Row, rows: Rows, read: Readings, known: Mapping[str, Truths]) 
     else:
         truth = known[row["level"]]
         missing.update(truth.missing)
+        why = why or (BLIND if truth.missing.get(truths.KEPT_BACK) else "")
         said = _against(row, truth, read)
     if inside is not None:
         said, outside = _within(said, inside)
@@ -234,6 +237,9 @@ def _detected(row: Row, rows: Rows, missing: Counter[str]) -> tuple[list[Said], 
     found: list[Said] = []
     readers = set()
     for one in rows["pairs"]:
+        if one["first_scan"] is None:
+            missing[KEPT_BACK] += 1
+            continue
         sides = (plan_of.get(one["first_scan"]), plan_of.get(one["second_scan"]))
         if set(sides) != set(plans):
             continue
@@ -247,7 +253,7 @@ def _detected(row: Row, rows: Rows, missing: Counter[str]) -> tuple[list[Said], 
             found.append((one["patient"], shown[plans[0]], shown[plans[1]]))
     if len(readers) > 1:
         return [], READERS.format(len(readers))
-    return found, ""
+    return found, BLIND if missing[KEPT_BACK] else ""
 
 
 def _shown(one: Row, side: str) -> bool:

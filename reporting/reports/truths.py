@@ -13,6 +13,7 @@ from reporting.reports.rows import Row
 OF_PATIENT, OF_LESION = "form_truth_of_patient", "form_truth_of_lesion"
 PRESENT, ABSENT = "PRESENT", "ABSENT"
 NO_TRUTH, OPEN = "without a truth by the panel", "the panel can't decide"
+KEPT_BACK = "a truth that this export keeps back while a blind stands"
 TWO_TRUTHS = "the panel's entries contradict each other"
 NO_REGION = "the panel's region is none that readers name"
 WHOLE_REGION = "a truth of a region as a whole, not of a lesion"
@@ -40,6 +41,11 @@ class Truths:
         return sum((one.patient, one.region) == (unit.patient, unit.region) for one in self.units)
 
 
+def is_kept_back(entry: Row) -> bool:
+    """Whether a blinding left the truth of an entry empty: the form can't be completed without."""
+    return entry["truth"] is None
+
+
 def by_patient(entries: Iterable[Row]) -> tuple[dict[str, Row], dict[str, str]]:
     """The entry of each patient whom the panel decided about, and why others have none."""
     found: dict[str, list[Row]] = defaultdict(list)
@@ -47,7 +53,9 @@ def by_patient(entries: Iterable[Row]) -> tuple[dict[str, Row], dict[str, str]]:
         found[one["patient"]].append(one)
     truths, why = {}, {}
     for patient, mine in found.items():
-        if len({(one["truth"], one.get("side")) for one in mine}) > 1:
+        if any(is_kept_back(one) for one in mine):
+            why[patient] = KEPT_BACK
+        elif len({(one["truth"], one.get("side")) for one in mine}) > 1:
             why[patient] = TWO_TRUTHS
         elif mine[0]["truth"] not in (PRESENT, ABSENT):
             why[patient] = OPEN
@@ -72,7 +80,9 @@ def of_regions(entries: Sequence[Row]) -> Truths:
     missing: Counter[str] = Counter()
     for one in entries:
         region = region_of(one)
-        if region:
+        if is_kept_back(one):
+            missing[KEPT_BACK] += 1
+        elif region:
             found[one["patient"], region].add(one["truth"])
         else:
             missing[NO_REGION] += 1
@@ -93,7 +103,9 @@ def of_lesions(entries: Sequence[Row]) -> Truths:
     missing: Counter[str] = Counter()
     for one in sorted(entries, key=lambda row: (row["patient"], row["record_pk"])):
         region, why = region_of(one), ""
-        if one.get("lesion_missing"):
+        if is_kept_back(one):
+            why = KEPT_BACK
+        elif one.get("lesion_missing"):
             why = WHOLE_REGION
         elif not region:
             why = NO_REGION

@@ -154,6 +154,17 @@ def test_a_lesion_without_a_place_may_be_the_one_that_is_looked_for():
     assert f"1 {readings.NOT_PLACED}" in of_regions["missing"]
 
 
+def test_truths_that_an_export_keeps_back_are_missing_by_that_name():
+    rows = yin()
+    rows[truths.OF_PATIENT][0] = of_patient(0, None)
+    (counts,) = rows_of(accuracy.report(Rows(rows)), "Reads against the truth")
+    assert (counts["true_positive"], counts["missing"]) == (16, f"1 {truths.KEPT_BACK}")
+    rows = two_scans() | {"hypotheses": [stated(1)]}
+    rows[truths.OF_PATIENT][0] = of_patient(0, None)
+    (row,) = rows_of(hypotheses.report(Rows(rows)), "What came out")
+    assert (row["decision"], row["why"]) == ("not decided", hypotheses.BLIND)
+
+
 def test_without_truth_or_read_the_report_says_why():
     assert accuracy.report(Rows({})).why_empty == accuracy.EMPTY
     rows = yin() | {"findings": []}
@@ -316,6 +327,9 @@ def test_lesions_are_tested_over_patients_and_detection_needs_no_truth():
     ]  # fmt: skip
     (again,) = rows_of(hypotheses.report(Rows(rows | {"pairs": turned})), "What came out")
     assert again["difference"] == row["difference"]
+    hidden = [*rows["pairs"], pair(3, True, True, first_scan=None, second_scan=None)]
+    (kept,) = rows_of(hypotheses.report(Rows(rows | {"pairs": hidden})), "What came out")
+    assert (kept["decision"], kept["why"]) == ("not decided", hypotheses.BLIND)
     both = [*rows["pairs"], pair(3, True, True, reader=2)]
     (refused,) = rows_of(hypotheses.report(Rows(rows | {"pairs": both})), "What came out")
     assert (refused["decision"], refused["why"]) == (
