@@ -44,6 +44,7 @@ from reporting.statistics.proportions import proportion
 from reporting.statistics.results import Result
 
 EMPTY = "No comparison of two tracers is signed, and no series of paired results is imported."
+KEPT_BACK = "Signed comparisons that this export keeps back while a blind stands: {}."
 IMPORTED = "form_imported_tracer_pair"
 POSITIVE, NEGATIVE = "POSITIVE", "NEGATIVE"
 LEVELS = {"PATIENT": "Patients", "REGION": "Patients, by region"}
@@ -64,13 +65,14 @@ class Level:
 def compared(rows: Rows) -> Content:
     """Each pair of tracers of each source, from signed comparisons and from imported series."""
     parts: list[Table | Figure] = []
+    hidden = sum(_is_kept_back(one) for one in rows["comparisons"])
     for (first, second, reader), sites in _own(rows).items():
         patients = _compared_patients(rows, first, second, reader)
-        parts += _own_parts(first, second, reader, sites, patients)
+        parts += _own_parts(first, second, reader, sites, patients, hidden)
     for study, entries in _by_study(rows[IMPORTED]).items():
         parts += _imported_parts(study, entries)
     if not parts:
-        return Content(why_empty=EMPTY)
+        return Content(why_empty=KEPT_BACK.format(hidden) if hidden else EMPTY)
     return Content(parts=tuple(parts))
 
 
@@ -350,10 +352,12 @@ def _difference(result: Result) -> Estimate:
 def _own(rows: Rows) -> dict[tuple[str, str, Any], list[PairedSite]]:
     """Places of disease of signed comparisons by tracers and reader, those without any too."""
     found: dict[tuple[str, str, Any], list[PairedSite]] = {
-        _group(one): [] for one in rows["comparisons"] if one["kind"] == "tracers"
+        _group(one): []
+        for one in rows["comparisons"]
+        if one["kind"] == "tracers" and not _is_kept_back(one)
     }
     for one in rows["pairs"]:
-        if one["kind"] != "tracers":
+        if one["kind"] != "tracers" or _is_kept_back(one):
             continue
         found.setdefault(_group(one), []).append(
             PairedSite(
@@ -365,6 +369,11 @@ def _own(rows: Rows) -> dict[tuple[str, str, Any], list[PairedSite]]:
             )
         )
     return dict(sorted(found.items(), key=lambda item: str(item[0])))
+
+
+def _is_kept_back(one: Row) -> bool:
+    """Whether a blinding left empty what a comparison is of."""
+    return one["first_tracer"] is None
 
 
 def _group(one: Row) -> tuple[str, str, Any]:
@@ -385,7 +394,12 @@ def _compared_patients(rows: Rows, first: str, second: str, reader: Any) -> set[
 
 
 def _own_parts(
-    first: str, second: str, reader: Any, sites: Sequence[PairedSite], patients: set[str]
+    first: str,
+    second: str,
+    reader: Any,
+    sites: Sequence[PairedSite],
+    patients: set[str],
+    hidden: int,
 ) -> list[Table | Figure]:
     """The levels of one reader's comparisons. A region counts for who has a place in it."""
     title = f"{first} and {second}, reader {reader}"
@@ -403,7 +417,10 @@ def _own_parts(
             Level(name=level.name, table=level.table, first=level.first, second=level.second,
                   tests=level.tests, missing=missing)
         )  # fmt: skip
-    notes = ("Signed comparisons that stand. A lesion that the reader called negative is none.",)
+    notes = (
+        "Signed comparisons that stand. A lesion that the reader called negative is none.",
+        *((KEPT_BACK.format(hidden),) if hidden else ()),
+    )
     parts = _parts(title, first, second, levels, notes)
     by_patient: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for one in sites:

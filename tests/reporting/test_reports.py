@@ -72,6 +72,16 @@ def test_a_lesion_outside_the_other_scan_is_no_lesion_of_one_tracer():
     assert (found.n, found.rows[0][1]) == (1, Share(1, 1))
 
 
+def test_comparisons_that_a_blinded_export_keeps_back_are_said_and_not_counted():
+    hidden = comparison("2") | {"first_tracer": None, "second_tracer": None}
+    rows = {"comparisons": [comparison("1"), hidden], "pairs": [pair("1", 1, 1)]}
+    found = table(tracers.compared(Rows(rows)), "patients positive")
+    assert found.n == 1
+    assert tracers.KEPT_BACK.format(1) in found.notes
+    alone = tracers.compared(Rows({"comparisons": [hidden], "pairs": []}))
+    assert alone.why_empty == tracers.KEPT_BACK.format(1)
+
+
 def test_activity_without_a_residual_is_missing_by_that_name():
     scan = {
         "state": "injected",
