@@ -19,6 +19,7 @@ from reporting.reports.content import (
     Figure,
     Share,
     Table,
+    brief,
     estimate_of,
     methods_of,
     reasons,
@@ -44,7 +45,19 @@ RATES = (
     "negative predictive value",
     "accuracy",
 )
-RATIOS = ("positive likelihood ratio", "negative likelihood ratio", "diagnostic odds ratio")
+SHORT = {
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "positive predictive value": "PPV",
+    "negative predictive value": "NPV",
+    "accuracy": "Accuracy",
+}
+RATIO_NAMES = {
+    "positive likelihood ratio": "LR+",
+    "negative likelihood ratio": "LR-",
+    "diagnostic odds ratio": "Odds ratio",
+}
+RATIOS = tuple(RATIO_NAMES)
 HOW_READ = (
     "Truth: the panel's, from the reference evidence alone. Positive: the read that counts shows a "
     "lesion that the reader did not call negative."
@@ -97,7 +110,7 @@ def report(rows: Rows) -> Content:
         notes.append(OF_REGIONS)
     if blind:
         notes.append(f"Entries that the panel last changed knowing the index test: {blind}.")
-    return Content(parts=(_counts(lines, notes), _rates(lines), _ratios(lines), _drawn(lines)))
+    return Content(parts=(_counts(lines, notes), *_tables(lines), _ratios(lines), _drawn(lines)))
 
 
 def _lines(rows: Rows) -> Iterator[Line]:
@@ -133,6 +146,20 @@ def _line(name: str, plan: str, level: str, found: Truths, read: Readings) -> Li
         tables=tuple(truth_table(pairs) for _, pairs in sorted(said.items())),
         missing=reasons(missing),
         elsewhere=readings.elsewhere(read, plan, found) if level == "region" else 0,
+    )
+
+
+def _tables(lines: Sequence[Line]) -> tuple[Table, Table]:
+    right, predicted = RATES[:2], RATES[2:]
+    return (
+        _rates(lines, "Sensitivity and specificity", right),
+        _rates(
+            lines,
+            "Predictive values and accuracy",
+            predicted,
+            "PPV, NPV: positive and negative predictive value. They and the accuracy hold at the "
+            "share of diseased in these data.",
+        ),
     )
 
 
@@ -175,26 +202,21 @@ def _counts(lines: Sequence[Line], notes: Sequence[str]) -> Table:
     )
 
 
-def _rates(lines: Sequence[Line]) -> Table:
+def _rates(lines: Sequence[Line], title: str, names: Sequence[str], *notes: str) -> Table:
     rows: list[tuple[Cell, ...]] = []
     results: list[Result] = []
     for one in lines:
-        found = [one.results[name] for name in RATES]
+        found = [one.results[name] for name in names]
         results += found
         counts = one.table.rates()
-        rows.append(
-            (
-                NAMES[one.level],
-                one.scan,
-                *(
-                    cell
-                    for name, result in zip(RATES, found, strict=True)
-                    for cell in (Share(*counts[name]), estimate_of(result, scale=100))
-                ),
-            )
-        )
+        cells = [
+            cell
+            for name, result in zip(names, found, strict=True)
+            for cell in (Share(*counts[name]), estimate_of(result, scale=100))
+        ]
+        rows.append((NAMES[one.level], one.scan, *cells))
     return Table(
-        title="Sensitivity, specificity, predictive values and accuracy",
+        title=title,
         n=_n(lines),
         missing=_missing(lines),
         columns=(
@@ -202,17 +224,16 @@ def _rates(lines: Sequence[Line]) -> Table:
             words("scan", "Scan"),
             *(
                 column
-                for name in RATES
+                for name in names
                 for column in (
-                    Column(f"{name.replace(' ', '_')}_count", f"{name.capitalize()}, counts"),
-                    Column(name.replace(" ", "_"), f"{name.capitalize()} (95% interval)", "%"),
+                    Column(f"{name.replace(' ', '_')}_count", SHORT[name]),
+                    Column(name.replace(" ", "_"), "95% interval", "%"),
                 )
             ),
         ),
         rows=tuple(rows),
-        notes=("Predictive values and accuracy hold at the share of diseased in these data.",
-               *methods_of(results)),
-    )  # fmt: skip
+        notes=(*notes, *methods_of(map(brief, results))),
+    )
 
 
 def _ratios(lines: Sequence[Line]) -> Table:
@@ -225,13 +246,14 @@ def _ratios(lines: Sequence[Line]) -> Table:
         columns=(
             words("scan", "Scan"),
             *(
-                Column(name.replace(" ", "_"), f"{name.capitalize()} (95% interval)", digits=2)
+                Column(name.replace(" ", "_"), f"{RATIO_NAMES[name]} (95% interval)", digits=2)
                 for name in RATIOS
             ),
         ),
         rows=tuple((one.scan, *(estimate_of(one.results[name]) for name in RATIOS)) for one in own),
-        notes=methods_of(results),
-    )
+        notes=("LR+, LR-: likelihood ratio of a positive and of a negative read.",
+               *methods_of(results)),
+    )  # fmt: skip
 
 
 def _drawn(lines: Sequence[Line]) -> Figure:

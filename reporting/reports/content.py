@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reporting.reports.drawings import Drawing
 from reporting.statistics.results import Result, StatisticsError
 
 NOT_ESTIMABLE = "not estimable"
 EN_DASH = "\N{EN DASH}"
+_OF_CLUSTERS = re.compile(r"^\d+ \w+ in \d+ clusters$")
+_DESIGN_EFFECT = re.compile(r"design effect [\d.]+")
 _ONE_OF_SEVERAL = re.compile(r"\b1 (?!series\b)(\w+)s\b")
 
 
@@ -223,6 +225,18 @@ def methods_of(results: Iterable[Result]) -> tuple[str, ...]:
         for note in one.notes:
             noted.setdefault(note, {})[one.name] = None
     return (*found, *(_noted(note, "; ".join(names)) for note, names in noted.items()))
+
+
+def brief(result: Result) -> Result:
+    """A result whose footnotes leave out what a table has in its columns: counts of clusters.
+
+    The design effect differs from line to line; the footnote names the method once.
+    """
+    notes = tuple(note for note in result.notes if not _OF_CLUSTERS.search(note))
+    ends = result.interval
+    if ends:
+        ends = replace(ends, method=_DESIGN_EFFECT.sub("at n over the design effect", ends.method))
+    return replace(result, notes=notes, interval=ends)
 
 
 def _noted(note: str, names: str) -> str:

@@ -21,6 +21,7 @@ from reporting.reports.content import (
     P,
     Share,
     Table,
+    brief,
     estimate_of,
     methods_of,
     p_of,
@@ -91,7 +92,8 @@ class Outcome:
     @property
     def counted(self) -> str:
         """What its pairs are, in words."""
-        return f"{OF[self.row['level']]} in {len(self.tables)} patients"
+        of = OF[self.row["level"]]
+        return of if self.row["level"] == PATIENT else f"{of} in {len(self.tables)} patients"
 
 
 def report(rows: Rows) -> Content:
@@ -280,7 +282,7 @@ def _asked(found: Sequence[Outcome], order: Order | None) -> Table:
         labels = {row[f"{side}_planned"]: row[f"{side}_label"] for side in ("first", "second")}
         stated = {**row, "first": row["first_planned"], "second": row["second_planned"]}
         margin = row["margin"]
-        rows.append((row["number"], row["label"], " ".join(hypotheses.words(stated, labels)[:1]),
+        rows.append((one.number, " ".join(hypotheses.words(stated, labels)[:1]),
                      hypotheses.method(row) or "not stated",
                      None if margin is None else 100 * margin, row["alpha"],
                      row["population"] or "all"))  # fmt: skip
@@ -290,7 +292,6 @@ def _asked(found: Sequence[Outcome], order: Order | None) -> Table:
         n=_n(found),
         missing=_missing(found),
         columns=(
-            Column("number", "No.", digits=0),
             words("hypothesis", "Hypothesis"),
             words("shown", "What is to be shown"),
             words("test", "Test"),
@@ -313,7 +314,7 @@ def _came_out(found: Sequence[Outcome], decisions: Sequence[Decided], order: Ord
         results.append(result)
         # What was not tested has no P: it would be read as one.
         p = P(None) if decision.decision == "not tested" else p_of(result)
-        rows.append((one.row["number"], one.row["label"], *_rates(one.tables),
+        rows.append((one.number, *_rates(one.tables),
                      estimate_of(result, scale=100), p, decision.decision,
                      decision.why or None))  # fmt: skip
     notes = [note for one in found for note in one.notes]
@@ -325,7 +326,6 @@ def _came_out(found: Sequence[Outcome], decisions: Sequence[Decided], order: Ord
         n=_n(found),
         missing=_missing(found),
         columns=(
-            Column("number", "No.", digits=0),
             words("hypothesis", "Hypothesis"),
             Column("first", "First scan"),
             Column("second", "Second scan"),
@@ -339,7 +339,7 @@ def _came_out(found: Sequence[Outcome], decisions: Sequence[Decided], order: Ord
                "First and second: pairs in which the scan was right or, of positivity and "
                "detection, positive. The interval is that of the test: 1 - alpha of a superiority, "
                "1 - 2 alpha of a non-inferiority, 95% where no alpha is stated.",
-               *methods_of(results)),
+               *methods_of(map(brief, results))),
     )  # fmt: skip
 
 
@@ -356,7 +356,7 @@ def _counts(found: Sequence[Outcome]) -> Table:
     for one in found:
         whole = added(one.tables)
         lost = "; ".join(f"{count} {why}" for why, count in one.missing) or "none"
-        rows.append((one.row["number"], one.row["label"], one.counted, whole.n, whole.both,
+        rows.append((one.number, one.counted, whole.n, whole.both,
                      whole.first_only, whole.second_only, whole.neither, lost))  # fmt: skip
     notes = [
         "Both, first, second, neither: which of the two scans was right or, of positivity and "
@@ -374,7 +374,6 @@ def _counts(found: Sequence[Outcome]) -> Table:
         n=_n(found),
         missing=_missing(found),
         columns=(
-            Column("number", "No.", digits=0),
             words("hypothesis", "Hypothesis"),
             words("counted", "Counted"),
             Column("n", "n"),
@@ -396,13 +395,12 @@ def _worst(found: Sequence[Outcome]) -> Table:
     for one in found:
         result = result_of(one.asked, one.worst)
         results.append(result)
-        rows.append((one.row["number"], one.row["label"], *_rates(one.worst),
+        rows.append((one.number, *_rates(one.worst),
                      estimate_of(result, scale=100), p_of(result)))  # fmt: skip
     return Table(
         title="The worst case: what is missing speaks against the first scan",
         n=max(len(one.worst) for one in found),
         columns=(
-            Column("number", "No.", digits=0),
             words("hypothesis", "Hypothesis"),
             Column("first", "First scan"),
             Column("second", "Second scan"),
@@ -411,7 +409,7 @@ def _worst(found: Sequence[Outcome]) -> Table:
         ),
         rows=tuple(rows),
         notes=("Each pair of which one scan has no result counts as wrong on the first and right "
-               "on the second. Nothing is decided by it.", *methods_of(results)),
+               "on the second. Nothing is decided by it.", *methods_of(map(brief, results))),
     )  # fmt: skip
 
 

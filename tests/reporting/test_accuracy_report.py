@@ -71,10 +71,11 @@ def test_rates_of_patients_are_those_published():
     (counts,) = rows_of(content, "Reads against the truth")
     assert (counts["true_positive"], counts["false_negative"]) == (17, 2)
     assert (counts["true_negative"], counts["false_positive"]) == (12, 1)
-    (rates,) = rows_of(content, "Sensitivity, specificity")
+    (rates,) = rows_of(content, "Sensitivity and specificity")
     assert round(rates["sensitivity"].value, 1) == 89.5
     assert round(rates["specificity"].value, 1) == 92.3
-    assert rates["accuracy_count"] == Share(29, 32)
+    (predicted,) = rows_of(content, "Predictive values")
+    assert predicted["accuracy_count"] == Share(29, 32)
     (ratios,) = rows_of(content, "Likelihood ratios")
     # (17 / 19) / (1 / 13) and (2 / 19) / (12 / 13); their ratio is the odds ratio.
     assert ratios["positive_likelihood_ratio"].value == pytest.approx(17 * 13 / 19)
