@@ -115,11 +115,35 @@ def add_patient(cohort: Cohort) -> Patient:
     accountability.record(
         cohort.site, kind="ordered", tracer="PTF", doses=1, happened_at=NOON, by=by
     )
+    _hypothesis(cohort.trial)
     _reviewed(cohort.site)
     _visited(cohort.site)
     factories.make_allocation(patient, by=by, masking="open")
     deviations.record(scan, text='=HYPERLINK("http://x")', by=by)
     return patient
+
+
+def _hypothesis(trial: Trial) -> None:
+    """One more hypothesis of the protocol."""
+    version = trial.newest_version
+    stated = version.definition.get("hypotheses") or {"order": "each", "tests": []}
+    number = len(stated["tests"]) + 1
+    one = {
+        "identifier": f"H{number}",
+        "label": "Better",
+        "kind": "superiority",
+        "measure": "positivity",
+        "level": "patient",
+        "first": "scan_ptf",
+        "second": "scan_fdg",
+        "alpha": 0.05,
+        "variant": "exact",
+    }
+    stated = stated | {"tests": [*stated["tests"], one]}
+    scans = [{"identifier": "scan_ptf", "label": "Pentixafor PET/CT"}]
+    with factories.framed():
+        version.definition |= {"hypotheses": stated, "planned_scans": scans}
+        version.save(update_fields=["definition"])
 
 
 def _reviewed(site: Site) -> None:

@@ -35,6 +35,7 @@ OTHERWISE = {
     ("series", "segmentation_method"): "SUPPTR.SEGMTHD, in words",
     ("findings", "role"): "TR.TREVAL",
     ("recist_lesions", "region"): "TU.TULOC, TU.TULAT",
+    ("form_truth_of_lesion", "region"): "CO or SUPPRS, in the terms of TU.TULOC and TU.TULAT",
     ("patients", "screen_failure"): "DS.DSTERM, in words",
     ("eligibility", "outcome"): "IE.IEORRES",
     ("eligibility", "text"): "TI.IETEST, as the protocol has it",
