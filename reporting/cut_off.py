@@ -4,6 +4,9 @@ Apart from the instant the data are of: that one says what was known, this one o
 names the column of the event (`EVENTS`); without one, as a result of a scan has none, a row goes
 with its scan and its patient. A patient, or a scan, that came later takes all its rows along.
 
+Of two scans the second may be the one that came later: a test whose retest is not done yet tells
+of itself all the same (`PENDING`), with nothing of the retest but that it is awaited.
+
 A moment counts by the day of the patient's site. What is not dated stays, and so does a date known
 to the month or year that may lie before: both are counted, for a person to look at.
 ICH E3 and E9 name the date; the rule for what is undated is ours.
@@ -17,11 +20,12 @@ from datetime import UTC, date, datetime, tzinfo
 from types import MappingProxyType
 from typing import Any
 
-from reporting.datasets.columns import Dataset, Type
+from reporting.datasets.columns import SUBJECT, Dataset, Type
 
 RULE = (
     "Left out is a row whose event is on a day after the cut-off, by the clock of its site, and "
-    "every row of a patient or scan left out so. A row without a date of its event stays."
+    "every row of a patient or scan left out so. A row without a date of its event stays. So "
+    "does a test scan whose retest came later, without anything of the retest."
 )
 SCANS = ("scan", "first_scan", "second_scan", "baseline_scan")
 # The column that dates the event of a row; empty where only its scan or patient does.
@@ -60,6 +64,55 @@ EVENTS: Mapping[str, str] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """What a row of two scans still tells when the second came after the cut-off.
+
+    `kept` are the columns of the first scan and of the protocol, `told` what others say; all that
+    neither names are empty, so that a column that comes later tells nothing by itself.
+    """
+
+    first: str
+    second: str
+    kept: frozenset[str]
+    told: Mapping[str, Any]
+
+    def row(self, names: Sequence[str], row: Sequence[Any]) -> list[Any]:
+        return [
+            self.told.get(name, cell if name in self.kept else None)
+            for name, cell in zip(names, row, strict=True)
+        ]
+
+
+PENDING: Mapping[str, Pending] = MappingProxyType(
+    {
+        "retests": Pending(
+            first="first_scan",
+            second="second_scan",
+            kept=frozenset(
+                {
+                    *(one.name for one in SUBJECT),
+                    "retest",
+                    "first_scan",
+                    "first_planned",
+                    "second_planned",
+                    "tracer",
+                    "interval_minimum",
+                    "interval_maximum",
+                    "uptake_difference_limit_minutes",
+                    "activity_difference_limit",
+                    "first_reconstruction",
+                    "compared",
+                    "organs",
+                    "record_table",
+                }
+            ),
+            told=MappingProxyType({"is_comparable": False, "refusals": "not-yet"}),
+        )
+    }
+)
+
+
 class UndatedError(ValueError):
     """A dataset of which nobody said what dates its rows."""
 
@@ -93,12 +146,16 @@ def _event_of_form(dataset: Dataset) -> str:
 
 @dataclass(slots=True)
 class Count:
-    """What a cut-off did to a dataset: rows left out, and rows that stay without a clear date."""
+    """What a cut-off did to a dataset: rows left out, and rows that stay without a clear date.
+
+    `pending` rows stay without what they would tell of a second scan that came later.
+    """
 
     dataset: str
     column: str
     left_out: int = 0
     undated: int = 0
+    pending: int = 0
 
 
 @dataclass
@@ -128,20 +185,31 @@ class CutOff:
         dated, site = _place(names, column), _place(names, "site")
         patient = _place(names, "usubjid")
         scans = [names.index(one) for one in SCANS if one in names]
+        pending = PENDING.get(dataset.name)
         for row in rows:
-            if (patient is not None and row[patient] in self.patients) or any(
-                row[place] in self.scans for place in scans
-            ):
-                count.left_out += 1
+            if pending is not None and self._is_pending(pending, names, row):
+                count.pending += 1
+                yield pending.row(names, row)
                 continue
             zone = self.zones.get(row[site], UTC) if site is not None else UTC
             is_later = None if dated is None else later(row[dated], self.day, zone)
-            if is_later:
+            of_none = patient is not None and row[patient] in self.patients
+            if is_later or of_none or any(row[place] in self.scans for place in scans):
                 count.left_out += 1
                 continue
             if dated is not None and is_later is None:
                 count.undated += 1
             yield row
+
+    def _is_pending(self, rule: Pending, names: Sequence[str], row: Sequence[Any]) -> bool:
+        """Whether the second of two scans came later, and the first and the patient did not."""
+        cells = dict(zip(names, row, strict=True))
+        return (
+            cells[rule.second] in self.scans
+            and cells[rule.first] is not None
+            and cells[rule.first] not in self.scans
+            and cells["usubjid"] not in self.patients
+        )
 
 
 def later(value: Any, day: date, zone: tzinfo) -> bool | None:

@@ -30,11 +30,13 @@ QUANTITIES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "total_uptake": ("UPTAKE", "total uptake (TLG)"),
     }
 )
-# Why two scans do not compare, by code; each keeps the pair out of every number.
+# Why two scans do not compare, by code; each keeps the pair out of every number. That a retest was
+# not done yet is said by the cut-off of an export, never by the record.
 REFUSALS: Mapping[str, str] = MappingProxyType(
     {
         "no-test-scan": "no scan that it would be the retest of",
         "several-test-scans": "several scans that it could be the retest of",
+        "not-yet": "retest not done by the data cut-off",
         "not-injected": "no injection recorded of one of the two",
         "not-measured": "one of the two not measured",
         "before-the-test": "retest injected before the test",

@@ -76,6 +76,10 @@ class CutOffCount(serializers.Serializer):
     )
     left_out = serializers.IntegerField()
     undated = serializers.IntegerField(help_text="Rows that stay, for their date does not tell.")
+    pending = serializers.IntegerField(
+        required=False,
+        help_text="Rows of two scans that stay without the second, which came later.",
+    )
 
 
 class CutOff(serializers.Serializer):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reporting.datasets.columns import (
     ALLOCATION,
     FLAG,
@@ -21,6 +23,7 @@ from trials import retests
 
 _NOT_STATED = "the protocol states none"
 _NOT_ONE = "there is no test scan, or there are several"
+_NOT_YET = "the retest was not done by the data cut-off"
 _TIMES = f"{_NOT_ONE}; or not known of one of the two"
 
 RETESTS = Dataset(
@@ -34,7 +37,14 @@ RETESTS = Dataset(
         *SUBJECT,
         Column("retest", "Number of the retest in the patient", INTEGER, KEY),
         Column("first_scan", "Scheduled scan, test", INTEGER, KEY, missing=_NOT_ONE),
-        Column("second_scan", "Scheduled scan, retest", INTEGER, KEY, origin="PR.PRLNKID"),
+        Column(
+            "second_scan",
+            "Scheduled scan, retest",
+            INTEGER,
+            KEY,
+            origin="PR.PRLNKID",
+            missing=_NOT_YET,
+        ),
         Column("first_planned", "Test, as the protocol plans it", TEXT, ALLOCATION),
         Column("second_planned", "Retest, as the protocol plans it", TEXT, ALLOCATION),
         Column("tracer", "Tracer", TEXT, ALLOCATION, origin="EX.EXTRT"),
@@ -59,7 +69,7 @@ RETESTS = Dataset(
             "What is to be known of the two all the same, codes separated by spaces",
             TEXT,
             TECHNICAL,
-            missing="nothing",
+            missing=f"nothing; or {_NOT_YET}",
             derivation="; ".join(f"{code}: {words}" for code, words in retests.CAUTIONS.items()),
         ),
         Column(
@@ -131,7 +141,7 @@ RETESTS = Dataset(
             "Reconstruction and voxels of the retest",
             TEXT,
             TECHNICAL,
-            missing="not stated by the images, or none counts",
+            missing=f"not stated by the images, or none counts; or {_NOT_YET}",
             derivation="as that of the test",
         ),
         Column(
@@ -148,6 +158,7 @@ RETESTS = Dataset(
             TECHNICAL,
             missing="none",
         ),
-        *RECORD,
+        RECORD[0],
+        replace(RECORD[1], missing=_NOT_YET),
     ),
 )

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 import pytest
 
-from imaging.models import ImagingStudy, Instance, Quantification, ReceivedFile, Series, Transmittal
 from reporting.reports import repeatability
 from reporting.reports.content import Figure, Table
 from reporting.reports.repeats import repeats
 from reporting.reports.rows import Rows
 from reporting.selectors import report_rows
-from tests import factories
-from tests.factories import NOON
-from trials.models import PlannedScan, Scanner
-from trials.services import injections, scans
+from tests.reporting import retested
 
 # Peak expiratory flow in L/min, first and second reading by the large meter: Bland & Altman, Lancet
 # 1986;i:307, table 1. Their within-subject SD of it is 15.3 L/min, the coefficient of
@@ -241,68 +235,12 @@ def test_before_anything_is_compared_the_report_says_what_lacks():
     }
 
 
-def imaged(patient, plan, *, at, minutes, scanner, method="OSEM", by):
-    """A scan of a patient that was injected and measured. As rows: no image is read."""
-    scan = scans.schedule(patient, planned_scan=plan, planned_at=at, by=by)
-    injections.record(
-        scan, assayed_activity_mbq=150.0, assayed_at=at, residual_activity_mbq=None,
-        residual_at=None, injected_at=at, route="intravenous", weight_kg=70.0, height_cm=None,
-        by=by,
-    )  # fmt: skip
-    with factories.framed():
-        scan.injection.scanner = scanner
-        scan.injection.save()
-        transmittal = Transmittal.objects.create(
-            site=patient.site, scheduled_scan=scan, state="quantified", sent_by=by,
-            completed_at=at,
-        )  # fmt: skip
-        study = ImagingStudy.objects.create(scheduled_scan=scan, study_instance_uid="2.25.1")
-        series = Series.objects.create(
-            imaging_study=study, transmittal=transmittal, series_instance_uid="2.25.2",
-            modality="PT", state="quantified", counts=True,
-        )  # fmt: skip
-        file = ReceivedFile.objects.create(
-            transmittal=transmittal, position=1, sha256="ab" * 32, size=1
-        )
-        Instance.objects.create(
-            series=series, sop_instance_uid="2.25.3", sha256="ab" * 32, size=1,
-            received_file=file,
-            deidentification={},
-            header={"reconstruction_method": method, "convolution_kernel": [],
-                    "pixel_spacing": [4.0, 4.0], "slice_thickness": 3.0},
-        )  # fmt: skip
-        Quantification.objects.create(
-            series=series, run=1, status="computed", suvbw_factor=0.5, uptake_minutes=minutes,
-            software_version="test",
-        )  # fmt: skip
-    return scan
-
-
 @pytest.mark.django_db
 def test_rows_say_which_scans_are_test_and_retest_and_whether_they_compare():
-    trial = factories.make_trial()
-    site = factories.make_site(trial)
-    by = factories.make_user(factories.Role.COORDINATOR, trial=trial, site=site)
-    test = PlannedScan.objects.get(version__trial=trial)
-    with factories.framed():
-        again = PlannedScan.objects.create(
-            version=test.version, tracer=test.tracer, identifier="again", label="Again",
-            retest={"of": test.identifier, "interval": {"minimum": "PT20H", "maximum": "P7D"},
-                    "uptake_difference_minutes": 5,
-                    "quantities": ["suvmax", "volume"]},
-        )  # fmt: skip
-        scanner = Scanner.objects.create(
-            site=site, name="One", manufacturer="M", model="V", serial_number="1"
-        )
-    later = NOON + timedelta(days=2)
-    common = {"by": by, "scanner": scanner}
-    for given in ({"minutes": 62.5}, {"minutes": 68.5, "method": "TOF"}):
-        patient = factories.make_enrolled(site, by=by)
-        imaged(patient, test, at=NOON, minutes=60.0, **common)
-        imaged(patient, again, at=later, **given, **common)
+    trial = retested.make_retested().trial
     good, bad = report_rows.read(trial, ["retests"])["retests"]
     assert good["is_comparable"]
-    assert (good["first_planned"], good["second_planned"]) == (test.identifier, "again")
+    assert (good["first_planned"], good["second_planned"]) == (retested.TEST, retested.RETEST)
     assert (good["interval_hours"], good["uptake_difference_minutes"]) == (48.0, 2.5)
     assert isinstance(good["activity_difference"], float)
     assert good["first_reconstruction"] == "OSEM, 4 x 4 x 3 mm"
