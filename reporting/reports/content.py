@@ -17,6 +17,7 @@ NOT_ESTIMABLE = "not estimable"
 EN_DASH = "\N{EN DASH}"
 _OF_CLUSTERS = re.compile(r"^\d+ \w+ in \d+ clusters$")
 _DESIGN_EFFECT = re.compile(r"design effect [\d.]+")
+LARGEST = 1e6
 _ONE_OF_SEVERAL = re.compile(r"\b1 (?!series\b)(\w+)s\b")
 
 
@@ -171,7 +172,16 @@ def text_of(cell: Cell, column: Column) -> str:
         return _p_value(cell.value)
     if isinstance(cell, Estimate):
         return _estimate(cell, column.digits)
-    return str(cell) if isinstance(cell, int) else f"{cell:.{column.digits}f}"
+    return str(cell) if isinstance(cell, int) else _number(cell, column.digits)
+
+
+def _number(value: float, digits: int) -> str:
+    """No minus before zeros, and of what no paper can show how large it is.
+
+    >>> _number(-0.001, 2), _number(8.4e30, 1)
+    ('0.00', '8.4e+30')
+    """
+    return f"{value:.1e}" if abs(value) >= LARGEST else f"{value:z.{digits}f}"
 
 
 def _p_value(p: float | None) -> str:
@@ -189,8 +199,9 @@ def _estimate(cell: Estimate, digits: int) -> str:
     if cell.value is None:
         return cell.reason or NOT_ESTIMABLE
     if cell.lower is None or cell.upper is None:
-        return f"{cell.value:.{digits}f}"
-    return f"{cell.value:.{digits}f} ({cell.lower:.{digits}f} to {cell.upper:.{digits}f})"
+        return _number(cell.value, digits)
+    value, lower, upper = (_number(one, digits) for one in (cell.value, cell.lower, cell.upper))
+    return f"{value} ({lower} to {upper})"
 
 
 def estimate_of(result: Result, *, scale: float = 1.0) -> Estimate:
@@ -214,17 +225,20 @@ def methods_of(results: Iterable[Result]) -> tuple[str, ...]:
 
     What is noted alike of several results is said once of all of them.
     """
+    intervals: dict[str, dict[str, None]] = {}
     found: dict[str, None] = {}
     noted: dict[str, dict[str, None]] = {}
     for one in results:
         if one.interval:
-            found[f"{one.interval.level:.0%} intervals: {one.interval.method}."] = None
+            intervals.setdefault(f"{one.interval.level:.0%}", {})[one.interval.method] = None
         if one.test:
             side = "one-sided" if one.test.is_one_sided else "two-sided"
             found[f"{one.test.name}, {one.test.variant}, {side}."] = None
         for note in one.notes:
             noted.setdefault(note, {})[one.name] = None
-    return (*found, *(_noted(note, "; ".join(names)) for note, names in noted.items()))
+    of_intervals = (f"{level} intervals: {'; '.join(by)}." for level, by in intervals.items())
+    told = (_noted(note, "; ".join(names)) for note, names in noted.items())
+    return (*of_intervals, *found, *told)
 
 
 def brief(result: Result) -> Result:

@@ -77,7 +77,7 @@ def test_two_readers_have_the_published_kappa_whoever_signed_first():
     assert [round(one, 3) for one in (kappa.value, kappa.lower, kappa.upper)] == [
         0.516, 0.182, 0.849,
     ]  # fmt: skip
-    assert "95% intervals: Fleiss-Cohen-Everitt." in table(content, "by question").notes
+    assert "95% intervals: Wilson; Fleiss-Cohen-Everitt." in table(content, "by question").notes
     # Positive agreement 2 * 13 / 32, negative 2 * 7 / 20.
     assert [one.value for one in row(content, "Positive and negative", label)[-2:]] == [
         0.8125, 0.7,
@@ -195,8 +195,11 @@ def test_intervals_count_patients_where_one_has_several_scans():
     assert of_scans[5].value == of_patients[5].value
     assert of_patients[5].lower < of_scans[5].lower
     assert of_patients[4].lower < of_scans[4].lower
-    assert "95% intervals: Yang-Zhou over patients, t." in table(together, "by question").notes
-    assert "95% intervals: Fleiss-Cohen-Everitt." in table(apart, "by question").notes
+    assert (
+        "95% intervals: Wilson over patients; Yang-Zhou over patients, t."
+        in table(together, "by question").notes
+    )
+    assert "95% intervals: Wilson; Fleiss-Cohen-Everitt." in table(apart, "by question").notes
 
 
 def test_a_response_that_is_not_evaluable_has_no_place_in_the_order():
