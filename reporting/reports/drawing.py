@@ -100,6 +100,8 @@ def _height(drawing: Drawing) -> float:
             return 0.8 + 0.27 * max(len(drawing.rows), 2)
         case drawings.Swimmer():
             return 0.9 + 0.24 * max(len(drawing.lanes), 2)
+        case drawings.Panels():
+            return 0.2 + 2.3 * len(drawing.rows)
         case _:
             return 3.6
 
@@ -264,7 +266,21 @@ def _forest(figure: Figure, forest: drawings.Forest) -> None:
 
 
 def _differences(figure: Figure, plot: drawings.Differences) -> None:
-    axes = figure.add_subplot()
+    _bland_altman(figure.add_subplot(), plot)
+
+
+def _panels(figure: Figure, panels: drawings.Panels) -> None:
+    across = max(len(row) for row in panels.rows)
+    grid = figure.subplots(len(panels.rows), across, sharex="col", sharey="col", squeeze=False)
+    for place, row in enumerate(panels.rows):
+        for axes, panel in zip(grid[place], row, strict=False):
+            _bland_altman(axes, panel.plot)
+            axes.set_title(panel.title, fontsize=8.5, loc="left", color=INK)
+        for axes in grid[place][len(row) :]:
+            axes.set_axis_off()
+
+
+def _bland_altman(axes: Axes, plot: drawings.Differences) -> None:
     for low, high in plot.bands:
         axes.axhspan(low, high, facecolor=SHADE, edgecolor="none", zorder=-1)
     across = [one for one, _ in plot.points]
@@ -410,6 +426,7 @@ _DRAWN: dict[type, Callable[[Any, Any], None]] = {
     drawings.Rates: _rates,
     drawings.Forest: _forest,
     drawings.Differences: _differences,
+    drawings.Panels: _panels,
     drawings.Waterfall: _waterfall,
     drawings.Swimmer: _swimmer,
     drawings.Lines: _lines,

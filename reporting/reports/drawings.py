@@ -88,6 +88,21 @@ class Differences:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """One plot of several, and what tells it from them."""
+
+    title: str
+    plot: Differences
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """Plots in rows; those below each other have their scales in common."""
+
+    rows: tuple[tuple[Panel, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Waterfall:
     """Change of each patient in percent, sorted; None is a gap that says not evaluable."""
 
@@ -148,5 +163,15 @@ class Survival:
 
 
 Drawing = (
-    Flow | Strips | Bars | Rates | Forest | Differences | Waterfall | Swimmer | Lines | Survival
+    Flow
+    | Strips
+    | Bars
+    | Rates
+    | Forest
+    | Differences
+    | Panels
+    | Waterfall
+    | Swimmer
+    | Lines
+    | Survival
 )

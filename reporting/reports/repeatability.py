@@ -8,8 +8,8 @@ were a patient.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,8 +26,9 @@ from reporting.reports.content import (
     reasons,
     words,
 )
-from reporting.reports.drawings import Differences
-from reporting.reports.repeats import NOT_COMPARED, REFUSED, Repeats, first_refusal, repeats
+from reporting.reports.repeatability_plots import CLUSTERED, figures
+from reporting.reports.repeats import Lost, Repeats, counted, first_refusal, lost_of, repeats
+from reporting.reports.rescaling import percent, rescaled
 from reporting.reports.rows import Row, Rows
 from reporting.statistics.clustered_repeats import clustered_limits, clustered_repeatability
 from reporting.statistics.repeatability import intraclass_correlation
@@ -39,9 +40,7 @@ EMPTY = (
     "with retest: of its planned scan."
 )
 NOT_SCHEDULED = "test scans measured without a retest that is scheduled"
-FEWEST_DRAWN = 3
-Lost = tuple[tuple[str, int], ...]
-THINGS = "lesions, patients and organs measured on both scans"
+THINGS = "lesions, patients and organs measured on both scans, each reader apart"
 SPREAD = (
     "Within-subject SD: square root of half the mean squared difference; repeatability coefficient "
     "1.96 √2 times that, which 95% of differences stay below where nothing changed; within-subject "
@@ -51,16 +50,12 @@ SAME = (
     "ICC(1,1): one-way random, the two scans exchangeable (Shrout & Fleiss 1979). Where a patient "
     "has several lesions it has no interval, as they are not independent."
 )
-CLUSTERED = (
-    "Where a patient has several lesions, intervals count patients: of the within-subject SD by a "
-    "ratio estimator (Rao & Scott 1999), of limits by variance components (Zou 2013)."
-)
 DIRECTION = "Differences are retest less test."
 READERS = "Readers go by their numbers; of an organ counts the sphere that a reader stands for."
+OF_PATIENTS = "Of patients: all lesions of a scan together, as its signed read states them."
 COLUMNS = (
     words("quantity", "Quantity"),
     words("level", "Of"),
-    words("scans", "Scans"),
     words("reader", "Reader"),
     Column("n", "Pairs"),
     Column("patients", "Patients"),
@@ -68,20 +63,36 @@ COLUMNS = (
 
 
 def report(rows: Rows) -> Content:
-    """The pairs of scans, the tables, and a Bland-Altman plot by number and by percent."""
+    """The pairs of scans; of each two planned scans tables, and plots by number and by percent."""
     marked = rows["retests"]
     if not marked:
         return Content(why_empty=EMPTY)
-    found = [*repeats(rows)]
     parts: list[Table | Figure] = [_pairs(marked, rows["scans"])]
-    measured = [one for one in found if one.found]
-    if measured:
-        lost = _lost(found)
-        parts += [make(measured, lost) for make in (_spread, _limits, _ratios)]
-        parts += _figures(measured)
-    if any(one.missing for one in found):
-        parts.append(_lacking(found))
+    for scans, found in _by_scans(repeats(rows)).items():
+        parts += _of_scans(scans, found)
     return Content(parts=tuple(parts))
+
+
+def _by_scans(found: Iterable[Repeats]) -> dict[str, list[Repeats]]:
+    """By tracer and the two planned scans; the readers of a quantity stand beside each other."""
+    groups: dict[str, dict[tuple[str, str], list[Repeats]]] = defaultdict(dict)
+    for one in found:
+        mine = groups[f"{one.tracer}, {one.scans}"]
+        mine.setdefault((one.level, one.quantity), []).append(one)
+    return {
+        scans: [one for same in mine.values() for one in same] for scans, mine in groups.items()
+    }
+
+
+def _of_scans(scans: str, found: Sequence[Repeats]) -> Iterator[Table | Figure]:
+    measured = [one for one in found if one.found]
+    lost = lost_of(found)
+    if measured:
+        for make in (_spread, _limits, _ratios):
+            yield make(scans, measured, lost)
+        yield from figures(scans, measured)
+    if any(one.missing for one in found):
+        yield _lacking(scans, found, lost)
 
 
 def _pairs(marked: Sequence[Row], scans: Sequence[Row]) -> Table:
@@ -145,54 +156,27 @@ def _told(codes: str | None, known: Mapping[str, str]) -> str | None:
 
 
 def _head(one: Repeats) -> tuple[Cell, ...]:
-    return (f"{one.quantity}, {one.unit}", one.level, f"{one.tracer}: {one.scans}", one.reader,
-            len(one.found), one.patient_count)  # fmt: skip
+    return (f"{one.quantity}, {one.unit}", one.level, one.reader, len(one.found),
+            one.patient_count)  # fmt: skip
 
 
 def _missing(one: Repeats) -> str:
     return "; ".join(f"{count} {reason}" for reason, count in one.missing)
 
 
-def _counted(found: Sequence[Repeats]) -> int:
-    """What was measured twice, each thing once however many quantities were measured of it."""
-    most: dict[tuple[str, ...], int] = {}
-    for one in found:
-        key = one.tracer, one.scans, one.level, one.reader
-        most[key] = max(most.get(key, 0), len(one.found))
-    return sum(most.values())
-
-
-def _lost(found: Sequence[Repeats]) -> Lost:
-    """What is missing, each thing once; a pair of scans that does not compare, once for all."""
-    most: dict[tuple[str, ...], int] = {}
-    for one in found:
-        for reason, count in one.missing:
-            of = (
-                ()
-                if reason.endswith(REFUSED) and reason != NOT_COMPARED
-                else (one.level, one.reader)
-            )
-            key = (reason, one.tracer, one.scans, *of)
-            most[key] = max(most.get(key, 0), count)
-    lost: Counter[str] = Counter()
-    for (reason, *_), count in most.items():
-        lost[reason] += count
-    return reasons(lost)
-
-
-def _lacking(found: Sequence[Repeats]) -> Table:
+def _lacking(scans: str, found: Sequence[Repeats], lost: Lost) -> Table:
     """What has no number on both scans, and why, by quantity and reader."""
     return _table(
-        "What is missing",
+        f"What is missing: {scans}",
         found,
-        _lost(found),
+        lost,
         columns=[words("missing", "Missing")],
         rows=[(*_head(one), _missing(one)) for one in found if one.missing],
         notes=(READERS,),
     )
 
 
-def _spread(found: Sequence[Repeats], lost: Lost) -> Table:
+def _spread(scans: str, found: Sequence[Repeats], lost: Lost) -> Table:
     rows: list[tuple[Cell, ...]] = []
     results: list[Result] = []
     for one in found:
@@ -217,8 +201,8 @@ def _spread(found: Sequence[Repeats], lost: Lost) -> Table:
         Column("wcv", "Within-subject CV (95% interval)", "%"),
         Column("icc", "ICC(1,1) (95% interval)", digits=3),
     )
-    notes = (SPREAD, SAME, CLUSTERED, READERS, *methods_of(results))
-    return _table("Repeatability", found, lost, columns=columns, rows=rows, notes=notes)
+    notes = (SPREAD, SAME, CLUSTERED, READERS, OF_PATIENTS, *methods_of(results))
+    return _table(f"Repeatability: {scans}", found, lost, columns=columns, rows=rows, notes=notes)
 
 
 def _icc(one: Repeats) -> Result:
@@ -240,7 +224,7 @@ def _table(
     """What was found, row by row, behind what it is of."""
     return Table(
         title=title,
-        n=_counted(found),
+        n=counted(found),
         of=THINGS,
         missing=lost,
         columns=(*COLUMNS, *columns),
@@ -249,7 +233,7 @@ def _table(
     )
 
 
-def _limits(found: Sequence[Repeats], lost: Lost) -> Table:
+def _limits(scans: str, found: Sequence[Repeats], lost: Lost) -> Table:
     rows: list[tuple[Cell, ...]] = []
     results: list[Result] = []
     for one in found:
@@ -262,9 +246,9 @@ def _limits(found: Sequence[Repeats], lost: Lost) -> Table:
         Column("lower_limit", "Lower limit (95% interval)", digits=2),
         Column("upper_limit", "Upper limit (95% interval)", digits=2),
     )
-    notes = (DIRECTION, CLUSTERED, READERS, *methods_of(results))
+    notes = (DIRECTION, CLUSTERED, READERS, OF_PATIENTS, *methods_of(results))
     return _table(
-        "Limits of agreement of retest and test (Bland-Altman)",
+        f"Limits of agreement of retest and test (Bland-Altman): {scans}",
         found,
         lost,
         columns=columns,
@@ -273,19 +257,12 @@ def _limits(found: Sequence[Repeats], lost: Lost) -> Table:
     )
 
 
-def _logs(one: Repeats) -> tuple[list[float], list[float]] | None:
-    """Natural logarithms of both sides; None where a number has none."""
-    if min(*one.first, *one.second) <= 0:
-        return None
-    return [math.log(each) for each in one.first], [math.log(each) for each in one.second]
-
-
-def _ratios(found: Sequence[Repeats], lost: Lost) -> Table:
+def _ratios(scans: str, found: Sequence[Repeats], lost: Lost) -> Table:
     """In percent of the test: uptake and volume differ by a share of what is measured."""
     rows: list[tuple[Cell, ...]] = []
     results: list[Result] = []
     for one in found:
-        logs = _logs(one)
+        logs = one.logs
         if logs is None:
             why = "a number is not positive"
             rows.append((*_head(one), *[Estimate(value=None, reason=f"not estimable: {why}")] * 6))
@@ -297,15 +274,15 @@ def _ratios(found: Sequence[Repeats], lost: Lost) -> Table:
         rows.append(
             (
                 *_head(one),
-                _by(lambda s: 100 * math.sqrt(math.expm1(s * s)),
+                rescaled(lambda s: 100 * math.sqrt(math.expm1(s * s)),
                     estimate_of(spread["within-subject SD"])),
-                _by(lambda rc: 100 * math.expm1(-rc), coefficient),
-                _by(lambda rc: 100 * math.expm1(rc), coefficient),
-                *(_by(_percent, estimate_of(each)) for each in (bias, lower, upper)),
+                rescaled(lambda rc: 100 * math.expm1(-rc), coefficient),
+                rescaled(lambda rc: 100 * math.expm1(rc), coefficient),
+                *(rescaled(percent, estimate_of(each)) for each in (bias, lower, upper)),
             )
         )  # fmt: skip
     return _table(
-        "Repeatability in percent, on logarithms",
+        f"Repeatability in percent, on logarithms: {scans}",
         found,
         lost,
         columns=(
@@ -324,83 +301,7 @@ def _ratios(found: Sequence[Repeats], lost: Lost) -> Table:
             DIRECTION,
             CLUSTERED,
             READERS,
+            OF_PATIENTS,
             *methods_of(results),
         ),
     )
-
-
-def _percent(logarithm: float) -> float:
-    return 100 * math.expm1(logarithm)
-
-
-def _by(scale: Callable[[float], float], cell: Estimate) -> Estimate:
-    """A cell on another scale, its ends in order."""
-    if cell.value is None:
-        return cell
-    ends = sorted(scale(one) for one in (cell.lower, cell.upper) if one is not None)
-    lower, upper = ends if len(ends) == 2 else (None, None)
-    return Estimate(value=scale(cell.value), lower=lower, upper=upper)
-
-
-def _figures(found: Sequence[Repeats]) -> Iterator[Figure]:
-    for one in found:
-        if not one.is_drawn or len(one.found) < FEWEST_DRAWN:
-            continue
-        limits = clustered_limits(one.second, one.first, one.patients, unit=one.unit)
-        points = [(math.fsum((a, b)) / 2, b - a) for a, b in _sides(one)]
-        yield from _figure(one, limits, points, is_percent=False)
-        if logs := _logs(one):
-            limits = clustered_limits(logs[1], logs[0], one.patients, unit="1")
-            points = [(math.sqrt(a * b), 100 * (b / a - 1)) for a, b in _sides(one)]
-            yield from _figure(one, limits, points, is_percent=True)
-
-
-def _sides(one: Repeats) -> Iterator[tuple[float, float]]:
-    return zip(one.first, one.second, strict=True)
-
-
-def _figure(
-    one: Repeats,
-    limits: Mapping[str, Result],
-    points: Sequence[tuple[float, float]],
-    *,
-    is_percent: bool,
-) -> Iterator[Figure]:
-    bias, _, low, high = (
-        _by(_percent, estimate_of(each)) if is_percent else estimate_of(each)
-        for each in limits.values()
-    )
-    if bias.value is None or low.value is None or high.value is None:
-        return
-    unit = "%" if is_percent else one.unit
-    of = f"lesions in {one.patient_count} patients" if one.of == "lesions" else one.of
-    # Of two patients they would leave the points a line.
-    has_bands = one.patient_count >= FEWEST_DRAWN
-    shades = (
-        "shades: their 95% intervals" if has_bands else "intervals, too wide to draw, in the table"
-    )
-    yield Figure(
-        title=f"{one.name}, {one.tracer} ({one.scans}), reader {one.reader}: retest less test"
-        + (" in percent" if is_percent else ""),
-        n=len(one.found),
-        of=of,
-        missing=one.missing,
-        notes=(
-            f"Line: bias; dashed: limits of agreement at 1.96 SD; {shades}.",
-            *(("Lines from logarithms, so that the limits are apart as far by ratio.",)
-              if is_percent else ()),
-            CLUSTERED,
-        ),
-        drawing=Differences(
-            points=tuple(points),
-            bias=bias.value,
-            low=low.value,
-            high=high.value,
-            across=f"{'Geometric mean' if is_percent else 'Mean'} of test and retest, {one.unit}",
-            up=f"Retest less test, {unit}",
-            bands=tuple((each.lower, each.upper) for each in (low, bias, high)
-                        if has_bands and each.lower is not None and each.upper is not None),
-        ),
-        alternative=f"Scatter of differences over means of {len(one.found)} {of}: bias "
-        f"{bias.value:.2f}, limits of agreement {low.value:.2f} to {high.value:.2f} {unit}.",
-    )  # fmt: skip

@@ -7,11 +7,13 @@ scan alone, read twice over or measured in another way is missing by that name.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reporting.datasets.columns import REGION_KIND
+from reporting.reports.content import reasons
 from reporting.reports.rows import Row, Rows
 from trials import retests
 from trials.finding_tests import TESTS
@@ -57,7 +59,7 @@ class Repeats:
 
     @property
     def name(self) -> str:
-        return f"{self.quantity}, {self.level}"
+        return f"{self.quantity} of {self.level.lower()}"
 
     @property
     def first(self) -> list[float]:
@@ -66,6 +68,13 @@ class Repeats:
     @property
     def second(self) -> list[float]:
         return [one.second for one in self.found]
+
+    @property
+    def logs(self) -> tuple[list[float], list[float]] | None:
+        """Natural logarithms of both sides; None where a number has none."""
+        if min(*self.first, *self.second) <= 0:
+            return None
+        return [math.log(each) for each in self.first], [math.log(each) for each in self.second]
 
     @property
     def patients(self) -> list[str]:
@@ -88,6 +97,8 @@ class Study:
     refused: tuple[tuple[str, int], ...]
 
 
+# Why something is missing, and how often.
+Lost = tuple[tuple[str, int], ...]
 # A value with the way it was measured, or why there is none.
 Value = tuple[str, float] | str
 
@@ -234,9 +245,7 @@ def _of_patients(study: Study, findings: Findings) -> Iterator[Repeats]:
                     lost,
                 )
             ]
-            yield _repeats(
-                study, "all lesions of a patient", test, str(reader), "patients", found, lost
-            )
+            yield _repeats(study, "patients", test, str(reader), "patients", found, lost)
 
 
 def _of_organs(study: Study, organs: Sequence[Row]) -> Iterator[Repeats]:
@@ -283,11 +292,38 @@ def _repeats(
         of=of,
         found=tuple(found),
         missing=tuple(sorted((why, count) for why, count in lost.items() if count)),
-        is_drawn=test in _drawn(study),
+        is_drawn=level in ORGANS.values() or test in _drawn(study),
     )
 
 
 def _drawn(study: Study) -> set[str]:
-    """What figures show: the first that the protocol names, the volume, and organs."""
+    """What figures show of lesions: the first that the protocol names, and the volume."""
     named = [retests.QUANTITIES[name][0] for name in study.quantities]
-    return {*named[:1], *({"VOLUME"} & set(named)), *(["SUVMEAN"] if study.organs else [])}
+    return {*named[:1], *({"VOLUME"} & set(named))}
+
+
+def counted(found: Sequence[Repeats]) -> int:
+    """What was measured twice, each thing once however many quantities were measured of it."""
+    most: dict[tuple[str, ...], int] = {}
+    for one in found:
+        key = one.tracer, one.scans, one.level, one.reader
+        most[key] = max(most.get(key, 0), len(one.found))
+    return sum(most.values())
+
+
+def lost_of(found: Sequence[Repeats]) -> Lost:
+    """What is missing, each thing once; a pair of scans that does not compare, once for all."""
+    most: dict[tuple[str, ...], int] = {}
+    for one in found:
+        for reason, count in one.missing:
+            of = (
+                ()
+                if reason.endswith(REFUSED) and reason != NOT_COMPARED
+                else (one.level, one.reader)
+            )
+            key = (reason, one.tracer, one.scans, *of)
+            most[key] = max(most.get(key, 0), count)
+    lost: Counter[str] = Counter()
+    for (reason, *_), count in most.items():
+        lost[reason] += count
+    return reasons(lost)

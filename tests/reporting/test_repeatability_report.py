@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from reporting.reports import repeatability
-from reporting.reports.content import Figure, Table
+from reporting.reports.content import Table
+from reporting.reports.drawing import svg
 from reporting.reports.repeats import repeats
 from reporting.reports.rows import Rows
 from reporting.selectors import report_rows
@@ -106,14 +107,51 @@ def test_limits_in_percent_come_from_logarithms():
     assert found["bias"].value == pytest.approx(0, abs=1e-9)
 
 
-def test_figures_show_numbers_and_percent_with_words_for_who_does_not_see_them():
-    content = repeatability.report(Rows(one_lesion_each([10.0, 11.0, 20.0], [11.0, 10.0, 22.0])))
-    plain, percent = content.figures
-    assert isinstance(plain, Figure)
-    assert plain.drawing.points[0] == (10.5, 1.0)
-    assert percent.drawing.points[0] == pytest.approx((110**0.5, 10.0))
-    assert "Scatter of differences" in percent.alternative
-    assert percent.title.endswith("in percent")
+def test_a_figure_shows_number_and_percent_of_each_reader_with_words_for_who_does_not_see():
+    rows = one_lesion_each([10.0, 11.0, 20.0], [11.0, 10.0, 22.0])
+    rows["comparisons"] += [comparison(at, reader=9) for at in (1, 2, 3)]
+    rows["pairs"] += [{**one, "reader": 9} for one in rows["pairs"]]
+    rows["findings"] += [{**one, "reader": 9} for one in rows["findings"]]
+    (figure,) = repeatability.report(Rows(rows)).figures
+    assert figure.title == "SUVmax of lesions, PTF, a and b: retest less test"
+    assert (figure.n, figure.of) == (6, "lesions measured on both scans, each reader apart")
+    first, second = figure.drawing.rows
+    assert [one.title for one in first] == ["Reader 7, n = 3 in 3 patients"] * 2
+    assert [one.title for one in second] == ["Reader 9, n = 3 in 3 patients"] * 2
+    plain, percent = (one.plot for one in first)
+    assert plain.points[0] == (10.5, 1.0)
+    assert percent.points[0] == pytest.approx((110**0.5, 10.0))
+    assert (plain.up, percent.up) == ("Retest less test, g/mL", "Retest less test, %")
+    assert len(plain.bands) == len(percent.bands) == 3
+    assert figure.alternative.startswith("Scatter of differences over means. Reader 7")
+    assert figure.alternative.count("limits of agreement") == 4
+    # As SVG it has a pair of axes a panel.
+    assert svg(figure.drawing).count(b'id="axes_') == 4
+
+
+def test_numbers_that_have_no_logarithm_leave_the_panel_of_percent_empty():
+    rows = one_lesion_each([10.0, 0.0, 20.0], [11.0, 1.0, 22.0])
+    rows["comparisons"] += [comparison(at, reader=9) for at in (1, 2, 3)]
+    rows["pairs"] += [{**one, "reader": 9} for one in rows["pairs"]]
+    rows["findings"] += [
+        {**one, "reader": 9, "value_number": one["value_number"] + 1} for one in rows["findings"]
+    ]
+    (figure,) = repeatability.report(Rows(rows)).figures
+    assert [len(row) for row in figure.drawing.rows] == [1, 2]
+    assert svg(figure.drawing).count(b'id="axes_') == 4
+
+
+def test_scans_of_two_tracers_have_tables_of_their_own():
+    rows = one_lesion_each([10.0, 11.0, 20.0, 21.0], [11.0, 10.0, 22.0, 20.0])
+    for one in rows["retests"][2:]:
+        one["tracer"] = "FDG"
+    content = repeatability.report(Rows(rows))
+    titles = [one.title for one in content.tables]
+    assert [one for one in titles if one.startswith("Repeatability: ")] == [
+        "Repeatability: FDG, a and b",
+        "Repeatability: PTF, a and b",
+    ]
+    assert [one.n for one in content.tables if one.title.startswith("Repeatability: ")] == [2, 2]
 
 
 def test_what_does_not_compare_is_counted_by_its_reason_and_in_no_number():
@@ -207,7 +245,7 @@ def test_patients_and_organs_have_rows_of_their_own():
         for scan, value in ((10, 4.0), (11, 4.2), (20, 3.9), (20, 3.8), (21, 4.1))
     ]
     found = {(one.level, one.quantity): one for one in repeats(Rows(rows))}
-    whole = found["all lesions of a patient", "Volume"]
+    whole = found["patients", "Volume"]
     assert (whole.first, whole.second, whole.unit) == ([5.0, 2.0], [5.5, 2.4], "mL")
     liver = found["Liver", "SUVmean"]
     assert (liver.first, liver.second) == ([4.0], [4.2])
