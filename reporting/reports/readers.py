@@ -28,15 +28,16 @@ from reporting.reports.content import (
     words,
 )
 from reporting.reports.drawings import Rates
+from reporting.reports.over_patients import over_patients
 from reporting.reports.rows import Row, Rows
 from reporting.statistics.agreement import (
     Weights,
     clustered_kappa,
+    clustered_specific_agreement,
     cross_table,
     kappa,
-    specific_agreement,
 )
-from reporting.statistics.paired import PairedTable, paired_table
+from reporting.statistics.paired import PairedTable, paired_table, summed
 from reporting.statistics.proportions import clustered_proportion, proportion
 from reporting.statistics.raters import fleiss_kappa, rating_counts
 from reporting.statistics.results import Result, not_estimable
@@ -241,7 +242,7 @@ def rate_of(asked: Asked, pair: tuple[int, int] | None) -> Result:
     clusters = [(sum(one.first == one.second for one in of), len(of)) for of in by_patient(mine)]
     if len(clusters) == len(mine):
         return proportion(sum(k for k, _ in clusters), len(mine), name=OBSERVED)
-    return _over_patients(clustered_proportion(clusters, name=OBSERVED), "Wilson over patients")
+    return over_patients(clustered_proportion(clusters, name=OBSERVED), "Wilson over patients")
 
 
 def kappa_of(asked: Asked, pair: tuple[int, int] | None, weights: Weights = "unweighted") -> Result:
@@ -257,9 +258,7 @@ def kappa_of(asked: Asked, pair: tuple[int, int] | None, weights: Weights = "unw
         if len(tables) == len(mine):
             counts = cross_table([(one.first, one.second) for one in mine], classes=asked.classes)
             return kappa(counts, weights=weights)
-        return _over_patients(
-            clustered_kappa(tables, weights=weights), "Yang-Zhou over patients, t"
-        )
+        return over_patients(clustered_kappa(tables, weights=weights), "Yang-Zhou over patients, t")
     by_scan: dict[tuple[int, str], dict[int, str]] = defaultdict(dict)
     for one in mine:
         said = dict(zip(one.readers, (one.first, one.second), strict=True))
@@ -272,14 +271,7 @@ def kappa_of(asked: Asked, pair: tuple[int, int] | None, weights: Weights = "unw
     found = replace(found, notes=tuple(one for one in found.notes if "targets" not in one))
     if len(set(patients)) == len(scans):
         return found
-    return _over_patients(found, "Gwet over patients (Yang-Zhou), t")
-
-
-def _over_patients(found: Result, method: str) -> Result:
-    """Named for a footnote that is the same of each question: counts have columns of their own."""
-    notes = tuple(one for one in found.notes if "clusters" not in one or "interval" in one)
-    ends = found.interval and replace(found.interval, method=method)
-    return replace(found, interval=ends, notes=notes)
+    return over_patients(found, "Gwet over patients (Yang-Zhou), t")
 
 
 def _totals(asked: Iterable[Asked]) -> tuple[int, tuple[tuple[str, int], ...]]:
@@ -388,23 +380,17 @@ def specific_of(asked: Asked, pair: tuple[int, int] | None) -> tuple[PairedTable
     Of all that a patient's readers called positive, the share that both did: a proportion over
     answers, in which those of a patient are a cluster.
     """
-    mine = asked.of(pair)
-    table = paired_table([(YES[each.first], YES[each.second]) for each in mine])
-    found = []
-    for said, plain in zip((True, False), specific_agreement(table), strict=True):
-        clusters = [_alike(of, said) for of in by_patient(mine)]
-        over = replace(clustered_proportion(clusters, name=plain.name), n=table.n)
-        known = plain.estimate is not None
-        found.append(_over_patients(over, "Wilson over patients") if known else plain)
+    tables = [
+        paired_table([(YES[each.first], YES[each.second]) for each in of])
+        for of in by_patient(asked.of(pair))
+    ]
+    whole = summed(tables)
+    positive, negative = (
+        over_patients(one, "Wilson over patients") for one in clustered_specific_agreement(tables)
+    )
     if not asked.has_neither:
-        found[1] = not_estimable("negative agreement", LESIONS_OF_NEITHER, n=table.n)
-    return table, found[0], found[1]
-
-
-def _alike(answers: Iterable[Both], said: bool) -> tuple[int, int]:
-    """Of the answers that are `said`, how many the other reader gave too."""
-    both = [(YES[one.first] is said, YES[one.second] is said) for one in answers]
-    return sum(2 for one in both if all(one)), sum(sum(one) for one in both)
+        negative = not_estimable("negative agreement", LESIONS_OF_NEITHER, n=whole.n)
+    return whole, positive, negative
 
 
 def _specific(asked: Sequence[Asked]) -> Table:

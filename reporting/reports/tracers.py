@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imaging.paired_table import PairedSite
 from imaging.reading_terms import REGIONS
+from reporting.reports import tracer_agreement
 from reporting.reports.content import (
     Column,
     Content,
@@ -30,6 +31,7 @@ from reporting.reports.content import (
 )
 from reporting.reports.drawings import Rates
 from reporting.reports.rows import Row, Rows
+from reporting.reports.tracer_agreement import Answers
 from reporting.statistics import tracers
 from reporting.statistics.accuracy import detection_rate
 from reporting.statistics.paired import (
@@ -47,6 +49,8 @@ EMPTY = "No comparison of two tracers is signed, and no series of paired results
 KEPT_BACK = "Signed comparisons that this export keeps back while a blind stands: {}."
 IMPORTED = "form_imported_tracer_pair"
 POSITIVE, NEGATIVE = "POSITIVE", "NEGATIVE"
+# What a reader says of a lesion of a scan.
+SAID = {"positive": True, "negative": False}
 LEVELS = {"PATIENT": "Patients", "REGION": "Patients, by region"}
 
 
@@ -66,9 +70,10 @@ def compared(rows: Rows) -> Content:
     """Each pair of tracers of each source, from signed comparisons and from imported series."""
     parts: list[Table | Figure] = []
     hidden = sum(_is_kept_back(one) for one in rows["comparisons"])
-    for (first, second, reader), sites in _own(rows).items():
-        patients = _compared_patients(rows, first, second, reader)
-        parts += _own_parts(first, second, reader, sites, patients, hidden)
+    for group, sites in _own(rows).items():
+        patients = _compared_patients(rows, *group)
+        classes = _classes([one for one in _tracer_pairs(rows) if _group(one) == group])
+        parts += _own_parts(*group, sites, patients, classes, hidden)
     for study, entries in _by_study(rows[IMPORTED]).items():
         parts += _imported_parts(study, entries)
     if not parts:
@@ -131,11 +136,28 @@ def _imported_parts(study: str, entries: Sequence[Row]) -> list[Table | Figure]:
     if levels:
         parts += _parts(f"{first} and {second}, {study}", first, second, levels, notes)
     lesions = [one for one in entries if one["level"] == "LESION"]
+    title = f"{first} and {second}, {study}"
+    answers = [_answers(level) for level in levels]
     if lesions:
-        parts += _lesion_parts(
-            f"{first} and {second}, {study}", first, second, _clusters(lesions), notes
-        )
+        clusters = _clusters(lesions)
+        parts += _lesion_parts(title, first, second, clusters, notes)
+        answers.append(_of_lesions(clusters))
+    if answers:
+        parts.append(tracer_agreement.table(title, answers, notes))
     return parts
+
+
+def _answers(level: Level) -> Answers:
+    return tracer_agreement.of_patients(level.name, level.table, level.missing)
+
+
+def _of_lesions(clusters: Sequence[PairedTable]) -> Answers:
+    """Of those that either tracer shows; what neither shows is counted nowhere."""
+    return Answers(
+        name=tracer_agreement.LESIONS,
+        tables=tuple(replace(one, neither=0) for one in clusters),
+        has_neither=False,
+    )
 
 
 def _clusters(lesions: Sequence[Row]) -> list[PairedTable]:
@@ -356,9 +378,7 @@ def _own(rows: Rows) -> dict[tuple[str, str, Any], list[PairedSite]]:
         for one in rows["comparisons"]
         if one["kind"] == "tracers" and not _is_kept_back(one)
     }
-    for one in rows["pairs"]:
-        if one["kind"] != "tracers" or _is_kept_back(one):
-            continue
+    for one in _tracer_pairs(rows):
         found.setdefault(_group(one), []).append(
             PairedSite(
                 patient=one["patient"],
@@ -374,6 +394,29 @@ def _own(rows: Rows) -> dict[tuple[str, str, Any], list[PairedSite]]:
 def _is_kept_back(one: Row) -> bool:
     """Whether a blinding left empty what a comparison is of."""
     return one["first_tracer"] is None
+
+
+def _tracer_pairs(rows: Rows) -> list[Row]:
+    return [one for one in rows["pairs"] if one["kind"] == "tracers" and not _is_kept_back(one)]
+
+
+def _classes(pairs: Sequence[Row]) -> Answers:
+    """What the reader called each lesion that is outlined on both scans, on either of them."""
+    found: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    unsaid = 0
+    for one in pairs:
+        if one["first_lesion"] is None or one["second_lesion"] is None:
+            continue
+        said = one["first_positivity"], one["second_positivity"]
+        if set(said) <= set(SAID):
+            found[one["patient"]].append((SAID[said[0]], SAID[said[1]]))
+        else:
+            unsaid += 1
+    return Answers(
+        name=tracer_agreement.ON_BOTH,
+        tables=tuple(paired_table(of) for _, of in sorted(found.items())),
+        missing=((tracer_agreement.NOT_STATED, unsaid),) if unsaid else (),
+    )
 
 
 def _group(one: Row) -> tuple[str, str, Any]:
@@ -399,6 +442,7 @@ def _own_parts(
     reader: Any,
     sites: Sequence[PairedSite],
     patients: set[str],
+    classes: Answers,
     hidden: int,
 ) -> list[Table | Figure]:
     """The levels of one reader's comparisons. A region counts for who has a place in it."""
@@ -422,6 +466,7 @@ def _own_parts(
         *((KEPT_BACK.format(hidden),) if hidden else ()),
     )
     parts = _parts(title, first, second, levels, notes)
+    answers = [_answers(level) for level in levels]
     by_patient: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for one in sites:
         if one.is_covered:
@@ -429,6 +474,8 @@ def _own_parts(
     if any(True in pair for pairs in by_patient.values() for pair in pairs):
         clusters = [paired_table(pairs) for _, pairs in sorted(by_patient.items())]
         parts += _lesion_parts(title, first, second, clusters, notes)
+        answers.append(_of_lesions(clusters))
+    parts.append(tracer_agreement.table(title, [*answers, classes], notes))
     return parts
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reporting.statistics.paired import PairedTable
-from reporting.statistics.proportions import Method, proportion
+from reporting.statistics.paired import PairedTable, summed
+from reporting.statistics.proportions import Method, clustered_proportion, proportion
 from reporting.statistics.results import (
     LEVEL,
     NO_SPREAD,
@@ -64,6 +64,35 @@ def specific_agreement(table: PairedTable) -> tuple[Result, Result]:
         _specific("positive agreement", table.both, table),
         _specific("negative agreement", table.neither, table),
     )
+
+
+def clustered_specific_agreement(
+    tables: Sequence[PairedTable], *, level: float = LEVEL
+) -> tuple[Result, Result]:
+    """The same of units in clusters, a table for each, with intervals over clusters.
+
+    Of all answers that said so, the share that the other side gave too: a proportion over answers,
+    in which those of a cluster resemble each other (`clustered_proportion`). `n` counts units.
+
+    >>> one = PairedTable(both=2, first_only=1, second_only=1, neither=0)
+    >>> [found.estimate for found in clustered_specific_agreement([one, one])]
+    [0.6666666666666666, 0.0]
+    """
+    whole = summed(tables)
+    positive, negative = specific_agreement(whole)
+    return (
+        _specific_over(positive, [(one.both, one) for one in tables], level),
+        _specific_over(negative, [(one.neither, one) for one in tables], level),
+    )
+
+
+def _specific_over(
+    plain: Result, agreed: Sequence[tuple[int, PairedTable]], level: float
+) -> Result:
+    if plain.estimate is None:
+        return plain
+    told = [(2 * k, 2 * k + one.first_only + one.second_only) for k, one in agreed]
+    return replace(clustered_proportion(told, name=plain.name, level=level), n=plain.n)
 
 
 def _specific(name: str, agreed: int, table: PairedTable) -> Result:

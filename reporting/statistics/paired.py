@@ -77,6 +77,17 @@ def paired_table(pairs: Iterable[tuple[bool, bool]]) -> PairedTable:
     )
 
 
+def summed(tables: Iterable[PairedTable]) -> PairedTable:
+    """The table of all pairs of several."""
+    every = list(tables)
+    return PairedTable(
+        both=sum(one.both for one in every),
+        first_only=sum(one.first_only for one in every),
+        second_only=sum(one.second_only for one in every),
+        neither=sum(one.neither for one in every),
+    )
+
+
 def mcnemar(table: PairedTable, *, variant: Variant = "exact", level: float = LEVEL) -> Result:
     """McNemar's test, with the difference and Newcombe's interval as its estimate.
 

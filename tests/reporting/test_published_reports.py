@@ -98,6 +98,23 @@ def test_esophageal_lesions_are_a_detection_rate_with_a_clustered_test(statistic
     assert standing == ["over patients"] * 2 + ["descriptive"] * 4
 
 
+def test_tracers_agree_as_published_and_kappa_is_flagged_where_it_is_undefined(statistician, trial):
+    """Luo 2019: all 17 positive by one tracer, so that kappa is 0 beside 10 of 17 alike."""
+    found = parts(statistician, trial, "tracers")
+    title = "Pentixafor and FDG, Luo 2019, Waldenström macroglobulinaemia"
+    rows = {row["level"]: row for row in found[f"{title}: agreement of the tracers"]}
+    whole = rows["Patients"]
+    assert (whole["alike"], whole["alike_of"], whole["kappa"]) == (10, 17, 0.0)
+    assert whole["agreement"] == pytest.approx(58.8, abs=0.05)
+    (lesions,) = found[
+        "Pentixafor and FDG, PMC7881561, esophageal cancer: agreement of the tracers"
+    ]
+    assert (lesions["kappa"], lesions["negative"]) == (None, None)
+    assert lesions["kappa_why_none"].endswith("what neither tracer shows is not counted")
+    # 14 on both, 7 and 5 on one alone.
+    assert lesions["positive"] == pytest.approx(28 / 40)
+
+
 def test_aldosteronism_gives_the_five_published_rates(statistician, trial):
     found = parts(statistician, trial, "aldosteronism")
     study = "Yin 2024, primary aldosteronism"
