@@ -234,7 +234,6 @@ def _columns(
     """Fields of `LesionMeasurement`, each with its value for every region."""
     hottest = _firsts(regions.of_voxels(), regions.hottest())
     means = np.add.reduceat(regions.values, regions.starts) / regions.counts
-    centroids = np.add.reduceat(regions.places, regions.starts, axis=1) / regions.counts
     volumes = _volumes_ml(regions, grid)
     return {
         "label": regions.labels.tolist(),
@@ -246,10 +245,19 @@ def _columns(
         "volume_ml": volumes.tolist(),
         "voxel_count": regions.counts.tolist(),
         "total_uptake": (means * volumes).tolist(),
-        "centroid_mm": map(tuple, grid.voxel_to_patient(centroids.T).tolist()),
+        "centroid_mm": map(tuple, _centroids(regions, grid).tolist()),
         "extent_mm": map(tuple, _extents(regions, grid).tolist()),
         "partial_volume": (equivalent_diameter_mm(volumes) < 2 * resolution_mm).tolist(),
     }
+
+
+def _centroids(regions: _Regions, grid: Grid) -> Floats:
+    means = np.add.reduceat(regions.places, regions.starts, axis=1) / regions.counts
+    if grid.planes:
+        # Where planes are uneven the mean of their places is not the place of their mean number.
+        along = np.add.reduceat(grid.along[regions.places[0]], regions.starts) / regions.counts
+        means[0] = np.interp(along, grid.along, np.arange(grid.shape[0]))
+    return grid.voxel_to_patient(means.T)
 
 
 def _volumes_ml(regions: _Regions, grid: Grid) -> Floats:

@@ -291,6 +291,12 @@ def test_a_box_over_uneven_planes_has_its_true_volume():
     assert lesion.centroid_mm[2] == pytest.approx(7.1)
 
 
+def test_a_centroid_over_uneven_planes_is_the_mean_of_the_places_of_its_voxels():
+    # Planes 2 to 5 lie at 4, 5.9, 7.9 and 10 mm: half way between the middle two is 6.9 mm.
+    lesion = box_on([0.0, 2.0, 4.0, 5.9, 7.9, 10.0, 12.0, 14.0])
+    assert lesion.centroid_mm == pytest.approx((7.0, 7.0, 6.95))
+
+
 def test_planes_that_are_nearly_even_give_nearly_the_same():
     even = box_on([2.0 * k for k in range(8)])
     odd = box_on([2.0 * k + (0.011 if k == 7 else 0.0) for k in range(8)])
