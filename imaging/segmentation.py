@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
+from imaging.several_threads import in_parts
+
 Indices = NDArray[np.int64]
 Volume = NDArray[np.float32]
 
@@ -37,8 +39,12 @@ LITRE = 1000.0
 # counted in smaller parts, for mostly few are enough.
 _PART = 1 << 20
 _COUNTED_PART = 1 << 17
+# Parts below which a thread more costs what it saves.
+_LEAST_PARTS = 4
 # Answers, a byte each, that are looked at as one number.
 _BYTES = 8
+_Eights = tuple[Indices, NDArray[np.uint64]]
+_NONE: _Eights = (np.empty(0, np.int64), np.empty(0, np.uint64))
 
 # Rows before the present one that a run can touch: (plane, row) steps. The others are behind.
 _EARLIER_ROWS = ((0, -1), (-1, -1), (-1, 0), (-1, 1))
@@ -205,27 +211,37 @@ def connected(flat: Indices, shape: tuple[int, int, int]) -> Indices:
 
 
 def _at_or_above(suv: Volume, threshold: float) -> Indices:
-    """Flat indices, found part by part so that temporaries stay in the cache.
+    """Flat indices, found part by part so that temporaries stay in the cache."""
+    values = suv.ravel()
+    starts = range(0, values.size, _PART)
+    found: list[_Eights] = [_NONE] * len(starts)
+
+    def look(first: int, end: int) -> None:
+        # Asked for once: new memory for each part costs a twentieth of the time.
+        memory = np.empty(min(_PART, -(-values.size // _BYTES) * _BYTES), np.bool_)
+        for part in range(first, end):
+            start = starts[part]
+            places, answers = _eights(values[start : start + _PART], threshold, memory)
+            found[part] = places + start, answers
+
+    in_parts(len(starts), look, least=_LEAST_PARTS)
+    places = np.concatenate([_NONE[0], *(one for one, _ in found)])
+    yes = np.flatnonzero(np.concatenate([_NONE[1], *(one for _, one in found)]).view(np.bool_))
+    return places[yes // _BYTES] + yes % _BYTES
+
+
+def _eights(part: NDArray[np.float32], threshold: float, memory: NDArray[np.bool_]) -> _Eights:
+    """Where any of eight voxels in a row reaches it: the index of the first, and the answers.
 
     Few voxels reach it: where eight answers in a row are no, as one number they are 0, and looking
     for the others takes half the time of looking through each.
     """
-    values = suv.ravel()
-    whole = values.size - values.size % _BYTES
-    numbers, answers = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
-    # Asked for once: new memory for each part costs a twentieth of the time.
-    memory = np.empty(min(_PART, whole), np.bool_)
-    for start in range(0, whole, _PART):
-        part = values[start : min(start + _PART, whole)]
-        answer = np.greater_equal(part, np.float32(threshold), out=memory[: part.size])
-        eights = answer.view(np.uint64)
-        some = np.flatnonzero(eights != 0)
-        numbers.append(some + start // _BYTES)
-        answers.append(eights[some])
-    yes = np.flatnonzero(np.concatenate(answers).view(np.bool_))
-    found = np.concatenate(numbers)[yes // _BYTES] * _BYTES + yes % _BYTES
-    rest = np.flatnonzero(values[whole:] >= np.float32(threshold)) + whole
-    return np.concatenate([found, rest])
+    answers = memory[: -(-part.size // _BYTES) * _BYTES]
+    np.greater_equal(part, np.float32(threshold), out=answers[: part.size])
+    answers[part.size :] = False
+    eights = answers.view(np.uint64)
+    some = np.flatnonzero(eights != 0)
+    return some * _BYTES, eights[some]
 
 
 def _labels(suv: Volume, flat: Indices, threshold: float) -> Indices:

@@ -103,9 +103,21 @@ def name_of(sha256: str) -> str:
 
 
 def whole(path: Path) -> bytes:
-    """All of a file, with no buffer between: for an image that takes an eighth off."""
-    with path.open("rb", buffering=0) as file:
-        return file.read()
+    """All of a file, by as few calls as there can be.
+
+    Each lets go of Python's lock and waits for it again: to threads that read the slices of a
+    series side by side that costs more than the reading.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.read(descriptor, size)
+        # More than two gigabytes come in parts; and what was cut meanwhile ends.
+        while len(data) < size and (more := os.read(descriptor, size - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
 
 
 def verified(data: bytes, sha256: str) -> bytes:

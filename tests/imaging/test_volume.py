@@ -38,6 +38,27 @@ def test_bits_above_the_high_bit_do_not_count(header):
     assert rescaled([twelve], [np.full((4, 5), 0x1FFF, np.int16)])[0, 0, 0] == -1.0
 
 
+@pytest.mark.parametrize(
+    ("dtype", "signed", "bits"), [("int16", 1, 16), ("uint16", 0, 16), ("int32", 1, 24)]
+)
+def test_a_value_is_rounded_to_single_precision_twice_and_no_more(header, dtype, signed, bits):
+    """Slope times factor, and what it is multiplied with; in double precision between them."""
+    ends = np.iinfo(dtype)
+    least, most = (ends.min, ends.max) if bits == 16 else (-(2**23), 2**23 - 1)
+    stored = np.random.default_rng(2).integers(least, most, (4, 5), dtype=dtype)
+    of = replace(
+        header,
+        rescale_slope=0.7318,
+        rescale_intercept=0.0,
+        pixel_representation=signed,
+        bits_allocated=stored.itemsize * 8,
+        bits_stored=bits,
+        high_bit=bits - 1,
+    )
+    expected = stored.astype(np.float32) * np.float32(0.7318 * 1.37e-3)
+    assert np.array_equal(rescaled([of], [stored], factor=1.37e-3)[0], expected)
+
+
 def test_arrays_are_read_one_at_a_time(header):
     stored = (np.full((4, 5), value, np.int16) for value in (1, 2))
     assert rescaled([header, header], stored)[:, 0, 0].tolist() == [2.5, 5.0]
