@@ -91,7 +91,9 @@ def _height(drawing: Drawing) -> float:
         case drawings.Flow():
             return 0.35 + sum(_box_height(box) + 0.38 for box in drawing.boxes)
         case drawings.Strips():
-            return 0.9 + 0.72 * max(len(drawing.groups), 1)
+            # Many groups come closer, so that they fit on a page of paper.
+            rows = max(len(drawing.groups), 1)
+            return 0.9 + rows * min(0.72, max(0.36, 4.6 / rows))
         case drawings.Bars():
             return 1.0 + 0.27 * max(len(drawing.names), 2)
         case drawings.Forest():
@@ -292,6 +294,9 @@ def _bland_altman(axes: Axes, plot: drawings.Differences) -> None:
         (plot.high, "upper limit", "--"),
     ):
         axes.axhline(level, color=INK, linestyle=style, linewidth=0.9)
+        # Without any spread one line is all three.
+        if name != "bias" and plot.low == plot.high:
+            continue
         axes.annotate(f"{name} {level:.2f}", (1.0, level), (2, 2), xycoords=ACROSS,
                       textcoords="offset points", ha="right", fontsize=7.5)  # fmt: skip
     axes.axhline(0, color=GRID, linewidth=0.8, zorder=0)

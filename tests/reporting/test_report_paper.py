@@ -65,6 +65,39 @@ def test_words_beside_many_numbers_keep_their_place(numbers):
     assert accepted - lesions > 24
 
 
+def pages_of_figure(height: float) -> list[str]:
+    """The text of each page of a report that is one figure, 100 wide."""
+    drawn = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 {height}">
+        <rect width="100" height="{height}" fill="#123456"/></svg>"""
+    content = printed(a_table(1))
+    content["parts"] = [
+        {"kind": "figure", "title": "Tall", "svg": drawn, "alternative": "Bar", "counted": "n = 1",
+         "notes": ["A note."] * 3}
+    ]  # fmt: skip
+    pdf = pypdf.PdfReader(io.BytesIO(typesetting.report_pdf(content)))
+    return [page.extract_text() for page in pdf.pages]
+
+
+@pytest.mark.parametrize("height", [40, 400])
+def test_a_figure_fits_on_a_page_with_its_heading_and_notes(height):
+    """The first page has the head of the report; a tall figure stands on the next, whole."""
+    pages = pages_of_figure(height)
+    assert len(pages) == (1 if height == 40 else 2)
+    (shown,) = (text for text in pages if "Tall" in text)
+    assert "A note." in shown
+    assert "n = 1" in shown
+
+
+def test_a_short_table_is_not_broken_over_pages():
+    content = printed(a_table(2))
+    (part,) = content["parts"]
+    content["parts"] = [{**part, "rows": part["rows"] * 11, "title": str(at)} for at in range(4)]
+    pdf = pypdf.PdfReader(io.BytesIO(typesetting.report_pdf(content)))
+    counts = [page.extract_text().count("accepted") for page in pdf.pages]
+    assert sum(counts) == 44
+    assert {count % 11 for count in counts} == {0}
+
+
 def test_a_number_that_no_column_holds_says_how_large_it_is():
     column = Column("cv", "CV", "%")
     assert (
