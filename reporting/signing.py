@@ -21,7 +21,14 @@ LARGEST_BYTES = 2**16
 
 
 class SigningKeyError(ValueError):
-    """The file that is to hold the key can't be signed with; the message says why."""
+    """The file that is to hold the key can't be signed with; `what` says why, not where it lies.
+
+    Who orders exports reads that one: the place of a key is the administrator's to know.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path} {what}")
+        self.what = what
 
 
 def key(path: Path) -> Ed25519PrivateKey:
@@ -41,11 +48,11 @@ def key(path: Path) -> Ed25519PrivateKey:
     try:
         found = load_pem_private_key(content, password=None)
     except TypeError as error:
-        raise SigningKeyError(f"{path} has a passphrase, which no worker can type") from error
+        raise SigningKeyError(path, "has a passphrase, which no worker can type") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise SigningKeyError(f"{path} holds no private key in PEM") from error
+        raise SigningKeyError(path, "holds no private key in PEM") from error
     if not isinstance(found, Ed25519PrivateKey):
-        raise SigningKeyError(f"{path} holds a key of another type than Ed25519")
+        raise SigningKeyError(path, "holds a key of another type than Ed25519")
     return found
 
 
@@ -62,15 +69,16 @@ def _content(path: Path) -> bytes:
         # A pipe would let the worker wait.
         opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
-        raise SigningKeyError(f"{path} can't be read: {error.strerror}") from error
+        raise SigningKeyError(path, f"can't be read: {error.strerror}") from error
     try:
         mode = os.fstat(opened).st_mode
         if not stat.S_ISREG(mode):
-            raise SigningKeyError(f"{path} is no file")
+            raise SigningKeyError(path, "is no file")
         if mode & stat.S_IRWXO:
             raise SigningKeyError(
-                f"{path} is open to every user of the machine: chmod o-rwx it, and make another "
-                "key if somebody may have read this one"
+                path,
+                "is open to every user of the machine: chmod o-rwx it, and make another key if "
+                "somebody may have read this one",
             )
         return os.read(opened, LARGEST_BYTES)
     finally:

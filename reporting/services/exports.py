@@ -110,7 +110,9 @@ def freeze(claim: jobs.Claim) -> None:
     except (profiles.UntaggedError, UndeclaredError, UndatedError) as error:
         return _fail(claim, export, f"Nothing leaves: {error}.")
     except SigningKeyError as error:
-        return _fail(claim, export, f"It can't be signed: {error}. Tell the administrator.")
+        return _fail(
+            claim, export, f"It can't be signed: the key {error.what}. Tell the administrator."
+        )
     except Refused as error:
         return _fail(claim, export, error.message)
     return _keep(claim, export, frozen)
