@@ -15,7 +15,7 @@ from typing import Any
 
 from imaging.paired_table import PairedSite
 from imaging.reading_terms import REGIONS
-from reporting.reports import tracer_agreement
+from reporting.reports import tracer_agreement, tracer_uptake
 from reporting.reports.content import (
     Column,
     Content,
@@ -72,8 +72,9 @@ def compared(rows: Rows) -> Content:
     hidden = sum(_is_kept_back(one) for one in rows["comparisons"])
     for group, sites in _own(rows).items():
         patients = _compared_patients(rows, *group)
-        classes = _classes([one for one in _tracer_pairs(rows) if _group(one) == group])
-        parts += _own_parts(*group, sites, patients, classes, hidden)
+        pairs = [one for one in _tracer_pairs(rows) if _group(one) == group]
+        parts += _own_parts(*group, sites, patients, _classes(pairs), hidden)
+        parts += tracer_uptake.parts(_title(*group), *group[:2], pairs)
     for study, entries in _by_study(rows[IMPORTED]).items():
         parts += _imported_parts(study, entries)
     if not parts:
@@ -396,6 +397,10 @@ def _is_kept_back(one: Row) -> bool:
     return one["first_tracer"] is None
 
 
+def _title(first: str, second: str, reader: Any) -> str:
+    return f"{first} and {second}, reader {reader}"
+
+
 def _tracer_pairs(rows: Rows) -> list[Row]:
     return [one for one in rows["pairs"] if one["kind"] == "tracers" and not _is_kept_back(one)]
 
@@ -446,7 +451,7 @@ def _own_parts(
     hidden: int,
 ) -> list[Table | Figure]:
     """The levels of one reader's comparisons. A region counts for who has a place in it."""
-    title = f"{first} and {second}, reader {reader}"
+    title = _title(first, second, reader)
     labels = dict(REGIONS)
     levels = [_level("Patients", tracers.of_patients(sites, patients=patients))]
     for region in sorted({one.region for one in sites} - {""}):

@@ -38,6 +38,10 @@ def pair(patient, first, second, region="liver", outcome=""):
         "second_lesion": 1 if second else None,
         "first_positivity": "positive",
         "second_positivity": "positive",
+        "first_parts": 0,
+        "second_parts": 0,
+        "first_suvmax": None,
+        "second_suvmax": None,
         "outcome": outcome,
     }
 

@@ -27,7 +27,8 @@ def pair(patient, first, second, *, lesions=(1, 1)):
     return TRACERS | {
         "patient": patient, "body_region": "liver", "outcome": "both",
         "first_lesion": lesions[0], "second_lesion": lesions[1],
-        "first_positivity": first, "second_positivity": second,
+        "first_positivity": first, "second_positivity": second, "first_parts": 0,
+        "second_parts": 0, "first_suvmax": 6.0, "second_suvmax": 3.0,
     }  # fmt: skip
 
 
