@@ -27,6 +27,7 @@ from reporting.reports.content import (
     estimate_of,
     methods_of,
     p_of,
+    reasons,
     words,
 )
 from reporting.reports.drawings import Rates
@@ -157,6 +158,7 @@ def _of_lesions(clusters: Sequence[PairedTable]) -> Answers:
     return Answers(
         name=tracer_agreement.LESIONS,
         tables=tuple(replace(one, neither=0) for one in clusters),
+        missing=_of_neither(clusters),
         has_neither=False,
     )
 
@@ -297,6 +299,11 @@ def _rates(title: str, first: str, second: str, levels: Sequence[Level]) -> Figu
     )
 
 
+def _of_neither(clusters: Sequence[PairedTable]) -> tuple[tuple[str, int], ...]:
+    """Lesions that neither tracer was called positive of, and so are none that either shows."""
+    return reasons({tracers.NEITHER: sum(one.neither for one in clusters)})
+
+
 def _lesion_parts(
     title: str, first: str, second: str, clusters: Sequence[PairedTable], notes: tuple[str, ...]
 ) -> list[Table | Figure]:
@@ -305,7 +312,6 @@ def _lesion_parts(
                     neither=0)
         for one in clusters
     ]  # fmt: skip
-    neither = sum(one.neither for one in clusters)
     shown = [one for one in shown if one.n]
     whole = PairedTable(
         both=sum(one.both for one in shown),
@@ -319,7 +325,7 @@ def _lesion_parts(
         clustered_mcnemar(shown, variant="Durkalski"),
     ]
     plain = [mcnemar(whole, variant=variant) for variant in VARIANTS]
-    missing = (("positive on neither tracer", neither),) if neither else ()
+    missing = _of_neither(clusters)
     counts = Table(
         title=f"{title}: lesions",
         n=whole.n,

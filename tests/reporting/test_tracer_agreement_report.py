@@ -68,6 +68,7 @@ def test_lesions_that_either_tracer_shows_have_no_kappa_by_name_and_positive_agr
     assert row["positive"].value == pytest.approx(26 / 32)
     assert row["positive"].lower < row["positive"].value < row["positive"].upper
     assert tracer_agreement.KAPPA_OF_LESIONS in found.notes
+    assert dict(found.missing)[f"positive on neither tracer ({tracer_agreement.LESIONS})"] == 7
 
 
 def test_intervals_of_lesions_count_patients():
