@@ -51,6 +51,7 @@ class DrawingMeasured(serializers.Serializer):
     volume_ml = serializers.FloatField()
     total_uptake = serializers.FloatField(help_text="g")
     has_partial_volume = serializers.BooleanField()
+    peak_leaves_image = serializers.BooleanField()
     shares = Shared(many=True, help_text="To be kept in their place: no voxel counts twice.")
 
 
@@ -73,6 +74,7 @@ class DrawnPreview(Endpoint):
                 "volume_ml": one.volume_ml,
                 "total_uptake": one.total_uptake,
                 "has_partial_volume": one.partial_volume,
+                "peak_leaves_image": one.peak_leaves_image,
                 "shares": Shared(shared, many=True).data,
             }
         )

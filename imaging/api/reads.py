@@ -38,6 +38,8 @@ MEASURES = (
     "suvmax_voxel",
     "centroid_mm",
     "has_partial_volume",
+    "extent_mm",
+    "peak_leaves_image",
 )
 PLACE = {"child": serializers.IntegerField(min_value=0), "min_length": 3, "max_length": 3}
 
@@ -47,6 +49,11 @@ class Measured(Rows):
 
     suvmax_voxel = serializers.ListField(child=serializers.IntegerField())
     centroid_mm = serializers.ListField(child=serializers.FloatField())
+    extent_mm = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="Along planes, rows and columns; none in what an earlier release measured.",
+    )
 
     class Meta:
         model = models.GrownLesion
@@ -249,6 +256,7 @@ class Grown(serializers.Serializer):
         help_text="It holds a hotter voxel than the one near the click."
     )
     has_partial_volume = serializers.BooleanField()
+    peak_leaves_image = serializers.BooleanField()
     shares = Shared(many=True, help_text="To be kept in their place: no voxel counts twice.")
 
 
@@ -315,6 +323,7 @@ class GrownRegions(Endpoint):
                 "threshold": found.grown.threshold,
                 "holds_hotter": found.grown.holds_hotter,
                 "has_partial_volume": one.partial_volume,
+                "peak_leaves_image": one.peak_leaves_image,
                 "shares": Shared(reads.shared_by(run, request.user, found), many=True).data,
             }
         )

@@ -240,6 +240,11 @@ class Lesion(Rows):
     centroid_mm = serializers.ListField(
         child=serializers.FloatField(), help_text="In the patient's frame (LPS), mm."
     )
+    extent_mm = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="Along planes, rows and columns; none in what an earlier release measured.",
+    )
     drawing = serializers.IntegerField(
         source="drawing.series_id",
         allow_null=True,
@@ -271,6 +276,8 @@ class Lesion(Rows):
             "suvmax_voxel",
             "centroid_mm",
             "has_partial_volume",
+            "extent_mm",
+            "peak_leaves_image",
             "drawing",
             "region_number",
             "region_label",

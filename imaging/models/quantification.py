@@ -72,6 +72,10 @@ class MeasuredRegion(ScopedModel):
     suvmax_voxel = models.JSONField()
     centroid_mm = models.JSONField()
     has_partial_volume = models.BooleanField()
+    # The box of its voxels along the planes, the rows and the columns of the image, mm; and whether
+    # the image ends within the sphere of SUVpeak. Of what an earlier release measured, none.
+    extent_mm = models.JSONField(null=True)
+    peak_leaves_image = models.BooleanField(null=True)
 
     class Meta:
         abstract = True

@@ -494,6 +494,8 @@ def measured_columns(one: lesions.LesionMeasurement) -> dict:
         "suvmax_voxel": list(one.suvmax_voxel),
         "centroid_mm": list(one.centroid_mm),
         "has_partial_volume": one.partial_volume,
+        "extent_mm": list(one.extent_mm),
+        "peak_leaves_image": one.peak_leaves_image,
     }
 
 

@@ -68,6 +68,7 @@ def _answered(request: HttpRequest, read: Read) -> HttpResponse:
             "volume_ml": one.volume_ml,
             "threshold": found.grown.threshold,
             "partial_volume": one.partial_volume,
+            "peak_leaves_image": one.peak_leaves_image,
             "shares": [{"number": one.number, "volume_ml": one.volume_ml} for one in shared],
         }
     )

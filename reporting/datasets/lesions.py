@@ -92,6 +92,25 @@ LESIONS = Dataset(
             TECHNICAL,
             codes=YES_NO,
         ),
+        *(
+            Column(
+                f"extent_{axis}_mm",
+                f"Extent across the {axis} of the image",
+                NUMBER,
+                HEALTH,
+                unit="mm",
+                missing="measured by an earlier release",
+            )
+            for axis in ("planes", "rows", "columns")
+        ),
+        Column(
+            "peak_leaves_image",
+            "The image ends within the sphere of SUVpeak, which is the mean of what lies inside",
+            FLAG,
+            TECHNICAL,
+            codes=YES_NO,
+            missing="measured by an earlier release",
+        ),
         Column(
             "computed_positivity",
             "Positive by the protocol's rule, against the region that a reader stands for",

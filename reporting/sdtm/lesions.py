@@ -217,6 +217,13 @@ def _regions_found(images: _Images) -> None:
         found.supplement(
             "PARTVOL", "Blur Makes Its Values Too Low", row["has_partial_volume"], "Derived"
         )
+        for axis in ("planes", "rows", "columns"):
+            found.supplement(
+                f"EXT{axis[:5].upper()}",
+                f"Extent Across the {axis.capitalize()} (mm)",
+                row[f"extent_{axis}_mm"],
+                "Derived",
+            )
         found.supplement("REGLABEL", "Label of the Drawn Region", row["region_label"])
         common: dict[str, Value] = {
             "TRSPID": spid,
@@ -231,6 +238,9 @@ def _regions_found(images: _Images) -> None:
             if test == "SUVPEAK":
                 record.supplement(
                     "PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"], "Assigned"
+                )
+                record.supplement(
+                    "PEAKCUT", "Image Ends Within Its Sphere", row["peak_leaves_image"], "Derived"
                 )
             if test in ("VOLUME", total):
                 record.supplement(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import PurePath
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -49,6 +50,10 @@ class Sent:
 
 @pytest.fixture
 def sending() -> Sent:
+    return sent(SENT)
+
+
+def sent(count: int) -> Sent:
     """A PET series of which the lower slices were not sent, after every job has run."""
     site = factories.make_site(factories.make_trial())
     by = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
@@ -57,8 +62,8 @@ def sending() -> Sent:
     examination = cohort.examination(PLAN, SYRINGE, STARTED, zone="UTC", uid_source="test")
     pet = [data for name, data in cohort.images(CASE, PLAN, examination) if name.startswith("PT")]
     assert len(pet) == ANNOUNCED
-    send(scan, pet[-SENT:], by)
-    return Sent(Series.objects.get(imaging_study__scheduled_scan=scan), pet[:-SENT], by)
+    send(scan, pet[-count:], by)
+    return Sent(Series.objects.get(imaging_study__scheduled_scan=scan), pet[:-count], by)
 
 
 def given(**changes) -> dict:
@@ -102,6 +107,40 @@ def test_a_series_with_slices_missing_is_measured_flagged_and_asked_about(measur
     question = Query.objects.get(rule="fewer-slices-than-announced")
     assert f"{SENT} slices" in question.text
     assert str(ANNOUNCED) in question.text
+
+
+def test_a_lesion_keeps_its_extent_and_whether_the_image_cuts_its_peak(measured):
+    run = measured.quantifications.get()
+    (lesion, _), whole = run.lesions.all(), SENT
+    assert not lesion.peak_leaves_image
+    found, _ = quantification.regions_of(run, *quantification.volume_of(run))
+    places = np.unravel_index(found.voxels, (whole, 128, 128))
+    spacing = np.array(lesion.extent_mm) / [np.ptp(one) + 1 for one in places]
+    assert spacing == pytest.approx([5.0, 4.0, 4.0])
+    assert f"{lesion.extent_mm[0]:.1f} × " in str(derivation(lesion, "volume_ml"))
+    # All below the hottest voxel of the lesion is cut off.
+    plane = lesion.suvmax_voxel[0]
+    cut = sent(whole - plane).series.quantifications.get().lesions.get(suvmax_voxel__0=0)
+    assert cut.peak_leaves_image
+    assert cut.suvmax == lesion.suvmax
+    assert "the image ends within this sphere" in derivation(cut, "suvpeak").source
+    assert "the image ends" not in derivation(lesion, "suvpeak").source
+
+
+def test_a_derivation_says_what_the_peak_is_by_its_own_definition(measured):
+    lesion = measured.quantifications.get().lesions.first()
+    sphere = "mean over a 1 cm³ sphere (radius 6.2035 mm) centred on"
+    for definition, words in (
+        ("ibsi_global", f"Highest {sphere} a voxel of the lesion. ibsi_global"),
+        ("ibsi_local", f"{sphere.capitalize()} the hottest voxel of the lesion. ibsi_local"),
+        ("weighted", "counts with the part of it that lies inside. weighted"),
+    ):
+        lesion.suvpeak_definition = definition
+        assert derivation(lesion, "suvpeak").source.endswith(words)
+
+
+def derivation(lesion, quantity):
+    return derivations.derivation_of(lesion, quantity, with_origin=True)
 
 
 def test_a_second_run_supersedes_the_first_and_finds_the_same(measured):

@@ -339,6 +339,8 @@ def _grow(read: Read) -> None:
         suvmax_voxel=[1, 2, 3],
         centroid_mm=[0.0, 1.0, 2.0],
         has_partial_volume=False,
+        extent_mm=[9.0, 8.0, 12.0],
+        peak_leaves_image=False,
         clicked_voxel=[1, 2, 3],
         clicked_mm=[0.0, 1.0, 2.0],
         parameters={"method": "fixed", "threshold": 4.0},
@@ -437,6 +439,8 @@ def _run(series: Series, *, number: int, is_current: bool) -> Quantification:
             suvmax_voxel=[10, 20, 30],
             centroid_mm=[-12.5, 3.0, 400.25],
             has_partial_volume=False,
+            extent_mm=[9.0, 8.0, 12.5],
+            peak_leaves_image=place == 2,
         )
         for place, suvmax in ((1, 12.25), (2, 6.0))
     )

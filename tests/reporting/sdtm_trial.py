@@ -202,7 +202,9 @@ def _lesion(lesion: int, scan: int, series: int) -> dict[str, Any]:
         "lesions", scan=scan, series=series, lesion=lesion, number=4, suvmax=12.2969,
         suvmean=6.3438, suvpeak=11.2501, suvpeak_definition="ibsi_global", volume_ml=2.5313,
         total_uptake=16.0577, voxel_count=43, centroid_x_mm=-12.75, centroid_y_mm=3.25,
-        centroid_z_mm=400.125, has_partial_volume=True, computed_positivity=True,
+        centroid_z_mm=400.125, has_partial_volume=True, extent_planes_mm=9.75,
+        extent_rows_mm=8.5, extent_columns_mm=12.25, peak_leaves_image=True,
+        computed_positivity=True,
         positivity_threshold=2.6406, region_label="Bone",
     )  # fmt: skip
 

@@ -230,6 +230,10 @@ def test_the_readable_codebook_keeps_its_tables_whole():
 
 def test_the_model_of_a_lesion_leaves_nothing_measured_behind():
     measured = {f.name for f in Lesion._meta.fields} - {"id", "quantification"}
-    split = {"suvmax_voxel": "suvmax_plane", "centroid_mm": "centroid_x_mm"}
+    split = {
+        "suvmax_voxel": "suvmax_plane",
+        "centroid_mm": "centroid_x_mm",
+        "extent_mm": "extent_planes_mm",
+    }
     names = set(DATASETS["lesions"].column_names)
     assert {split.get(name, name) for name in measured} <= names

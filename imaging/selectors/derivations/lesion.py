@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.http import Http404
 
 from imaging.models import GrownLesion, Lesion, LesionRead, MeasuredRegion
+from imaging.peaks import PeakDefinition
 from imaging.selectors import positivity, regions, volumes
 from imaging.selectors.derivations.node import Node, undated
 from imaging.selectors.derivations.origin import origin
@@ -20,7 +21,8 @@ QUANTITIES = {
     "suvpeak": (
         "SUVpeak",
         "g/mL",
-        "Highest mean over a 1 cm³ sphere (radius 6.2035 mm) centred on a voxel of the lesion.",
+        # By its definition, below.
+        "",
     ),
     "volume_ml": ("Volume", "mL", "Number of voxels times the volume of a voxel."),
     "total_uptake": ("Total uptake", "g", "SUVmean times volume."),
@@ -31,6 +33,15 @@ QUANTITIES = {
 POSITIVITY = "positivity"
 # What each ratio has above its fraction bar.
 NUMERATORS = {"tbr": "suvmax", "tbr_peak": "suvpeak", "tbr_mean": "suvmean"}
+# What SUVpeak is, by its definition.
+_SPHERE = "1 cm³ sphere (radius 6.2035 mm) centred on"
+PEAKS = {
+    PeakDefinition.IBSI_GLOBAL: f"Highest mean over a {_SPHERE} a voxel of the lesion.",
+    PeakDefinition.IBSI_LOCAL: f"Mean over a {_SPHERE} the hottest voxel of the lesion.",
+    PeakDefinition.WEIGHTED: f"Highest mean over a {_SPHERE} a voxel of the lesion, in which a "
+    "voxel on the border counts with the part of it that lies inside.",
+}
+PEAK_IS_CUT = "the image ends within this sphere, and the mean is of what lies inside"
 # What rescaled values are in, by Units (0054,1001).
 RESCALED_UNITS = {"BQML": "Bq/mL", "CNTS": "counts", "GML": "g/mL"}
 
@@ -56,7 +67,7 @@ def _derivation_of(lesion: MeasuredRegion, quantity: str, with_origin: bool) -> 
     if quantity in NUMERATORS:
         inputs = tuple(_ratios(lesion, quantity, with_origin))
         return Node(label, source=definition, inputs=inputs)
-    source = f"{definition} {lesion.suvpeak_definition}" if quantity == "suvpeak" else definition
+    source = _peak_words(lesion) if quantity == "suvpeak" else definition
     return Node(
         f"{label} of {_name(lesion)}",
         getattr(lesion, quantity),
@@ -69,6 +80,11 @@ def _derivation_of(lesion: MeasuredRegion, quantity: str, with_origin: bool) -> 
             origin(run, with_origin),
         ),
     )
+
+
+def _peak_words(lesion: MeasuredRegion) -> str:
+    words = f"{PEAKS[lesion.suvpeak_definition]} {lesion.suvpeak_definition}"
+    return f"{words}; {PEAK_IS_CUT}" if lesion.peak_leaves_image else words
 
 
 def _name(lesion: MeasuredRegion) -> str:
@@ -140,6 +156,9 @@ def _positivity(lesion: MeasuredRegion, with_origin: bool) -> Node:
 
 def _voxels(lesion: MeasuredRegion, quantity: str):
     yield Node("Voxels in the lesion", lesion.voxel_count)
+    if quantity == "volume_ml" and lesion.extent_mm:
+        extent = " × ".join(f"{one:.1f}" for one in lesion.extent_mm)
+        yield Node("Extent", extent, "mm", "along planes, rows and columns of the image")
     if quantity != "suvmax":
         return
     plane, row, column = lesion.suvmax_voxel

@@ -217,6 +217,7 @@ function told(found, slices) {
     found.voxels !== here && `The server finds ${found.voxels} voxels where ${here} are drawn: do not keep it, and tell who runs this system.`,
     shares.length && `It shares ${shares.join(", ")}, already a lesion: keep it in place of that region, for no voxel counts twice.`,
     found.partial_volume && "Smaller than twice the resolution of the scanner: the numbers are too low.",
+    found.peak_leaves_image && "The image ends within the sphere of SUVpeak: it is the mean of what lies inside.",
   ];
   return [
     `SUVmax ${number.format(found.suvmax)}, SUVmean ${number.format(found.suvmean)}, SUVpeak ${number.format(found.suvpeak)} g/mL,`,

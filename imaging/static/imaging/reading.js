@@ -182,6 +182,7 @@ function told(found) {
     shares.length && `It shares ${shares.join(", ")}, already a lesion: keep it in place of that region, for no voxel counts twice.`,
     found.holds_hotter && "It holds a hotter voxel than the one near the click: another lesion or an organ may be in it.",
     found.partial_volume && "Smaller than twice the resolution of the scanner: the numbers are too low.",
+    found.peak_leaves_image && "The image ends within the sphere of SUVpeak: it is the mean of what lies inside.",
   ];
   return [`Grown: ${parts.join(", ")}.`, ...doubts.filter(Boolean)].join(" ");
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter, truediv
 
 from django.db.models import F, OuterRef, Subquery
@@ -17,6 +19,10 @@ from reporting.selectors.sources.base import (
     point,
 )
 from trials.models import Trial
+
+
+def _of_axis(axis: int, values: Sequence[float] | None) -> float | None:
+    return values[axis] if values else None
 
 
 def _lesions(trial: Trial):
@@ -63,6 +69,10 @@ LESIONS = Source(
         "suvmax_row": computed(itemgetter(1), "suvmax_voxel"),
         "suvmax_column": computed(itemgetter(2), "suvmax_voxel"),
         **point("centroid", "centroid_mm"),
+        **{
+            f"extent_{axis}_mm": computed(partial(_of_axis, place), "extent_mm")
+            for place, axis in enumerate(("planes", "rows", "columns"))
+        },
     },
 )
 
