@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import reduce
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,12 +23,22 @@ class ScopedQuerySet(models.QuerySet):
     def visible_to(self, user: User, permission: str | None = None) -> ScopedQuerySet:
         """Rows within `user`'s memberships; with `permission`, those whose role grants it."""
         reach = Q(pk__in=[])
-        for trial, site in user.scopes(permission):
+        for trial, site in self._reached(user, permission):
             within = Q(**{self.model.trial_path: trial})
-            if site is not None and self.model.site_path:
+            if site is not None:
                 within &= Q(**{self.model.site_path: site})
             reach |= within
         return self.filter(reach)
+
+    def _reached(self, user: User, permission: str | None) -> Iterator[tuple[int, int | None]]:
+        """Each trial and site once: several roles in one place reach no more than one of them."""
+        everywhere = self.model.site_path is None
+        held = dict.fromkeys(
+            (trial, None if everywhere else site) for trial, site in user.scopes(permission)
+        )
+        for trial, site in held:
+            if site is None or (trial, None) not in held:
+                yield trial, site
 
 
 class WholeTrialQuerySet(ScopedQuerySet):
