@@ -482,10 +482,12 @@ def places_in_dump(dump: str) -> list[list[str]]:
         If a line is neither an element nor a remark.
     """
     # Most lines are the same in all files of a series, and what is listed is in nearly all: each
-    # line is looked into once, and so is each list of what lines say.
-    lines, known, said = dump.splitlines(), dict[str, int](), dict[_Line | None, int]()
-    numbers = [_number(line, known, said) for line in lines]
-    starts = [number for number, line in enumerate(lines) if line.startswith(_FILE)]
+    # line is looked into once, and so is each list of what lines say, which are numbered.
+    lines, said = dump.splitlines(), dict[_Line | None, int]()
+    known = {line: said.setdefault(_line_of(line), len(said)) for line in dict.fromkeys(lines)}
+    numbers = list(map(known.__getitem__, lines))
+    heads = {line for line in known if line.startswith(_FILE)}
+    starts = [number for number, line in enumerate(lines) if line in heads]
     told, found = list(said), dict[tuple[int, ...], list[str]]()
     if any(told[one] for one in numbers[: starts[0] if starts else None]):
         raise DumpError("dcmdump printed an element that is in no file.")
@@ -496,14 +498,6 @@ def places_in_dump(dump: str) -> list[list[str]]:
             found[listed] = _places_listed(filter(None, (told[one] for one in listed)))
         files.append(found[listed])
     return files
-
-
-def _number(line: str, known: dict[str, int], said: dict[_Line | None, int]) -> int:
-    """What a line says, as a number that all have that say the same."""
-    number = known.get(line)
-    if number is None:
-        number = known[line] = said.setdefault(_line_of(line), len(said))
-    return number
 
 
 def _places_listed(lines: Iterable[_Line]) -> list[str]:
