@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -391,5 +392,6 @@ def _data_set(elements: Mapping[int, Any], charset: str | list[str]) -> Dataset:
     return ds
 
 
+@lru_cache(4096)
 def _tag(number: int) -> BaseTag:
     return raw(number, "UN", b"").tag

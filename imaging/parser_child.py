@@ -132,7 +132,7 @@ def become(pipes: list[int], template: int) -> None:
         return
     send({"ready": True})
     for request, data in requests():
-        send(*without_taken(*answer(request, data)))
+        send(*without_known(*answer(request, data)))
 
 
 def requests() -> Iterator[tuple[Json, bytes]]:
@@ -141,9 +141,18 @@ def requests() -> Iterator[tuple[Json, bytes]]:
         yield json.loads(sys.stdin.buffer.read(header)), sys.stdin.buffer.read(body)
 
 
-def without_taken(told: Json, written: bytes) -> tuple[Json, bytes]:
-    """What was written without the values that it has of the file that was sent: see `taken`."""
-    _, length, at = told.get("made", told).get("taken") or (0, 0, 0)
+def without_known(told: Json, written: bytes) -> tuple[Json, bytes]:
+    """What was made without what whoever asked has of it already.
+
+    The values that it has of the file that was sent (see `taken`), and the header once more, which
+    is the evidence of the file after: a fifth of what is told.
+    """
+    made = told.get("made", told)
+    if "evidence" in made:
+        before = {name: value for name, value in made["evidence"].items() if name != "after"}
+        made = made | {"evidence": before}
+        told = told | {"made": made} if "made" in told else made
+    _, length, at = made.get("taken") or (0, 0, 0)
     return told, written[:at] + written[at + length :] if length else written
 
 

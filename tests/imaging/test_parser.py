@@ -22,7 +22,7 @@ from imaging import confinement
 from imaging.deidentification import DeidentificationPolicy
 from imaging.elements import DEEPEST
 from imaging.headers import PetHeader
-from imaging.parser_child import encoded, examined, without_taken
+from imaging.parser_child import encoded, examined, without_known
 from imaging.pixels import stored_values
 from imaging.services.parser import Parser, ParserError, _whole
 from tests.imaging import threats
@@ -56,7 +56,7 @@ def test_ordinary_slice_is_accepted(parser, image):
 def test_pixels_that_stay_what_they_were_are_not_sent_back(image):
     original = encoded(image)
     told, written = examined(original, POLICY)
-    _, rest = without_taken(told, written)
+    _, rest = without_known(told, written)
     assert len(rest) == len(written) - len(image.PixelData)
     assert _whole(rest, original, told["made"]["taken"]) == written
 
