@@ -30,6 +30,7 @@ FileState = ReceivedFile.State
 State = Transmittal.State
 # Files that wait for the disk together.
 BATCH = 100
+BATCHES_AT_ONCE = 2
 TWICE = (
     "Two files with other content say that they are the same image, so nothing was released. "
     "Refuse this transmittal, and have the site send the images that count."
@@ -183,9 +184,10 @@ def _moved(
     released: list[Released],
     dumps: Dumps,
 ) -> Iterator[list[ReceivedFile]]:
-    """Move what lies ready into the archive, batch after batch; the files of which nothing does."""
+    """Move what lies ready into the archive, batch by batch; the files of which nothing does."""
     ready = preparing.Ready(transmittal, making)
-    with ThreadPoolExecutor(1, "archive") as beside:
+    # While one batch waits for the disk the next one is moved.
+    with ThreadPoolExecutor(BATCHES_AT_ONCE, "archive") as beside:
         batches = []
         for some in _batches(files):
             found = [(file, ready.of(file)) for file in some]

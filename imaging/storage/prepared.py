@@ -22,6 +22,7 @@ from django.conf import settings
 from imaging.storage.folder import Folder
 from imaging.storage.places import INCOMING, Entry, closed_folder, name_of
 
+PREPARED = "prepared"
 TOLD = "told"
 # Held by who looks ahead on this machine.
 LOCK = "looking-ahead.lock"
@@ -41,7 +42,7 @@ def keep(transmittal: int, sha256: str, *, content: bytes | None, told: str) -> 
     folder = _folder(transmittal)
     with suppress(OSError):
         if content is not None:
-            _put(folder / Path(name_of(sha256)).name, content)
+            _put(folder / _name(sha256), content)
         # Behind the content, and whole: a line is appended in one piece.
         line = f"{sha256} {started()} {told}\n".encode()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -92,7 +93,7 @@ def told(transmittal: int) -> dict[str, str]:
 
 def path(transmittal: int, sha256: str) -> Path:
     """Where what was made of an original lies, as long as it does."""
-    return _folder(transmittal) / Path(name_of(sha256)).name
+    return _folder(transmittal) / _name(sha256)
 
 
 def sizes(transmittal: int) -> dict[str, int]:
@@ -134,8 +135,18 @@ def entries() -> Iterator[Entry]:
 
 
 def _root() -> Path:
-    return Path(settings.STORAGE) / "prepared"
+    return Path(settings.STORAGE) / PREPARED
 
 
 def _folder(transmittal: int) -> Path:
-    return _root() / str(transmittal)
+    return _below(settings.STORAGE, transmittal)
+
+
+@lru_cache
+def _below(storage: str | Path, transmittal: int) -> Path:
+    """Once for all files: to put a path together takes longer than to look whether it exists."""
+    return Path(storage) / PREPARED / str(transmittal)
+
+
+def _name(sha256: str) -> str:
+    return name_of(sha256).rpartition("/")[2]
