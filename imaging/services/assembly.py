@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 
 from imaging import geometry, mixtures
 from imaging.headers import SliceHeader
-from imaging.models import Instance, Series, Transmittal
+from imaging.models import Series, Transmittal
 from imaging.selectors import series_of, volumes
 from imaging.services import drawings, ledger, reconciliation
 from trials.models import ScheduledScan
@@ -27,9 +27,7 @@ def build(claim: jobs.Claim) -> None:
         ledger.nothing_to_do(claim)
         return
     images = series_of(transmittal).exclude(modality__in=Series.NO_IMAGES)
-    # What became of each tag is half of a row.
-    instances = Instance.objects.defer("deidentification")
-    series = list(images.prefetch_related(Prefetch("instances", instances)))
+    series = list(volumes.with_instances(images))
     headers = {one.pk: volumes.headers_of(one) for one in series}
     with (
         jobs.fenced(claim),

@@ -134,9 +134,8 @@ def override(finding: ConformanceFinding, *, reason: str, by: User) -> Conforman
 
 
 def _series(scan: ScheduledScan) -> Iterable[Series]:
-    rows = Series.objects.filter(
-        imaging_study__scheduled_scan=scan, modality="PT"
-    ).prefetch_related("instances")
+    of_scan = Series.objects.filter(imaging_study__scheduled_scan=scan, modality="PT")
+    rows = volumes.with_instances(of_scan)
     # A series refused by a rule of the measurement still is what it is.
     return rows.exclude(assembly={}).exclude(code__in=Series.GONE).order_by("pk")
 

@@ -86,15 +86,12 @@ def engine(trial: Trial) -> Iterator[Changed]:
 
 
 def _series(rows):
-    return (
-        rows.filter(modality="PT")
-        .exclude(assembly={})
-        .select_related(
+    found = rows.filter(modality="PT").exclude(assembly={}).order_by("pk")
+    return volumes.with_instances(
+        found.select_related(
             "imaging_study__scheduled_scan__patient__site",
             "imaging_study__scheduled_scan__planned_scan__tracer",
         )
-        .prefetch_related("instances")
-        .order_by("pk")
     )
 
 
