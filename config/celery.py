@@ -33,6 +33,13 @@ def ask_for_the_archive(**_) -> None:
     ask_at_start()
 
 
+@worker_init.connect
+def load_handlers(**_) -> None:
+    from trials.services import jobs
+
+    jobs.load_handlers()
+
+
 @worker_process_init.connect
 def keep_memory(**_) -> None:
     from imaging import process_memory

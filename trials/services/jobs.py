@@ -71,6 +71,12 @@ def _handler(kind: str) -> Handler:
     return import_string(handler) if isinstance(handler, str) else handler
 
 
+def load_handlers() -> None:
+    """Import what does the jobs: a worker before it forks, so that no job waits for it."""
+    for kind in _handlers:
+        _handler(kind)
+
+
 def enqueue(kind: str, *, actor: User, on: ScopedModel | None = None, **arguments) -> Job:
     """Order a job. Inside the caller's transaction: no commit, no job; a commit, a job.
 
