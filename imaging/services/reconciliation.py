@@ -60,9 +60,13 @@ def reconcile(scan: ScheduledScan) -> None:
             found.setdefault(one.rule, one)
             if one.rule not in let_pass:
                 asks.setdefault(one.rule, one)
+    # Of most rules nothing is found and nothing stands: two looks for all, not two for each.
+    asking, drafted = queries.rules_asking(scan), deviations.rules_of(scan)
     for rule in RULES:
-        _ask(scan, rule, asks.get(rule), passed.get(rule))
-        _draft(scan, rule, found.get(rule))
+        if rule in asks or rule in asking:
+            _ask(scan, rule, asks.get(rule), passed.get(rule))
+        if rule in found or rule in drafted:
+            _draft(scan, rule, found.get(rule))
     counting.settle(scan, [_candidate(*pair, recorded) for pair in every], plan)
 
 

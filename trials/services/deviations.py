@@ -52,6 +52,12 @@ def of_rule(about: ScopedModel, *, rule: str) -> Deviation | None:
     return Deviation.objects.filter(rule=rule, **subjects.reference(about)).first()
 
 
+def rules_of(about: ScopedModel) -> frozenset[str]:
+    """The rules that found something about a row, whatever became of it."""
+    rows = Deviation.objects.filter(**subjects.reference(about)).exclude(rule="")
+    return frozenset(rows.values_list("rule", flat=True))
+
+
 def judge_by_rule(about: ScopedModel, *, rule: str, finding: tuple[str, dict] | None) -> None:
     """Hold what a rule drafted against what it finds now. Inside the action that changed it.
 

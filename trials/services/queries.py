@@ -52,6 +52,12 @@ def _is_closed_for(query: Query, text: str) -> bool:
     return query.text == text and not closed_by.is_system
 
 
+def rules_asking(about: ScopedModel) -> frozenset[str]:
+    """The rules whose question about a row is not closed."""
+    rows = Query.objects.filter(**subjects.reference(about)).exclude(rule="")
+    return frozenset(rows.exclude(state=State.CLOSED).values_list("rule", flat=True))
+
+
 def settle_by_rule(about: ScopedModel, *, rule: str, text: str) -> None:
     """A rule that asked is satisfied: its question closes. Inside the action that did it."""
     _settle(Query.objects.filter(rule=rule, **subjects.reference(about)), text)
