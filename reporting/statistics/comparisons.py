@@ -16,6 +16,7 @@ from scipy import stats
 
 from reporting.statistics.results import (
     LEVEL,
+    NO_SPREAD,
     HypothesisTest,
     Interval,
     Result,
@@ -33,14 +34,17 @@ EXACT_UP_TO = 50
 def paired_t(
     first: Sequence[float], second: Sequence[float], *, unit: str = "1", level: float = LEVEL
 ) -> Result:
-    """Mean of first - second with Student's t; shape (n,) each, in `unit`."""
-    apart = differences(first, second)
+    """Mean of first - second with Student's t; shape (n,) each, in `unit`.
+
+    Differences that are all the same leave the mean, without an interval or a test: t is over 0.
+    """
+    apart = _settled(differences(first, second))
     n, name = len(apart), "mean paired difference"
     if n < 2:
         return not_estimable(name, "a spread needs 2 pairs", n=n, unit=unit)
     mean, error = float(apart.mean()), float(apart.std(ddof=1)) / math.sqrt(n)
-    if error == 0:
-        return not_estimable(name, "all differences are the same", n=n, unit=unit)
+    if np.ptp(apart) == 0:
+        return Result(name=name, estimate=mean, n=n, unit=unit, notes=(NO_SPREAD,))
     t = mean / error
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
     test = HypothesisTest(

@@ -16,7 +16,7 @@ from reporting.statistics.comparisons import (
     welch_t,
     wilcoxon,
 )
-from reporting.statistics.results import StatisticsError
+from reporting.statistics.results import NO_SPREAD, StatisticsError
 
 # Student, Biometrika 1908;6:1: hours of sleep gained by ten patients with two drugs.
 ONE = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
@@ -88,7 +88,6 @@ def test_equal_differences_are_ties_whatever_their_rounding():
     ("compare", "reason"),
     [
         (lambda: paired_t([1.0], [2.0]), "a spread needs 2 pairs"),
-        (lambda: paired_t([1.0, 2.0], [2.0, 3.0]), "all differences are the same"),
         (lambda: wilcoxon([1.0, 2.0], [1.0, 2.0]), "no pair differs"),
         (lambda: mann_whitney([], [1.0]), "a group is empty"),
         (lambda: mann_whitney([1.0, 1.0], [1.0]), "all values are the same"),
@@ -100,6 +99,14 @@ def test_equal_differences_are_ties_whatever_their_rounding():
 )
 def test_what_cannot_be_compared_says_why(compare, reason):
     assert compare().reason == f"not estimable: {reason}"
+
+
+def test_pairs_that_all_differ_alike_have_their_mean_and_neither_interval_nor_p():
+    # 1.1 - 1.0 and 0.3 - 0.2 are 0.1 but for rounding.
+    found = paired_t([1.1, 0.3, 5.1], [1.0, 0.2, 5.0], unit="h")
+    assert (found.estimate, found.interval, found.test) == (pytest.approx(0.1), None, None)
+    assert found.notes == (NO_SPREAD,)
+    assert (found.n, found.unit) == (3, "h")
 
 
 def test_pairs_of_unequal_lengths_and_missing_values_are_refused():
@@ -132,6 +139,9 @@ def test_swapping_the_sides_turns_the_estimate_and_keeps_p(one, other):
         if found.estimate is None:
             continue
         assert turned.estimate == pytest.approx(-found.estimate)
+        if found.test is None:
+            assert turned.test is None
+            continue
         assert turned.test.p == pytest.approx(found.test.p)
         if found.interval:
             assert found.interval.lower - 1e-9 <= found.estimate <= found.interval.upper + 1e-9
