@@ -29,7 +29,8 @@ Side = Mapping[str, Any]
 def judged(inputs: Inputs) -> Response:
     """The response by the scale that the rule names, or NE with all that stands against it."""
     response = _SCALES[inputs["rule"]["criterion"]](inputs)
-    return replace(response, flags=(*response.flags, *_mass_flags(inputs)))
+    flags = (*response.flags, *_mass_flags(inputs), *_liver_flags(inputs))
+    return replace(response, flags=flags)
 
 
 def factor(side: Side, suv_type: str) -> float:
@@ -210,6 +211,16 @@ def _mass_flags(inputs: Inputs) -> tuple[str, ...]:
         if side["weight_kg"] and side["height_cm"]
     )
     return ("lean-mass-past-turning",) if past else ()
+
+
+def _liver_flags(inputs: Inputs) -> tuple[str, ...]:
+    """Whether the liver of a scan is of another sphere than that of PERCIST."""
+    if inputs["rule"]["criterion"] != "percist":
+        return ()
+    livers = [side["liver"] for _, side in _both(inputs) if side["liver"]]
+    # A millimetre is less than a voxel of any PET.
+    other = any(abs(one["radius_mm"] - percist.LIVER_RADIUS_MM) > 1 for one in livers)
+    return (percist.OTHER_LIVER,) if other else ()
 
 
 _SCALES: Mapping[str, Callable[[Inputs], Response]] = MappingProxyType(

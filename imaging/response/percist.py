@@ -49,6 +49,9 @@ MINUTES_APART = 15.0
 ACTIVITY_PERCENT = 20.0
 LIVER_PERCENT = 20.0
 LIVER_SUL = 0.3
+# Of the sphere that the liver is measured in, and what is said of another.
+LIVER_RADIUS_MM = 15.0
+OTHER_LIVER = "liver-not-in-30-mm-sphere"
 # SUV Types (0054,1006) by lean body mass: James as DICOM and as he wrote it, Janmahasatian.
 LEAN = frozenset({"LBM", "LBMJAMES128", "LBMJANMA"})
 

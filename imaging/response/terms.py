@@ -29,6 +29,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "this tracer.",
         "scan-in-between-not-read": "A scan between the baseline and this one has no signed read "
         "of this reader: the lowest sum and the best response so far are not known.",
+        "liver-not-in-30-mm-sphere": "PERCIST measures the liver in a sphere of 30 mm, and that of "
+        "a scan has another size: have the reader place it anew with a radius of 15 mm.",
         "lean-mass-past-turning": "The patient is so heavy that this lean body mass falls with "
         "more weight; another formula would give another SUL.",
     }

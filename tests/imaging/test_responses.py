@@ -8,6 +8,7 @@ later scan holds 13 990 of 20 000 there: -30.05 %. Lean body mass after Janmahas
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -123,8 +124,21 @@ def test_percist_is_judged_on_sul_by_the_lean_mass_that_the_protocol_names(judge
     assert number(found, "Total lesion glycolysis at baseline") == pytest.approx(
         SUL * 128 * 0.048, rel=1e-5
     )
-    assert found.flags == []
+    # The sphere of these small images is no liver of PERCIST.
+    assert found.flags == ["liver-not-in-30-mm-sphere"]
     assert found.why.startswith("PERCIST 1.0 PMR: SULpeak went from 8.7 to 6.1 g/mL (-30.05 %)")
+
+
+@pytest.mark.parametrize(
+    ("radii", "is_other"), [((15.0, 15.5), False), ((15.0, 8.0), True), ((20.0, 15.0), True)]
+)
+def test_a_liver_of_another_size_is_told_of_percist_alone(judged, radii, is_other):
+    for rule, is_told in (("P", is_other), ("Q", False)):
+        inputs = deepcopy(of(rule).inputs)
+        for side, radius in zip(("baseline", "later"), radii, strict=True):
+            if inputs[side]:
+                inputs[side]["liver"]["radius_mm"] = radius
+        assert ("liver-not-in-30-mm-sphere" in judging.judged(inputs).flags) == is_told
 
 
 def test_lugano_is_the_reader_s_score_and_qpet_the_four_hottest_voxels_over_the_liver(judged):
