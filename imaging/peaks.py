@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from imaging import segmentation
 from imaging.geometry import Grid
 from imaging.segmentation import Indices, Volume
-from imaging.several_threads import in_parts
 
 Floats = NDArray[np.float64]
 
@@ -35,8 +34,6 @@ _POINTS = 10
 # Voxels gathered at a time: their values and indices stay in the cache, and numpy adds single to
 # double precision through a buffer of just as many.
 _CHUNK = 8192
-# Values below which a thread more costs what it saves: a millisecond's.
-_LEAST_TAKEN = 1 << 20
 
 
 class PeakDefinition(StrEnum):
@@ -187,26 +184,21 @@ def _even_means(suv: Volume, flat: Indices, kernel: _Kernel) -> tuple[Floats, ND
 
 def _means_inside(values: Volume, flat: Indices, kernel: _Kernel, steps: Indices) -> Floats:
     means = np.zeros(flat.size)
+    taken, wide = np.empty(_CHUNK, values.dtype), np.empty(_CHUNK)
     # The volume is moved on below the voxels, once for each step, and not each of them.
     first = steps.min()
     moved, of_first = [values[step - first :] for step in steps], flat + first
-    starts = range(0, flat.size, _CHUNK)
-
-    def add(begin: int, end: int) -> None:
-        taken, wide = np.empty(_CHUNK, values.dtype), np.empty(_CHUNK)
-        for start in starts[begin:end]:
-            index, total = of_first[start : start + _CHUNK], means[start : start + _CHUNK]
-            single, double = taken[: index.size], wide[: index.size]
-            for there, weight in zip(moved, kernel.weights, strict=True):
-                # No index is outside; told so, numpy needs no buffer of its own.
-                there.take(index, out=single, mode="clip")
-                # Converted first: to add single to double precision takes longer.
-                double[:] = single
-                if weight != 1:
-                    double *= weight
-                total += double
-
-    in_parts(len(starts), add, least=max(1, _LEAST_TAKEN // (_CHUNK * steps.size)))
+    for start in range(0, flat.size, _CHUNK):
+        index, total = of_first[start : start + _CHUNK], means[start : start + _CHUNK]
+        single, double = taken[: index.size], wide[: index.size]
+        for there, weight in zip(moved, kernel.weights, strict=True):
+            # No index is outside; told so, numpy needs no buffer of its own.
+            there.take(index, out=single, mode="clip")
+            # Converted first: to add single to double precision takes longer.
+            double[:] = single
+            if weight != 1:
+                double *= weight
+            total += double
     return means / kernel.weights.sum()
 
 

@@ -1,5 +1,8 @@
 """Work on many like things by several threads at once: numpy and the disk let go of Python's lock.
 
+It pays where each call takes long. Where it takes some microseconds, as for the means of spheres,
+threads wait for the lock: two need half as long again as one.
+
 The parts are neighbouring, so that each thread goes through memory and files in their order, and
 what comes of it does not depend on how many threads there are.
 """

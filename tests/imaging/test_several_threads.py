@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from imaging import several_threads
-from imaging.geometry import Grid
-from imaging.peaks import sphere_means
 from imaging.segmentation import fixed_threshold
 from imaging.several_threads import in_parts
 
@@ -61,16 +59,3 @@ def test_voxels_at_a_threshold_are_found_whatever_their_number(processors):
         suv, threshold=4.0, spacing=(3, 2, 2), minimum_volume_ml=0.0, max_components=suv.size
     )
     assert np.array_equal(found.flat, np.flatnonzero(suv >= 4.0))
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-def test_means_of_many_spheres_are_those_of_a_few_at_a_time(processors, weighted):
-    suv = np.random.default_rng(9).random((40, 50, 60), np.float32)
-    grid = Grid(shape=suv.shape, spacing=(2.0, 2.0, 2.0), origin=(0.0, 0.0, 0.0))
-    flat = np.arange(0, suv.size, 4)
-    means, cut = sphere_means(suv, flat, grid=grid, weighted=weighted)
-    parts = [
-        sphere_means(suv, one, grid=grid, weighted=weighted) for one in np.array_split(flat, 30)
-    ]
-    assert np.array_equal(means, np.concatenate([one for one, _ in parts]))
-    assert np.array_equal(cut, np.concatenate([one for _, one in parts]))
