@@ -73,7 +73,13 @@ def as_recorded(drawn: Iterable[Series]) -> list[dict]:
 
 
 def measured(
-    series: Series, values: np.ndarray, grid: Grid, drawn: Sequence[Series], *, peak: PeakDefinition
+    series: Series,
+    values: np.ndarray,
+    grid: Grid,
+    drawn: Sequence[Series],
+    *,
+    peak: PeakDefinition,
+    resolution_mm: float,
 ) -> Drawn:
     """Each region drawn on the series, measured; SegmentationError for more than lesions are."""
     _require_bounded(drawn)
@@ -81,7 +87,7 @@ def measured(
     components = segmentation.given([one.flat for one in regions])
     is_overlapping = np.unique(components.flat).size < components.flat.size
     return Drawn(
-        lesions.measure(values, components, grid=grid, peak=peak),
+        lesions.measure(values, components, grid=grid, peak=peak, resolution_mm=resolution_mm),
         tuple(regions),
         tuple(here),
         (
@@ -93,10 +99,16 @@ def measured(
 
 
 def measured_again(
-    run: Quantification, values: np.ndarray, grid: Grid, *, peak: PeakDefinition
+    run: Quantification,
+    values: np.ndarray,
+    grid: Grid,
+    *,
+    peak: PeakDefinition,
+    resolution_mm: float,
 ) -> tuple[LesionMeasurement, ...]:
     """The lesions of a run with their voxels, from the very drawings that it was measured in."""
-    found = measured(run.series, values, grid, considered(run.series), peak=peak)
+    now = considered(run.series)
+    found = measured(run.series, values, grid, now, peak=peak, resolution_mm=resolution_mm)
     if as_recorded(found.drawings) != run.parameters.get("drawings", []):
         raise Refused(
             "measured-again", "Regions of this scan came or went: wait until it is measured again."

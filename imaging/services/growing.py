@@ -68,8 +68,8 @@ def grown_at(
     parameters = method or segmentation_methods.click(run.parameters)
     grown = clicks.grown(opened.suv, voxel, grid=opened.grid, method=parameters)
     clicks.require_own_maximum(opened.suv, grown, parameters)
-    peak = measuring.peak_of(run.parameters)
-    (measured,) = lesions.measure(opened.suv, grown.components, grid=opened.grid, peak=peak)
+    how = measuring.measured_by(run.parameters)
+    (measured,) = lesions.measure(opened.suv, grown.components, grid=opened.grid, **how)
     if parameters["method"] == segmentation_methods.DRAWN:
         contours = parameters["contours"]
         slices = drawn.slices_of(contours, opened.grid)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from django.db.models import Max
@@ -211,7 +211,8 @@ def _measure(
         pet=series,
     )
     if parameters["method"] == IMPORTED:
-        drawn = drawn_lesions.measured(series, values, grid, drawings, peak=peak)
+        how = measured_by(parameters)
+        drawn = drawn_lesions.measured(series, values, grid, drawings, **how)
         found, threshold, doubts = drawn.lesions, None, drawn.flags
     else:
         drawn = drawn_lesions.Drawn()
@@ -276,8 +277,8 @@ def regions_of(
     """The regions of a run with their voxels, found again in its volume; none without threshold."""
     parameters = quantification.parameters
     if parameters["method"] == IMPORTED:
-        peak = peak_of(parameters)
-        return drawn_lesions.measured_again(quantification, values, grid, peak=peak)
+        how = measured_by(parameters)
+        return drawn_lesions.measured_again(quantification, values, grid, **how)
     return _lesions(values, grid, parameters["suv"], parameters) if "suv" in parameters else ()
 
 
@@ -346,7 +347,20 @@ def _lesions(
         minimum_volume_ml=parameters["minimum_volume_ml"],
         max_components=MAXIMUM_COMPONENTS,
     )
-    return lesions.measure(values, components, grid=grid, peak=peak_of(parameters))
+    return lesions.measure(values, components, grid=grid, **measured_by(parameters))
+
+
+class MeasuredBy(TypedDict):
+    """What the protocol says of how lesions are measured."""
+
+    peak: PeakDefinition
+    resolution_mm: float
+
+
+def measured_by(parameters: dict) -> MeasuredBy:
+    """The definition of SUVpeak, and the resolution under twice of which values are too low."""
+    resolution = float(parameters.get("resolution_mm", lesions.RESOLUTION_MM))
+    return {"peak": peak_of(parameters), "resolution_mm": resolution}
 
 
 def peak_of(parameters: dict) -> PeakDefinition:

@@ -91,6 +91,8 @@ LESIONS = Dataset(
             FLAG,
             TECHNICAL,
             codes=YES_NO,
+            derivation="a sphere of its volume is under twice the resolution of the scanner that "
+            "the protocol states, 6 mm where it states none",
         ),
         *(
             Column(

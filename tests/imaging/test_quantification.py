@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import PurePath
@@ -219,6 +220,23 @@ def test_a_threshold_from_a_region_outlines_nothing_until_a_reader_has_placed_it
     told = str(derivations.derivation_of(lesion, "volume_ml", with_origin=True))
     assert "0.5 × mean + 1 × SD of the blood pool" in told
     assert f"{run.parameters['suv']}" in told
+
+
+def test_partial_volume_is_warned_of_by_the_resolution_that_the_protocol_states(measured):
+    lesion = measured.quantifications.get().lesions.order_by("number").first()
+    # The diameter of a sphere of that volume in mm: 6 V / pi is its cube.
+    diameter = (6000 * lesion.volume_ml / math.pi) ** (1 / 3)
+    plan = measured.imaging_study.scheduled_scan.planned_scan
+    stated = plan.segmentation
+    for resolution, is_warned in ((0.51 * diameter, True), (0.49 * diameter, False)):
+        plan.segmentation = stated | {"resolution_mm": resolution}
+        with factories.framed():
+            plan.save(update_fields=["segmentation"])
+        again(measured)
+        run = measured.quantifications.get(is_current=True)
+        assert run.parameters["resolution_mm"] == resolution
+        found = run.lesions.order_by("number").first()
+        assert (found.volume_ml, found.has_partial_volume) == (lesion.volume_ml, is_warned)
 
 
 def test_a_region_that_the_threshold_does_not_rest_on_brings_no_new_run(measured):
