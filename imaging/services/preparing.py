@@ -132,16 +132,18 @@ def _kept_verdict(line: str, making: Making) -> Inspection | None:
 
 
 class Ready:
-    """What was kept of the files of a transmittal, each read when it is asked for."""
+    """What was kept of the files of a transmittal, each given once, when it is asked for."""
 
     def __init__(self, transmittal: Transmittal, making: Making) -> None:
+        # What became of each tag is the same of most images: kept once, a quarter of all.
+        self._report: dict = {}
         self._transmittal, self._making = transmittal.pk, making
         self._told = prepared.told(transmittal.pk)
         self._sizes = prepared.sizes(transmittal.pk)
 
     def of(self, file: ReceivedFile) -> tuple[Made, Content] | None:
         """What was kept, as it would be made now and still there; None where it is not."""
-        line = self._told.get(file.sha256)
+        line = self._told.pop(file.sha256, "")
         told = line and _made_told(line, self._making)
         if not told:
             return None
@@ -151,11 +153,13 @@ class Ready:
             lies_there = storage.archive.size(sha256)
         if lies_there != size:
             return None
+        if told["report"] != self._report:
+            self._report = told["report"]
         made = Made(
             sha256,
             size,
             told["header"],
-            told["report"],
+            self._report,
             Evidence.from_json(told["evidence"] | {"after": told["header"]}),
             told["pixels"] and Place(**told["pixels"]),
         )

@@ -80,14 +80,14 @@ class Dumps:
             begun.append(self._at_once.submit(_dumped, self.program, batch))
 
     def of(self, series: str) -> str:
-        """What is printed of all files of a series that were begun, each under a heading.
+        """What is printed of all files of a series that were begun, each under a heading; once.
 
         Raises
         ------
         SecondParserError
             If it can't read one of them, takes too long, or prints more than such files have.
         """
-        return "".join(one.result() for one in self._begun.get(series, ()))
+        return "".join(one.result() for one in self._begun.pop(series, ()))
 
 
 def _dumped(path: str, files: Sequence[Path]) -> str:

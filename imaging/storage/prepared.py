@@ -83,12 +83,14 @@ def alone() -> Iterator[bool]:
 
 def told(transmittal: int) -> dict[str, str]:
     """What is told of what was made, by the digest of the original; the last line of each."""
-    try:
-        text = (_folder(transmittal) / TOLD).read_text("utf-8", errors="replace")
-    except OSError:
-        return {}
-    lines = [line.split(" ", 2) for line in text.split("\n")]
-    return {line[0]: line[2] for line in lines if len(line) == 3 and line[1] == started()}
+    found, path = dict[str, str](), _folder(transmittal) / TOLD
+    # Line by line: of thousands of images the whole is tens of megabytes.
+    with suppress(OSError), path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        for line in file:
+            words = line.removesuffix("\n").split(" ", 2)
+            if len(words) == 3 and words[1] == started():
+                found[words[0]] = words[2]
+    return found
 
 
 def path(transmittal: int, sha256: str) -> Path:
