@@ -71,12 +71,15 @@ def test_who_looks_at_one_volume_does_not_wait_until_another_is_read():
 def test_no_more_are_read_at_once_than_memory_is_there_for():
     kept = OpenVolumes(64 * MEGABYTE, loads_at_once=2)
     under_way, most, lock = 0, 0, threading.Lock()
+    two = threading.Barrier(2)
 
     def load() -> OpenVolume:
         nonlocal under_way, most
         with lock:
             under_way += 1
             most = max(most, under_way)
+        # Two do read at once, however late the second comes; a third would be seen meanwhile.
+        two.wait(PATIENCE)
         time.sleep(0.02)
         with lock:
             under_way -= 1

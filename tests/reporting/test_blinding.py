@@ -340,7 +340,7 @@ def test_of_two_who_agree_at_once_one_is_told_of_the_other(made):
     managers, ready, said = [manager(made), manager(made)], threading.Barrier(2), []
 
     def agree(one):
-        ready.wait(10)
+        ready.wait(60)
         try:
             unblinding.approve(Export.objects.get(pk=export.pk), reason="agreed", by=one)
             said.append("approved")
@@ -353,7 +353,7 @@ def test_of_two_who_agree_at_once_one_is_told_of_the_other(made):
     for one in threads:
         one.start()
     for one in threads:
-        one.join(30)
+        one.join(60)
     assert sorted(said) == ["approved", "decided-already"]
     assert Job.objects.filter(arguments={"export": export.pk}).count() == 1
 

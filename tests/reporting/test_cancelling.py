@@ -60,7 +60,7 @@ def stopped_at_lesions():
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert has.wait(10)
+    assert has.wait(60)
     try:
         yield
     finally:

@@ -112,11 +112,11 @@ def test_the_snapshot_tells_a_transaction_that_was_under_way(made):
         with factories.framed():
             Deviation.objects.filter(pk=deviation.pk).update(text="slow")
             began.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
 
     thread = threading.Thread(target=closing(slow))
     thread.start()
-    assert began.wait(10)
+    assert began.wait(60)
     factories.make_user()
     with snapshots.taken() as instant:
         pass

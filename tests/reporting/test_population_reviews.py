@@ -477,7 +477,7 @@ def test_of_two_who_decide_at_once_the_second_is_told(committed_db):
 
     def decide(is_in: bool) -> None:
         try:
-            together.wait(10)
+            together.wait(60)
             services.decide(
                 review,
                 Unit(patient.pk),
@@ -496,7 +496,7 @@ def test_of_two_who_decide_at_once_the_second_is_told(committed_db):
     for one in threads:
         one.start()
     for one in threads:
-        one.join(30)
+        one.join(60)
     assert sorted(outcomes) == ["changed-meanwhile", "decided"]
     assert review.decisions.count() == 1
     review.refresh_from_db()
@@ -509,7 +509,7 @@ def test_of_two_who_begin_at_once_one_begins(committed_db):
 
     def begin() -> None:
         try:
-            together.wait(10)
+            together.wait(60)
             reviewed(made)
             outcomes.append("begun")
         except Refused as refusal:
@@ -521,5 +521,5 @@ def test_of_two_who_begin_at_once_one_begins(committed_db):
     for one in threads:
         one.start()
     for one in threads:
-        one.join(30)
+        one.join(60)
     assert sorted(outcomes) == ["begun", "review-open"]
