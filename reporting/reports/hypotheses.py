@@ -48,6 +48,10 @@ from trials.hypotheses import NON_INFERIORITY, OF_TRUTH, ORDER_NOT_STATED, ORDER
 
 EMPTY = "The protocol states no hypothesis that compares two scans."
 PROPOSED = "only proposed: no source states it"
+OF_ONE_LOOK = (
+    "A decision is that of the analysis which the protocol plans: each look before it spends of "
+    "the level of significance."
+)
 KEPT_BACK = "a comparison that this export keeps back while a blind stands"
 BLIND = "this export keeps something back while a blind stands: take an unblinded one"
 NO_POPULATION = "these rows have no analysis populations"
@@ -184,7 +188,7 @@ def _population(row: Row, rows: Rows) -> tuple[set[str] | None, tuple[str, ...],
     own = [one for one in rows["populations"] if one["population"] == name and one["in_population"]]
     proposed = sum(one["decided"] is None for one in own)
     note = (
-        f"{name}: {len(own)} patients, of {proposed} of them proposed by the rule alone, without a "
+        f"{name}: {len(own)} patients, {proposed} of them proposed by the rule alone, without a "
         "signed review."
     )
     return {one["patient"] for one in own}, (note,) if proposed else (), ""
@@ -335,7 +339,7 @@ def _came_out(found: Sequence[Outcome], decisions: Sequence[Decided], order: Ord
             words("why", "Why"),
         ),
         rows=tuple(rows),
-        notes=(*dict.fromkeys(notes),
+        notes=(*dict.fromkeys(notes), OF_ONE_LOOK,
                "First and second: pairs in which the scan was right or, of positivity and "
                "detection, positive. The interval is that of the test: 1 - alpha of a superiority, "
                "1 - 2 alpha of a non-inferiority, 95% where no alpha is stated.",

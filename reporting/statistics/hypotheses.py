@@ -126,25 +126,28 @@ def decided(
     order : {"hierarchical", "co_primary", "each"} or None
         After one that is not shown none is tested; each at its own level; None is not stated.
     asked : sequence of (Hypothesis, Result, str)
-        Each with its result and why it can't be decided, empty where it can.
+        Each with its result and why it can't be decided, empty where it can; what can't be
+        estimated is not decided either.
 
     Returns
     -------
     tuple of Decided
         One for each, in their order.
     """
+    # Before there are pairs nothing is decided; to say that it is not shown would be a result.
+    known = [(one, result, why or result.reason) for one, result, why in asked]
     if order is None:
-        return tuple(Decided(decision="not decided", why=why or NO_ORDER) for _, _, why in asked)
+        return tuple(Decided(decision="not decided", why=why or NO_ORDER) for _, _, why in known)
     if order == "hierarchical":
-        return _in_turn(asked)
-    return tuple(_alone(*one) for one in asked)
+        return _in_turn(known)
+    return tuple(_alone(*one) for one in known)
 
 
 def _alone(hypothesis: Hypothesis, result: Result, why: str) -> Decided:
     if why:
         return Decided(decision="not decided", why=why)
     is_shown = shows(result, _alpha(hypothesis))
-    return Decided(decision="shown" if is_shown else "not shown", why=result.reason)
+    return Decided(decision="shown" if is_shown else "not shown")
 
 
 def _in_turn(asked: Sequence[tuple[Hypothesis, Result, str]]) -> tuple[Decided, ...]:
@@ -154,7 +157,7 @@ def _in_turn(asked: Sequence[tuple[Hypothesis, Result, str]]) -> tuple[Decided, 
     found = [
         Decided(
             decision=step.decision,
-            why=AFTER_NOT_SHOWN if step.decision == "not tested" else step.result.reason,
+            why=AFTER_NOT_SHOWN if step.decision == "not tested" else "",
         )
         for step in hierarchy(steps)
     ]

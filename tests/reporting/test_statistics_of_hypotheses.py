@@ -120,7 +120,7 @@ def test_the_order_of_the_protocol_says_what_is_decided(order, asked, expected):
     assert [(one.decision, one.why) for one in decided(order, asked)] == expected
 
 
-def test_without_pairs_nothing_is_shown_and_why_is_said():
-    (out,) = decided("hierarchical", [(NO_WORSE, result_of(NO_WORSE, []), "")])
-    assert out.decision == "not shown"
-    assert "not estimable: there are no pairs" in out.why
+@pytest.mark.parametrize("order", ["hierarchical", "co_primary", "each", None])
+def test_without_pairs_nothing_is_decided_and_why_is_said(order):
+    (out,) = decided(order, [(NO_WORSE, result_of(NO_WORSE, []), "")])
+    assert (out.decision, out.why) == ("not decided", "not estimable: there are no pairs")
