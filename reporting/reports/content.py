@@ -233,7 +233,8 @@ def methods_of(results: Iterable[Result]) -> tuple[str, ...]:
             intervals.setdefault(f"{one.interval.level:.0%}", {})[one.interval.method] = None
         if one.test:
             side = "one-sided" if one.test.is_one_sided else "two-sided"
-            found[f"{one.test.name}, {one.test.variant}, {side}."] = None
+            variant = one.test.variant.removesuffix(f", {side}")
+            found[f"{one.test.name}, {variant}, {side}."] = None
         for note in one.notes:
             noted.setdefault(note, {})[one.name] = None
     of_intervals = (f"{level} intervals: {'; '.join(by)}." for level, by in intervals.items())

@@ -218,6 +218,8 @@ def test_each_hypothesis_is_tested_as_the_protocol_says_in_its_order():
     assert (no_worse["first"], no_worse["second"]) == (Share(43, 44), Share(44, 44))
     assert round(no_worse["p"].value, 3) == 0.044
     assert [better["decision"], no_worse["decision"]] == ["shown", "shown"]
+    by = "Non-inferiority, Tango score (equal to Nam's), margin 0.1, one-sided."
+    assert by in table(content, "What came out").notes
     asked = rows_of(content, "sets out to show")
     assert asked[1]["shown"] == (
         "Specificity per patient: Pentixafor PET/CT is no worse than FDG PET/CT by 10 points or "
