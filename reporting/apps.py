@@ -5,5 +5,5 @@ class ReportingConfig(AppConfig):
     name = "reporting"
 
     def ready(self) -> None:
-        # They register themselves: checks of settings, and the job handlers.
-        from reporting import checks, tasks  # noqa: F401
+        # Checks of settings and the job handlers.
+        from reporting import checks, tasks  # noqa: F401  imported, they register themselves

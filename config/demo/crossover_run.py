@@ -6,27 +6,21 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from config.demo.accounts import CROSSOVER_SITE, CROSSOVER_TRIAL, PASSWORD, user_of
+from config.demo.accounts import CROSSOVER_SITE, CROSSOVER_TRIAL, user_of
+from config.demo.enrolling import enrolled
 from config.demo.narration import Narration
-from trials.models import Allocation, Patient, Site
+from trials.models import Allocation, Site
 from trials.roles import Role
 from trials.services import (
     allocations,
-    assessments,
-    consents,
-    enrolment,
-    evidence,
     injections,
-    patients,
     scans,
-    verdicts,
 )
 
 # Sex, year of birth, weight in kg, and how many of the two tracers have been given.
 PEOPLE = (("F", "1958", 71.0, 1), ("M", "1969", 84.5, 1), ("F", "1974", 63.0, 0))
 # MBq in the syringe, by planned scan.
 ASSAYED = {"ptf": 156.0, "fdg": 305.0}
-FACTS = {"histology.confirmed": True, "diagnosis.group": "NHL"}
 ASSAY_BEFORE = timedelta(minutes=6)
 BETWEEN_PERIODS = timedelta(days=7)
 
@@ -48,37 +42,10 @@ def build(narration: Narration) -> None:
 
 
 def _randomised(site: Site, sex: str, birth: str) -> Allocation:
-    coordinator = user_of(Role.COORDINATOR, site.code)
-    leader = user_of(Role.INVESTIGATOR, site.code)
-    patient = patients.register(site, sex_at_birth=sex, birth=birth, by=coordinator)
     # Days before, by any clock: nothing of it falls on the day of the injection.
-    day = (site.today() - timedelta(days=2)).isoformat()
-    consents.record(
-        patient,
-        version="1.0",
-        language="en",
-        signed_at=day,
-        signatory="patient",
-        obtained_by="",
-        obtained_by_user=leader,
-        copy_given=True,
-        by=coordinator,
-    )
-    for variable, value in FACTS.items():
-        evidence.record(
-            patient,
-            variable=variable,
-            value=value,
-            unit="",
-            observed_at=day,
-            is_study_specific=False,
-            source="pathology report",
-            by=coordinator,
-        )
-    made = assessments.assess(patient, gate="enrolment", by=coordinator)
-    verdicts.sign(made, by=leader, password=PASSWORD)
-    enrolled: Patient = enrolment.enrol(patient, by=coordinator)
-    return allocations.allocate(enrolled, by=coordinator)
+    day = site.today() - timedelta(days=2)
+    patient = enrolled(site, sex_at_birth=sex, birth=birth, consented_on=day)
+    return allocations.allocate(patient, by=user_of(Role.COORDINATOR, site.code))
 
 
 def _go(allocation: Allocation, weight_kg: float, given: int) -> None:

@@ -18,6 +18,7 @@ from config.demo import cohort, journey
 from config.demo.accounts import PASSWORD, RESPONSE_SITE, RESPONSE_TRIAL, user_of
 from config.demo.client import Client, DemoFailed
 from config.demo.cohort import Plan
+from config.demo.enrolling import enrolled
 from config.demo.journey import Injected
 from config.demo.narration import Narration
 from imaging import phantom
@@ -43,15 +44,9 @@ from imaging.services import (
 from trials.models import Patient, Scanner, ScheduledScan, Site, User
 from trials.roles import Role
 from trials.services import (
-    assessments,
-    consents,
-    enrolment,
-    evidence,
     injections,
-    patients,
     scanners,
     scans,
-    verdicts,
 )
 
 # From the neck to the hips and coarse, for the images are sent and measured while somebody waits.
@@ -59,7 +54,6 @@ GRID = Grid(shape=(64, 80, 80), spacing=(8.0, 6.4, 6.4), origin=(-252.8, -252.8,
 UPTAKE_MINUTES, ASSAYED_MBQ, RESIDUAL_MBQ = 60, 305.0, 5.0
 READERS = ("reader", "reader-2")
 THIRD = "reader-3"
-FACTS = {"histology.confirmed": True, "diagnosis.group": "NHL"}
 # Where the spheres of the phantom lie, as a reader says it.
 REGIONS = ("nodes_iliac_left", "nodes_iliac_right", "nodes_axillary_left", "nodes_mediastinal")
 NEAR_MM = 15.0
@@ -213,7 +207,7 @@ def qualified(site: Site, by: User) -> Scanner:
 
 def scanned(site: Site, person: Treated, scanner: Scanner, by: User) -> Iterator[Made]:
     """Enrol somebody, and inject for each of the scans."""
-    patient, first = _enrolled(site, person, by)
+    patient, first = _enrolled(site, person)
     plans = {one.identifier: one for one in site.version_in_force.planned_scans.all()}
     plan = Plan("fdg", FDG, ASSAYED_MBQ, RESIDUAL_MBQ, UPTAKE_MINUTES, 0)
     for occasion in person.occasions:
@@ -241,39 +235,17 @@ def scanned(site: Site, person: Treated, scanner: Scanner, by: User) -> Iterator
         yield Made(person, occasion, scan, given, started)
 
 
-def _enrolled(site: Site, person: Treated, by: User) -> tuple[Patient, datetime]:
+def _enrolled(site: Site, person: Treated) -> tuple[Patient, datetime]:
     """The patient, and when the first scan begins."""
-    leader = user_of(Role.INVESTIGATOR, site.code)
     today = datetime.combine(site.today(), datetime.min.time(), ZoneInfo(site.time_zone))
     first = today - timedelta(days=FIRST_DAYS_AGO) + timedelta(hours=10)
-    consented = (first - timedelta(days=3)).date().isoformat()
-    patient = patients.register(site, sex_at_birth=person.sex_at_birth, birth=person.birth, by=by)
-    consents.record(
-        patient,
-        version="1.0",
-        language="en",
-        signed_at=consented,
-        signatory="patient",
-        obtained_by="",
-        obtained_by_user=leader,
-        copy_given=True,
-        by=by,
+    patient = enrolled(
+        site,
+        sex_at_birth=person.sex_at_birth,
+        birth=person.birth,
+        consented_on=(first - timedelta(days=3)).date(),
     )
-    for variable, value in FACTS.items():
-        evidence.record(
-            patient,
-            variable=variable,
-            value=value,
-            unit="",
-            observed_at=consented,
-            is_study_specific=False,
-            source="pathology report",
-            by=by,
-        )
-    verdicts.sign(
-        assessments.assess(patient, gate="enrolment", by=by), by=leader, password=PASSWORD
-    )
-    return enrolment.enrol(patient, by=by), first
+    return patient, first
 
 
 def _images(one: Made) -> Iterator[File]:

@@ -21,8 +21,10 @@ from reporting.reports.content import (
     Table,
     brief,
     estimate_of,
+    largest,
     methods_of,
     reasons,
+    told,
     words,
 )
 from reporting.reports.drawings import Rates
@@ -62,10 +64,9 @@ HOW_READ = (
     "Truth: the panel's, from the reference evidence alone. Positive: the read that counts shows a "
     "lesion that the reader did not call negative."
 )
-OF_REGIONS = (
-    "A scan that was read and shows nothing in a region counts as negative there, whether or not "
-    "the scan reaches it: that is not recorded. A lesion of the panel is taken for what the scan "
-    "shows in its region where it is the only one the panel named there."
+OF_LESIONS = (
+    "A lesion of the panel is taken for what the scan shows in its region where it is the only one "
+    "the panel named there."
 )
 
 
@@ -107,7 +108,7 @@ def report(rows: Rows) -> Content:
     blind = sum(truths.unblinded(rows[name]) for name in (truths.OF_PATIENT, truths.OF_LESION))
     notes = [HOW_READ]
     if any(one.level != "patient" for one in lines):
-        notes.append(OF_REGIONS)
+        notes.append(f"{readings.NOTHING_IN_A_REGION} {OF_LESIONS}")
     if blind:
         notes.append(f"Entries that the panel last changed knowing the index test: {blind}.")
     return Content(parts=(_counts(lines, notes), *_tables(lines), _ratios(lines), _drawn(lines)))
@@ -166,7 +167,7 @@ def _tables(lines: Sequence[Line]) -> tuple[Table, Table]:
 def _missing(lines: Sequence[Line]) -> tuple[tuple[str, int], ...]:
     """Of the patients, of the scan that misses most; the table has the count of each line."""
     own = [one for one in lines if one.level == "patient"] or lines
-    return max(own, key=lambda one: sum(count for _, count in one.missing)).missing
+    return largest(one.missing for one in own)
 
 
 def _n(lines: Sequence[Line]) -> int:
@@ -177,7 +178,7 @@ def _counts(lines: Sequence[Line], notes: Sequence[str]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for one in lines:
         table = one.table
-        lost = "; ".join(f"{count} {why}" for why, count in one.missing) or "none"
+        lost = told(one.missing) or "none"
         rows.append((NAMES[one.level], one.scan, table.true_positive, table.false_positive,
                      table.false_negative, table.true_negative, lost))  # fmt: skip
     beyond = [f"{one.elsewhere} on {one.scan}" for one in lines if one.elsewhere]
@@ -264,11 +265,11 @@ def _drawn(lines: Sequence[Line]) -> Figure:
             if cell.value is not None:
                 label = f"{name.capitalize()}, {NAMES[one.level].lower()}: {one.scan}"
                 rows.append((label, cell.value, cell.lower, cell.upper))
-    told = "; ".join(f"{name} {value:.1f} %" for name, value, _, _ in rows)
+    drawn = "; ".join(f"{name} {value:.1f} %" for name, value, _, _ in rows)
     return Figure(
         title="Sensitivity and specificity with their 95% intervals",
         n=_n(lines),
         missing=_missing(lines),
         drawing=Rates(tuple(rows), "%"),
-        alternative=f"Sensitivity and specificity of each scan. {told}.",
+        alternative=f"Sensitivity and specificity of each scan. {drawn}.",
     )

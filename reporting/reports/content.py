@@ -96,8 +96,7 @@ class Part:
         said = _ONE_OF_SEVERAL.sub(r"1 \1", f"n = {self.n} {self.of}")
         if not self.missing:
             return f"{said}; none missing"
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.missing)
-        return f"{said}; missing {sum(count for _, count in self.missing)}: {reasons}"
+        return f"{said}; missing {_total(self.missing)}: {told(self.missing, ', ')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +260,27 @@ def _noted(note: str, names: str) -> str:
 def reasons(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     """What is missing by reason, without reasons that nothing has."""
     return tuple((reason, count) for reason, count in sorted(counts.items()) if count)
+
+
+def told(missing: Sequence[tuple[str, int]], between: str = "; ") -> str:
+    """What is missing by reason, in the words of a cell or a note.
+
+    >>> told([("not scanned", 2), ("not read", 1)])
+    '2 not scanned; 1 not read'
+    """
+    return between.join(f"{count} {reason}" for reason, count in missing)
+
+
+def largest(every: Iterable[tuple[tuple[str, int], ...]]) -> tuple[tuple[str, int], ...]:
+    """Of what is missing from several lines, that of the line which misses most.
+
+    Added up, a patient would be counted with each line.
+    """
+    return max(every, key=_total, default=())
+
+
+def _total(missing: Sequence[tuple[str, int]]) -> int:
+    return sum(count for _, count in missing)
 
 
 def data_columns(table: Table) -> list[str]:

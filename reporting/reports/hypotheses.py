@@ -23,9 +23,11 @@ from reporting.reports.content import (
     Table,
     brief,
     estimate_of,
+    largest,
     methods_of,
     p_of,
     reasons,
+    told,
     words,
 )
 from reporting.reports.drawings import Forest
@@ -37,11 +39,10 @@ from reporting.statistics.hypotheses import (
     Hypothesis,
     Kind,
     Order,
-    added,
     decided,
     result_of,
 )
-from reporting.statistics.paired import PairedTable, paired_table
+from reporting.statistics.paired import PairedTable, paired_table, summed
 from reporting.statistics.results import Absent, Result, with_missing
 from trials import hypotheses
 from trials.hypotheses import NON_INFERIORITY, OF_TRUTH, ORDER_NOT_STATED, ORDERS, PATIENT
@@ -271,8 +272,7 @@ def _shown(one: Row, side: str) -> bool:
 
 def _missing(found: Sequence[Outcome]) -> tuple[tuple[str, int], ...]:
     """Of the hypothesis that misses most; the table of counts has each."""
-    most = max(found, key=lambda one: sum(count for _, count in one.missing))
-    return most.missing
+    return largest(one.missing for one in found)
 
 
 def _n(found: Sequence[Outcome]) -> int:
@@ -348,7 +348,7 @@ def _came_out(found: Sequence[Outcome], decisions: Sequence[Decided], order: Ord
 
 
 def _rates(tables: Sequence[PairedTable]) -> tuple[Share, Share]:
-    whole = added(tables)
+    whole = summed(tables)
     return (
         Share(whole.both + whole.first_only, whole.n),
         Share(whole.both + whole.second_only, whole.n),
@@ -358,8 +358,8 @@ def _rates(tables: Sequence[PairedTable]) -> tuple[Share, Share]:
 def _counts(found: Sequence[Outcome]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for one in found:
-        whole = added(one.tables)
-        lost = "; ".join(f"{count} {why}" for why, count in one.missing) or "none"
+        whole = summed(one.tables)
+        lost = told(one.missing) or "none"
         rows.append((one.number, one.counted, whole.n, whole.both,
                      whole.first_only, whole.second_only, whole.neither, lost))  # fmt: skip
     notes = [
@@ -367,10 +367,7 @@ def _counts(found: Sequence[Outcome]) -> Table:
         "detection, positive."
     ]
     if any(one.row["measure"] in OF_TRUTH and one.row["level"] != PATIENT for one in found):
-        notes.append(
-            "A scan that was read and shows nothing in a region counts as negative there, whether "
-            "or not the scan reaches it: that is not recorded."
-        )
+        notes.append(readings.NOTHING_IN_A_REGION)
     if any(one.row["measure"] == "detection" for one in found):
         notes.append("Of lesions that either scan shows: a detection rate, not a sensitivity.")
     return Table(
@@ -427,7 +424,7 @@ def _drawn(found: Sequence[Outcome]) -> Iterator[Figure]:
                          -100 * margin if is_margin else None))  # fmt: skip
     if not rows:
         return
-    told = "; ".join(
+    drawn = "; ".join(
         f"{name} {value:.1f}"
         + (f" ({low:.1f} to {high:.1f})" if low is not None and high is not None else "")
         + (f", margin {above:g}" if above is not None else "")
@@ -440,5 +437,5 @@ def _drawn(found: Sequence[Outcome]) -> Iterator[Figure]:
         notes=("A superiority is shown where the interval lies above 0, a non-inferiority where it "
                "lies above its margin, the broken line.",),
         drawing=Forest(tuple(rows), "First less second, points"),
-        alternative=f"Differences with intervals and margins, in points. {told}.",
+        alternative=f"Differences with intervals and margins, in points. {drawn}.",
     )  # fmt: skip

@@ -21,6 +21,10 @@ SEVERAL_SCANS = "several scans of one kind that were read"
 NOT_PLACED = "a lesion of the read that the reader did not place"
 WHICH = "several lesions in the region: which of them is shown is not recorded"
 NEGATIVE = "negative"
+NOTHING_IN_A_REGION = (
+    "A scan that was read and shows nothing in a region counts as negative there, whether or not "
+    "the scan reaches it: that is not recorded."
+)
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from reporting.reports.content import (
     estimate_of,
     methods_of,
     reasons,
+    told,
     words,
 )
 from reporting.reports.repeatability_plots import CLUSTERED, figures
@@ -161,7 +162,7 @@ def _head(one: Repeats) -> tuple[Cell, ...]:
 
 
 def _missing(one: Repeats) -> str:
-    return "; ".join(f"{count} {reason}" for reason, count in one.missing)
+    return told(one.missing)
 
 
 def _lacking(scans: str, found: Sequence[Repeats], lost: Lost) -> Table:

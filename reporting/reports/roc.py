@@ -21,6 +21,7 @@ from reporting.reports.content import (
     Share,
     Table,
     estimate_of,
+    largest,
     methods_of,
     p_of,
     reasons,
@@ -202,8 +203,7 @@ PER_PATIENT = (
 
 def _missing(found: Sequence[Curve]) -> tuple[tuple[str, int], ...]:
     """Of the curve that misses most, so that a patient is not counted with each measure."""
-    most = max(found, key=lambda one: sum(count for _, count in one.missing), default=None)
-    return most.missing if most else ()
+    return largest(one.missing for one in found)
 
 
 def _counted(found: Sequence[Curve]) -> int:

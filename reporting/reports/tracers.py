@@ -42,6 +42,7 @@ from reporting.statistics.paired import (
     clustered_mcnemar,
     mcnemar,
     paired_table,
+    summed,
 )
 from reporting.statistics.proportions import proportion
 from reporting.statistics.results import Result
@@ -313,12 +314,7 @@ def _lesion_parts(
         for one in clusters
     ]  # fmt: skip
     shown = [one for one in shown if one.n]
-    whole = PairedTable(
-        both=sum(one.both for one in shown),
-        first_only=sum(one.first_only for one in shown),
-        second_only=sum(one.second_only for one in shown),
-        neither=0,
-    )
+    whole = summed(shown)
     rates = list(detection_rate(shown).values())
     clustered = [
         clustered_mcnemar(shown, variant="Obuchowski"),

@@ -22,6 +22,7 @@ from reporting.statistics.paired import (
     non_inferiority,
     score_difference,
     shows,
+    summed,
 )
 from reporting.statistics.results import LEVEL, Result
 
@@ -91,7 +92,7 @@ def _better(hypothesis: Hypothesis, tables: Sequence[PairedTable]) -> Result:
             tables, variant=cast(ClusteredVariant, variant or "Obuchowski"), level=level
         )
     else:
-        found = mcnemar(added(tables), variant=cast(Variant, variant or "exact"), level=level)
+        found = mcnemar(summed(tables), variant=cast(Variant, variant or "exact"), level=level)
     return found if variant else replace(found, test=None)
 
 
@@ -102,18 +103,8 @@ def _no_worse(hypothesis: Hypothesis, tables: Sequence[PairedTable]) -> Result:
             return clustered_non_inferiority(tables, margin=margin, level=level)
         return replace(clustered_mcnemar(tables, level=level), test=None)
     if margin is not None:
-        return non_inferiority(added(tables), margin=margin, level=level)
-    return score_difference(added(tables), level=level)
-
-
-def added(tables: Sequence[PairedTable]) -> PairedTable:
-    """The counts of all patients together."""
-    return PairedTable(
-        both=sum(one.both for one in tables),
-        first_only=sum(one.first_only for one in tables),
-        second_only=sum(one.second_only for one in tables),
-        neither=sum(one.neither for one in tables),
-    )
+        return non_inferiority(summed(tables), margin=margin, level=level)
+    return score_difference(summed(tables), level=level)
 
 
 def decided(
