@@ -191,7 +191,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 "Diagnostic accuracy",
                 "What reads show against the truth panel, per patient, region and lesion.",
                 (truths.OF_PATIENT, truths.OF_LESION, "findings", "scans"),
-                (truths.OF_PATIENT, truths.OF_LESION),
+                ("findings",),
                 accuracy.report,
                 accuracy.EMPTY,
                 "report.unblinded",

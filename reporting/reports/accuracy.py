@@ -34,7 +34,9 @@ from reporting.reports.truths import Truths
 from reporting.statistics.accuracy import TruthTable, accuracy, clustered_accuracy, truth_table
 from reporting.statistics.results import Absent, Result
 
-EMPTY = "Not estimable: the truth panel has decided about nothing yet."
+EMPTY = (
+    "Not estimable: it takes reads that count, of patients whom the truth panel has decided about."
+)
 NOTHING_READ = "No read that counts is of a patient whom the truth panel has decided about."
 KEPT_BACK = (
     "This export keeps the truths back while a blind stands: take the report of an unblinded one."

@@ -112,7 +112,8 @@ def report(rows: Rows) -> Content:
     decisions = decided(order, [(one.asked, one.result, one.why) for one in found])
     parts: list[Table | Figure] = [_asked(found, order), _came_out(found, decisions, order)]
     parts += [_counts(found)]
-    worst = [one for one in found if one.worst != one.tables]
+    # Where nothing is known yet the worst case is not of these data.
+    worst = [one for one in found if one.tables and one.worst != one.tables]
     if worst:
         parts.append(_worst(worst))
     parts += _drawn(found)
@@ -164,6 +165,8 @@ def _tables(pairs: Mapping[str, Sequence[tuple[bool, bool]]]) -> tuple[PairedTab
 
 
 def _lost(first: bool | Absent, second: bool | Absent) -> str:
+    if first == second and isinstance(first, Absent):
+        return f"both: {first.reason}"
     sides = [
         f"{side}: {one.reason}"
         for side, one in (("first", first), ("second", second))
@@ -347,8 +350,10 @@ def _came_out(found: Sequence[Outcome], decisions: Sequence[Decided], order: Ord
     )  # fmt: skip
 
 
-def _rates(tables: Sequence[PairedTable]) -> tuple[Share, Share]:
+def _rates(tables: Sequence[PairedTable]) -> tuple[Share | None, Share | None]:
     whole = summed(tables)
+    if not whole.n:
+        return None, None
     return (
         Share(whole.both + whole.first_only, whole.n),
         Share(whole.both + whole.second_only, whole.n),

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from reporting.statistics.paired import (
+    DIFFERENCE,
+    NO_PAIRS,
     ClusteredVariant,
     PairedTable,
     Variant,
@@ -24,7 +26,7 @@ from reporting.statistics.paired import (
     shows,
     summed,
 )
-from reporting.statistics.results import LEVEL, Result
+from reporting.statistics.results import LEVEL, Result, not_estimable
 
 Kind = Literal["superiority", "non_inferiority"]
 Order = Literal["hierarchical", "co_primary", "each"]
@@ -80,6 +82,8 @@ def result_of(hypothesis: Hypothesis, tables: Sequence[PairedTable]) -> Result:
     Result
         Without a test where the margin, or the variant, is not stated.
     """
+    if not any(one.n for one in tables):
+        return not_estimable(DIFFERENCE, NO_PAIRS, n=0)
     if hypothesis.kind == "non_inferiority":
         return _no_worse(hypothesis, tables)
     return _better(hypothesis, tables)
@@ -159,7 +163,8 @@ def _in_turn(asked: Sequence[tuple[Hypothesis, Result, str]]) -> tuple[Decided, 
         elif at == 0:
             found.append(Decided(decision="not decided", why=why))
         else:
-            found.append(Decided(decision="not tested", why=AFTER_UNDECIDED))
+            own = f"{AFTER_UNDECIDED}; {why}" if why else AFTER_UNDECIDED
+            found.append(Decided(decision="not tested", why=own))
     return tuple(found)
 
 

@@ -280,6 +280,17 @@ def test_what_is_missing_is_named_and_the_worst_case_has_it_against_the_first():
     assert not [one for one in whole.tables if "worst" in one.title]
 
 
+def test_before_there_are_pairs_the_tables_say_so_and_have_no_worst_case():
+    rows = two_scans() | {"hypotheses": [stated(1), stated(2, **NO_WORSE)], "findings": []}
+    content = hypotheses.report(Rows(rows))
+    for row in rows_of(content, "What came out"):
+        assert (row["first"], row["second"], row["p"].value) == (None, None, None)
+    counts = rows_of(content, "pairs behind it")
+    assert counts[0]["missing"] == f"17 both: {readings.NO_READ}"
+    assert not [one for one in content.parts if "worst" in one.title]
+    assert not content.figures
+
+
 def test_who_is_outside_the_population_does_not_count():
     inside = [
         {"patient": f"{at:03}", "population": "EVAL", "in_population": True, "decided": None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reporting.statistics.hypotheses import (
@@ -108,6 +110,11 @@ OPEN = (BETTER, result_of(BETTER, patients(6, 9, 0, 3)), "the protocol does not 
         ),
         (
             "hierarchical",
+            [OPEN, OPEN],
+            [("not decided", OPEN[2]), ("not tested", f"{AFTER_UNDECIDED}; {OPEN[2]}")],
+        ),
+        (
+            "hierarchical",
             [FAILED, OPEN],
             [("not shown", ""), ("not tested", AFTER_NOT_SHOWN)],
         ),
@@ -122,5 +129,7 @@ def test_the_order_of_the_protocol_says_what_is_decided(order, asked, expected):
 
 @pytest.mark.parametrize("order", ["hierarchical", "co_primary", "each", None])
 def test_without_pairs_nothing_is_decided_and_why_is_said(order):
-    (out,) = decided(order, [(NO_WORSE, result_of(NO_WORSE, []), "")])
-    assert (out.decision, out.why) == ("not decided", "not estimable: there are no pairs")
+    of_lesions = replace(NO_WORSE, is_over_patients=True)
+    for one in (NO_WORSE, of_lesions, BETTER, replace(BETTER, variant=None)):
+        (out,) = decided(order, [(one, result_of(one, []), "")])
+        assert (out.decision, out.why) == ("not decided", "not estimable: there are no pairs")
