@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reporting.reports import lateralisation_outcome
 from reporting.reports.content import (
     Column,
     Content,
@@ -66,6 +67,7 @@ def lateralisation(rows: Rows) -> Content:
     parts: list[Table | Figure] = []
     for study, cases in sorted(groups.items()):
         parts += _parts(study, cases)
+    parts += lateralisation_outcome.parts(rows)
     if not parts:
         return Content(why_empty=EMPTY)
     return Content(parts=tuple(parts))
