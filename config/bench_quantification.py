@@ -311,7 +311,8 @@ def held(what: str, megabytes: float) -> list[str]:
     return [] if megabytes < MOST_MB else [f"  {what}: {megabytes:.1f} MB"]
 
 
-# A series on disk: its headers and the places of its pixels are known since its release.
+# A series on disk: its headers and the places of its pixels are known since its release, and the
+# memory of the volume is that of the series before, as in a worker (imaging.kept_memory).
 
 
 def series_of(size: Size) -> list[str]:
@@ -327,7 +328,7 @@ def series_of(size: Size) -> list[str]:
         missed = shown(f"{size.name}, files to the table of 50 lesions", ways, OF_SERIES)
         with traced() as most:
             ways["ours"]()
-        print(f"  {'memory, MB':40}{most() / 1e6:>11.1f}")
+        print(f"  {'memory beyond the volume, MB':40}{most() / 1e6:>11.1f}")
         return missed
 
 

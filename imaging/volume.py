@@ -7,7 +7,8 @@ ones in 267 slices of a real GE series). Stored values keep their sign, negative
 kept, nothing is clipped.
 
 Memory: the float32 result, 4 bytes per voxel (17 MB for 267 x 128 x 128, 512 MB for
-800 x 400 x 400), and the file of one slice at a time in each thread.
+800 x 400 x 400), which stays for the next volume (imaging.kept_memory), and the file of one slice
+at a time in each thread.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging import kept_memory
 from imaging.headers import SliceHeader
 from imaging.several_threads import in_parts
 
@@ -100,7 +102,7 @@ def read_at_once(
 def _empty(planes: Sequence[SliceHeader]) -> NDArray[np.float32]:
     if not planes:
         raise VolumeError("there is no slice to build a volume from")
-    return np.empty((len(planes), planes[0].rows, planes[0].columns), np.float32)
+    return kept_memory.empty((len(planes), planes[0].rows, planes[0].columns))
 
 
 def _each(factor: float | Sequence[float], planes: Sequence[SliceHeader]) -> Sequence[float]:
