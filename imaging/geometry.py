@@ -97,6 +97,8 @@ class Grid:
 
     def volume_ml(self, planes: ArrayLike) -> float:
         """Volume in mL of voxels by the planes they lie in, each with its own height."""
+        if not self.planes:
+            return np.size(planes) * self.voxel_volume_ml
         counts = np.bincount(np.asarray(planes, dtype=np.int64), minlength=self.shape[0])
         return float(counts @ self.heights) * self.spacing[1] * self.spacing[2] / 1000.0
 

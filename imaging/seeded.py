@@ -157,14 +157,13 @@ def hottest_near(suv: Volume, seed: Place, *, grid: Grid, within_mm: float = REC
     """
     _require_inside(seed, grid)
     box = _box(seed, grid, within_mm)
-    along = grid.along
-    rows, columns = (
-        (np.arange(one.start, one.stop) - at) * step
-        for one, at, step in zip(box[1:], seed[1:], grid.spacing[1:], strict=True)
+    planes, rows, columns = (
+        np.square((np.arange(one.start, one.stop) - at) * step)
+        for one, at, step in zip(box, seed, grid.spacing, strict=True)
     )
-    squares = np.square(along[box[0]] - along[seed[0]])[:, None, None] + (
-        np.square(rows)[:, None] + np.square(columns)
-    )
+    if grid.planes:
+        planes = np.square(grid.along[box[0]] - grid.along[seed[0]])
+    squares = planes[:, None, None] + (rows[:, None] + columns)
     near = np.where(squares <= within_mm**2, suv[box], -np.inf)
     best = np.unravel_index(int(near.argmax()), near.shape)
     plane, row, column = (int(at) + one.start for at, one in zip(best, box, strict=True))
@@ -265,14 +264,16 @@ def _reaches_border(places: Places, box: Box, shape: Place) -> bool:
 
 def _box(seed: Place, grid: Grid, half_mm: float) -> Box:
     """The voxels no farther than this along each axis, within the volume."""
-    along = grid.along
-    first = np.searchsorted(along, along[seed[0]] - half_mm, "left")
-    last = np.searchsorted(along, along[seed[0]] + half_mm, "right")
-    rows, columns = (
+    planes, rows, columns = (
         slice(max(0, at - int(half_mm // step)), min(size, at + int(half_mm // step) + 1))
-        for at, step, size in zip(seed[1:], grid.spacing[1:], grid.shape[1:], strict=True)
+        for at, step, size in zip(seed, grid.spacing, grid.shape, strict=True)
     )
-    return slice(int(first), int(last)), rows, columns
+    if grid.planes:
+        along = grid.along
+        first = np.searchsorted(along, along[seed[0]] - half_mm, "left")
+        last = np.searchsorted(along, along[seed[0]] + half_mm, "right")
+        planes = slice(int(first), int(last))
+    return planes, rows, columns
 
 
 def _places(region: NDArray[np.bool_], box: Box) -> Places:
