@@ -294,6 +294,9 @@ def positivity(
 # Adrenals in primary aldosteronism
 
 
+NO_CUT_OFF = "the protocol states no cut-off"
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedCutOff:
     """A published cut-off of dominant / contralateral, for a protocol to choose from."""
@@ -384,9 +387,35 @@ def rule_at(
     return min(rules, key=lambda one: abs(one.minutes - at), default=None)
 
 
-def compared_adrenals(uptake: AdrenalUptake, rule: LateralisationRule | None) -> AdrenalComparison:
-    """Ratios of the adrenals, and left, right or bilateral by the rule at its own time."""
-    against = tuple(_against(uptake, rule))
+def rule_of_both(
+    rules: Sequence[LateralisationRule], left: float | None, right: float | None
+) -> tuple[LateralisationRule | None, str]:
+    """The rule of the minutes at which both adrenals were seen; none, and why, where they differ.
+
+    Two beds may show them, and no cut-off holds for a ratio across the times of two.
+    """
+    of_left, of_right = rule_at(rules, left), rule_at(rules, right)
+    if of_left is None or of_right is None:
+        return None, NO_CUT_OFF
+    if not (is_measured(left) and is_measured(right)) or of_left == of_right:
+        return of_left, ""
+    seen = (("left", left, of_left), ("right", right, of_right))
+    told = " and ".join(
+        f"the {side} adrenal was seen at {words(at)} min after injection, nearest to the cut-off "
+        f"{rule.cut_off:g} of {rule.minutes:g} ± {rule.tolerance_minutes:g} min"
+        for side, at, rule in seen
+    )
+    return None, f"{told}: no cut-off holds for both sides"
+
+
+def compared_adrenals(
+    uptake: AdrenalUptake, rule: LateralisationRule | None, *, without: str = NO_CUT_OFF
+) -> AdrenalComparison:
+    """Ratios of the adrenals, and left, right or bilateral by the rule at its own time.
+
+    `without` says why there is no rule, as `rule_of_both` does.
+    """
+    against = tuple(_against(uptake, rule, without))
     left, right = uptake.left, uptake.right
     if is_positive(left) and is_positive(right):
         between = ratio("Dominant / contralateral SUVmax", max(left, right), min(left, right))
@@ -416,7 +445,7 @@ def _to_liver(side: str, adrenal: float | None, liver_mean: float | None) -> Rat
     return ratio(f"{side} adrenal SUVmax / liver SUVmean", adrenal, liver_mean)
 
 
-def _against(uptake: AdrenalUptake, rule: LateralisationRule | None) -> Iterator[str]:
+def _against(uptake: AdrenalUptake, rule: LateralisationRule | None, without: str) -> Iterator[str]:
     """Why no side can be called, as parts of a sentence."""
     for side, value in (("left", uptake.left), ("right", uptake.right)):
         if not is_positive(value):
@@ -424,7 +453,7 @@ def _against(uptake: AdrenalUptake, rule: LateralisationRule | None) -> Iterator
     if not is_measured(uptake.minutes):
         yield "the time after injection is not known"
     if rule is None:
-        yield "the protocol states no cut-off"
+        yield without
     elif is_measured(uptake.minutes) and exceeds(
         abs(uptake.minutes - rule.minutes), rule.tolerance_minutes
     ):

@@ -14,7 +14,7 @@ from imaging.ratios import (
     LateralisationRule,
     Ratio,
     compared_adrenals,
-    rule_at,
+    rule_of_both,
 )
 from imaging.selectors import regions
 from imaging.selectors.derivations import Node, region_derivation
@@ -45,6 +45,8 @@ class Adrenals:
     liver: ReferenceRegion | None
     found: AdrenalComparison
     rule: LateralisationRule | None
+    # Why no rule is held against them; empty where one is.
+    without: str
 
     @property
     def side(self) -> str:
@@ -82,14 +84,15 @@ def compared(run: Quantification, regions: Iterable[ReferenceRegion]) -> Adrenal
     liver = by_kind.get(Kind.LIVER)
     times = [left.uptake_minutes, right.uptake_minutes]
     rules = [LateralisationRule(**one) for one in run.parameters.get("lateralisation", ())]
-    rule = rule_at(rules, times[0])
+    rule, without = rule_of_both(rules, *times)
     uptake = AdrenalUptake(
         left=left.suvmax,
         right=right.suvmax,
         liver_mean=liver.suvmean if liver else None,
         minutes=_farthest(times, rule),
     )
-    return Adrenals(run, left, right, liver, compared_adrenals(uptake, rule), rule)
+    found = compared_adrenals(uptake, rule, without=without)
+    return Adrenals(run, left, right, liver, found, rule, without)
 
 
 def of_read(read: Read) -> Adrenals | None:
@@ -135,7 +138,7 @@ def derivation(adrenals: Adrenals, quantity: str, *, with_origin: bool) -> Node:
     if quantity == "side":
         is_compared = adrenals.values["ratio"] is not None
         inputs = (
-            Node("Cut-off of the protocol", *_rule(adrenals.rule)),
+            Node("Cut-off of the protocol", *_rule(adrenals)),
             Node("Minutes after injection", found.minutes, "min", "bed that shows the adrenals"),
             *([derivation(adrenals, "ratio", with_origin=with_origin)] if is_compared else []),
         )
@@ -164,9 +167,10 @@ def derivation(adrenals: Adrenals, quantity: str, *, with_origin: bool) -> Node:
     )
 
 
-def _rule(rule: LateralisationRule | None) -> tuple[str, str, str]:
+def _rule(adrenals: Adrenals) -> tuple[str, str, str]:
+    rule = adrenals.rule
     if rule is None:
-        return "none stated", "", "protocol version of the trial"
+        return f"none: {adrenals.without}", "", "protocol version of the trial"
     stated = {name: getattr(rule, name) for name in rule.__slots__}
     return lateralisation_rules.words(stated), "", rule.source
 

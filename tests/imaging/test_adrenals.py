@@ -95,6 +95,24 @@ def test_two_beds_are_both_held_to_the_time_of_the_cut_off(scan, everyone):
         assert adrenals.compared(run, [left, right]).found.minutes == minutes
 
 
+def test_beds_at_the_times_of_two_cut_offs_call_no_side_whichever_is_left(scan, everyone):
+    run = measured(scan, everyone, minutes=10.0)
+    run.parameters["lateralisation"].append(RULE | {"cut_off": 1.65, "minutes": 40.0, "source": ""})
+    left, right = run.reference_regions.order_by("kind")
+    for times in ((9.0, 41.0), (41.0, 9.0)):
+        left.uptake_minutes, right.uptake_minutes = times
+        found = adrenals.compared(run, [left, right])
+        assert (found.side, found.rule) == ("not_evaluable", None)
+        assert found.values["ratio"] == pytest.approx(RATIO, rel=1e-5)
+        node = adrenals.derivation(found, "side", with_origin=True)
+        for said in (found.because, str(node.inputs[0].value)):
+            assert f"eft adrenal was seen at {times[0]}" in said
+            assert f"right adrenal was seen at {times[1]}" in said
+    left.uptake_minutes, right.uptake_minutes = 39.0, 42.0
+    found = adrenals.compared(run, [left, right])
+    assert (found.side, found.rule.cut_off) == ("left", 1.65)
+
+
 def test_a_region_knows_its_volume_and_when_its_bed_began(scan, everyone):
     run = measured(scan, everyone, minutes=None)
     region = run.reference_regions.get(kind="adrenal_left")

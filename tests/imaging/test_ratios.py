@@ -25,6 +25,7 @@ from imaging.ratios import (
     positivity,
     ratio,
     rule_at,
+    rule_of_both,
     target_to_background,
 )
 from imaging.reference_regions import RegionError
@@ -232,6 +233,27 @@ def test_of_several_cut_offs_that_of_the_nearest_time_is_looked_at():
     assert rule_at([AT_TEN, at_forty], 38.0) is at_forty
     assert rule_at([AT_TEN, at_forty], 24.0) is AT_TEN
     assert rule_at([], 10.0) is None
+
+
+def test_a_cut_off_holds_for_both_sides_or_for_none():
+    at_forty = replace(AT_TEN, cut_off=1.4, minutes=40.0)
+    both = [AT_TEN, at_forty]
+    assert rule_of_both(both, 9.0, 11.0) == (AT_TEN, "")
+    assert rule_of_both(both, 41.0, 38.0) == (at_forty, "")
+    assert rule_of_both([], 9.0, 11.0) == (None, "the protocol states no cut-off")
+    # The side whose bed was not found asks for no other rule: the comparison says what is missing.
+    assert rule_of_both(both, 41.0, None) == (at_forty, "")
+    for left, right in ((9.0, 41.0), (41.0, 9.0)):
+        rule, why = rule_of_both(both, left, right)
+        assert rule is None
+        sides = AdrenalUptake(left=9.0, right=3.0, liver_mean=2.0, minutes=max(left, right))
+        found = compared_adrenals(sides, rule, without=why)
+        assert (found.side, found.dominant_to_contralateral.value) == (None, 3.0)
+        for said in (f"left adrenal was seen at {left}", f"right adrenal was seen at {right}"):
+            assert said in found.why
+        assert "cut-off 1.5 of 10 ± 2 min" in found.why
+        assert "cut-off 1.4 of 40 ± 2 min" in found.why
+        assert found.why.endswith("no cut-off holds for both sides.")
 
 
 def test_without_a_cut_off_the_adrenals_are_compared_and_no_side_is_called():
