@@ -87,6 +87,8 @@ def _percist(inputs: Inputs) -> Response:
 def _percist_scan(side: Side, lean: str) -> percist.PercistScan:
     by = factor(side, lean)
     liver, lesions = side["liver"], side["lesions"]
+    # Earlier releases froze none.
+    blood = side.get("blood_pool")
     definitions = {one["suvpeak_definition"] for one in lesions}
     return percist.PercistScan(
         lesions=tuple(
@@ -101,6 +103,8 @@ def _percist_scan(side: Side, lean: str) -> percist.PercistScan:
         liver_mean=liver["suvmean"] * by if liver else None,
         liver_sd=liver["suv_sd"] * by if liver else None,
         is_liver_diseased=said(side["answers"], "liver_diseased"),
+        blood_mean=blood["suvmean"] * by if blood else None,
+        blood_sd=blood["suv_sd"] * by if blood else None,
         uptake_minutes=side["uptake_minutes"],
         activity_mbq=activity_mbq(side),
         glucose=glucose(side),
@@ -216,6 +220,9 @@ def _mass_flags(inputs: Inputs) -> tuple[str, ...]:
 def _liver_flags(inputs: Inputs) -> tuple[str, ...]:
     """Whether the liver of a scan is of another sphere than that of PERCIST."""
     if inputs["rule"]["criterion"] != "percist":
+        return ()
+    if any(said(side["answers"], "liver_diseased") for _, side in _both(inputs)):
+        # The blood pool stands for it.
         return ()
     livers = [side["liver"] for _, side in _both(inputs) if side["liver"]]
     # A millimetre is less than a voxel of any PET.

@@ -10,13 +10,19 @@ The hottest lesion of one scan need not be that of the other. The mistake to fea
 scans that can't be compared: the conditions are a gate, and a scan after 35 minutes may be
 right by its protocol and still give no PERCIST.
 
+Where the liver of a scan is diseased, the blood pool takes its place in all of this: a target is
+measurable from twice its mean and two deviations on, the scans are comparable within the same
+20 % and 0.3, and CMR is below its mean. It is said with the answer that it did.
+
 References
 ----------
 Wahl et al., J Nucl Med 2009;50 Suppl 1:122S; tables as in J Cancer 2010;1:80 (PMC2938069, T3)
 and Korean J Intern Med (PMC6506740, T1); that no other lesion may rise by over 30 % in SUL or
 size, as in pacs.de/term/positron-emission-tomography-response-criteria-in-solid-tumors-percist
 and Egypt J Radiol Nucl Med 2020;51 (s43055-020-0133-5), T1; conditions as in PMC4377159, T2,
-of the injected activity and of glucose as in O et al., Radiology 2016;280:576 (PMC4976461).
+of the injected activity and of glucose as in O et al., Radiology 2016;280:576 (PMC4976461); the
+blood pool where the liver is abnormal, and that it is measured in 1 cm across and 2 cm along the
+descending aorta, as in the table of PERCIST 1.0 of Wahl et al.
 """
 
 from __future__ import annotations
@@ -52,6 +58,7 @@ LIVER_SUL = 0.3
 # Of the sphere that the liver is measured in, and what is said of another.
 LIVER_RADIUS_MM = 15.0
 OTHER_LIVER = "liver-not-in-30-mm-sphere"
+BY_BLOOD_POOL = "compared-by-blood-pool"
 # SUV Types (0054,1006) by lean body mass: James as DICOM and as he wrote it, Janmahasatian.
 LEAN = frozenset({"LBM", "LBMJAMES128", "LBMJANMA"})
 
@@ -80,7 +87,8 @@ class PercistLesion:
 class PercistScan:
     """One scan. None is not measured; no lesion at all is an empty tuple.
 
-    `liver_mean` and `liver_sd` are SUL in g/mL of a 30 mm sphere in the right lobe,
+    `liver_mean` and `liver_sd` are SUL in g/mL of a 30 mm sphere in the right lobe, `blood_mean`
+    and `blood_sd` of the blood pool in the descending aorta, looked at where a liver is diseased,
     `uptake_minutes` from injection to the start of the first bed, `activity_mbq` what was injected,
     `glucose` in plasma before it. `scanner_class` is whatever
     makes two scans comparable: scanner, reconstruction, EARL class. `suv_type` is SUV Type
@@ -91,6 +99,8 @@ class PercistScan:
     liver_mean: float | None
     liver_sd: float | None
     is_liver_diseased: bool | None
+    blood_mean: float | None = None
+    blood_sd: float | None = None
     uptake_minutes: float | None
     activity_mbq: float | None
     glucose: Glucose | None
@@ -150,23 +160,45 @@ def percist(
     tracer : str
         Of both scans; the scale is flagged for any but FDG, and glucose is asked for FDG alone.
     """
+    tissue = _tissue(baseline, later)
+    by_blood_pool = tissue.region == "blood_pool"
+    flags = (*fdg_flags(tracer), *((BY_BLOOD_POOL,) if by_blood_pool else ()))
     in_the_way = (
-        *_incomparable(baseline, later),
+        *_incomparable(baseline, later, tissue),
         *(_glucose(baseline, later) if tracer_of(tracer) == "FDG" else ()),
-        *_unmeasured(baseline, later),
+        *_unmeasured(baseline, later, tissue),
         *unanswered(_claims(reading)),
     )
     if in_the_way:
-        return _response("NE", in_the_way, (), tracer)
-    change = _change(baseline, later)
+        return _response("NE", in_the_way, (), flags)
+    change = _change(baseline, later, tissue)
     category, reasons = _category(change, reading)
-    return _response(category, reasons, change.numbers, tracer)
+    return _response(category, reasons, change.numbers, flags)
 
 
 def _response(
-    category: Category, reasons: Iterable[str], used: tuple[Number, ...], tracer: str
+    category: Category, reasons: Iterable[str], used: tuple[Number, ...], flags: tuple[str, ...]
 ) -> Response:
-    return answer(category, reasons, scale=SCALE, source=SOURCE, used=used, flags=fdg_flags(tracer))
+    return answer(category, reasons, scale=SCALE, source=SOURCE, used=used, flags=flags)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tissue:
+    """Normal tissue that two scans are compared by: SUL in g/mL on each, SD at baseline."""
+
+    name: str
+    region: Literal["liver", "blood_pool"]
+    before: float | None
+    after: float | None
+    sd: float | None
+
+
+def _tissue(baseline: PercistScan, later: PercistScan) -> _Tissue:
+    """The liver; where that of either scan is diseased, the blood pool of both."""
+    if baseline.is_liver_diseased or later.is_liver_diseased:
+        means = baseline.blood_mean, later.blood_mean
+        return _Tissue("blood pool", "blood_pool", *means, baseline.blood_sd)
+    return _Tissue("liver", "liver", baseline.liver_mean, later.liver_mean, baseline.liver_sd)
 
 
 def _claims(reading: PercistReading) -> tuple[tuple[str, bool | None], ...]:
@@ -178,11 +210,13 @@ def _claims(reading: PercistReading) -> tuple[tuple[str, bool | None], ...]:
     )
 
 
-def _incomparable(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
+def _incomparable(baseline: PercistScan, later: PercistScan, tissue: _Tissue) -> Iterator[str]:
     """The conditions of comparability that are not met, as parts of a sentence."""
     yield from _uptake_times(baseline.uptake_minutes, later.uptake_minutes)
     yield from _activities(baseline.activity_mbq, later.activity_mbq)
-    yield from _livers(baseline, later)
+    if baseline.is_liver_diseased is None or later.is_liver_diseased is None:
+        yield "nobody says whether the liver is healthy"
+    yield from _normal_tissue(tissue)
     if not baseline.scanner_class or not later.scanner_class:
         yield "the scanner class of a scan is not known"
     elif baseline.scanner_class != later.scanner_class:
@@ -238,25 +272,24 @@ def _glucose(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
             yield found
 
 
-def _livers(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
-    if baseline.is_liver_diseased is None or later.is_liver_diseased is None:
-        yield "nobody says whether the liver is healthy"
-    elif baseline.is_liver_diseased or later.is_liver_diseased:
-        yield "the liver is diseased, and the scans are compared by a healthy one"
-    before, after = baseline.liver_mean, later.liver_mean
+def _normal_tissue(tissue: _Tissue) -> Iterator[str]:
+    before, after, name = tissue.before, tissue.after, tissue.name
     if not is_positive(before) or not is_positive(after):
-        yield "the mean SUL of the liver is missing or not positive on a scan"
+        instead = ", by which scans are compared where the liver is diseased,"
+        of = name if tissue.region == "liver" else f"{name}{instead}"
+        yield f"the mean SUL of the {of} is missing or not positive on a scan"
         return
     percent, apart = abs(change_percent(before, after)), abs(after - before)
     if exceeds(percent, LIVER_PERCENT):
         yield (
-            f"the liver differs by {words(percent, LIVER_PERCENT)} %, more than {LIVER_PERCENT:g} %"
+            f"the {name} differs by {words(percent, LIVER_PERCENT)} %, "
+            f"more than {LIVER_PERCENT:g} %"
         )
     if exceeds(apart, LIVER_SUL):
-        yield (f"the liver differs by {words(apart, LIVER_SUL)} g/mL, more than {LIVER_SUL:g} g/mL")
+        yield f"the {name} differs by {words(apart, LIVER_SUL)} g/mL, more than {LIVER_SUL:g} g/mL"
 
 
-def _unmeasured(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
+def _unmeasured(baseline: PercistScan, later: PercistScan, tissue: _Tissue) -> Iterator[str]:
     """What of the lesions is missing, as parts of a sentence."""
     for name, scan in (("baseline", baseline), ("later scan", later)):
         if scan.lesions is None:
@@ -264,7 +297,7 @@ def _unmeasured(baseline: PercistScan, later: PercistScan) -> Iterator[str]:
             continue
         for lesion in scan.lesions:
             yield from _gaps(name, lesion)
-    yield from _targets(baseline)
+    yield from _targets(baseline, tissue)
 
 
 def _gaps(scan: str, lesion: PercistLesion) -> Iterator[str]:
@@ -276,22 +309,24 @@ def _gaps(scan: str, lesion: PercistLesion) -> Iterator[str]:
         yield f"the organ of lesion {lesion.name} of the {scan} is not given"
 
 
-def _targets(baseline: PercistScan) -> Iterator[str]:
+def _targets(baseline: PercistScan, tissue: _Tissue) -> Iterator[str]:
     """Whether the baseline has something that a change can be measured from."""
     peaks = [one.sul_peak for one in baseline.lesions or () if is_measured(one.sul_peak)]
-    if not is_measured(baseline.liver_sd):
-        yield "the standard deviation of the liver at baseline is missing"
+    if not is_measured(tissue.sd):
+        yield f"the standard deviation of the {tissue.name} at baseline is missing"
         return
-    if baseline.lesions is None or not is_positive(baseline.liver_mean):
+    if baseline.lesions is None or not is_positive(tissue.before):
         return
     if not peaks:
         yield "the baseline has no lesion"
         return
-    lowest = lowest_measurable_sul("liver", mean=baseline.liver_mean, sd=baseline.liver_sd)
+    lowest = lowest_measurable_sul(tissue.region, mean=tissue.before, sd=tissue.sd)
+    factor, _ = MEASURABLE[tissue.region]
     if not reaches(max(peaks), lowest):
         yield (
             f"the hottest lesion at baseline has SULpeak {words(max(peaks), lowest)} g/mL, "
-            f"under the {words(lowest)} g/mL of a measurable one (1.5 × liver + 2 SD)"
+            f"under the {words(lowest)} g/mL of a measurable one "
+            f"({factor:g} × {tissue.name} + 2 SD)"
         )
     if not is_positive(_glycolysis(baseline)):
         yield "total lesion glycolysis at baseline is zero"
@@ -308,7 +343,9 @@ class _Change:
     before: float
     after: float | None
     glycolysis: tuple[float, float]
-    liver_mean: float
+    # Of the liver or of what stands for it, on the later scan.
+    normal_name: str
+    normal_mean: float
 
     @property
     def percent(self) -> float | None:
@@ -327,7 +364,7 @@ class _Change:
             ("Total lesion glycolysis at baseline", self.glycolysis[0], "g"),
             ("Total lesion glycolysis later", self.glycolysis[1], "g"),
             ("Change of total lesion glycolysis", self.glycolysis_percent, "%"),
-            ("Mean SUL of the liver later", self.liver_mean, "g/mL"),
+            (f"Mean SUL of the {self.normal_name} later", self.normal_mean, "g/mL"),
         )
 
     @property
@@ -340,7 +377,7 @@ class _Change:
         )
 
 
-def _change(baseline: PercistScan, later: PercistScan) -> _Change:
+def _change(baseline: PercistScan, later: PercistScan, tissue: _Tissue) -> _Change:
     before, after = (
         [one.sul_peak for one in scan.lesions or () if one.sul_peak is not None]
         for scan in (baseline, later)
@@ -349,7 +386,8 @@ def _change(baseline: PercistScan, later: PercistScan) -> _Change:
         before=max(before),
         after=max(after, default=None),
         glycolysis=(_glycolysis(baseline), _glycolysis(later)),
-        liver_mean=later.liver_mean or 0.0,
+        normal_name=tissue.name,
+        normal_mean=tissue.after or 0.0,
     )
 
 
@@ -378,8 +416,9 @@ def _category(change: _Change, reading: PercistReading) -> tuple[Category, tuple
     progressed = tuple(why for tells, why in _PROGRESSION if tells(change, reading))
     if progressed:
         return "PMD", (*progressed, change.words)
-    if reading.is_indistinguishable and _is_below_liver(change):
-        return "CMR", (change.words, "all lesions are below liver and like their surroundings")
+    if reading.is_indistinguishable and _is_below_normal(change):
+        below = f"all lesions are below {change.normal_name} and like their surroundings"
+        return "CMR", (change.words, below)
     if change.after is None:
         return "NE", ("no lesion was measured, yet not all look like their surroundings",)
     if not _peak_fell(change.before, change.after):
@@ -389,8 +428,8 @@ def _category(change: _Change, reading: PercistReading) -> tuple[Category, tuple
     return "PMR", (change.words, "at least 30 % and 0.8 g/mL less", "no new lesion")
 
 
-def _is_below_liver(change: _Change) -> bool:
-    return change.after is None or not reaches(change.after, change.liver_mean)
+def _is_below_normal(change: _Change) -> bool:
+    return change.after is None or not reaches(change.after, change.normal_mean)
 
 
 def _peak_fell(before: float, after: float) -> bool:

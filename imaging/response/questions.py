@@ -98,7 +98,7 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
             ),
             Question(
                 "liver_diseased",
-                "The liver is diseased",
+                "The liver is diseased; the blood pool then stands for it",
                 YES_NO,
                 frozenset({"percist"}),
                 of_baseline=True,

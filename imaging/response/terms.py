@@ -31,6 +31,9 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "of this reader: the lowest sum and the best response so far are not known.",
         "liver-not-in-30-mm-sphere": "PERCIST measures the liver in a sphere of 30 mm, and that of "
         "a scan has another size: have the reader place it anew with a radius of 15 mm.",
+        "compared-by-blood-pool": "The liver of a scan is diseased: measurability, comparability "
+        "and complete response go by the blood pool, measured in a sphere, where PERCIST takes "
+        "1 cm across and 2 cm along the descending aorta.",
         "lean-mass-past-turning": "The patient is so heavy that this lean body mass falls with "
         "more weight; another formula would give another SUL.",
     }

@@ -66,8 +66,11 @@ class Side:
         return [one | {"address": _derivation(one)} for one in self.frozen["lesions"]]
 
     @property
-    def liver_address(self) -> str:
-        return reverse("region_derivation", args=[self.frozen["liver"]["pk"], "suvmean"])
+    def regions(self) -> list[tuple[str, dict[str, Any] | None]]:
+        """Normal tissue by name; the blood pool only where a reader stands for it."""
+        liver, blood = self.frozen["liver"], self.frozen.get("blood_pool")
+        named = [("Liver", liver), *([("Blood pool", blood)] if blood else [])]
+        return [(name, one and one | {"address": _of_region(one["pk"])}) for name, one in named]
 
     @property
     def activity_mbq(self) -> float | None:
@@ -95,6 +98,10 @@ class Side:
             for one in QUESTIONS.values()
             if said.get(one.code)
         ]
+
+
+def _of_region(pk: int) -> str:
+    return reverse("region_derivation", args=[pk, "suvmean"])
 
 
 @dataclass(frozen=True)

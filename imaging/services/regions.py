@@ -99,7 +99,7 @@ def _follow(region: ReferenceRegion, *, by: User) -> None:
         jobs.enqueue("imaging.quantify", actor=by, on=scan, series=quantification.series_id)
     else:
         objects.order(quantification, by=by)
-        if region.kind == ReferenceRegion.Kind.LIVER:
+        if region.kind in (ReferenceRegion.Kind.LIVER, ReferenceRegion.Kind.BLOOD_POOL):
             response_orders.order(quantification.series.imaging_study.scheduled_scan, by=by)
 
 

@@ -283,7 +283,8 @@ def _side(read: Read) -> dict[str, Any]:
         "height_cm": height,
         "height_from": origin,
         "sex": scan.patient.sex_at_birth,
-        "liver": _liver(run),
+        "liver": _region(run, ReferenceRegion.Kind.LIVER),
+        "blood_pool": _region(run, ReferenceRegion.Kind.BLOOD_POOL),
         "lesions": [_lesion(row) for row in selecting.lesions_of(read)],
         "answers": response_answers.of(read),
     }
@@ -304,9 +305,8 @@ def _lesion(row: LesionRead) -> dict[str, Any]:
     }
 
 
-def _liver(run: Quantification) -> dict[str, Any] | None:
-    """The liver as a reader stands for it; what is only proposed is none."""
-    kind = ReferenceRegion.Kind.LIVER
+def _region(run: Quantification, kind: str) -> dict[str, Any] | None:
+    """A reference region as a reader stands for it; what is only proposed is none."""
     region = regions.stood_for(run).filter(kind=kind).first()
     if region is None:
         return None

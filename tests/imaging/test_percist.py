@@ -243,7 +243,12 @@ def test_livers_within_twenty_percent_and_three_tenths(before, after, is_evaluab
         ({"peak_definition": "weighted"}, "same definition, got ibsi_global and weighted"),
         ({"peak_definition": ""}, "same definition, got ibsi_global and none"),
         ({"liver_mean": 2.5}, "the liver differs by 25.0 %, more than 20 %; the liver differs by"),
-        ({"is_liver_diseased": True}, "the liver is diseased"),
+        (
+            {"is_liver_diseased": True},
+            "the mean SUL of the blood pool, by which scans are compared where the liver is "
+            "diseased, is missing or not positive on a scan; the standard deviation of the blood "
+            "pool at baseline is missing",
+        ),
         ({"is_liver_diseased": None}, "nobody says whether the liver is healthy"),
     ],
 )
@@ -299,6 +304,59 @@ def test_the_baseline_needs_a_measurable_target(peak, category):
 def test_a_measurable_target_by_the_blood_pool():
     # 2.0 times 1.5 and twice 0.2.
     assert lowest_measurable_sul("blood_pool", mean=1.5, sd=0.2) == pytest.approx(3.4)
+
+
+BLOOD = {"blood_mean": 1.5, "blood_sd": 0.2}
+
+
+def by_blood(before, after, diseased=(True, True), earlier=BLOOD, later=BLOOD, **said):
+    return percist(
+        scan(lesion(before), is_liver_diseased=diseased[0], **earlier),
+        scan(lesion(after), is_liver_diseased=diseased[1], **later),
+        replace(NOTHING_ELSE, **said),
+        tracer="FDG",
+    )
+
+
+@pytest.mark.parametrize("diseased", [(True, True), (False, True), (True, False)])
+def test_where_a_liver_is_diseased_the_blood_pool_of_both_scans_stands_for_it(diseased):
+    found = by_blood(10.0, 5.0, diseased)
+    assert (found.category, found.flags) == ("PMR", ("compared-by-blood-pool",))
+    assert ("Mean SUL of the blood pool later", 1.5, "g/mL") in [
+        (one.name, one.value, one.unit) for one in found.numbers
+    ]
+    healthy = by_blood(10.0, 5.0, (False, False))
+    assert (healthy.category, healthy.flags) == ("PMR", ())
+
+
+def test_a_diseased_liver_itself_then_stands_in_the_way_of_nothing():
+    earlier, later = BLOOD | {"liver_mean": 2.0}, BLOOD | {"liver_mean": 6.0}
+    assert by_blood(10.0, 5.0, earlier=earlier, later=later).category == "PMR"
+
+
+# 2.0 times 1.5 and twice 0.2 are 3.4; by a liver of 2.0 with SD 0.25 it would be 3.5.
+@pytest.mark.parametrize(("peak", "category"), [(3.41, "PMR"), (3.39, "NE")])
+def test_a_target_is_then_measurable_by_the_blood_pool(peak, category):
+    found = by_blood(peak, 2.0)
+    assert found.category == category
+    assert ("(2 × blood pool + 2 SD)" in found.why) == (category == "NE")
+
+
+@pytest.mark.parametrize(("after", "is_evaluable"), [(1.8, True), (1.81, False), (1.19, False)])
+def test_blood_pools_are_then_within_twenty_percent_and_three_tenths(after, is_evaluable):
+    found = by_blood(10.0, 5.0, later=BLOOD | {"blood_mean": after})
+    assert (found.is_evaluable, "the blood pool differs by" in found.why) == (
+        is_evaluable,
+        not is_evaluable,
+    )
+
+
+# Under a liver of 2.0 either would be complete.
+@pytest.mark.parametrize(("after", "category"), [(1.49, "CMR"), (1.51, "PMR")])
+def test_a_complete_response_is_then_below_the_blood_pool(after, category):
+    found = by_blood(10.0, after, is_indistinguishable=True)
+    assert found.category == category
+    assert ("below blood pool" in found.why) == (category == "CMR")
 
 
 def test_a_scale_made_for_fdg_is_flagged_on_another_tracer():

@@ -39,6 +39,7 @@ from imaging.services import (
     read_endings,
     reads,
     recist_lesions,
+    regions,
     response_answers,
     response_orders,
     responses,
@@ -238,13 +239,30 @@ def test_a_liver_that_no_reader_stands_for_is_no_liver_and_one_that_comes_is_jud
     assert (of("P").category, of("P").supersedes.category) == ("PMR", "NE")
 
 
+def test_the_blood_pool_that_a_reader_places_stands_for_a_diseased_liver(scene):
+    scene.place_livers()
+    scene.signed_baseline()
+    scene.signed_later(liver_diseased="yes")
+    work()
+    assert (of("P").category, of("P").inputs["later"]["blood_pool"]) == ("NE", None)
+    for run in (scene.baseline, scene.later):
+        there = {"centre_mm": (12.0, 12.0, 15.0), "radius_mm": 7.0}
+        regions.place(run, kind="blood_pool", by=scene.reader, **there)
+    work()
+    found = of("P")
+    assert (found.category, found.supersedes.category) == ("PMR", "NE")
+    # The sphere of the liver is not that of PERCIST, and nothing rests on it.
+    assert found.flags == ["compared-by-blood-pool"]
+    assert found.inputs["later"]["blood_pool"]["radius_mm"] == 7.0
+
+
 @pytest.mark.parametrize(
     ("answer", "category", "says"),
     [
         ({"new_lesion": ""}, "NE", "nobody says whether there is a new lesion"),
         ({"new_lesion": "yes"}, "PMD", "a new lesion"),
         ({"risen_elsewhere": "yes"}, "SMD", "another lesion rose by more than 30 %"),
-        ({"liver_diseased": "yes"}, "NE", "the liver is diseased"),
+        ({"liver_diseased": "yes"}, "NE", "the mean SUL of the blood pool, by which"),
     ],
 )
 def test_what_the_reader_answers_decides_and_what_is_not_answered_is_not_guessed(
