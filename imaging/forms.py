@@ -103,7 +103,13 @@ class RegionForm(forms.Form):
     x_mm = forms.FloatField(label="x, to the patient's left (mm)")
     y_mm = forms.FloatField(label="y, to the back (mm)")
     z_mm = forms.FloatField(label="z, to the head (mm)")
-    radius_mm = forms.FloatField(label="Radius (mm)", initial=8.0, min_value=3, max_value=30)
+    radius_mm = forms.FloatField(
+        label="Radius (mm)",
+        required=False,
+        min_value=3,
+        max_value=30,
+        widget=forms.NumberInput(attrs={"placeholder": "by region"}),
+    )
 
     def centre_mm(self) -> tuple[float, float, float]:
         found = self.cleaned_data
@@ -117,9 +123,7 @@ class PlacedShapeForm(ActForm):
     # Along planes, rows and columns, as the voxels are counted.
     SIZE = ("through_mm", "down_mm", "across_mm")
 
-    shape = forms.ChoiceField(
-        label="Shape", choices=[("ellipsoid", "Ellipsoid (a sphere)"), ("box", "Box")]
-    )
+    shape = forms.ChoiceField(label="Shape", choices=[("ellipsoid", "Ellipsoid"), ("box", "Box")])
     x_mm = forms.FloatField(label="x, to the patient's left (mm)")
     y_mm = forms.FloatField(label="y, to the back (mm)")
     z_mm = forms.FloatField(label="z, to the head (mm)")
@@ -190,6 +194,9 @@ class RegionDecisionForm(ActForm):
     def clean(self) -> dict:
         found = super().clean()
         found["positivity"] = found.get("positivity") or LesionRead.Positivity.NOT_STATED
+        is_excluded = found.get("decision") == LesionRead.Decision.EXCLUDED
+        if is_excluded and not found.get("organ") and "organ" not in self.errors:
+            self.add_error("organ", "Choose the organ; of an artefact or an inflammation, “Other”.")
         return found
 
 

@@ -333,7 +333,12 @@ class PlaceRegion(serializers.Serializer):
     centre_mm = serializers.ListField(
         child=serializers.FloatField(), min_length=3, max_length=3, help_text="x, y, z in mm (LPS)."
     )
-    radius_mm = serializers.FloatField(help_text="3 to 30 mm.")
+    radius_mm = serializers.FloatField(
+        default=None,
+        allow_null=True,
+        help_text="3 to 30 mm; without one 15 in the liver, 10 in muscle, 7 in the blood pool, "
+        "8 elsewhere.",
+    )
 
 
 class Picture(Rows):

@@ -11,7 +11,7 @@ from imaging import reference_regions
 from imaging.models import Quantification, ReferenceRegion, Series
 from imaging.selectors import regions as selecting
 from imaging.selectors import volumes
-from imaging.services import objects, response_orders
+from imaging.services import objects, proposals, response_orders
 from imaging.services import quantification as measuring
 from trials import permissions
 from trials.models import User
@@ -19,6 +19,14 @@ from trials.services import audit, jobs
 from trials.services.errors import Invalid, Refused
 
 RADIUS_MM = (3.0, 30.0)
+# Of what no proposal is made for: adrenals and the middle of a vertebra have room for no more.
+SMALL_RADIUS_MM = 8.0
+
+
+def usual_radius_mm(kind: str) -> float:
+    """Of the sphere where a reader states none: that of a proposal, 15 mm in the liver."""
+    found = proposals.PROPOSALS.get(kind)
+    return found[1] if found else SMALL_RADIUS_MM
 
 
 def place(
@@ -26,13 +34,18 @@ def place(
     *,
     kind: str,
     centre_mm: tuple[float, float, float],
-    radius_mm: float,
+    radius_mm: float | None = None,
     by: User,
 ) -> ReferenceRegion:
-    """Put a sphere where the reader says, in place of one of its kind, and compare lesions."""
+    """Put a sphere where the reader says, in place of one of its kind, and compare lesions.
+
+    Without a radius it has that of its kind.
+    """
     permissions.require(by, "region.place", quantification)
     if kind not in ReferenceRegion.Kind.values:
         raise Invalid("kind", f"Choose one of {', '.join(ReferenceRegion.Kind.values)}.")
+    if radius_mm is None:
+        radius_mm = usual_radius_mm(kind)
     if not RADIUS_MM[0] <= radius_mm <= RADIUS_MM[1]:
         raise Invalid("radius_mm", f"Expected 3 to 30 mm, got {radius_mm:g} mm.")
     if not all(map(math.isfinite, centre_mm)):

@@ -53,7 +53,7 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
     row = series_of(request, reading_identifier)
     run = run_of(row)
     asked = request.GET
-    at = None
+    place: dict = {}
     try:
         at = viewing.voxel_at(
             run,
@@ -62,17 +62,17 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
             x=number(asked, "x", -1.0),
             y=number(asked, "y", -1.0),
         )
+        place = {"clicked": ",".join(map(str, at)), "place_mm": viewing.place_of(run, at)}
         found = growing.preview(run, at)
         shared = reads.shared_by(run, request.user, found)
     except Refused as refusal:
         said = {"code": refusal.code, "message": refusal.message}
-        if at:
-            said["clicked"] = ",".join(map(str, at))
-        return JsonResponse(said, status=422)
+        return JsonResponse(said | place, status=422)
     one = found.measured
     return JsonResponse(
         {
-            "voxel": ",".join(map(str, at)),
+            **place,
+            "voxel": place["clicked"],
             "suvmax": one.suvmax,
             "suvmean": one.suvmean,
             "suvpeak": one.suvpeak,

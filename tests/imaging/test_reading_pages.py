@@ -85,6 +85,8 @@ def test_a_read_goes_from_its_beginning_to_the_signature_by_forms_alone(client, 
     assert "Not decided yet: 1." in text
     wrong = client.post(f"{desk}regions/1/", {"decision": "excluded", "organ": "", "reason": "x y"})
     assert (wrong.status_code, wrong.context["decision"].errors.keys()) == (422, {"organ"})
+    # In words: the API names the codes.
+    assert "bone_marrow" not in str(wrong.context["decision"].errors["organ"])
     said = {"decision": "excluded", "organ": "kidneys", "reason": "physiological uptake"}
     assert client.post(f"{desk}regions/1/", said)["Location"] == f"{desk}?region=1"
     assert "1 of 1 decided" in client.get(desk).content.decode()

@@ -54,6 +54,27 @@ def scene(arranged, pet_site) -> Scene:
     return Scene(run, reader, records.propose(run, "blood_pool"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "radius_mm"),
+    # The sphere of 30 mm of PERCIST, those of the proposals, and what has room in an adrenal.
+    [("liver", 15.0), ("muscle", 10.0), ("blood_pool", 7.0), ("adrenal_left", 8.0)],
+)
+def test_a_sphere_without_a_radius_has_that_of_its_kind(client, scene, kind, radius_mm):
+    client.force_login(scene.reader)
+    identifier = scene.run.series.reading_identifier
+    place = {"x_mm": 46, "y_mm": 46, "z_mm": 16}
+    page = client.post(f"/reading/{identifier}/", {"kind": kind, "radius_mm": ""} | place)
+    assert page.status_code == 302
+    placed = selecting.in_force(scene.run).get(kind=kind)
+    assert placed.radius_mm == radius_mm
+    body = {"kind": kind, "centre_mm": [46, 46, 16]}
+    address = f"/api/v1/readings/{identifier}/regions/"
+    made = client.post(address, body, content_type="application/json")
+    assert (made.status_code, made.json()["radius_mm"]) == (201, radius_mm)
+    stated = client.post(address, body | {"radius_mm": 5}, content_type="application/json")
+    assert stated.json()["radius_mm"] == 5
+
+
 def measure_again(run: Quantification) -> Quantification:
     with framed():
         job = jobs.enqueue("imaging.quantify", actor=jobs.system_user(), series=run.series_id)

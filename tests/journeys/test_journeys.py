@@ -372,6 +372,10 @@ def _grow(visitor: Visitor) -> None:
     picture.click(position={"x": 0.42 * box["width"], "y": 0.46 * box["height"]})
     expect(page.get_by_role("status").filter(has_text="Grown: SUVmax")).to_be_visible()
     visitor.look("reading-grown")
+    visitor.press("Place a reference region here")
+    for axis in ("x, to the patient's left", "y, to the back", "z, to the head"):
+        there = page.get_by_label(f"{axis} (mm)")
+        expect(there).to_have_value(re.compile(r"^-?[0-9]+\.[0-9]$"))
     visitor.press("Keep")
     expect(page.get_by_text("grown from your click").first).to_be_visible()
 

@@ -10,6 +10,8 @@ const words = document.getElementById("grown-words");
 const keep = document.getElementById("keep");
 const form = document.getElementById("decision");
 const shape = document.getElementById("place");
+const refer = document.getElementById("refer");
+const reference = document.getElementById("reference");
 const planes = [...viewer.querySelectorAll("a[data-plane]")];
 const windows = [...viewer.querySelectorAll("a[data-high]")];
 const under = [...viewer.querySelectorAll("a[data-ct]")];
@@ -127,6 +129,16 @@ function drop() {
   draw();
 }
 
+// The clicked place in mm (LPS), for a sphere of normal tissue there.
+let placeMm = [];
+
+function referThere() {
+  ["x_mm", "y_mm", "z_mm"].forEach((name, axis) => {
+    reference.elements[name].value = placeMm[axis].toFixed(1);
+  });
+  reference.elements.kind.focus();
+}
+
 // A place on the slice as a part of its width and height, so that it stays when the page is resized.
 function grow(event) {
   growAt(event.offsetX / image.clientWidth, event.offsetY / image.clientHeight);
@@ -151,7 +163,11 @@ async function growAt(across, down) {
   keep.elements.instead_of.value = found.shares?.length ? found.shares[0].number : "";
   const at = found.voxel || found.clicked;
   if (shape && at) shape.search = new URLSearchParams({ voxel: at });
+  refer.hidden = !(reference && found.place_mm);
+  placeMm = found.place_mm || [];
   words.textContent = found.message || told(found);
+  // The slice fills a small screen: what the click took in would stay below it.
+  grown.scrollIntoView({ block: "nearest" });
   draw();
 }
 
@@ -278,6 +294,7 @@ image.addEventListener("error", loaded);
 if (viewer.dataset.mayGrow === "yes") image.addEventListener("click", grow);
 document.getElementById("drop").addEventListener("click", drop);
 for (const link of planes) {
+refer.addEventListener("click", referThere);
   link.addEventListener("click", (event) => {
     event.preventDefault();
     shown.plane = link.dataset.plane;
