@@ -54,6 +54,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "responses": "",
         "deviations": "occurred_at",
         "queries": "opened_at",
+        "batches": "calibrated_at",
         "tracer_movements": "happened_at",
         "accountability_reviews": "reviewed_at",
         "monitoring_visits": "held_on",

@@ -300,6 +300,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("site_batch_new", "POST"): OnRow("batch.record"),
     ("site_batch_release", "GET"): OnRow("batch.record"),
     ("site_batch_release", "POST"): OnRow("batch.record"),
+    ("site_batch_certify", "GET"): OnRow("batch.record"),
+    ("site_batch_certify", "POST"): OnRow("batch.record"),
     ("site_scanner_new", "GET"): OnRow("scanner.manage"),
     ("site_scanner_new", "POST"): OnRow("scanner.manage"),
     ("site_scanner_retire", "GET"): OnRow("scanner.manage"),
@@ -587,6 +589,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("api_batches", "GET"): OnRow("site.view"),
     ("api_batches", "POST"): OnRow("batch.record"),
     ("api_batch_release", "POST"): OnRow("batch.record"),
+    ("api_batch_certify", "POST"): OnRow("batch.record"),
     ("api_scanners", "GET"): OnRow("site.view"),
     ("api_scanners", "POST"): OnRow("scanner.manage"),
     ("api_scanner_retire", "POST"): OnRow("scanner.manage"),
@@ -822,7 +825,9 @@ ROWS: dict[str, Of] = {
     **dict.fromkeys(["site_movement_undo", "tracer_movement_undo"], lambda r: r.movement),
     "accountability_review": lambda r: r.accountability_review,
     "batch_release": lambda r: r.batch,
+    "batch_certify": lambda r: r.batch,
     "site_batch_release": lambda r: r.batch,
+    "site_batch_certify": lambda r: r.batch,
     **dict.fromkeys(
         [
             "scanner_retire",
@@ -1142,6 +1147,8 @@ BODIES: dict[str, Of] = {
     ),
     "site_movement_undo": lambda _: WORDS,
     "api_tracer_movement_undo": lambda _: {"reason": WORDS["reason"]},
+    "site_batch_certify": lambda _: {"ph": "7.1", "reason": WORDS["reason"]},
+    "api_batch_certify": lambda _: {"ph": 7.1, "reason": WORDS["reason"]},
     "site_batch_release": lambda _: {"released_at": "2026-03-02T12:00", "released_by": "Q. Person"},
     "api_batch_release": lambda _: {
         "released_at": "2026-03-02T12:00Z",

@@ -27,6 +27,45 @@ MOST_MBQ = 1e6
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """A result of a certificate of analysis: its unit, and what is possible, both ends included."""
+
+    label: str
+    unit: str
+    low: float
+    high: float
+
+
+# What the release of a batch rests on beside its activity. Whether it is good enough is for the
+# qualified person to say: here a number is only held to what can be.
+RELEASE_DATA: Mapping[str, Measured] = MappingProxyType(
+    {
+        "volume_ml": Measured("Volume", "mL", 0.0, 1000.0),
+        "substance_mass_ug": Measured("Mass of the peptide or other substance", "µg", 0.0, 1e5),
+        "radiochemical_purity_percent": Measured("Radiochemical purity", "%", 0.0, 100.0),
+        "ph": Measured("pH", "", 0.0, 14.0),
+        "germanium_breakthrough_percent": Measured("Breakthrough of Ge-68", "%", 0.0, 100.0),
+    }
+)
+
+
+def impossible(name: str, value: float | None) -> str:
+    """Why a result of a certificate can't be; empty where it can, or was not measured.
+
+    >>> impossible("ph", 7.1), impossible("ph", None)
+    ('', '')
+    >>> impossible("radiochemical_purity_percent", 100.5)
+    'Give from 0 to 100 %; got 100.5 %.'
+    """
+    one = RELEASE_DATA[name]
+    # What is not finite is within no range.
+    if value is None or one.low <= value <= one.high:
+        return ""
+    unit = f" {one.unit}" if one.unit else ""
+    return f"Give from {one.low:g} to {one.high:g}{unit}; got {value:g}{unit}."
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """One act: its kind, doses, and the activity in MBq with its time, None if not assayed."""
 

@@ -98,6 +98,7 @@ urlpatterns = [
     ),
     path("sites/<int:pk>/batches/new/", scan_day.batch_new, name="site_batch_new"),
     path("batches/<int:pk>/release/", scan_day.batch_release, name="site_batch_release"),
+    path("batches/<int:pk>/certificate/", scan_day.batch_certify, name="site_batch_certify"),
     path("sites/<int:pk>/scanners/new/", scan_day.scanner_new, name="site_scanner_new"),
     path("scanners/<int:pk>/retire/", scan_day.scanner_retire, name="site_scanner_retire"),
     path("scanners/<int:pk>/qualify/", scan_day.qualification_new, name="site_qualification_new"),

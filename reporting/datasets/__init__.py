@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from reporting.datasets.accountability import ACCOUNTABILITY_REVIEWS, TRACER_MOVEMENTS
+from reporting.datasets.accountability import ACCOUNTABILITY_REVIEWS, BATCHES, TRACER_MOVEMENTS
 from reporting.datasets.agreement import AGREEMENT
 from reporting.datasets.allocations import ALLOCATIONS
 from reporting.datasets.columns import Column, Dataset, Privacy, Type
@@ -63,6 +63,7 @@ DATASETS: Mapping[str, Dataset] = MappingProxyType(
             RESPONSES,
             DEVIATIONS,
             QUERIES,
+            BATCHES,
             TRACER_MOVEMENTS,
             ACCOUNTABILITY_REVIEWS,
             MONITORING_VISITS,

@@ -17,6 +17,9 @@ from reporting.datasets.columns import (
     Column,
     Dataset,
 )
+from trials import accountability
+
+NOT_CERTIFIED = "the certificate does not say, or is not recorded; which is not zero"
 
 ACCOUNTABILITY_REVIEWS = Dataset(
     name="accountability_reviews",
@@ -38,6 +41,41 @@ ACCOUNTABILITY_REVIEWS = Dataset(
         Column("injections", "Injections recorded by then", INTEGER, TECHNICAL),
         Column("movement_count", "Movements that it rests on", INTEGER, TECHNICAL),
         Column("sha256", "SHA-256 of balance and movements as signed", TEXT, TECHNICAL),
+        *RECORD,
+    ),
+)
+
+# Who released a batch is a person: the site's record names them, no export does.
+BATCHES = Dataset(
+    name="batches",
+    label="Batches of tracer with their release data",
+    domain="none",
+    grain="one batch at a site, as its certificate says; of no patient",
+    table="trials_batch",
+    keys=("batch",),
+    columns=(
+        SUBJECT[0],
+        SUBJECT[2],
+        Column("batch", "Batch", INTEGER, KEY),
+        Column("tracer", "Tracer", TEXT, TECHNICAL),
+        Column("number", "Batch number", TEXT, QUASI),
+        Column(
+            "calibration_activity_mbq", "Activity at calibration", NUMBER, TECHNICAL, unit="MBq"
+        ),
+        Column("calibrated_at", "Time of the calibration", MOMENT, TECHNICAL),
+        Column("expires_at", "Until when it may be given", MOMENT, TECHNICAL),
+        Column("released_at", "When it was released", MOMENT, TECHNICAL, missing="not released"),
+        Column(
+            "certificate",
+            "Certificate of analysis, as filed",
+            TEXT,
+            FREE_TEXT,
+            missing="none given",
+        ),
+        *(
+            Column(name, one.label, NUMBER, TECHNICAL, unit=one.unit or "1", missing=NOT_CERTIFIED)
+            for name, one in accountability.RELEASE_DATA.items()
+        ),
         *RECORD,
     ),
 )

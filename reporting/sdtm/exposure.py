@@ -11,6 +11,8 @@ from reporting.sdtm.subjects import Subject
 from reporting.sdtm.visits import visit_of_scan
 
 _ROUTES = {"intravenous": "INTRAVENOUS"}
+# Not stated is nothing said.
+_EXTRAVASATION = {"none": "NONE SEEN", "suspected": "SUSPECTED", "seen": "SEEN"}
 RELATIONS: tuple[Relation, ...] = (
     (("PR", "PRLNKID", "ONE"), ("AG", "AGLNKID", "ONE")),
     (("PR", "PRLNKID", "ONE"), ("EX", "EXLNKID", "ONE")),
@@ -50,7 +52,13 @@ def _injection(draft: Draft, subject: Subject, scan: Row) -> None:
         "ENDTC": at,
     }
     if arms.is_under_study(draft.source.definition, scan["tracer"]):
-        net = draft.add("EX", subject, EXDOSE=scan["net_activity_mbq"], **_named("EX", common))
+        net = draft.add(
+            "EX",
+            subject,
+            EXDOSE=scan["net_activity_mbq"],
+            EXLOT=scan["batch_number"],
+            **_named("EX", common),
+        )
         drawn = draft.add(
             "EC",
             subject,
@@ -77,6 +85,12 @@ def _injection(draft: Draft, subject: Subject, scan: Row) -> None:
             "ACTPRE", "Activity Before the Injection (MBq)", scan["assayed_activity_mbq"]
         )
         _assays(net, subject, scan)
+        net.supplement("LOT", "Lot Number", scan["batch_number"])
+    net.supplement("INJSITE", "Site of the Injection", scan["body_site"])
+    net.supplement("EXTRAVAS", "Extravasation", _EXTRAVASATION.get(scan["extravasation"]))
+    net.supplement("DESPITE", "Why Given Against the Gate", scan["given_despite"])
+    if scan["comment"]:
+        net.comments.append(scan["comment"])
     net.supplement("NUCLIDE", "Radionuclide", scan["radionuclide"])
     net.supplement("HALFLIFE", "Half-life Used (s)", scan["half_life_s"], "Assigned")
     if scan["residual_activity_mbq"] is None:

@@ -22,6 +22,7 @@ from trials.models import Trial
 LEFT_OUT = frozenset(
     {
         "queries",
+        "batches",
         "tracer_movements",
         "accountability_reviews",
         "monitoring_visits",

@@ -27,6 +27,7 @@ from imaging.models import (
 from tests import factories
 from tests.factories import NOON
 from trials.models import (
+    Batch,
     CriterionResult,
     EligibilityAssessment,
     EligibilityCriterion,
@@ -41,6 +42,7 @@ from trials.roles import Role
 from trials.selectors import accountability as accountable
 from trials.services import (
     accountability,
+    batches,
     consents,
     deviations,
     evidence,
@@ -107,6 +109,10 @@ def add_patient(cohort: Cohort) -> Patient:
         residual_at=None,
         injected_at=NOON,
         route="intravenous",
+        batch=_batch(cohort.site, by=by),
+        body_site="left cubital vein",
+        extravasation="none",
+        comment="given slowly",
         weight_kg=70.5,
         height_cm=None,
         by=by,
@@ -121,6 +127,27 @@ def add_patient(cohort: Cohort) -> Patient:
     factories.make_allocation(patient, by=by, masking="open")
     deviations.record(scan, text='=HYPERLINK("http://x")', by=by)
     return patient
+
+
+def _batch(site: Site, *, by: User) -> Batch:
+    """Another batch with its certificate: each patient's own."""
+    return batches.record(
+        site,
+        tracer="PTF",
+        number=f"B-{site.batches.count() + 1}",
+        calibration_activity_mbq=900.0,
+        calibrated_at=NOON - timedelta(hours=1),
+        expires_at=NOON + timedelta(hours=3),
+        released_at=NOON - timedelta(minutes=30),
+        released_by="Q. Person",
+        certificate="CoA 17",
+        volume_ml=8.5,
+        substance_mass_ug=21.0,
+        radiochemical_purity_percent=98.4,
+        ph=7.1,
+        germanium_breakthrough_percent=0.0002,
+        by=by,
+    )
 
 
 def _hypothesis(trial: Trial) -> None:

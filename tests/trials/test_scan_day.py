@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -431,12 +432,36 @@ def test_a_scan_with_images_is_not_cancelled(scan, coordinator):
         ({"expires_at": NOON - timedelta(hours=2)}, "expires_at"),
         ({"released_by": ""}, "released_by"),
         ({"calibrated_at": NOON.replace(tzinfo=None)}, "calibrated_at"),
+        ({"ph": 14.1}, "ph"),
+        ({"radiochemical_purity_percent": 100.5}, "radiochemical_purity_percent"),
+        ({"volume_ml": float("nan")}, "volume_ml"),
     ],
 )
 def test_a_batch_that_cannot_be_is_refused_at_its_field(site, coordinator, changes, field):
     with pytest.raises(Invalid) as refusal:
         batch_of(site, coordinator, **changes)
     assert refusal.value.field == field
+
+
+def test_a_certificate_is_recorded_corrected_and_read_on_page_and_api(site, coordinator, client):
+    batch = batch_of(site, coordinator, ph=7.1, radiochemical_purity_percent=98.4)
+    client.force_login(coordinator)
+    form = {"certificate": "CoA 17", "ph": "7.1", "radiochemical_purity_percent": "98.9"}
+    page = reverse("site_batch_certify", args=[batch.pk])
+    assert client.post(page, form).status_code == 422  # why it is corrected is not said
+    assert client.post(page, form | {"reason": "digits exchanged"}).status_code == 302
+    listed = client.get(reverse("site_day", args=[site.pk])).content.decode()
+    assert "Radiochemical purity" in listed
+    assert "98.9 %" in listed
+    address = reverse("api_batch_certify", args=[batch.pk])
+    late = {"germanium_breakthrough_percent": 0.0002, "reason": "measured after decay"}
+    told = client.post(address, late, content_type="application/json").json()
+    assert (told["germanium_breakthrough_percent"], told["ph"]) == (0.0002, 7.1)
+    assert (told["certificate"], told["volume_ml"]) == ("CoA 17", None)
+    trail = AuditEvent.objects.filter(table="trials_batch", row=str(batch.pk)).order_by("pk")
+    assert [one.reason for one in trail][1:] == ["digits exchanged", "measured after decay"]
+    again = client.post(address, late, content_type="application/json")
+    assert (again.status_code, again.json()["code"]) == (409, "nothing-changed")
 
 
 def test_a_batch_is_recorded_and_released_once(site, coordinator):

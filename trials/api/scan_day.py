@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from trials import models
+from trials import accountability, models
 from trials.api.fields import Key, Line, Moment
 from trials.api.serializers import Reason
 
@@ -24,7 +24,26 @@ class Batch(Rows):
             "released_at",
             "released_by",
             "certificate",
+            *accountability.RELEASE_DATA,
         ]
+
+
+class Measured(serializers.Serializer):
+    """What a certificate of analysis says was measured; null where it says nothing."""
+
+    volume_ml = serializers.FloatField(allow_null=True, required=False)
+    substance_mass_ug = serializers.FloatField(
+        allow_null=True, required=False, help_text="Of the peptide or other substance."
+    )
+    radiochemical_purity_percent = serializers.FloatField(allow_null=True, required=False)
+    ph = serializers.FloatField(allow_null=True, required=False)
+    germanium_breakthrough_percent = serializers.FloatField(allow_null=True, required=False)
+
+
+class Certify(Measured, Reason):
+    certificate = Line(
+        max_length=200, required=False, allow_blank=True, help_text="The certificate, as filed."
+    )
 
 
 class Release(serializers.Serializer):
@@ -32,7 +51,7 @@ class Release(serializers.Serializer):
     released_by = Line(max_length=120, help_text="The qualified person.")
 
 
-class RecordBatch(serializers.Serializer):
+class RecordBatch(Measured):
     tracer = Line(max_length=40, help_text="Identifier of a tracer of the protocol.")
     number = Line(max_length=60)
     calibration_activity_mbq = serializers.FloatField(help_text="MBq at calibration.")

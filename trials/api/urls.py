@@ -248,6 +248,11 @@ urlpatterns = [
         name="api_injection_correct",
     ),
     path("batches/<int:pk>/release/", scan_day.ReleaseBatch.as_view(), name="api_batch_release"),
+    path(
+        "batches/<int:pk>/certificate/",
+        scan_day.CertifyBatch.as_view(),
+        name="api_batch_certify",
+    ),
     path("scanners/<int:pk>/retire/", scan_day.RetireScanner.as_view(), name="api_scanner_retire"),
     path(
         "scanners/<int:pk>/qualifications/",

@@ -7,6 +7,7 @@ from datetime import datetime
 from django import forms
 from django.forms.widgets import Script
 
+from trials import accountability
 from trials.forms.base import ActForm, SiteMoment
 from trials.forms.conduct import Day
 from trials.models import Batch, ClockReading, HeaderStatement, Injection, Scanner
@@ -16,15 +17,32 @@ from trials.variables import VARIABLES
 GLUCOSE_UNITS = VARIABLES["glucose"].units
 
 
-class BatchForm(ActForm):
+class _Certificate(ActForm):
+    """What a certificate of analysis says; a result that it does not state stays empty."""
+
+    certificate = forms.CharField(
+        max_length=200, required=False, help_text="The certificate of analysis, as filed."
+    )
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        for name, one in accountability.RELEASE_DATA.items():
+            self.fields[name] = forms.FloatField(
+                label=f"{one.label} ({one.unit})" if one.unit else one.label,
+                required=False,
+                min_value=one.low,
+                max_value=one.high,
+            )
+
+
+class BatchForm(_Certificate):
+    ORDER = ("tracer", "number", "calibration_activity_mbq", "calibrated_at", "expires_at")
+
     tracer = forms.ChoiceField()
     number = forms.CharField(label="Batch number", max_length=60)
     calibration_activity_mbq = forms.FloatField(label="Activity at calibration (MBq)")
     calibrated_at = SiteMoment(label="Calibrated at")
     expires_at = SiteMoment(label="Expires at")
-    certificate = forms.CharField(
-        max_length=200, required=False, help_text="The certificate of analysis, as filed."
-    )
     released_at = SiteMoment(label="Released at", required=False)
     released_by = forms.CharField(
         label="Released by",
@@ -36,6 +54,18 @@ class BatchForm(ActForm):
     def __init__(self, *args, tracers, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.fields["tracer"].choices = [(one.identifier, one.name) for one in tracers]
+        self.order_fields([*self.ORDER, "certificate", *accountability.RELEASE_DATA])
+
+
+class CertificateForm(_Certificate):
+    reason = forms.CharField(
+        max_length=200,
+        help_text="As “certificate arrived”, or why it is corrected. It goes into the trail.",
+    )
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields(["certificate", *accountability.RELEASE_DATA, "reason"])
 
 
 class BatchReleaseForm(ActForm):

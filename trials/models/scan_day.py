@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from trials import accountability
 from trials.models.scope import ScopedModel
 from trials.models.trial import Site
 
@@ -28,6 +29,13 @@ class Batch(ScopedModel):
     released_at = models.DateTimeField(null=True, blank=True)
     released_by = models.CharField(max_length=120, blank=True)
     certificate = models.CharField(max_length=200, blank=True)
+    # What the certificate of analysis says was measured; None where it says nothing, which is
+    # not zero. `accountability.RELEASE_DATA` has labels, units and limits.
+    volume_ml = models.FloatField(null=True, blank=True)
+    substance_mass_ug = models.FloatField(null=True, blank=True)
+    radiochemical_purity_percent = models.FloatField(null=True, blank=True)
+    ph = models.FloatField(null=True, blank=True)
+    germanium_breakthrough_percent = models.FloatField(null=True, blank=True)
     recorded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -43,10 +51,25 @@ class Batch(ScopedModel):
             models.CheckConstraint(
                 name="batch_expires_later", condition=Q(expires_at__gt=F("calibrated_at"))
             ),
+            # To PostgreSQL NaN is more than any number, infinity included.
+            *(
+                models.CheckConstraint(
+                    name=f"batch_{name}_possible",
+                    condition=Q(**{f"{name}__isnull": True})
+                    | Q(**{f"{name}__range": (one.low, one.high)}),
+                )
+                for name, one in accountability.RELEASE_DATA.items()
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.tracer} batch {self.number}"
+
+    @property
+    def release_data(self) -> list[tuple[accountability.Measured, float]]:
+        """What its certificate says was measured."""
+        found = ((one, getattr(self, name)) for name, one in accountability.RELEASE_DATA.items())
+        return [(one, value) for one, value in found if value is not None]
 
 
 class Scanner(ScopedModel):

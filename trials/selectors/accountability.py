@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from trials import accountability, canonical, decay
 from trials.accountability import Balance, Movement
-from trials.models import AccountabilityReview, Batch, Site, Tracer, TracerMovement
+from trials.models import (
+    AccountabilityReview,
+    Batch,
+    Injection,
+    Site,
+    Tracer,
+    TracerMovement,
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,14 @@ def lines(site: Site, *, at: datetime) -> list[Line]:
             of_batch = [one for one in of_tracer if one.batch_id == batch.pk]
             found.append(Line(tracer, batch, _balance(of_batch, at, half_life), batch.given))
     return found
+
+
+def given(site: Site) -> QuerySet[Injection]:
+    """Each injection at a site with its patient and batch, the newest first; one query."""
+    rows = Injection.objects.filter(scheduled_scan__patient__site=site)
+    return rows.select_related(
+        "batch", "scheduled_scan__patient", "scheduled_scan__planned_scan"
+    ).order_by("-injected_at", "-pk")
 
 
 @dataclass(frozen=True)

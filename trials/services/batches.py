@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError
 from django.utils import timezone
 
-from trials import permissions
+from trials import accountability, permissions
+from trials.crossover import shown
 from trials.models import Batch, Site, User
 from trials.services import audit, moments
 from trials.services.errors import Invalid, Refused
@@ -25,8 +29,12 @@ def record(
     released_at: datetime | None = None,
     released_by: str = "",
     certificate: str = "",
+    **measured: float | None,
 ) -> Batch:
-    """Record a batch as its certificate says; released now, or by a later act."""
+    """Record a batch as its certificate says; released now, or by a later act.
+
+    `measured` is what the certificate of analysis states, by the names of `RELEASE_DATA`.
+    """
     permissions.require(by, "batch.record", site)
     version = site.version_in_force
     known = [one.identifier for one in version.tracers.all()] if version else []
@@ -43,6 +51,7 @@ def record(
     if expires_at <= calibrated_at:
         raise Invalid("expires_at", "It expires after its calibration: check both times.")
     released_at = _release_time(released_at, released_by)
+    _require_possible(measured)
     try:
         with audit.action("batch.recorded", actor=by, reason=number, trial=site.trial_id):
             return Batch.objects.create(
@@ -55,6 +64,7 @@ def record(
                 released_at=released_at,
                 released_by=released_by.strip(),
                 certificate=certificate.strip(),
+                **measured,
                 recorded_by=by,
             )
     except IntegrityError as error:
@@ -76,15 +86,49 @@ def release(batch: Batch, *, released_at: datetime, released_by: str, by: User) 
     return locked
 
 
+def certify(
+    batch: Batch,
+    *,
+    reason: str,
+    by: User,
+    certificate: str | None = None,
+    **measured: float | None,
+) -> Batch:
+    """Record or correct what the certificate of analysis says was measured of a batch.
+
+    What is not named is left as it is; a result of None is not stated any more.
+    """
+    permissions.require(by, "batch.record", batch)
+    audit.require_reason(reason)
+    _require_possible(measured)
+    given: dict[str, Any] = {**measured}
+    if certificate is not None:
+        given["certificate"] = certificate.strip()
+    with audit.action("batch.certified", actor=by, reason=reason, trial=batch.site.trial_id):
+        locked = Batch.objects.select_for_update().get(pk=batch.pk)
+        changed = [name for name, value in given.items() if getattr(locked, name) != value]
+        if not changed:
+            raise Refused("nothing-changed", "This is what is recorded of the batch already.")
+        for name in changed:
+            setattr(locked, name, given[name])
+        locked.save(update_fields=changed)
+    return locked
+
+
 def problems(batch: Batch, *, at: datetime) -> list[str]:
     """Why a batch was not to be given at a moment, a sentence each."""
     found = []
     if batch.released_at is None or batch.released_at > at:
-        when = f"only on {batch.released_at:%Y-%m-%d %H:%M} UTC" if batch.released_at else "not"
+        when = f"only on {on_site(batch, batch.released_at)}" if batch.released_at else "not"
         found.append(f"Batch {batch.number} was {when} released.")
     if at > batch.expires_at:
-        found.append(f"Batch {batch.number} expired on {batch.expires_at:%Y-%m-%d %H:%M} UTC.")
+        found.append(f"Batch {batch.number} expired on {on_site(batch, batch.expires_at)}.")
     return found
+
+
+def on_site(batch: Batch, at: datetime) -> str:
+    """A moment of a batch on the clock of its site, which is what its people read."""
+    return shown(at, ZoneInfo(batch.site.time_zone))
 
 
 def usable(site: Site, *, tracer: str, at: datetime | None = None) -> list[Batch]:
@@ -92,6 +136,12 @@ def usable(site: Site, *, tracer: str, at: datetime | None = None) -> list[Batch
     at = at or timezone.now()
     rows = site.batches.filter(tracer=tracer, released_at__lte=at, expires_at__gte=at)
     return list(rows.order_by("-calibrated_at", "-pk"))
+
+
+def _require_possible(measured: Mapping[str, float | None]) -> None:
+    for name, value in measured.items():
+        if problem := accountability.impossible(name, value):
+            raise Invalid(name, problem)
 
 
 def _release_time(at: datetime | None, by_whom: str) -> datetime | None:

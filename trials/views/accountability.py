@@ -32,6 +32,7 @@ def site_accountability(request: HttpRequest, pk: int) -> HttpResponse:
         "movements": row.tracer_movements.select_related("batch", "recorded_by").order_by(
             "-happened_at", "-pk"
         )[:100],
+        "given": selectors.given(row)[:100],
         "may": rights(request.user, row.scope(), "batch.record", "accountability.sign"),
     }
     return render(request, "trials/site_accountability.html", context)

@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from trials import permissions
+from trials import accountability, permissions
 from trials.forms import (
     BatchForm,
     BatchReleaseForm,
+    CertificateForm,
     ClockForm,
     CrossCalibrationForm,
     QualificationForm,
@@ -73,6 +74,24 @@ def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
         lambda found: batches.release(batch, by=request.user, **found),
         title=f"Release of {batch}",
         submit="Record the release",
+    )
+
+
+@form_methods
+def batch_certify(request: HttpRequest, pk: int) -> HttpResponse:
+    """Record or correct what the certificate of analysis of a batch says."""
+    batch = permissions.fetched(
+        Batch.objects.select_related("site__trial"), request.user, "batch.record", pk=pk
+    )
+    names = ("certificate", *accountability.RELEASE_DATA)
+    form = CertificateForm(sent(request), initial={name: getattr(batch, name) for name in names})
+    return _act(
+        request,
+        batch.site,
+        form,
+        lambda found: batches.certify(batch, by=request.user, **found),
+        title=f"Certificate of {batch}",
+        submit="Record the certificate",
     )
 
 

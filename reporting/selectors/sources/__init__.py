@@ -9,6 +9,7 @@ from reporting.selectors.sources.agreement import AGREEMENT
 from reporting.selectors.sources.base import Source
 from reporting.selectors.sources.conduct import (
     ACCOUNTABILITY_REVIEWS,
+    BATCHES,
     DEVIATIONS,
     QUERIES,
     TRACER_MOVEMENTS,
@@ -60,6 +61,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "recist_lesions": RECIST_LESIONS,
         "responses": RESPONSES,
         "deviations": DEVIATIONS,
+        "batches": BATCHES,
         "tracer_movements": TRACER_MOVEMENTS,
         "accountability_reviews": ACCOUNTABILITY_REVIEWS,
         "queries": QUERIES,

@@ -12,6 +12,7 @@ from reporting import derived
 from reporting.selectors.sources.base import Computed, Source, computed, subject
 from trials.models import (
     AccountabilityReview,
+    Batch,
     Consent,
     Deviation,
     Enrolment,
@@ -100,6 +101,16 @@ QUERIES = Source(
         "about_table": "subject_table",
         "about_pk": "subject_pk",
     },
+)
+
+
+def _batches(trial: Trial):
+    return Batch.objects.filter(site__trial=trial).order_by("site__code", "pk")
+
+
+BATCHES = Source(
+    _batches,
+    {"trial": "site__trial__identifier", "site": "site__code", "batch": "pk"},
 )
 
 TRACER_MOVEMENTS = Source(

@@ -44,6 +44,16 @@ class ReleaseBatch(Endpoint):
         return self.show(batches.release(row, by=request.user, **given), shapes.Batch)
 
 
+class CertifyBatch(Endpoint):
+    @operation("certifyBatch", tag="scan days", asks=shapes.Certify, answers=shapes.Batch)
+    def post(self, request: Request, pk: int) -> Response:
+        """Record or correct what the certificate of analysis says; what is left out stays."""
+        rows = Batch.objects.select_related("site")
+        row = permissions.fetched(rows, request.user, "batch.record", pk=pk)
+        given = asked(request, shapes.Certify)
+        return self.show(batches.certify(row, by=request.user, **given), shapes.Batch)
+
+
 class Scanners(Endpoint):
     @operation("listScanners", tag="scan days", answers=shapes.Scanner(many=True))
     def get(self, request: Request, pk: int) -> Response:
