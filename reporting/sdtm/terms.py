@@ -165,6 +165,7 @@ TESTS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("TR", "ADRINDEX"): "Left/Right Index of the Adrenals",
         ("TR", "ADRSIDE"): "Side of the Adrenals by PET",
         ("RS", "TRUTH"): "Truth by the Panel",
+        ("RS", "STAGE"): "Stage of the Disease",
         ("RS", "PASOCLIN"): "PASO Clinical Outcome",
         ("RS", "PASOBIOC"): "PASO Biochemical Outcome",
         ("MI", "HISTRES"): "Histology Result",

@@ -23,8 +23,15 @@ GENERAL = trial_yaml.read((TRIALS / "general_forms.yaml").read_text()).content
 AT = Moment(datetime(2026, 3, 2, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
 # The forms that a source of the trial names.
 STATED = {
-    "NCT05222269": {"progression"},
-    "NCT06125028": {"histology", "follow_up_imaging"},
+    "NCT05222269": {"adverse_events", "histology", "progression"},
+    "NCT06125028": {
+        "adverse_events",
+        "childbearing",
+        "contraception",
+        "follow_up_imaging",
+        "histology",
+        "staging",
+    },
     "NCT06246357": {"vital_signs", "vital_signs_follow_up"},
 }
 FORM = {
