@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pypdf
 import pytest
@@ -22,12 +23,23 @@ from trials.services import (
     deviations,
     enrolment,
     evidence,
+    form_entries,
     injections,
+    jobs,
     monitoring,
+    protocols,
     queries,
 )
 
 pytestmark = pytest.mark.django_db
+DEMO = (Path(protocols.SCHEMA).parent / "definitions" / "demo.yaml").read_text()
+SCREENED = {
+    "consent_day_age": "61",
+    "ethnicity": {"missing": "RF"},
+    "height_cm": "171",
+    "weight_kg": "70.5",
+}
+PAST = {"term": "Hypertension", "started_on": "2019", "is_ongoing": "yes", "is_treated": "no"}
 
 
 @pytest.fixture
@@ -365,6 +377,26 @@ def test_the_pre_visit_list_has_what_is_open(client, site, coordinator, monitor)
     assert f"{patient} 1.0 (en) 2026-03-01 patient Dr Adams yes" in text.replace(
         "Patient", "patient"
     )
+
+
+def test_the_pre_visit_list_names_forms_and_times_as_the_site_does(client):
+    site = factories.make_site(protocols.load_trial(DEMO, by=jobs.system_user()).trial, code="109")
+    with factories.framed():
+        Site.objects.filter(pk=site.pk).update(time_zone="Europe/Brussels")
+    site.refresh_from_db()
+    coordinator = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+    monitor = factories.make_user(Role.MONITOR, trial=site.trial, site=site)
+    factories.delegate(coordinator, site)
+    patient = factories.make_enrolled(site, by=coordinator)
+    for form, visit, given in (("demographics", "SCREEN", SCREENED), ("medical_history", "", PAST)):
+        entry = form_entries.begin(patient, form=form, visit=visit, by=coordinator)
+        form_entries.complete(entry, given=given, revision=1, by=coordinator)
+    factories.make_consent(patient, by=coordinator, signed_at="2026-03-01T23:30:00+00:00")
+    text = text_of(printed(client, monitor, "pre_visit_list", site.pk))
+    assert f"{patient} Demographics Screening 4 of 4" in text
+    # One of several: the number tells which.
+    assert f"{patient} Medical history 1 – never signed" in text
+    assert "1.0 (en) 2026-03-02 00:30" in text
 
 
 def test_lists_take_as_many_queries_for_three_patients_as_for_one(

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from trials import eligibility, spans
+from trials.crossover import shown
 from trials.kleene import Truth
 from trials.models import (
     Batch,
@@ -119,7 +120,8 @@ def _enrolment(patient: Patient) -> Condition:
         return Condition(
             "eligibility", label, NOT_CHECKABLE, "Enrolled before verdicts were signed here."
         )
-    signed = f"{row.signature.signer_name}, {row.signature.signed_at:%Y-%m-%d %H:%M} UTC."
+    zone = ZoneInfo(patient.site.time_zone)
+    signed = f"{row.signature.signer_name}, {shown(row.signature.signed_at, zone)}."
     return _told("eligibility", label, True, signed)
 
 
@@ -184,7 +186,7 @@ def _batch(scan: ScheduledScan, day: Day) -> Condition:
     found = batches.problems(day.batch, at=day.at)
     if day.batch.tracer != tracer.identifier:
         found.append(f"It is of {day.batch.tracer}, this scan is planned with {tracer}.")
-    until = f"{day.batch} is good until {day.batch.expires_at:%Y-%m-%d %H:%M} UTC."
+    until = f"{day.batch} is good until {batches.on_site(day.batch, day.batch.expires_at)}."
     return _told("batch", label, not found, " ".join(found) or until)
 
 

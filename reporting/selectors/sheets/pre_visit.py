@@ -16,7 +16,7 @@ from imaging.models import Transmittal
 from imaging.selectors import waiting
 from reporting.sheets.blocks import Cell, Column, Facts, Sheet, Table
 from trials import board as cells
-from trials import schedule
+from trials import case_report_forms, schedule
 from trials.models import (
     ActionItem,
     Consent,
@@ -211,7 +211,7 @@ def _unverified_forms(entries: list[FormEntry]) -> Table:
         left = [one for one in values if not _is_verified(one, marks)]
         if left:
             told = f"{len(left)} of {len(values)}"
-            found.append([str(entry.patient), entry.form, entry.visit or "–", told])
+            found.append([*_named(entry), told])
     columns = [
         Column("Patient"),
         Column("Form", "1"),
@@ -219,6 +219,17 @@ def _unverified_forms(entries: list[FormEntry]) -> Table:
         Column("Values not verified", is_number=True),
     ]
     return Table("Forms not verified", columns, found, "Every value of every form is verified.")
+
+
+def _named(entry: FormEntry) -> list[Cell]:
+    """Patient, form and visit of an entry, in the words of the version that asked it."""
+    definition = entry.version.definition
+    forms = {one["identifier"]: one for one in definition.get("forms", ())}
+    visits = case_report_forms.visit_labels(definition)
+    asked = forms[entry.form]
+    number = f" {entry.repeat}" if asked.get("is_repeating") else ""
+    visit = visits.get(entry.visit, entry.visit)
+    return [str(entry.patient), f"{asked['label']}{number}", visit or "–"]
 
 
 def _is_verified(value: ItemValue, marks: dict[int, str]) -> bool:
@@ -239,7 +250,7 @@ def _unsigned_forms(entries: list[FormEntry]) -> Table:
         if is_there and form_reviews.is_what_was_signed(entry, signed[entry.pk]):
             continue
         why = "changed after the signature" if is_there else "never signed"
-        found.append([str(entry.patient), entry.form, entry.visit or "–", why])
+        found.append([*_named(entry), why])
     columns = [Column("Patient"), Column("Form", "1"), Column("Visit", "1"), Column("Why", "1")]
     return Table("Forms not signed", columns, found, "Every complete form is signed.")
 
@@ -269,7 +280,7 @@ def _consents(site: Site) -> Table:
             [
                 str(one.patient),
                 f"{one.version} ({one.language})",
-                one.signed_at.replace("T", " "),
+                _as_known(one.signed_at, ZoneInfo(site.time_zone)),
                 one.get_signatory_display(),
                 one.obtained_by,
                 copies[one.copy_given],
@@ -279,6 +290,14 @@ def _consents(site: Site) -> Table:
         ],
         "No consent was recorded since the last visit.",
     )
+
+
+def _as_known(signed_at: str, zone: ZoneInfo) -> str:
+    """A day as it was written, a moment on the clock of the site."""
+    if "T" not in signed_at:
+        return signed_at
+    at = datetime.fromisoformat(signed_at)
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at.tzinfo else signed_at.replace("T", " ")
 
 
 def _overdue(patients, now: datetime) -> Table:
