@@ -9,14 +9,18 @@
 
 A dozen definitions are in use, and they differ by up to 10 % on a small lesion in coarse PET,
 so the name travels with the number. The sphere may leave the lesion. Where it leaves the image
-the mean is over what lies inside, and the caller is told.
+the mean is over what lies inside, and the caller is told. Where voxels are larger than its radius
+it has no neighbour to take in, and `coarse_words` says what SUVpeak then is.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +46,11 @@ class PeakDefinition(StrEnum):
     IBSI_GLOBAL = "ibsi_global"
     IBSI_LOCAL = "ibsi_local"
     WEIGHTED = "weighted"
+
+
+def of_parameters(parameters: Mapping[str, Any]) -> PeakDefinition:
+    """The definition that a method of segmentation names; IBSI's global one where it names none."""
+    return PeakDefinition(parameters.get("peak", PeakDefinition.IBSI_GLOBAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +97,55 @@ def sphere_means(
     """
     if grid.planes:
         return _uneven_means(suv, flat, grid, radius, weighted=weighted)
+    return _even_means(suv, flat, _even_kernel(grid, radius, weighted=weighted))
+
+
+@lru_cache(maxsize=64)
+def voxel_count(spacing: tuple[float, float, float], *, weighted: bool = False) -> int:
+    """How many voxels the sphere of SUVpeak takes in, `weighted` those it cuts as well.
+
+    `spacing` is (dz, dy, dx) in mm; of uneven planes their mean distance.
+
+    >>> voxel_count((3.0, 4.0, 4.0))
+    21
+    >>> voxel_count((7.0, 7.0, 7.0))
+    1
+    """
+    grid = Grid(shape=(1, 1, 1), spacing=spacing, origin=(0.0, 0.0, 0.0))
+    return len(_even_kernel(grid, RADIUS_MM, weighted=weighted).offsets)
+
+
+def coarse_words(spacing: tuple[float, float, float], *, weighted: bool = False) -> str:
+    """What is to be said of SUVpeak where the sphere takes in no neighbour along an axis.
+
+    Empty where it takes in one along each. `spacing` is (dz, dy, dx) in mm.
+
+    >>> coarse_words((7.0, 8.0, 8.0))
+    'Voxels of 7.00 × 8.00 × 8.00 mm against a radius of 6.20 mm: the sphere of SUVpeak holds 1 \
+voxel, SUVpeak is SUVmax.'
+    """
+    reach = RADIUS_MM / np.asarray(spacing) + 0.5 * weighted
+    if np.all(reach >= 1):
+        return ""
+    count = voxel_count(spacing, weighted=weighted)
+    edges = " × ".join(f"{edge:.2f}" for edge in spacing)
+    holds = "1 voxel, SUVpeak is SUVmax"
+    if count > 1:
+        names = zip(("planes", "rows", "columns"), reach, strict=True)
+        across = " and ".join(name for name, far in names if far < 1)
+        holds = f"{count} voxels, and no neighbour across the {across} of the image"
+    return (
+        f"Voxels of {edges} mm against a radius of {RADIUS_MM:.2f} mm: the sphere of SUVpeak holds "
+        f"{holds}."
+    )
+
+
+def _even_kernel(grid: Grid, radius: float, *, weighted: bool) -> _Kernel:
+    """The sphere among planes as far apart as the spacing says."""
     height = grid.spacing[0]
     reach = int(radius / height + 0.5 * weighted)
     distances = np.arange(-reach, reach + 1, dtype=np.float64) * height
-    kernel = _kernel(distances, np.full(distances.size, height), grid, radius, weighted=weighted)
-    return _even_means(suv, flat, kernel)
+    return _kernel(distances, np.full(distances.size, height), grid, radius, weighted=weighted)
 
 
 def _uneven_means(

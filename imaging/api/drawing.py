@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from imaging import drawn
 from imaging.api.reads import ReadRegion, Shared, own_read
+from imaging.api.serializers import PEAK_NOTE
 from imaging.services import hand_drawing, reads
 from trials.api.base import Endpoint, asked, operation
 from trials.api.fields import Line
@@ -52,6 +53,7 @@ class DrawingMeasured(serializers.Serializer):
     total_uptake = serializers.FloatField(help_text="g")
     has_partial_volume = serializers.BooleanField()
     peak_leaves_image = serializers.BooleanField()
+    peak_note = serializers.CharField(help_text=PEAK_NOTE)
     shares = Shared(many=True, help_text="To be kept in their place: no voxel counts twice.")
 
 
@@ -75,6 +77,7 @@ class DrawnPreview(Endpoint):
                 "total_uptake": one.total_uptake,
                 "has_partial_volume": one.partial_volume,
                 "peak_leaves_image": one.peak_leaves_image,
+                "peak_note": read.quantification.peak_note,
                 "shares": Shared(shared, many=True).data,
             }
         )

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from imaging import models, placed, slices
-from imaging.api.serializers import Node
+from imaging.api.serializers import PEAK_NOTE, PEAK_VOXELS, Node
 from imaging.fusion import CtWindow
 from imaging.selectors import derivations, regions
 from imaging.selectors import reads as selecting
@@ -160,6 +160,10 @@ class Read(Rows):
     """One's own read."""
 
     run = serializers.IntegerField(source="quantification.run")
+    peak_voxels = serializers.IntegerField(
+        source="quantification.peak_voxels", allow_null=True, help_text=PEAK_VOXELS
+    )
+    peak_note = serializers.CharField(source="quantification.peak_note", help_text=PEAK_NOTE)
     regions = serializers.SerializerMethodField()
     not_carried = NotCarried(many=True)
     ended = serializers.SerializerMethodField(
@@ -178,6 +182,8 @@ class Read(Rows):
             "opened_at",
             "signed_at",
             "ended",
+            "peak_voxels",
+            "peak_note",
             "regions",
             "not_carried",
             "obstacles",
@@ -257,6 +263,7 @@ class Grown(serializers.Serializer):
     )
     has_partial_volume = serializers.BooleanField()
     peak_leaves_image = serializers.BooleanField()
+    peak_note = serializers.CharField(help_text=PEAK_NOTE)
     shares = Shared(many=True, help_text="To be kept in their place: no voxel counts twice.")
 
 
@@ -324,6 +331,7 @@ class GrownRegions(Endpoint):
                 "holds_hotter": found.grown.holds_hotter,
                 "has_partial_volume": one.partial_volume,
                 "peak_leaves_image": one.peak_leaves_image,
+                "peak_note": run.peak_note,
                 "shares": Shared(reads.shared_by(run, request.user, found), many=True).data,
             }
         )

@@ -12,6 +12,8 @@ from trials.api.fields import Key, Line
 Rows = serializers.ModelSerializer
 SHA256 = r"^[0-9a-f]{64}$"
 MAXIMUM_DIGESTS = 10_000
+PEAK_VOXELS = "Voxels in the sphere of SUVpeak; where it is 1, SUVpeak is SUVmax."
+PEAK_NOTE = "What is to be said of SUVpeak where voxels are larger than its sphere; else empty."
 
 
 class CurrentJob(serializers.Serializer):
@@ -354,6 +356,8 @@ class Quantification(Rows):
     )
     suvmax = serializers.FloatField(allow_null=True, help_text="Of the whole series, g/mL.")
     uptake_minutes = serializers.FloatField(allow_null=True, help_text="min")
+    peak_voxels = serializers.IntegerField(allow_null=True, help_text=PEAK_VOXELS)
+    peak_note = serializers.CharField(help_text=PEAK_NOTE)
     lesions = Lesion(many=True)
     reference_regions = Region(many=True)
     pictures = Picture(many=True)
@@ -370,6 +374,8 @@ class Quantification(Rows):
             "suvbw_factor",
             "suvmax",
             "uptake_minutes",
+            "peak_voxels",
+            "peak_note",
             "parameters",
             "input_sha256",
             "software_version",

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from imaging import peaks
 from imaging.models.dicom import Instance, Series
 from trials.models import ScopedModel
 
@@ -56,6 +57,28 @@ class Quantification(ScopedModel):
 
     def __str__(self) -> str:
         return f"run {self.run} on {self.series}"
+
+    @property
+    def peak_voxels(self) -> int | None:
+        """Voxels in the sphere of its SUVpeak; None where the series has no grid."""
+        found = self._spacing
+        return peaks.voxel_count(found, weighted=self._weighs_peak) if found else None
+
+    @property
+    def peak_note(self) -> str:
+        """What is to be said of SUVpeak where voxels are large against its sphere; else empty."""
+        found = self._spacing
+        return peaks.coarse_words(found, weighted=self._weighs_peak) if found else ""
+
+    @property
+    def _spacing(self) -> tuple[float, float, float] | None:
+        """Of the grid that its series was assembled to: planes, rows, columns in mm."""
+        stored = self.series.assembly.get("spacing")
+        return (stored[0], stored[1], stored[2]) if stored else None
+
+    @property
+    def _weighs_peak(self) -> bool:
+        return peaks.of_parameters(self.parameters) is peaks.PeakDefinition.WEIGHTED
 
 
 class MeasuredRegion(ScopedModel):

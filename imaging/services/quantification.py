@@ -17,6 +17,7 @@ from imaging import (
     conformance,
     geometry,
     lesions,
+    peaks,
     pictures,
     reference_regions,
     segmentation,
@@ -365,7 +366,7 @@ def measured_by(parameters: dict) -> MeasuredBy:
 
 def peak_of(parameters: dict) -> PeakDefinition:
     """What the protocol calls SUVpeak."""
-    return PeakDefinition(parameters.get("peak", PeakDefinition.IBSI_GLOBAL))
+    return peaks.of_parameters(parameters)
 
 
 def _parameters(series: Series) -> dict:

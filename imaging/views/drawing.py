@@ -69,6 +69,7 @@ def _answered(request: HttpRequest, read: Read) -> HttpResponse:
             "threshold": found.grown.threshold,
             "partial_volume": one.partial_volume,
             "peak_leaves_image": one.peak_leaves_image,
+            "peak_note": read.quantification.peak_note,
             "shares": [{"number": one.number, "volume_ml": one.volume_ml} for one in shared],
         }
     )

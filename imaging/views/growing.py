@@ -82,6 +82,7 @@ def grow(request: HttpRequest, reading_identifier: str) -> HttpResponse:
             "holds_hotter": found.grown.holds_hotter,
             "partial_volume": one.partial_volume,
             "peak_leaves_image": one.peak_leaves_image,
+            "peak_note": run.peak_note,
             "shares": [{"number": one.number, "volume_ml": one.volume_ml} for one in shared],
         }
     )

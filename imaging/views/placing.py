@@ -107,6 +107,7 @@ def _shown(run: Quantification, form: PlacedShapeForm) -> dict[str, Any] | None:
         "told": form.told(),
         **_slices(run, voxel),
         "measured": found.measured,
+        "peak_note": run.peak_note,
         "threshold": found.grown.threshold,
         "voxel": ",".join(map(str, voxel)),
         "shape": form.cleaned_data["shape"],

@@ -27,6 +27,7 @@ from reporting.datasets.columns import (
 )
 
 NOT_DRAWN = "found by a threshold"
+NO_GRID = "the series is no regular volume any more"
 
 LESIONS = Dataset(
     name="lesions",
@@ -112,6 +113,25 @@ LESIONS = Dataset(
             TECHNICAL,
             codes=YES_NO,
             missing="measured by an earlier release",
+        ),
+        Column(
+            "peak_voxels",
+            "Voxels that the sphere of SUVpeak takes in",
+            INTEGER,
+            TECHNICAL,
+            derivation="of a sphere of 1 mL, by the spacing of the series; where it is 1, SUVpeak "
+            "is SUVmax",
+            missing=NO_GRID,
+        ),
+        Column(
+            "peak_is_coarse",
+            "The voxels are so large that this sphere takes in no neighbour along an axis",
+            FLAG,
+            TECHNICAL,
+            codes=YES_NO,
+            derivation="the edge of a voxel exceeds the radius of the sphere, 6.2 mm; where parts "
+            "of voxels count, its diameter",
+            missing=NO_GRID,
         ),
         Column(
             "computed_positivity",

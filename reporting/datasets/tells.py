@@ -93,8 +93,8 @@ _DECLARED: dict[str, dict[str, str]] = {
         "suvpeak_derivation suvpeak_definition volume_ml volume_ml_derivation total_uptake "
         "total_uptake_derivation voxel_count suvmax_plane suvmax_row suvmax_column centroid_x_mm "
         "centroid_y_mm centroid_z_mm has_partial_volume extent_planes_mm extent_rows_mm "
-        "extent_columns_mm peak_leaves_image computed_positivity drawing "
-        "region_number region_label",
+        "extent_columns_mm peak_leaves_image peak_voxels peak_is_coarse computed_positivity "
+        "drawing region_number region_label",
         "arm tracer_identity": "positivity_threshold",
     },
     "regions": {

@@ -242,6 +242,10 @@ def _regions_found(images: _Images) -> None:
                 record.supplement(
                     "PEAKCUT", "Image Ends Within Its Sphere", row["peak_leaves_image"], "Derived"
                 )
+                record.supplement("PEAKVOX", "Voxels in Its Sphere", row["peak_voxels"], "Derived")
+                record.supplement(
+                    "PEAKCRS", "Voxels Larger Than Its Sphere", row["peak_is_coarse"], "Derived"
+                )
             if test in ("VOLUME", total):
                 record.supplement(
                     "SEGMTHD", "Segmentation", _segmentation(images, row["series"]), "Assigned"

@@ -265,6 +265,7 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
             modality="PT",
             state="quantified",
             counts=True,
+            assembly={"spacing": [3.0, 4.0, 4.0]},
         )
         ConformanceFinding.objects.create(
             series=series, rule="ct-missing", severity="major", text="No CT came with the PET."

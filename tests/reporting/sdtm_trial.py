@@ -204,7 +204,7 @@ def _lesion(lesion: int, scan: int, series: int) -> dict[str, Any]:
         total_uptake=16.0577, voxel_count=43, centroid_x_mm=-12.75, centroid_y_mm=3.25,
         centroid_z_mm=400.125, has_partial_volume=True, extent_planes_mm=9.75,
         extent_rows_mm=8.5, extent_columns_mm=12.25, peak_leaves_image=True,
-        computed_positivity=True,
+        peak_voxels=1, peak_is_coarse=True, computed_positivity=True,
         positivity_threshold=2.6406, region_label="Bone",
     )  # fmt: skip
 

@@ -84,7 +84,10 @@ def _derivation_of(lesion: MeasuredRegion, quantity: str, with_origin: bool) -> 
 
 def _peak_words(lesion: MeasuredRegion) -> str:
     words = f"{PEAKS[lesion.suvpeak_definition]} {lesion.suvpeak_definition}"
-    return f"{words}; {PEAK_IS_CUT}" if lesion.peak_leaves_image else words
+    if lesion.peak_leaves_image:
+        words += f"; {PEAK_IS_CUT}"
+    note = lesion.quantification.peak_note
+    return f"{words}. {note}" if note else words
 
 
 def _name(lesion: MeasuredRegion) -> str:

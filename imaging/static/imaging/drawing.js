@@ -218,6 +218,7 @@ function told(found, slices) {
     shares.length && `It shares ${shares.join(", ")}, already a lesion: keep it in place of that region, for no voxel counts twice.`,
     found.partial_volume && "Smaller than twice the resolution of the scanner: the numbers are too low.",
     found.peak_leaves_image && "The image ends within the sphere of SUVpeak: it is the mean of what lies inside.",
+    found.peak_note,
   ];
   return [
     `SUVmax ${number.format(found.suvmax)}, SUVmean ${number.format(found.suvmean)}, SUVpeak ${number.format(found.suvpeak)} g/mL,`,

@@ -199,6 +199,7 @@ function told(found) {
     found.holds_hotter && "It holds a hotter voxel than the one near the click: another lesion or an organ may be in it.",
     found.partial_volume && "Smaller than twice the resolution of the scanner: the numbers are too low.",
     found.peak_leaves_image && "The image ends within the sphere of SUVpeak: it is the mean of what lies inside.",
+    found.peak_note,
   ];
   return [`Grown: ${parts.join(", ")}.`, ...doubts.filter(Boolean)].join(" ");
 }
@@ -293,8 +294,8 @@ image.addEventListener("load", loaded);
 image.addEventListener("error", loaded);
 if (viewer.dataset.mayGrow === "yes") image.addEventListener("click", grow);
 document.getElementById("drop").addEventListener("click", drop);
-for (const link of planes) {
 refer.addEventListener("click", referThere);
+for (const link of planes) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
     shown.plane = link.dataset.plane;

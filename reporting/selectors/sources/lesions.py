@@ -8,6 +8,7 @@ from operator import itemgetter, truediv
 
 from django.db.models import F, OuterRef, Subquery
 
+from imaging import peaks
 from imaging.models import Lesion, LesionPositivity, LesionRatio, ReferenceRegion
 from reporting.selectors.sources.base import (
     SCAN_OF_RUN,
@@ -20,9 +21,31 @@ from reporting.selectors.sources.base import (
 )
 from trials.models import Trial
 
+# Of the grid, as its series was assembled: planes, rows, columns in mm.
+SPACING = "quantification__series__assembly__spacing"
+
 
 def _of_axis(axis: int, values: Sequence[float] | None) -> float | None:
     return values[axis] if values else None
+
+
+def _peak_voxels(spacing: Sequence[float] | None, definition: str) -> int | None:
+    return peaks.voxel_count(_three(spacing), weighted=_weighs(definition)) if spacing else None
+
+
+def _peak_is_coarse(spacing: Sequence[float] | None, definition: str) -> bool | None:
+    if not spacing:
+        return None
+    return bool(peaks.coarse_words(_three(spacing), weighted=_weighs(definition)))
+
+
+def _three(spacing: Sequence[float]) -> tuple[float, float, float]:
+    depth, height, width = spacing
+    return depth, height, width
+
+
+def _weighs(definition: str) -> bool:
+    return definition == peaks.PeakDefinition.WEIGHTED
 
 
 def _lesions(trial: Trial):
@@ -65,6 +88,8 @@ LESIONS = Source(
         "drawing": "drawing__series_id",
         "computed_positivity": "computed",
         "positivity_threshold": "exceeded",
+        "peak_voxels": computed(_peak_voxels, SPACING, "suvpeak_definition"),
+        "peak_is_coarse": computed(_peak_is_coarse, SPACING, "suvpeak_definition"),
         "suvmax_plane": computed(itemgetter(0), "suvmax_voxel"),
         "suvmax_row": computed(itemgetter(1), "suvmax_voxel"),
         "suvmax_column": computed(itemgetter(2), "suvmax_voxel"),
