@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from celery import Celery
-from celery.signals import worker_init, worker_process_init
+from celery.signals import task_postrun, worker_init, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
@@ -46,3 +47,21 @@ def keep_memory(**_) -> None:
 
     process_memory.keep()
     process_memory.settle()
+
+
+# A worker that has nothing to do holds no more than that: what every one loads is half of it.
+# A volume of 800 x 200 x 200 voxels may stay for the next one.
+RESIDENT_BYTES, KEPT_BYTES = 350_000_000, 128_000_000
+
+
+@task_postrun.connect
+def give_back_memory(**_) -> None:
+    from imaging import process_memory
+
+    if _resident_bytes() > RESIDENT_BYTES:
+        process_memory.give_back(beyond=KEPT_BYTES)
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")

@@ -49,6 +49,13 @@ def empty(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return whole.reshape(shape)
 
 
+def forget(*, beyond: int = 0) -> None:
+    """Keep no more bytes than that of what nobody looks at now: the latest."""
+    while sum(map(len, _kept)) > beyond:
+        with suppress(IndexError):
+            _kept.pop(0)
+
+
 def _new(size: int) -> mmap.mmap:
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     memory.madvise(mmap.MADV_HUGEPAGE)
@@ -72,6 +79,4 @@ def _keep(memory: mmap.mmap) -> None:
         return
     memory.madvise(mmap.MADV_FREE)
     _kept.append(memory)
-    while sum(map(len, _kept)) > MOST_BYTES:
-        with suppress(IndexError):
-            _kept.pop(0)
+    forget(beyond=MOST_BYTES)

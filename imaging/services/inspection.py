@@ -11,6 +11,7 @@ from contextlib import closing
 from functools import lru_cache, partial
 from itertools import chain
 
+from imaging import process_memory
 from imaging.deidentification import keyed_digest
 from imaging.identity import KEPT
 from imaging.models import ReceivedFile, Series, Transmittal
@@ -73,6 +74,7 @@ def inspect(claim: jobs.Claim) -> None:
     if transmittal.state != State.RECEIVED:
         nothing_to_do(claim)
         return
+    process_memory.give_back()
     unpacking.unpack(claim, transmittal)
     files = list(transmittal.files.filter(state=FileState.RECEIVED))
     # What many files have in common is digested once.

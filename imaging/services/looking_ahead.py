@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 
+from imaging import process_memory
 from imaging.models import ReceivedFile, Transmittal
 from imaging.services import clearing, ledger, preparing
 from imaging.services.parser import Inspection, Parser, ParserUnavailableError
@@ -37,6 +38,7 @@ def look(transmittal: int) -> None:
     """Look into what came of it until all came, or nothing more does."""
     with prepared.alone() as is_mine:
         if is_mine and _is_receiving(transmittal):
+            process_memory.give_back()
             _look(transmittal)
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
-from imaging import storage
+from imaging import process_memory, storage
 from imaging.models import (
     DeidentificationProof,
     ImagingStudy,
@@ -77,6 +77,7 @@ def release(claim: jobs.Claim) -> None:
     if transmittal.state != State.INSPECTED:
         ledger.nothing_to_do(claim)
         return
+    process_memory.give_back()
     making = preparing.making_for(transmittal)
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
     released: list[Released] = []

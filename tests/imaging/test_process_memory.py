@@ -24,6 +24,20 @@ from imaging import process_memory
 process_memory.settle()
 print(gc.get_freeze_count(), gc.get_threshold()[0])
 """
+LEFT = """
+from pathlib import Path
+from imaging import kept_memory, process_memory
+process_memory.keep()
+pages = lambda: int(Path("/proc/self/statm").read_text().split()[1])
+before = pages()
+kept_memory.empty((100, 512, 512))[:] = 1
+buffers = [b"a" * 2**20 for _ in range(100)]
+last = b"a" * 2**20
+del buffers
+left = pages()
+process_memory.give_back()
+print(before, left, pages())
+"""
 
 
 def said(program: str) -> list[int]:
@@ -45,3 +59,10 @@ def test_what_was_loaded_is_left_alone():
 
     assert frozen > 1000
     assert threshold == 50_000
+
+
+def test_what_a_volume_and_small_buffers_left_is_given_back():
+    before, left, given_back = said(LEFT)
+
+    assert left - before > 150 * 256
+    assert given_back - before < 20 * 256
