@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import connection
 
@@ -16,6 +18,8 @@ from trials.services.fault_points import reach
 
 # Names the lock between files that come and files that go; any number that is ours alone.
 LOCK = 7_265_001
+# The same between files that are written into the archive and those that are destroyed there.
+ARCHIVE_LOCK = 7_265_002
 WAITING = [
     ReceivedFile.State.RECEIVED,
     ReceivedFile.State.ACCEPTED,
@@ -27,6 +31,30 @@ def keep_off() -> None:
     """Nothing is cleared until this transaction ends: a file on disk gets its row before."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock_shared(%s)", [LOCK])
+
+
+@contextmanager
+def into_archive(claim: jobs.Claim) -> Iterator[None]:
+    """Write files that no row names yet: until they are written nothing is destroyed.
+
+    A worker that was stopped for so long that another did the job would bring back what was
+    destroyed since: who lost the job writes none. Longer than a transaction, so that the job can
+    say meanwhile how far it is.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock_shared(%s)", [ARCHIVE_LOCK])
+    try:
+        jobs.require_held(claim)
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_unlock_shared(%s)", [ARCHIVE_LOCK])
+
+
+def await_writers() -> None:
+    """Nobody writes into the archive until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [ARCHIVE_LOCK])
 
 
 def order(transmittal: Transmittal, *, actor: User) -> Job:

@@ -26,7 +26,7 @@ from imaging.models import (
     Transmittal,
 )
 from imaging.services import drawings, ledger, open_ct, open_volumes, read_results, reconciliation
-from imaging.services.clearing import WAITING, keep_others_off
+from imaging.services.clearing import WAITING, await_writers, keep_others_off
 from imaging.storage import prepared
 from trials.models import Injection, Job, Patient, ScheduledScan, Withdrawal
 from trials.services import audit, jobs
@@ -162,6 +162,8 @@ def _set_back(scan: ScheduledScan) -> None:
 
 def _withhold(series: QuerySet[Series], code: str, message: str) -> set[int]:
     """Let nobody read these any more, from the commit on; their keys. Inside an action."""
+    # Who began to write before has written then; who begins later finds them gone.
+    await_writers()
     keys = set(series.values_list("pk", flat=True))
     # A measurement that is about to end waits, and finds them gone.
     list(Series.objects.select_for_update().filter(pk__in=keys).order_by("pk"))

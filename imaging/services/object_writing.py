@@ -25,8 +25,8 @@ from imaging.lesion_report import LesionRow, RegionRow, Rows
 from imaging.lesion_segments import Origin, Outline
 from imaging.models import DicomObject, Lesion, Quantification, Read, ReferenceRegion, Series
 from imaging.selectors import regions, volumes
+from imaging.services import clearing, reconciliation
 from imaging.services import quantification as measuring
-from imaging.services import reconciliation
 from trials import segmentation_methods
 from trials.services import audit, jobs
 from trials.services.errors import Refused
@@ -93,7 +93,8 @@ def store(
     """
     known = set(row.dicom_objects.values_list("sop_instance_uid", flat=True))
     new = [ds for ds in made if ds.SOPInstanceUID not in known]
-    files = [(ds, *storage.archive.write([written(ds)])) for ds in new]
+    with clearing.into_archive(claim):
+        files = [(ds, *storage.archive.write([written(ds)])) for ds in new]
     reach("write_objects.files-written")
     scan = row.series.imaging_study.scheduled_scan
     with (

@@ -83,7 +83,8 @@ def release(claim: jobs.Claim) -> None:
     released: list[Released] = []
     try:
         with Dumps() as dumps:
-            _deidentify(claim, transmittal, files, making, released, dumps)
+            with clearing.into_archive(claim):
+                _deidentify(claim, transmittal, files, making, released, dumps)
             if _has_doubles(transmittal, released):
                 raise _HeldError("image-twice", TWICE)
             if _has_two_modalities(released):

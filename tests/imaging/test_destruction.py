@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from imaging import storage
 from imaging.models import Destruction, Instance, Lesion, Picture, Series
-from imaging.services import destruction
+from imaging.services import clearing, destruction
 from reporting.datasets import DATASETS
 from reporting.selectors import rows
 from tests import factories, records
@@ -78,8 +78,11 @@ def test_while_files_go_nobody_waits_and_nobody_reads_them(record, monkeypatch):
 
     def looked_at(store, digest):
         with connection.cursor() as cursor:
+            # That of writers into the archive ends with the first transaction; here with the test.
             cursor.execute(
-                "select mode from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'"
+                "select mode from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' "
+                "and objid <> %s",
+                [clearing.ARCHIVE_LOCK],
             )
             held = [mode for (mode,) in cursor.fetchall()]
         code = Series.objects.get(pk=record.series.pk).code
@@ -124,3 +127,56 @@ def test_an_export_leaves_out_whom_it_may_not_use_and_lists_the_patient(record, 
     assert (named in patients_in("scans")) == is_used
     assert (named in patients_in("lesions")) == is_used
     assert named in patients_in("patients")
+
+
+@pytest.fixture
+def elsewhere():
+    """A connection of another process."""
+    other = connection.copy()
+    yield other
+    # Others are given it next.
+    with other.cursor() as cursor:
+        cursor.execute("select pg_advisory_unlock_all()")
+    other.close()
+
+
+def the_order(record):
+    leave(record, "destroy")
+    (job,) = destruction.order_due()
+    return job
+
+
+def test_files_go_after_who_writes_some_that_no_row_names(record, elsewhere):
+    job = the_order(record)
+    with elsewhere.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock_shared(%s)", [clearing.ARCHIVE_LOCK])
+    with connection.cursor() as cursor:
+        cursor.execute("set local lock_timeout = '20ms'")
+    with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
+        destruction.destroy(jobs.claim(job.pk))
+    assert all(storage.archive.has(one) for one in archived(record.patient))
+
+
+def test_who_writes_holds_destruction_up_until_it_has_written(record, elsewhere):
+    claim = jobs.claim(the_order(record).pk)
+
+    def may_destroy():
+        # Each statement is a transaction of its own there.
+        with elsewhere.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_xact_lock(%s)", [clearing.ARCHIVE_LOCK])
+            return cursor.fetchone()[0]
+
+    with clearing.into_archive(claim):
+        assert not may_destroy()
+    assert may_destroy()
+
+
+def test_who_lost_the_job_writes_no_file(record):
+    job = the_order(record)
+    late = jobs.claim(job.pk)
+    Job.objects.update(heartbeat_at=timezone.now() - 2 * jobs.LEASE)
+    jobs.claim(job.pk)
+    written = []
+    with pytest.raises(jobs.StaleClaim), clearing.into_archive(late):
+        written.append("a file")
+    assert written == []

@@ -159,6 +159,13 @@ def fenced(claim: Claim) -> Iterator[None]:
         )
 
 
+def require_held(claim: Claim) -> None:
+    """Raise StaleClaim where another worker has the job: before what a transaction can't undo."""
+    held = Job.objects.filter(pk=claim.job, token=claim.token, state=Job.State.RUNNING)
+    if not held.exists():
+        raise StaleClaim
+
+
 def report(claim: Claim, progress: str) -> None:
     """Say how far the work is, for whoever waits."""
     Job.objects.filter(pk=claim.job, token=claim.token).update(progress=progress[:120])
