@@ -20,7 +20,7 @@ from django.utils import timezone
 from imaging import storage
 from imaging.models import ReceivedFile, Transmittal
 from imaging.services import clearing
-from imaging.services.ledger import about, about_scan, move
+from imaging.services.ledger import about, about_scan, add_files, move
 from imaging.storage import Arrived, Content, prepared
 from trials import permissions
 from trials.models import ScheduledScan, ScopedModel, Site, User
@@ -282,7 +282,7 @@ def _enter(
     new = [digest for digest in stored if digest not in known]
     if last + len(new) > MAXIMUM_FILES:
         raise Refused("too-many-files", f"A transmittal holds {MAXIMUM_FILES:,} files at most.")
-    entered = ReceivedFile.objects.bulk_create(
+    entered = [
         ReceivedFile(
             transmittal=transmittal,
             position=last + n,
@@ -291,7 +291,8 @@ def _enter(
             archive=archive,
         )
         for n, digest in enumerate(new, start=1)
-    )
+    ]
+    add_files(entered)
     return held + entered
 
 
