@@ -38,6 +38,8 @@ NAMED = {
     "populations": "identifier",
     "criteria": "identifier",
 }
+# Whose cap would hold nobody: who is enrolled is in an arm by a cohort alone.
+NO_COHORT = "no cohort is of this arm, so its cap holds nobody; of a randomisation state it there."
 _SOME_DAY = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -49,6 +51,7 @@ def errors(definition: Definition) -> Found:
     yield from _tracers(definition)
     yield from _references(definition)
     yield from _visits(definition)
+    yield from _caps(definition)
     for i, scan in enumerate(definition["planned_scans"]):
         yield from _limits(("planned_scans", i, "uptake_minutes"), scan["uptake_minutes"])
     for i, rule in enumerate(definition.get("response", ())):
@@ -68,6 +71,13 @@ def errors(definition: Definition) -> Found:
     for i, criterion in enumerate(definition["criteria"]):
         yield from _criterion(("criteria", i), criterion, definition)
     yield from form_checks.errors(definition, anchors=own_anchors(definition))
+
+
+def _caps(definition: Definition) -> Found:
+    of_cohorts = {one.get("arm") for one in definition.get("cohorts", ())}
+    for i, arm in enumerate(definition.get("arms", ())):
+        if arm.get("cap") is not None and arm["identifier"] not in of_cohorts:
+            yield ("arms", i, "cap"), NO_COHORT
 
 
 def _lateralisation(rules: Sequence[Mapping[str, Any]]) -> Found:

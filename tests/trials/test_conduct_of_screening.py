@@ -358,10 +358,14 @@ def test_an_enrolment_keeps_what_it_rests_on(patient, coordinator, signed):
     assert not row.is_despite_criteria
 
 
-def make_cohort(site, cap=1):
+def make_cohort(site, cap=1, name="A", arm=""):
     with factories.framed():
         return Cohort.objects.create(
-            version=site.version_in_force, identifier="A", label="Cohort A", cap=cap
+            version=site.version_in_force,
+            identifier=name,
+            label=f"Cohort {name}",
+            cap=cap,
+            arm=arm,
         )
 
 
@@ -374,6 +378,26 @@ def test_a_cohort_is_chosen_and_has_room(site, patient, coordinator, signed):
     assert "cohort-full" in lacking(other, coordinator, cohort="A")
     with pytest.raises(Invalid, match="The cohorts are A"):
         enrolment.enrol(other, cohort="B", by=coordinator)
+
+
+def test_the_cap_of_an_arm_counts_all_its_cohorts(site, patient, coordinator, client, signed):
+    version = site.version_in_force
+    arms = [{"identifier": "X", "label": "Both tracers", "role": "single", "cap": 1}]
+    with factories.framed():
+        version.definition |= {"arms": [{**one, "source": []} for one in arms]}
+        version.save(update_fields=["definition"])
+    for name, arm in (("A", "X"), ("B", "X"), ("C", "")):
+        make_cohort(site, cap=None, name=name, arm=arm)
+    enrolment.enrol(patient, cohort="A", by=coordinator)
+    other = factories.make_patient(site, by=coordinator)
+    assert "cohort-full" in lacking(other, coordinator, cohort="B")
+    assert "cohort-full" not in lacking(other, coordinator, cohort="C")
+    client.force_login(coordinator)
+    address = reverse("api_cohorts", args=[site.trial.identifier])
+    told = {one["identifier"]: one for one in client.get(address).json()["results"]}
+    assert (told["B"]["arm_cap"], told["B"]["arm_enrolled"], told["B"]["is_open"]) == (1, 1, False)
+    page = client.get(reverse("trial", args=[site.trial.identifier])).content.decode()
+    assert "arm Both tracers: 1 of 1" in page
 
 
 def test_a_closed_cohort_takes_nobody_until_it_is_reopened(

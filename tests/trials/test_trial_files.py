@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trials import contradictions, protocol
+from trials import contradictions, protocol, protocol_checks
 
 FOLDER = Path(protocol.__file__).parent
 SCHEMA = json.loads((FOLDER / "protocol.schema.json").read_text())
@@ -59,6 +59,13 @@ def test_what_is_wrong_is_told_with_the_line_it_stands_in(old, new, sentence):
     (told,) = [one for one in found if sentence in one.message]
     # The line of the value itself, or of the block around it a few lines above.
     assert 0 <= line_of(changed, new) - told.line <= 6
+
+
+def test_a_cap_of_an_arm_that_nobody_is_enrolled_into_is_refused():
+    capped = DEMO.replace("role: single, source", "role: single, cap: 45, source")
+    assert protocol.parse(capped, schema=SCHEMA)["arms"][0]["cap"] == 45
+    (told,) = problems(capped.replace("arm: BOTH, ", ""))
+    assert told.message == protocol_checks.NO_COHORT
 
 
 def test_every_error_is_told_in_the_order_of_the_lines():

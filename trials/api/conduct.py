@@ -244,6 +244,10 @@ class CohortRoom(serializers.Serializer):
     label = serializers.CharField(source="cohort.label")
     cap = serializers.IntegerField(source="cohort.cap", allow_null=True)
     enrolled = serializers.IntegerField()
+    arm_cap = serializers.IntegerField(
+        allow_null=True, help_text="Of the arm of the cohort, over all its cohorts."
+    )
+    arm_enrolled = serializers.IntegerField()
     is_open = serializers.SerializerMethodField()
 
     def get_is_open(self, room: Room) -> bool:

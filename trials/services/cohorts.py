@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from django.db.models import Count
@@ -15,15 +16,24 @@ from trials.services.errors import Invalid, Refused
 
 @dataclass(frozen=True)
 class Room:
-    """How full a cohort is, over all sites of the trial."""
+    """How full a cohort is, over all sites of the trial, and the arm that it is of."""
 
     cohort: Cohort
     enrolled: int
     is_closed: bool
+    # Of its arm: what it is called, its cap, and the patients of all its cohorts.
+    arm_label: str = ""
+    arm_cap: int | None = None
+    arm_enrolled: int = 0
 
     @property
     def is_full(self) -> bool:
-        return self.cohort.cap is not None and self.enrolled >= self.cohort.cap
+        is_own = self.cohort.cap is not None and self.enrolled >= self.cohort.cap
+        return is_own or self.is_arm_full
+
+    @property
+    def is_arm_full(self) -> bool:
+        return self.arm_cap is not None and self.arm_enrolled >= self.arm_cap
 
     @property
     def is_open(self) -> bool:
@@ -33,7 +43,10 @@ class Room:
     def sentence(self) -> str:
         cap = "no limit is stated" if self.cohort.cap is None else f"of {self.cohort.cap}"
         state = "closed" if self.is_closed else "full" if self.is_full else "open"
-        return f"{self.cohort.label}: {state}, {self.enrolled} enrolled, {cap}"
+        told = f"{self.cohort.label}: {state}, {self.enrolled} enrolled, {cap}"
+        if self.arm_cap is None:
+            return told
+        return f"{told}; arm {self.arm_label}: {self.arm_enrolled} enrolled, of {self.arm_cap}"
 
 
 def rooms(version: ProtocolVersion) -> list[Room]:
@@ -49,9 +62,21 @@ def rooms(version: ProtocolVersion) -> list[Room]:
             "cohort", flat=True
         )
     )
+    every = list(version.cohorts.all())
+    arms = {one["identifier"]: one for one in version.definition.get("arms", ())}
+    in_arm: Counter[str] = Counter()
+    for one in every:
+        in_arm[one.arm] += counted.get(one.identifier, 0)
     return [
-        Room(one, counted.get(one.identifier, 0), one.identifier in closed)
-        for one in version.cohorts.all()
+        Room(
+            one,
+            counted.get(one.identifier, 0),
+            one.identifier in closed,
+            arm_label=arms.get(one.arm, {}).get("label", ""),
+            arm_cap=arms.get(one.arm, {}).get("cap"),
+            arm_enrolled=in_arm[one.arm],
+        )
+        for one in every
     ]
 
 
