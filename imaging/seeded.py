@@ -240,8 +240,8 @@ def _growing(suv: Volume, seed: Place, grid: Grid, threshold: float, largest_ml:
             raise SegmentationError(
                 "region-leaks",
                 f"The region grown from this place at SUV {threshold:.2f} g/mL is larger than "
-                f"{largest_ml:g} mL: it runs into an organ or the background. Raise the "
-                "threshold, or take a percentage of the maximum.",
+                f"{largest_ml:g} mL: it runs into an organ or the background. A higher threshold, "
+                "a shape that is placed or a region that is drawn takes in less.",
             )
         if not _reaches_border(places, box, suv.shape):
             return _flat(places, suv.shape)
