@@ -13,6 +13,7 @@ on the slice normal, and anything that is not one slice per place is refused by 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -110,7 +111,7 @@ class Grid:
     @property
     def voxel_volume_ml(self) -> float:
         """Volume of a voxel in mL."""
-        return float(np.prod(self.spacing)) / 1000.0
+        return math.prod(self.spacing) / 1000.0
 
     def is_same(self, other: Grid) -> bool:
         """Whether each voxel lies where that of the other grid does, within `SAME_MM`.
