@@ -49,17 +49,18 @@ def keep_memory(**_) -> None:
     process_memory.settle()
 
 
-# A worker that has nothing to do holds no more than that: what every one loads is half of it.
-# A volume of 800 x 200 x 200 voxels may stay for the next one.
-RESIDENT_BYTES, KEPT_BYTES = 350_000_000, 128_000_000
+# Above it a worker gives back what a job left: what every one loads is two thirds of it.
+RESIDENT_BYTES = 350_000_000
 
 
 @task_postrun.connect
 def give_back_memory(**_) -> None:
-    from imaging import process_memory
+    from imaging import kept_memory, process_memory
 
     if _resident_bytes() > RESIDENT_BYTES:
-        process_memory.give_back(beyond=KEPT_BYTES)
+        # The memory of volumes is told to be free already, and stays for the next one until the
+        # system wants it.
+        process_memory.give_back(beyond=kept_memory.MOST_BYTES)
 
 
 def _resident_bytes() -> int:
