@@ -20,6 +20,7 @@ from trials.roles import Role
 from trials.selectors import accountability as selectors
 from trials.services import accountability, batches, signatures
 from trials.services.errors import Forbidden, Invalid, Refused
+from trials.views import accountability as pages
 
 HOUR = timedelta(hours=1)
 # Half-life of gallium-68, ICRP 107: 67.71 min.
@@ -108,6 +109,18 @@ def test_the_way_of_a_batch_on_page_api_and_export(site, technologist, client):
         ("dispensed", "B1", 1),
         ("returned", "B1", 1),
     ]
+
+
+def test_a_page_that_shows_the_newest_alone_says_so(site, technologist, client, monkeypatch):
+    monkeypatch.setattr(pages, "NEWEST", 2)
+    client.force_login(technologist)
+    for number in ("PO 1", "PO 2", "PO 3"):
+        page = client.get(reverse("site_accountability", args=[site.pk])).content.decode()
+        assert "The newest" not in page
+        move(site, technologist, "ordered", 1, tracer="PTF", reference=number)
+    page = client.get(reverse("site_accountability", args=[site.pk])).content.decode()
+    assert [number in page for number in ("PO 1", "PO 2", "PO 3")] == [False, True, True]
+    assert "The newest 2: dataset" in page
 
 
 def test_one_vial_is_dispensed_for_several_patients(site, technologist):

@@ -60,6 +60,12 @@ def lines(site: Site, *, at: datetime) -> list[Line]:
     return found
 
 
+def movements(site: Site) -> QuerySet[TracerMovement]:
+    """What was done with the tracers of a site, the newest first."""
+    rows = site.tracer_movements.select_related("batch", "recorded_by")
+    return rows.order_by("-happened_at", "-pk")
+
+
 def given(site: Site) -> QuerySet[Injection]:
     """Each injection at a site with its patient and batch, the newest first; one query."""
     rows = Injection.objects.filter(scheduled_scan__patient__site=site)

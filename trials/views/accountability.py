@@ -16,6 +16,9 @@ from trials.selectors import accountability as selectors
 from trials.services import accountability, signatures
 from trials.views.acts import ActPage, act_page, form_methods, form_page, perform, rights, sent
 
+# Rows of each list of the page; the exports have all.
+NEWEST = 100
+
 
 @require_safe
 def site_accountability(request: HttpRequest, pk: int) -> HttpResponse:
@@ -29,10 +32,9 @@ def site_accountability(request: HttpRequest, pk: int) -> HttpResponse:
         "now": now,
         "lines": lines,
         "reviewed": selectors.reviewed(row, lines),
-        "movements": row.tracer_movements.select_related("batch", "recorded_by").order_by(
-            "-happened_at", "-pk"
-        )[:100],
-        "given": selectors.given(row)[:100],
+        "movements": list(selectors.movements(row)[: NEWEST + 1]),
+        "given": list(selectors.given(row)[: NEWEST + 1]),
+        "newest": NEWEST,
         "may": rights(request.user, row.scope(), "batch.record", "accountability.sign"),
     }
     return render(request, "trials/site_accountability.html", context)
