@@ -52,11 +52,11 @@ BATCHES = Dataset(
     domain="none",
     grain="one batch at a site, as its certificate says; of no patient",
     table="trials_batch",
-    keys=("batch",),
+    keys=("batch_id",),
     columns=(
         SUBJECT[0],
         SUBJECT[2],
-        Column("batch", "Batch", INTEGER, KEY),
+        Column("batch_id", "Batch, by its number in the database", INTEGER, KEY),
         Column("tracer", "Tracer", TEXT, TECHNICAL),
         Column("number", "Batch number", TEXT, QUASI),
         Column(

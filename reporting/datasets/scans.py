@@ -17,6 +17,7 @@ from reporting.datasets.columns import (
     RECORD,
     SCAN,
     SERIES,
+    SITE,
     SUBJECT,
     TECHNICAL,
     TEXT,
@@ -125,10 +126,11 @@ SCANS = Dataset(
         ),
         Column("route", "Route", TEXT, HEALTH, origin="EX.EXROUTE", missing=NOT_INJECTED),
         Column(
-            "batch",
-            "Batch that was given",
+            "batch_id",
+            "Batch that was given, as in batches",
             INTEGER,
-            TECHNICAL,
+            # Who has the same one was at the same site on the same day.
+            SITE,
             missing="none was named, or no injection is recorded",
         ),
         Column(

@@ -60,7 +60,7 @@ _DECLARED: dict[str, dict[str, str]] = {
         "": "scan state planned_at assayed_at residual_at injected_at extravasation weight_kg "
         "height_cm",
         "free_text": "body_site given_despite comment",
-        "arm tracer_identity": "planned_scan label tracer radionuclide half_life_s route batch "
+        "arm tracer_identity": "planned_scan label tracer radionuclide half_life_s route batch_id "
         "batch_number "
         "assayed_activity_mbq residual_activity_mbq net_activity_mbq uptake_minutes "
         "uptake_low_minutes uptake_high_minutes activity_low_mbq activity_high_mbq",
@@ -160,7 +160,7 @@ _DECLARED: dict[str, dict[str, str]] = {
         "": "query rule state opened_at message_count about_table about_pk",
     },
     "batches": {
-        "": "batch calibrated_at expires_at released_at",
+        "": "batch_id calibrated_at expires_at released_at",
         "arm tracer_identity": "tracer number calibration_activity_mbq volume_ml "
         "substance_mass_ug radiochemical_purity_percent ph germanium_breakthrough_percent",
         "free_text": "certificate",

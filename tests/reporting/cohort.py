@@ -266,6 +266,7 @@ def measure(scan: ScheduledScan, *, by: User) -> Quantification:
             state="quantified",
             counts=True,
             assembly={"spacing": [3.0, 4.0, 4.0]},
+            counting="the only PET series of the scan",
         )
         ConformanceFinding.objects.create(
             series=series, rule="ct-missing", severity="major", text="No CT came with the PET."

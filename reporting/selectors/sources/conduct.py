@@ -110,7 +110,7 @@ def _batches(trial: Trial):
 
 BATCHES = Source(
     _batches,
-    {"trial": "site__trial__identifier", "site": "site__code", "batch": "pk"},
+    {"trial": "site__trial__identifier", "site": "site__code", "batch_id": "pk"},
 )
 
 TRACER_MOVEMENTS = Source(

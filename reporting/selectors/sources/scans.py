@@ -76,7 +76,6 @@ SCANS = Source(
                 "net_activity_mbq",
                 "half_life_s",
                 "route",
-                "batch",
                 "body_site",
                 "extravasation",
                 "comment",
@@ -84,6 +83,7 @@ SCANS = Source(
                 "height_cm",
             )
         },
+        "batch_id": "injection__batch",
         "batch_number": "injection__batch__number",
         "given_despite": "injection__despite",
         "uptake_low_minutes": "planned_scan__uptake_low_minutes",
