@@ -116,17 +116,20 @@ def test_crossover_gives_each_patient_a_place_and_keeps_the_gap_between_tracers(
     crossover_run.build(narration.Narration())
     ours = Allocation.objects.filter(trial__identifier="DEMO-CROSSOVER")
     rows = ours.order_by("position")
-    assert [str(row.patient) for row in rows] == ["201-001", "201-002", "201-003"]
+    assert [str(row.patient) for row in rows] == ["201-001", "201-002", "201-003", "201-004"]
     assert {row.stratum for row in rows} == {"site=201"}
     coordinator = accounts.user_of(Role.COORDINATOR, accounts.CROSSOVER_SITE)
-    for row, has_first in zip(rows, (True, True, False), strict=True):
+    for row, given in zip(rows, (1, 1, 0, 2), strict=True):
         first, second = row.patient.scheduled_scans.order_by("planned_at")
         periods = [first.planned_scan.identifier, second.planned_scan.identifier]
         assert periods == allocations.sequence_of(row)["periods"]
+        assert [hasattr(one, "injection") for one in (first, second)] == [given > 0, given > 1]
+        if given == 2:
+            continue
         reds = {one.code for one in scan_day.reds(second, scan_day.now(coordinator))}
         # Of the first tracer's day: too early, and what was taken in between is asked again.
         asked_again = {"between-therapy.anticancer", "between-therapy.steroids"}
-        expected = {"gap", *asked_again} if has_first else {"sequence"}
+        expected = {"gap", *asked_again} if given else {"sequence"}
         assert reds == expected
     assert not Deviation.objects.filter(patient__trial__identifier="DEMO-CROSSOVER")
 
