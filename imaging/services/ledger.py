@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection
 from django.db.models import Field, Model
@@ -67,38 +68,36 @@ def save_files(files: Iterable[ReceivedFile], fields: Iterable[str]) -> None:
 
 
 def add_files(files: Sequence[ReceivedFile]) -> None:
-    """Write new rows of one transmittal in one statement, and give each its key.
-
-    Django's own `bulk_create` looks at each value of each row by itself, while a sender waits.
-    """
-    columns = [one for one in ReceivedFile._meta.concrete_fields if not one.primary_key]
-    names = ", ".join(one.column for one in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"insert into imaging_receivedfile ({names}) "  # noqa: S608  names of our own columns
-            f"select {names} from {_new(columns)} returning sha256, id",
-            [_as_json(files, columns)],
-        )
-        keys = dict(cursor.fetchall())
+    """Write new rows of one transmittal, and give each its key."""
+    keys = dict(_insert(ReceivedFile, files, returning="returning sha256, id"))
     for file in files:
         file.pk = keys[file.sha256]
         file._state.adding, file._state.db = False, connection.alias
 
 
 def add_instances(instances: Sequence[Instance]) -> None:
-    """Write new rows, a batch in one statement; their keys are not told.
+    """Write new rows, a batch in one statement; their keys are not told."""
+    for start in range(0, len(instances), BATCH):
+        _insert(Instance, instances[start : start + BATCH])
 
-    Django's own `bulk_create` makes a literal of each value: half a millisecond an image.
+
+def _insert(
+    model: type[Model], rows: Sequence[Model], *, returning: str = ""
+) -> list[tuple[Any, ...]]:
+    """Write new rows in one statement; what it returns.
+
+    Django's own `bulk_create` looks at each value of each row by itself, and makes a literal of
+    it: up to half a millisecond a row, while a sender waits.
     """
-    columns = [one for one in Instance._meta.concrete_fields if not one.primary_key]
+    columns = [one for one in model._meta.concrete_fields if not one.primary_key]
     names = ", ".join(one.column for one in columns)
     with connection.cursor() as cursor:
-        for start in range(0, len(instances), BATCH):
-            cursor.execute(
-                f"insert into imaging_instance ({names}) "  # noqa: S608  names of our own columns
-                f"select {names} from {_new(columns)}",
-                [_as_json(instances[start : start + BATCH], columns)],
-            )
+        cursor.execute(
+            f"insert into {model._meta.db_table} ({names}) "  # noqa: S608  names of our own columns
+            f"select {names} from {_new(columns)} {returning}",
+            [_as_json(rows, columns)],
+        )
+        return cursor.fetchall() if returning else []
 
 
 def _new(columns: Sequence[Field]) -> str:

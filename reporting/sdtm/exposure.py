@@ -86,6 +86,10 @@ def _injection(draft: Draft, subject: Subject, scan: Row) -> None:
         )
         _assays(net, subject, scan)
         net.supplement("LOT", "Lot Number", scan["batch_number"])
+    _how_it_went(net, scan)
+
+
+def _how_it_went(net: Record, scan: Row) -> None:
     net.supplement("INJSITE", "Site of the Injection", scan["body_site"])
     net.supplement("EXTRAVAS", "Extravasation", _EXTRAVASATION.get(scan["extravasation"]))
     net.supplement("DESPITE", "Why Given Against the Gate", scan["given_despite"])

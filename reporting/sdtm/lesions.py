@@ -236,16 +236,7 @@ def _regions_found(images: _Images) -> None:
                 images, subject, scan, test, row[column], unit, link=link, further=common
             )
             if test == "SUVPEAK":
-                record.supplement(
-                    "PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"], "Assigned"
-                )
-                record.supplement(
-                    "PEAKCUT", "Image Ends Within Its Sphere", row["peak_leaves_image"], "Derived"
-                )
-                record.supplement("PEAKVOX", "Voxels in Its Sphere", row["peak_voxels"], "Derived")
-                record.supplement(
-                    "PEAKCRS", "Voxels Larger Than Its Sphere", row["peak_is_coarse"], "Derived"
-                )
+                _about_peak(record, row)
             if test in ("VOLUME", total):
                 record.supplement(
                     "SEGMTHD", "Segmentation", _segmentation(images, row["series"]), "Assigned"
@@ -255,6 +246,17 @@ def _regions_found(images: _Images) -> None:
             result(images, subject, scan, "CMPPOS", word, link=link, further=common)
             threshold = row["positivity_threshold"]
             result(images, subject, scan, "POSTHR", threshold, "g/mL", link=link, further=common)
+
+
+def _about_peak(record: Record, row: Row) -> None:
+    """Which definition SUVpeak has, and what its sphere suffers from."""
+    record.supplement("PEAKDEF", "Definition of SUVpeak", row["suvpeak_definition"], "Assigned")
+    for name, label, column in (
+        ("PEAKCUT", "Image Ends Within Its Sphere", "peak_leaves_image"),
+        ("PEAKVOX", "Voxels in Its Sphere", "peak_voxels"),
+        ("PEAKCRS", "Voxels Larger Than Its Sphere", "peak_is_coarse"),
+    ):
+        record.supplement(name, label, row[column], "Derived")
 
 
 def _segmentation(images: _Images, series: int) -> str:
