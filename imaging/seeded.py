@@ -21,14 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from imaging.flooding import flooded
 from imaging.geometry import Grid
 from imaging.segmentation import Components, Indices, SegmentationError, Volume
 
 Floats = NDArray[np.floating[Any]]
 Place = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
-# Planes, rows and columns of voxels in the volume, each of shape (V,).
-Places = tuple[Indices, Indices, Indices]
 
 # The click need not hit the hottest voxel.
 RECENTRE_MM = 10.0
@@ -233,7 +232,7 @@ def along_gradient(
         crop = ndimage.gaussian_filter(crop, smoothing_mm / np.asarray(grid.spacing))
     middle = tuple(at - one.start for at, one in zip(hottest, box, strict=True))
     inside = _basin(_levels(crop), middle)
-    flat = _flat(_places(inside, box), suv.shape)
+    flat = _flat(inside, box, suv.shape)
     values = suv.ravel()[flat]
     is_hotter = bool(values.max() > suv[hottest])
     return Grown(flat, float(values.min()), hottest, holds_hotter=is_hotter)
@@ -263,30 +262,27 @@ def _growing(suv: Volume, seed: Place, grid: Grid, threshold: float, largest_ml:
     half = _FIRST_BOX_MM
     while True:
         box = _box(seed, grid, half)
-        places = _component(suv[box] >= np.float32(threshold), seed, box)
-        if grid.volume_ml(places[0]) > largest_ml:
+        here = tuple(at - one.start for at, one in zip(seed, box, strict=True))
+        region = flooded(suv[box] >= np.float32(threshold), here)
+        flat = _flat(region, box, suv.shape)
+        if grid.volume_ml(flat // math.prod(suv.shape[1:])) > largest_ml:
             raise SegmentationError(
                 "region-leaks",
                 f"The region grown from this place at SUV {threshold:.2f} g/mL is larger than "
                 f"{largest_ml:g} mL: it runs into an organ or the background. A higher threshold, "
                 "a shape that is placed or a region that is drawn takes in less.",
             )
-        if not _reaches_border(places, box, suv.shape):
-            return _flat(places, suv.shape)
+        if not _reaches_border(region, box, suv.shape):
+            return flat
         half *= 2
 
 
-def _component(above: NDArray[np.bool_], seed: Place, box: Box) -> Places:
-    labels, _ = ndimage.label(above, structure=_TOUCHING)
-    here = tuple(at - one.start for at, one in zip(seed, box, strict=True))
-    return _places(labels == labels[here], box)
-
-
-def _reaches_border(places: Places, box: Box, shape: Place) -> bool:
+def _reaches_border(region: NDArray[np.bool_], box: Box, shape: Place) -> bool:
     """Whether the region touches a side of the box that is no side of the volume."""
+    sides = (region.swapaxes(0, axis) for axis in range(3))
     return any(
-        (one.start > 0 and at.min() == one.start) or (one.stop < size and at.max() == one.stop - 1)
-        for at, one, size in zip(places, box, shape, strict=True)
+        (one.start > 0 and side[0].any()) or (one.stop < size and side[-1].any())
+        for one, size, side in zip(box, shape, sides, strict=True)
     )
 
 
@@ -304,15 +300,18 @@ def _box(seed: Place, grid: Grid, half_mm: float) -> Box:
     return planes, rows, columns
 
 
-def _places(region: NDArray[np.bool_], box: Box) -> Places:
-    """Planes, rows and columns in the volume of what a box holds."""
-    k, m, n = (at + one.start for at, one in zip(np.nonzero(region), box, strict=True))
-    return k, m, n
+def _flat(region: NDArray[np.bool_], box: Box, shape: Place) -> Indices:
+    """Ascending indices into the raveled volume of what a box holds.
 
-
-def _flat(places: Places, shape: Place) -> Indices:
-    """Ascending indices into the raveled volume."""
-    return np.asarray(np.ravel_multi_index(places, shape), dtype=np.int64)
+    From one row of the box to the next the volume goes on by more voxels than the box, and from
+    plane to plane by more again: to add those takes half the time of finding all three places.
+    """
+    within = np.flatnonzero(region)
+    _, rows, columns = region.shape
+    row = within // columns
+    corner = np.ravel_multi_index([one.start for one in box], shape)
+    further = row * (shape[2] - columns) + row // rows * ((shape[1] - rows) * shape[2])
+    return np.asarray(within + further + corner, dtype=np.int64)
 
 
 def _require_inside(seed: Place, grid: Grid) -> None:
