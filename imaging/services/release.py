@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -31,6 +31,8 @@ State = Transmittal.State
 # Files that wait for the disk together.
 BATCH = 100
 BATCHES_AT_ONCE = 2
+# Of each series, by its UID.
+Proofs = dict[str, list[Proof]]
 TWICE = (
     "Two files with other content say that they are the same image, so nothing was released. "
     "Refuse this transmittal, and have the site send the images that count."
@@ -82,7 +84,7 @@ def release(claim: jobs.Claim) -> None:
     files = list(transmittal.files.filter(state=FileState.ACCEPTED))
     released: list[Released] = []
     try:
-        with Dumps() as dumps:
+        with Dumps() as dumps, ThreadPoolExecutor(1, "proofs") as beside:
             with clearing.into_archive(claim):
                 _deidentify(claim, transmittal, files, making, released, dumps)
             if _has_doubles(transmittal, released):
@@ -92,9 +94,9 @@ def release(claim: jobs.Claim) -> None:
             written = [
                 proving.Written(item.series, item.sha256, item.made.evidence) for item in released
             ]
-            proofs = proving.prove(written, dumps)
-        reach("release.proofs-made")
-        _keep(claim, transmittal, files, released, proofs)
+            # They take one processor while the database, which writes the rows, takes another.
+            proofs = beside.submit(proving.prove, written, dumps)
+            _keep(claim, transmittal, files, released, proofs)
     except (_HeldError, ParserError, proving.ProofFailedError) as error:
         code, message = _why(error)
         _hold(claim, transmittal, released, code=code, message=message)
@@ -105,8 +107,9 @@ def _keep(
     transmittal: Transmittal,
     files: list[ReceivedFile],
     released: list[Released],
-    proofs: dict[str, list[Proof]],
+    proofs: Future[Proofs],
 ) -> None:
+    """Put it on record, if all proofs hold: nothing of it stands before they were made."""
     with (
         jobs.fenced(claim),
         audit.action(
@@ -119,10 +122,13 @@ def _keep(
         if not _is_awaited(transmittal):
             _forget(released)
             return
-        _record(transmittal, released, proofs)
+        series = _record(transmittal, released)
         transmittal.files.filter(pk__in=[file.pk for file in files]).update(
             state=FileState.RELEASED
         )
+        for uid, made in proofs.result().items():
+            proving.keep(made, series[uid], transmittal)
+        reach("release.proofs-made")
         ledger.move(transmittal, State.RELEASED)
         clearing.order(transmittal, actor=claim.actor)
         jobs.enqueue(
@@ -288,14 +294,12 @@ def _forget(released: list[Released]) -> None:
         storage.archive.remove(digest)
 
 
-def _record(
-    transmittal: Transmittal, released: list[Released], proofs: dict[str, list[Proof]]
-) -> None:
+def _record(transmittal: Transmittal, released: list[Released]) -> dict[str, Series]:
+    """Write a row for each image; the series by their UIDs."""
     series: dict[str, Series] = {}
     for item in released:
         if item.series not in series:
             series[item.series] = _series(transmittal, item.header)
-            proving.keep(proofs[item.series], series[item.series], transmittal)
     ledger.add_instances(
         [
             Instance(
@@ -313,6 +317,7 @@ def _record(
             for item in released
         ]
     )
+    return series
 
 
 def _series(transmittal: Transmittal, header: dict) -> Series:
