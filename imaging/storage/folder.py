@@ -38,35 +38,46 @@ class Folder:
     def write_all(self, files: Iterable[Content]) -> list[tuple[str, int]]:
         """None is in its place before the bytes of all are lasting: what lay there stays whole."""
         with ExitStack() as waiting:
-            kept = [self._near(one, waiting) for one in files]
-            _together(make_lasting, [self._found(one) for one in kept if not one.is_lasting])
-            places = {self._placed(one) for one in kept}
-            _together(make_lasting, [self.root, *sorted(places)])
-        return [(one.sha256, one.size) for one in kept]
+            device = os.stat(closed_folder(self.root)).st_dev
+            kept = [self._near(one, device, waiting) for one in files]
+            _together(make_lasting, [path for _, path, is_lasting in kept if not is_lasting])
+            folders = {self._placed(one, path) for one, path, _ in kept}
+            _together(make_lasting, [str(self.root), *sorted(folders)])
+        return [(one.sha256, one.size) for one, _, _ in kept]
 
-    def _near(self, content: Content, waiting: ExitStack) -> Arrived:
-        """A file that a rename moves into its place."""
+    def _near(self, content: Content, device: int, waiting: ExitStack) -> tuple[Arrived, str, bool]:
+        """A file that a rename moves into its place, where it lies, and whether it is lasting."""
         if not isinstance(content, Arrived):
-            return waiting.enter_context(incoming(self.root, content))
-        with suppress(FileNotFoundError):
-            if content.path.stat().st_dev != closed_folder(self.root).stat().st_dev:
-                return waiting.enter_context(incoming(self.root, _pieces(content.path)))
-        return content
-
-    def _found(self, arrived: Arrived) -> Path:
-        return arrived.path if arrived.path.exists() else self.path(arrived.sha256)
-
-    def _placed(self, arrived: Arrived) -> Path:
-        """Put a file where its digest says; the folder it lies in now."""
-        path = self.path(arrived.sha256)
+            content = waiting.enter_context(incoming(self.root, content))
+            return content, str(content.path), False
+        path = str(content.path)
         try:
-            arrived.path.replace(path)
+            is_near = os.stat(path).st_dev == device
         except FileNotFoundError:
-            # The first of its folder; or moved before, by a try that came to nothing.
-            path.parent.mkdir(exist_ok=True, mode=0o700)
-            with suppress(FileNotFoundError):
-                arrived.path.replace(path)
-        return path.parent
+            # Moved before, by a try that came to nothing.
+            return content, self._at(content.sha256), content.is_lasting
+        if is_near:
+            return content, path, content.is_lasting
+        content = waiting.enter_context(incoming(self.root, _pieces(content.path)))
+        return content, str(content.path), False
+
+    def _placed(self, arrived: Arrived, path: str) -> str:
+        """Put a file where its digest says; the folder it lies in now."""
+        place = self._at(arrived.sha256)
+        folder = os.path.dirname(place)
+        if path != place:
+            try:
+                os.replace(path, place)
+            except FileNotFoundError:
+                # The first of its folder; or the same bytes twice among these.
+                Path(folder).mkdir(exist_ok=True, mode=0o700)
+                with suppress(FileNotFoundError):
+                    os.replace(path, place)
+        return folder
+
+    def _at(self, sha256: str) -> str:
+        """`path` as text: to put one together takes as long as to move a file there."""
+        return f"{self.root}/{name_of(sha256)}"
 
     def read(self, sha256: str) -> bytes:
         return verified(whole(self.path(sha256)), sha256)
@@ -116,7 +127,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def make_lasting(path: Path) -> None:
+def make_lasting(path: Path | str) -> None:
     """A file outlives a loss of power once it is written, its name once the folder is too."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -125,11 +136,19 @@ def make_lasting(path: Path) -> None:
         os.close(descriptor)
 
 
-def _together(work: Callable[[Path], None], paths: Sequence[Path]) -> None:
+def _together(work: Callable[[str], None], paths: Sequence[str]) -> None:
     """Syncs that wait at the same time share the writes of the disk's own journal."""
-    if len(paths) <= 2:
+    at_once = min(SYNCS_AT_ONCE, len(paths) // 2)
+    if at_once < 2:
         for path in paths:
             work(path)
         return
-    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
-        list(pool.map(work, paths))
+    waiting = iter(paths)
+
+    def some() -> None:
+        for path in waiting:
+            work(path)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        for one in [pool.submit(some) for _ in range(at_once)]:
+            one.result()

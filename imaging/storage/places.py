@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -134,13 +134,19 @@ def closed_folder(folder: Path) -> Path:
     return folder
 
 
+def begun(folder: Path) -> tuple[int, str]:
+    """A new file in a folder, open to be written, and its path; nobody else may read it."""
+    name = f"{folder}/{INCOMING}{secrets.token_hex(8)}"
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), name
+
+
 @contextmanager
 def incoming(folder: Path, chunks: Iterable[bytes]) -> Iterator[Arrived]:
     """The bytes in a file of their own; what is not moved goes again.
 
     Nobody waits for the disk here: who needs the file to outlive a loss of power does.
     """
-    descriptor, name = tempfile.mkstemp(dir=closed_folder(folder), prefix=INCOMING)
+    descriptor, name = begun(closed_folder(folder))
     digest, size = hashlib.sha256(), 0
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -150,4 +156,5 @@ def incoming(folder: Path, chunks: Iterable[bytes]) -> Iterator[Arrived]:
                 file.write(chunk)
         yield Arrived(Path(name), digest.hexdigest(), size)
     finally:
-        Path(name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(name)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -20,7 +19,7 @@ from pathlib import Path
 from django.conf import settings
 
 from imaging.storage.folder import Folder
-from imaging.storage.places import INCOMING, Entry, closed_folder, name_of
+from imaging.storage.places import Entry, begun, closed_folder, name_of
 
 PREPARED = "prepared"
 TOLD = "told"
@@ -55,13 +54,14 @@ def keep(transmittal: int, sha256: str, *, content: bytes | None, told: str) -> 
 
 def _put(path: Path, content: bytes) -> None:
     """Put it there whole: whoever comes late never opens a file that release has moved."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=INCOMING)
+    descriptor, name = begun(path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        Path(name).replace(path)
+        os.replace(name, path)
     except OSError:
-        Path(name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(name)
         raise
 
 
