@@ -643,20 +643,20 @@ def of_keep_list(files: Sequence[Evidence]) -> Proof:
     )
 
 
-def of_dump(dump: str, *, version: str, count: int) -> Proof:
+def of_dump(dumps: Iterable[str], *, version: str, count: int) -> Proof:
     """Another parser lists no attribute beyond the table.
 
     Parameters
     ----------
-    dump : str
-        What dcmdump printed of the files of a series.
+    dumps : iterable of str
+        What dcmdump printed of the files of a series, of some at a time: none is kept.
     version : str
         Of dcmdump.
     count : int
         How many files it was given.
     """
     try:
-        files = places_in_dump(dump)
+        files = [places for dump in dumps for places in places_in_dump(dump)]
     except DumpError as error:
         return _failed(Kind.SECOND_PARSER, str(error))
     if len(files) != count or not all(files):

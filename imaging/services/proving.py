@@ -85,8 +85,8 @@ def _by_second_parser(files: list[Written], dumps: Dumps) -> Proof:
     if dumps.program is None:
         return proofs.no_dump("dcmdump is not installed.")
     try:
-        dump = dumps.of(files[0].series_instance_uid)
         version = second_parser.version(dumps.program)
+        printed = dumps.of(files[0].series_instance_uid)
+        return proofs.of_dump(printed, version=version, count=len(files))
     except SecondParserError as error:
         return proofs.failed_dump(str(error))
-    return proofs.of_dump(dump, version=version, count=len(files))

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Timer
@@ -55,7 +55,7 @@ class Dumps:
 
     with Dumps() as dumps:
         dumps.begin("1.2.3", paths)
-        text = dumps.of("1.2.3")
+        for text in dumps.of("1.2.3"): ...
     """
 
     def __init__(self) -> None:
@@ -79,15 +79,19 @@ class Dumps:
             batch = files[start : start + BATCH]
             begun.append(self._at_once.submit(_dumped, self.program, batch))
 
-    def of(self, series: str) -> str:
-        """What is printed of all files of a series that were begun, each under a heading; once.
+    def of(self, series: str) -> Iterator[str]:
+        """What is printed of the files of a series that were begun, of some at a time; once.
+
+        Each file has a heading. Of thousands all together is tens of megabytes.
 
         Raises
         ------
         SecondParserError
             If it can't read one of them, takes too long, or prints more than such files have.
         """
-        return "".join(one.result() for one in self._begun.pop(series, ()))
+        begun = self._begun.pop(series, [])[::-1]
+        while begun:
+            yield begun.pop().result()
 
 
 def _dumped(path: str, files: Sequence[Path]) -> str:

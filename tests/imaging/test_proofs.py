@@ -254,7 +254,7 @@ def test_a_dump_is_read_by_place():
         "(7fe0,0010)",
     ]
     assert second == ["(0008,0018)"]
-    assert of_dump(DUMP, version="3.6.7", count=2).outcome == Outcome.HELD
+    assert of_dump([DUMP], version="3.6.7", count=2).outcome == Outcome.HELD
 
 
 @pytest.mark.requirement("R101")
@@ -270,14 +270,22 @@ def test_a_dump_is_read_by_place():
     ],
 )
 def test_what_a_dump_lists_beyond_the_table_is_found(line, said):
-    proof = of_dump(DUMP + line + "\n", version="3.6.7", count=2)
+    proof = of_dump([DUMP + line + "\n"], version="3.6.7", count=2)
     assert proof.outcome == Outcome.FAILED
     assert said in proof.detail
     assert "CANARY" not in proof.detail
 
 
+def test_a_dump_in_parts_is_that_of_all_files():
+    at = DUMP.rindex("# dcmdump (")
+    whole, parts = ([DUMP], [DUMP[:at], DUMP[at:]])
+    assert of_dump(parts, version="3.6.7", count=2) == of_dump(whole, version="3.6.7", count=2)
+    strange = "(0008,0080) LO [ZZCANARY]  #   8, 1 InstitutionName\n"
+    assert of_dump([*parts, strange], version="3.6.7", count=2).outcome == Outcome.FAILED
+
+
 def test_a_dump_of_fewer_files_than_were_written_fails():
-    assert of_dump(DUMP, version="3.6.7", count=3).outcome == Outcome.FAILED
+    assert of_dump([DUMP], version="3.6.7", count=3).outcome == Outcome.FAILED
     with pytest.raises(DumpError):
         places_in_dump("(0008,0018) UI [2.25.1]")
 
