@@ -100,8 +100,9 @@ class LesionRow:
     """Numbers of a lesion: SUV in g/mL, volume in mL, total uptake in g.
 
     `plane` is that of its hottest voxel; `ratios` are those of SUVmax to the SUVmean of a kind of
-    reference region. Of a read: `region` and `positivity` are what its reader said, `method` is
-    how the reader outlined it anew, empty where the outline is that of the run.
+    reference region, `remark` what is to be said of the numbers, in sentences. Of a read: `region`
+    and `positivity` are what its reader said, `method` is how the reader outlined it anew, empty
+    where the outline is that of the run.
     """
 
     number: int
@@ -113,6 +114,7 @@ class LesionRow:
     volume_ml: float
     total_uptake: float
     ratios: tuple[tuple[str, float], ...] = ()
+    remark: str = ""
     region: str = ""
     positivity: str = ""
     method: str = ""
@@ -263,7 +265,7 @@ def _lesion(
     uid, identifier = tracking(source, one.number, is_own=bool(one.method))
     if segmentation is None:
         raise ValueError("lesions are reported with the segmentation that holds them")
-    return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+    group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=uid, identifier=identifier),
         # Built here: taken from the segmentation, the library looks through all of its frames.
         referenced_segment=hd.sr.ReferencedSegment(
@@ -281,6 +283,17 @@ def _lesion(
         referenced_real_world_value_map=scale,
         measurements=_of_lesion(source, one),
         qualitative_evaluations=_judged(one.positivity),
+    )
+    if one.remark:
+        group[0].ContentSequence.append(_comment(one.remark))
+    return group
+
+
+def _comment(text: str) -> hd.sr.TextContentItem:
+    return hd.sr.TextContentItem(
+        name=codes.DCM.Comment,
+        value=text,
+        relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
     )
 
 
@@ -308,13 +321,7 @@ def _excluded(
         referenced_real_world_value_map=scale,
         measurements=[hd.sr.Measurement(_SUVBW, one.suvmax, _SUV_UNIT, derivation=_MAXIMUM)],
     )
-    group[0].ContentSequence.append(
-        hd.sr.TextContentItem(
-            name=codes.DCM.Comment,
-            value=one.reason,
-            relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
-        )
-    )
+    group[0].ContentSequence.append(_comment(one.reason))
     return group
 
 

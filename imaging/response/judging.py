@@ -112,6 +112,7 @@ def _percist_scan(side: Side, lean: str) -> percist.PercistScan:
         suv_type=lean,
         # A scan without a lesion has the definition that its run would have measured by.
         peak_definition=definitions.pop() if len(definitions) == 1 else side["peak_definition"],
+        has_coarse_peak=bool(side.get("peak_note")),
     )
 
 

@@ -59,6 +59,7 @@ LIVER_SUL = 0.3
 LIVER_RADIUS_MM = 15.0
 OTHER_LIVER = "liver-not-in-30-mm-sphere"
 BY_BLOOD_POOL = "compared-by-blood-pool"
+COARSE_PEAK = "peak-of-coarse-voxels"
 # SUV Types (0054,1006) by lean body mass: James as DICOM and as he wrote it, Janmahasatian.
 LEAN = frozenset({"LBM", "LBMJAMES128", "LBMJANMA"})
 
@@ -92,7 +93,8 @@ class PercistScan:
     `uptake_minutes` from injection to the start of the first bed, `activity_mbq` what was injected,
     `glucose` in plasma before it. `scanner_class` is whatever
     makes two scans comparable: scanner, reconstruction, EARL class. `suv_type` is SUV Type
-    (0054,1006) and names the lean body mass, `peak_definition` that of SULpeak.
+    (0054,1006) and names the lean body mass, `peak_definition` that of SULpeak, and
+    `has_coarse_peak` says that voxels are large against its sphere (`imaging.peaks.coarse_words`).
     """
 
     lesions: tuple[PercistLesion, ...] | None
@@ -107,6 +109,7 @@ class PercistScan:
     scanner_class: str
     suv_type: str
     peak_definition: str
+    has_coarse_peak: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +165,12 @@ def percist(
     """
     tissue = _tissue(baseline, later)
     by_blood_pool = tissue.region == "blood_pool"
-    flags = (*fdg_flags(tracer), *((BY_BLOOD_POOL,) if by_blood_pool else ()))
+    is_coarse = baseline.has_coarse_peak or later.has_coarse_peak
+    flags = (
+        *fdg_flags(tracer),
+        *((BY_BLOOD_POOL,) if by_blood_pool else ()),
+        *((COARSE_PEAK,) if is_coarse else ()),
+    )
     in_the_way = (
         *_incomparable(baseline, later, tissue),
         *(_glucose(baseline, later) if tracer_of(tracer) == "FDG" else ()),

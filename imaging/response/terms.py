@@ -34,6 +34,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "compared-by-blood-pool": "The liver of a scan is diseased: measurability, comparability "
         "and complete response go by the blood pool, measured in a sphere, where PERCIST takes "
         "1 cm across and 2 cm along the descending aorta.",
+        "peak-of-coarse-voxels": "On a scan voxels are so large against the sphere of SULpeak that "
+        "it takes in no neighbour along an axis: where it takes in none at all SULpeak is SULmax.",
         "lean-mass-past-turning": "The patient is so heavy that this lean body mass falls with "
         "more weight; another formula would give another SUL.",
     }

@@ -23,7 +23,15 @@ from imaging import geometry, headers, lesion_report, lesion_segments, storage, 
 from imaging.derived_objects import ObjectError, Source, written
 from imaging.lesion_report import LesionRow, RegionRow, Rows
 from imaging.lesion_segments import Origin, Outline
-from imaging.models import DicomObject, Lesion, Quantification, Read, ReferenceRegion, Series
+from imaging.models import (
+    DicomObject,
+    Lesion,
+    MeasuredRegion,
+    Quantification,
+    Read,
+    ReferenceRegion,
+    Series,
+)
 from imaging.selectors import regions, volumes
 from imaging.services import clearing, reconciliation
 from imaging.services import quantification as measuring
@@ -150,7 +158,9 @@ def rows_of(row: Quantification, grid: geometry.Grid) -> Rows:
     """What a run says in numbers."""
     in_force = _regions(row)
     return Rows(
-        lesions=tuple(_lesion(one, in_force) for one in row.lesions.prefetch_related("ratios")),
+        lesions=tuple(
+            _lesion(one, row, in_force) for one in row.lesions.prefetch_related("ratios")
+        ),
         regions=tuple(region_row(one, grid) for one in in_force),
         method=method_of(row),
     )
@@ -164,6 +174,8 @@ def method_of(row: Quantification) -> str:
     return f"{words}, at least {row.parameters['minimum_volume_ml']:g} mL, 26-connected"
 
 
+PARTIAL_VOLUME = "Smaller than twice the resolution of the scanner: the numbers are too low."
+PEAK_AT_BORDER = "The image ends within the sphere of SUVpeak: it is the mean of what lies inside."
 _STANDING = {
     ReferenceRegion.Status.PROPOSED: "proposed",
     ReferenceRegion.Status.ACCEPTED: "accepted by a reader",
@@ -175,7 +187,7 @@ def _regions(row: Quantification) -> list[ReferenceRegion]:
     return list(regions.in_force(row).filter(lesion=None).order_by("kind"))
 
 
-def _lesion(one: Lesion, in_force: list[ReferenceRegion]) -> LesionRow:
+def _lesion(one: Lesion, row: Quantification, in_force: list[ReferenceRegion]) -> LesionRow:
     ratios = {ratio.region_id: ratio.tbr for ratio in one.ratios.all()}
     return LesionRow(
         number=one.number,
@@ -189,7 +201,18 @@ def _lesion(one: Lesion, in_force: list[ReferenceRegion]) -> LesionRow:
         ratios=tuple(
             (region.kind, ratios[region.pk]) for region in in_force if region.pk in ratios
         ),
+        remark=remark_on(one, row),
     )
+
+
+def remark_on(one: MeasuredRegion, run: Quantification) -> str:
+    """What stands beside its numbers wherever they are shown, in sentences."""
+    said = (
+        PARTIAL_VOLUME if one.has_partial_volume else "",
+        PEAK_AT_BORDER if one.peak_leaves_image else "",
+        run.peak_note,
+    )
+    return " ".join(filter(None, said))
 
 
 def region_row(one: ReferenceRegion, grid: geometry.Grid) -> RegionRow:

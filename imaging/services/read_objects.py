@@ -57,7 +57,7 @@ def made_of(
     in_force = [one for one in stood_for if one.lesion_id is None]
     columns = regions.columns(row, stood_for)
     rows = Rows(
-        lesions=tuple(lesion_row(one, columns) for one in said if one.decision == ACCEPTED),
+        lesions=tuple(lesion_row(one, row, columns) for one in said if one.decision == ACCEPTED),
         regions=tuple(object_writing.region_row(one, found.grid) for one in in_force),
         method=object_writing.method_of(row),
         excluded=tuple(_excluded(one) for one in said if one.decision == EXCLUDED),
@@ -109,7 +109,9 @@ def _compared(row: LesionRead, columns: Sequence[regions.Column]) -> Iterator[re
             yield image
 
 
-def lesion_row(row: LesionRead, columns: Sequence[regions.Column]) -> LesionRow:
+def lesion_row(
+    row: LesionRead, run: Quantification, columns: Sequence[regions.Column]
+) -> LesionRow:
     """A region as the report of a read has it, with its ratios to what the reader stands for."""
     one = row.measured
     ratios = [(region.kind, regions.ratios_to(region, one)) for region in _compared(row, columns)]
@@ -124,6 +126,7 @@ def lesion_row(row: LesionRead, columns: Sequence[regions.Column]) -> LesionRow:
         total_uptake=one.total_uptake,
         # Of SUVmax, as in the report of the run.
         ratios=tuple((kind, found[0].value) for kind, found in ratios if found),
+        remark=object_writing.remark_on(one, run),
         region=row.region,
         positivity=row.positivity,
         method=_method(row.grown) if row.grown else "",

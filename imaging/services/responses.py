@@ -277,6 +277,8 @@ def _side(read: Read) -> dict[str, Any]:
         "uptake_minutes": run.uptake_minutes,
         "scanner": _scanner(run, injection),
         "peak_definition": peak_of(run.parameters).value,
+        # Only where there is one: what was frozen before it was told stays as it was.
+        **({"peak_note": run.peak_note} if run.peak_note else {}),
         **_activity(run, injection),
         "glucose": _glucose(scan),
         "weight_kg": run.derivation.get("weight"),

@@ -9,19 +9,30 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
+import pydicom
 import pytest
 from django.urls import reverse
 from PIL import Image
 
 from imaging import peaks
+from imaging import storage as stored
 from imaging.models import Quantification
 from imaging.selectors import derivations
-from imaging.services import reads
+from imaging.selectors import reads as selecting
+from imaging.services import object_writing, objects, read_objects, reads
 from reporting.datasets import DATASETS
 from reporting.selectors import rows
 from tests import factories, records
+from trials.models import Job
 from trials.roles import Role
+from trials.services import jobs
+
+PROGRAMS = Path(sys.executable).parent
 
 NOTE = (
     "Voxels of 8.00 × 7.00 × 7.00 mm against a radius of 6.20 mm: the sphere of SUVpeak holds "
@@ -144,3 +155,50 @@ def test_voxels_that_the_sphere_holds_several_of_are_not_warned_of(client, scan,
     assert (run.peak_voxels, run.peak_note) == (21, "")
     row = exported(scan.patient.trial)
     assert (row["peak_voxels"], row["peak_is_coarse"]) == (21, False)
+
+
+@pytest.mark.django_db
+def test_the_dicom_report_says_it_and_others_read_it(run, reader, dicom3tools, tmp_path):
+    object_writing.write(jobs.claim(Job.objects.get(kind=objects.KIND).pk))
+    (one,) = run.dicom_objects.filter(kind="SR")
+    path = str(stored.archive.path(one.sha256))
+    assert comments(pydicom.dcmread(path)) == [NOTE]
+    assert "Error" not in said_by(dicom3tools, path)
+    told = read_by_dcmqi(path, tmp_path)
+    (measured,) = [group for group in told["Measurements"] if group.get("ReferencedSegment")]
+    assert len(measured["measurementItems"]) == 5
+    (row,) = selecting.rows_of(reads.open_read(run.series, by=reader))
+    assert read_objects.lesion_row(row, run, []).remark == NOTE
+
+
+def test_border_and_partial_volume_are_said_before_it():
+    run = SimpleNamespace(peak_note=NOTE)
+    lesion = SimpleNamespace(has_partial_volume=True, peak_leaves_image=True)
+    assert object_writing.remark_on(lesion, run) == (
+        "Smaller than twice the resolution of the scanner: the numbers are too low. The image ends "
+        f"within the sphere of SUVpeak: it is the mean of what lies inside. {NOTE}"
+    )
+    lesion = SimpleNamespace(has_partial_volume=False, peak_leaves_image=None)
+    assert object_writing.remark_on(lesion, SimpleNamespace(peak_note="")) == ""
+
+
+def comments(ds: pydicom.Dataset) -> list[str]:
+    """Of every item of the content, however deep."""
+    found = []
+    for item in ds.get("ContentSequence", ()):
+        if item.ConceptNameCodeSequence[0].CodeValue == "121106":
+            found.append(item.TextValue)
+        found += comments(item)
+    return found
+
+
+def read_by_dcmqi(path: str, folder: Path) -> dict:
+    report = folder / "report.json"
+    reads_it = str(PROGRAMS / "tid1500reader")
+    said_by(reads_it, "--inputDICOM", path, "--outputMetadata", str(report))
+    return json.loads(report.read_text())
+
+
+def said_by(*command) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout + done.stderr

@@ -98,7 +98,7 @@ def test_a_click_on_a_lesion_of_the_brain_is_compared_with_the_other_side(
 
     def reported():
         (own,) = selecting.rows_of(read)
-        return dict(read_objects.lesion_row(own, []).ratios)
+        return dict(read_objects.lesion_row(own, own.read.quantification, []).ratios)
 
     # What is only proposed is in no DICOM report.
     assert reported() == {}

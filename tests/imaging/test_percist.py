@@ -309,6 +309,16 @@ def test_a_measurable_target_by_the_blood_pool():
 BLOOD = {"blood_mean": 1.5, "blood_sd": 0.2}
 
 
+@pytest.mark.parametrize("coarse", [(True, False), (False, True), (True, True)])
+def test_a_peak_of_coarse_voxels_on_either_scan_is_flagged(coarse):
+    before, after = (
+        scan(lesion(peak), has_coarse_peak=is_coarse)
+        for peak, is_coarse in zip((10.0, 5.0), coarse, strict=True)
+    )
+    found = percist(before, after, NOTHING_ELSE, tracer="FDG")
+    assert (found.category, found.flags) == ("PMR", ("peak-of-coarse-voxels",))
+
+
 def by_blood(before, after, diseased=(True, True), earlier=BLOOD, later=BLOOD, **said):
     return percist(
         scan(lesion(before), is_liver_diseased=diseased[0], **earlier),
