@@ -22,7 +22,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Each has a PostgreSQL and a broker of its own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup setup-dev core core-setup demo serve stop test check static-check servers faults faults-short bench bench-patients fuzz mutate lock schema \
+.PHONY: help setup setup-dev core core-setup demo serve stop test slow check static-check servers faults faults-short bench bench-patients fuzz mutate lock schema \
 	reference-data
 
 help: ## this list
@@ -95,7 +95,11 @@ stop: setup ## end what make serve started
 
 test: setup-dev ## the tests, against a real PostgreSQL, broker and worker
 	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
-		-m "not core and not faults and not fuzz and not servers" tests
+		-m "not core and not faults and not fuzz and not servers and not slow" tests
+
+slow: setup-dev ## the tests that take a quarter of a minute or more each: all roles at all addresses, large uploads
+	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
+		-m "slow and not faults and not fuzz" tests
 
 static-check: setup-dev
 	@$(VENV)/bin/ruff format --check .

@@ -231,6 +231,7 @@ def node(label, value=None, unit="", *, source="", inputs=()):
 
 @pytest.mark.live
 @pytest.mark.reference
+@pytest.mark.slow
 def test_folder_of_a_real_series_gives_its_factor_and_maximum(tmp_path, reference_data):
     # By hand from its headers: 71 kg, 388777472 Bq at 10:35:00, reference 11:20:11, 6588 s; the
     # hottest stored value is 32767 with slope 8.35781 Bq/mL.

@@ -18,6 +18,9 @@ import pytest
 from config.embedded import postgres
 from tests.commands import said
 
+# To bring it there takes all.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 # The last state before sites had versions in force and enrolments a row of their own.
 EARLIER = ("trials", "0003")

@@ -1663,6 +1663,7 @@ def test_the_table_names_every_address_and_no_other():
     assert sorted(names) == sorted({name for name, _ in TABLE})
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R31")
 def test_a_role_opens_what_it_grants_where_it_is_held(record, calls):
     asks = [

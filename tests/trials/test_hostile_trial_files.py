@@ -409,6 +409,7 @@ def mutated_for_the_page(numbers):
         yield number, yaml.safe_dump(definition, sort_keys=False, allow_unicode=True)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_page_loads_a_mutated_file_whole_or_refuses_it(manager):
     found = {sent(manager, text) for _, text in mutated_for_the_page(range(40))}

@@ -43,6 +43,7 @@ def read(tmp_path_factory) -> dict:
     return {file.stem: found[str(path)] for file, path in paths.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_another_reader_takes_the_file_and_its_rules_pass(read, file):
     found = read[file.stem]
@@ -53,6 +54,7 @@ def test_another_reader_takes_the_file_and_its_rules_pass(read, file):
     assert found["passed"] >= 23
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_another_reader_finds_every_criterion(read, file):
     names = [one["identifier"] for one in definition(file)["criteria"]]
