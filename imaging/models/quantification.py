@@ -84,6 +84,12 @@ class Quantification(ScopedModel):
 class MeasuredRegion(ScopedModel):
     """What is measured on a region of voxels, wherever it came from."""
 
+    # What stands beside its numbers where they suffer from it.
+    PARTIAL_VOLUME = "Smaller than twice the resolution of the scanner: the numbers are too low"
+    PEAK_AT_BORDER = (
+        "The image ends within the sphere of SUVpeak: it is the mean of what lies inside"
+    )
+
     suvmax = models.FloatField()
     suvmean = models.FloatField()
     suvpeak = models.FloatField()

@@ -174,8 +174,6 @@ def method_of(row: Quantification) -> str:
     return f"{words}, at least {row.parameters['minimum_volume_ml']:g} mL, 26-connected"
 
 
-PARTIAL_VOLUME = "Smaller than twice the resolution of the scanner: the numbers are too low."
-PEAK_AT_BORDER = "The image ends within the sphere of SUVpeak: it is the mean of what lies inside."
 _STANDING = {
     ReferenceRegion.Status.PROPOSED: "proposed",
     ReferenceRegion.Status.ACCEPTED: "accepted by a reader",
@@ -208,8 +206,8 @@ def _lesion(one: Lesion, row: Quantification, in_force: list[ReferenceRegion]) -
 def remark_on(one: MeasuredRegion, run: Quantification) -> str:
     """What stands beside its numbers wherever they are shown, in sentences."""
     said = (
-        PARTIAL_VOLUME if one.has_partial_volume else "",
-        PEAK_AT_BORDER if one.peak_leaves_image else "",
+        f"{one.PARTIAL_VOLUME}." if one.has_partial_volume else "",
+        f"{one.PEAK_AT_BORDER}." if one.peak_leaves_image else "",
         run.peak_note,
     )
     return " ".join(filter(None, said))

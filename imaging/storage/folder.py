@@ -40,30 +40,27 @@ class Folder:
         with ExitStack() as waiting:
             device = os.stat(closed_folder(self.root)).st_dev
             kept = [self._near(one, device, waiting) for one in files]
-            _together(make_lasting, [path for _, path, is_lasting in kept if not is_lasting])
-            folders = {self._placed(one, path) for one, path, _ in kept}
+            _together(make_lasting, [str(one.path) for one in kept if not one.is_lasting])
+            folders = {self._placed(one) for one in kept}
             _together(make_lasting, [str(self.root), *sorted(folders)])
-        return [(one.sha256, one.size) for one, _, _ in kept]
+        return [(one.sha256, one.size) for one in kept]
 
-    def _near(self, content: Content, device: int, waiting: ExitStack) -> tuple[Arrived, str, bool]:
-        """A file that a rename moves into its place, where it lies, and whether it is lasting."""
+    def _near(self, content: Content, device: int, waiting: ExitStack) -> Arrived:
+        """A file that a rename moves into its place, or that lies there."""
         if not isinstance(content, Arrived):
-            content = waiting.enter_context(incoming(self.root, content))
-            return content, str(content.path), False
-        path = str(content.path)
+            return waiting.enter_context(incoming(self.root, content))
         try:
-            is_near = os.stat(path).st_dev == device
+            is_near = os.stat(content.path).st_dev == device
         except FileNotFoundError:
             # Moved before, by a try that came to nothing.
-            return content, self._at(content.sha256), content.is_lasting
+            return replace(content, path=self.path(content.sha256))
         if is_near:
-            return content, path, content.is_lasting
-        content = waiting.enter_context(incoming(self.root, _pieces(content.path)))
-        return content, str(content.path), False
+            return content
+        return waiting.enter_context(incoming(self.root, _pieces(content.path)))
 
-    def _placed(self, arrived: Arrived, path: str) -> str:
+    def _placed(self, arrived: Arrived) -> str:
         """Put a file where its digest says; the folder it lies in now."""
-        place = self._at(arrived.sha256)
+        path, place = str(arrived.path), self._at(arrived.sha256)
         folder = os.path.dirname(place)
         if path != place:
             try:

@@ -209,22 +209,7 @@ def _regions_found(images: _Images) -> None:
             TUREFID=str(row["series"]),
             TUNAM=SOFTWARE,
         )
-        found.supplement("NUMBER", "Number in the Series", row["number"], "Assigned")
-        for axis in "xyz":
-            value = row[f"centroid_{axis}_mm"]
-            found.supplement(f"CENTR{axis.upper()}", f"Centroid, {axis} (mm)", value, "Derived")
-        found.supplement("VOXELS", "Voxels in the Region", row["voxel_count"], "Derived")
-        found.supplement(
-            "PARTVOL", "Blur Makes Its Values Too Low", row["has_partial_volume"], "Derived"
-        )
-        for axis in ("planes", "rows", "columns"):
-            found.supplement(
-                f"EXT{axis[:5].upper()}",
-                f"Extent Across the {axis.capitalize()} (mm)",
-                row[f"extent_{axis}_mm"],
-                "Derived",
-            )
-        found.supplement("REGLABEL", "Label of the Drawn Region", row["region_label"])
+        _about_region(found, row)
         common: dict[str, Value] = {
             "TRSPID": spid,
             "TRREFID": str(row["series"]),
@@ -246,6 +231,26 @@ def _regions_found(images: _Images) -> None:
             result(images, subject, scan, "CMPPOS", word, link=link, further=common)
             threshold = row["positivity_threshold"]
             result(images, subject, scan, "POSTHR", threshold, "g/mL", link=link, further=common)
+
+
+def _about_region(found: Record, row: Row) -> None:
+    """Which region of the series it is, where it lies and how far it reaches."""
+    found.supplement("NUMBER", "Number in the Series", row["number"], "Assigned")
+    for axis in "xyz":
+        value = row[f"centroid_{axis}_mm"]
+        found.supplement(f"CENTR{axis.upper()}", f"Centroid, {axis} (mm)", value, "Derived")
+    found.supplement("VOXELS", "Voxels in the Region", row["voxel_count"], "Derived")
+    found.supplement(
+        "PARTVOL", "Blur Makes Its Values Too Low", row["has_partial_volume"], "Derived"
+    )
+    for axis in ("planes", "rows", "columns"):
+        found.supplement(
+            f"EXT{axis[:5].upper()}",
+            f"Extent Across the {axis.capitalize()} (mm)",
+            row[f"extent_{axis}_mm"],
+            "Derived",
+        )
+    found.supplement("REGLABEL", "Label of the Drawn Region", row["region_label"])
 
 
 def _about_peak(record: Record, row: Row) -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from imaging import peaks
 from imaging import storage as stored
-from imaging.models import Quantification
+from imaging.models import Lesion, Quantification
 from imaging.selectors import derivations
 from imaging.selectors import reads as selecting
 from imaging.services import object_writing, objects, read_objects, reads
@@ -173,12 +173,12 @@ def test_the_dicom_report_says_it_and_others_read_it(run, reader, dicom3tools, t
 
 def test_border_and_partial_volume_are_said_before_it():
     run = SimpleNamespace(peak_note=NOTE)
-    lesion = SimpleNamespace(has_partial_volume=True, peak_leaves_image=True)
+    lesion = Lesion(has_partial_volume=True, peak_leaves_image=True)
     assert object_writing.remark_on(lesion, run) == (
         "Smaller than twice the resolution of the scanner: the numbers are too low. The image ends "
         f"within the sphere of SUVpeak: it is the mean of what lies inside. {NOTE}"
     )
-    lesion = SimpleNamespace(has_partial_volume=False, peak_leaves_image=None)
+    lesion = Lesion(has_partial_volume=False, peak_leaves_image=None)
     assert object_writing.remark_on(lesion, SimpleNamespace(peak_note="")) == ""
 
 
