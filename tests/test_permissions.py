@@ -1147,7 +1147,16 @@ BODIES: dict[str, Of] = {
     ),
     "site_movement_undo": lambda _: WORDS,
     "api_tracer_movement_undo": lambda _: {"reason": WORDS["reason"]},
-    "site_batch_certify": lambda _: {"ph": "7.1", "reason": WORDS["reason"]},
+    "site_batch_certify": lambda _: {
+        "number": "B1",
+        "calibration_activity_mbq": "900",
+        "calibrated_at": "2026-03-02T11:00",
+        "expires_at": "2026-03-02T15:00",
+        "released_at": "2026-03-02T11:30",
+        "released_by": "Q. Person",
+        "ph": "7.1",
+        "reason": WORDS["reason"],
+    },
     "api_batch_certify": lambda _: {"ph": 7.1, "reason": WORDS["reason"]},
     "site_batch_release": lambda _: {"released_at": "2026-03-02T12:00", "released_by": "Q. Person"},
     "api_batch_release": lambda _: {

@@ -446,8 +446,9 @@ def test_a_batch_that_cannot_be_is_refused_at_its_field(site, coordinator, chang
 def test_a_certificate_is_recorded_corrected_and_read_on_page_and_api(site, coordinator, client):
     batch = batch_of(site, coordinator, ph=7.1, radiochemical_purity_percent=98.4)
     client.force_login(coordinator)
-    form = {"certificate": "CoA 17", "ph": "7.1", "radiochemical_purity_percent": "98.9"}
     page = reverse("site_batch_certify", args=[batch.pk])
+    form = shown(client, page)
+    form |= {"certificate": "CoA 17", "radiochemical_purity_percent": "98.9"}
     assert client.post(page, form).status_code == 422  # why it is corrected is not said
     assert client.post(page, form | {"reason": "digits exchanged"}).status_code == 302
     listed = client.get(reverse("site_day", args=[site.pk])).content.decode()
@@ -462,6 +463,72 @@ def test_a_certificate_is_recorded_corrected_and_read_on_page_and_api(site, coor
     assert [one.reason for one in trail][1:] == ["digits exchanged", "measured after decay"]
     again = client.post(address, late, content_type="application/json")
     assert (again.status_code, again.json()["code"]) == (409, "nothing-changed")
+
+
+def shown(client, page):
+    """What the form of a page would send as it stands."""
+    fields = client.get(page).context["form"]
+    return {one.name: one.value() for one in fields if one.value() is not None}
+
+
+def test_what_was_not_touched_on_the_page_stays_to_the_microsecond(site, coordinator, client):
+    at = NOON.replace(microsecond=123456)
+    batch = batch_of(site, coordinator, calibrated_at=at, expires_at=at + timedelta(hours=3))
+    client.force_login(coordinator)
+    page = reverse("site_batch_certify", args=[batch.pk])
+    form = shown(client, page) | {"number": "B1 ", "reason": "typed anew"}
+    assert client.post(page, form).status_code == 409
+    assert client.post(page, form | {"number": "B17"}).status_code == 302
+    batch.refresh_from_db()
+    assert (batch.number, batch.calibrated_at) == ("B17", at)
+
+
+def test_a_corrected_expiry_makes_a_deviation_and_takes_one_back(site, scan, coordinator):
+    batch = batch_of(site, coordinator)
+    inject(scan, coordinator, batch=batch)
+    assert batches.NOT_IN_ORDER not in rules(scan)
+    early = {"expires_at": NOON - timedelta(minutes=1)}
+    batches.certify(batch, reason="read the wrong line", by=coordinator, **early)
+    drafted = rules(scan)[batches.NOT_IN_ORDER]
+    assert (drafted.state, "expired on 2026-03-02 11:59" in drafted.text) == ("drafted", True)
+    late = {"expires_at": NOON + timedelta(hours=2)}
+    batches.certify(batch, reason="it was right", by=coordinator, **late)
+    assert rules(scan)[batches.NOT_IN_ORDER].state == "closed"
+
+
+def test_a_release_that_is_recorded_later_is_held_to_what_was_given(site, scan, coordinator):
+    batch = batch_of(site, coordinator, released_at=None, released_by="")
+    inject(scan, coordinator, batch=batch, despite="released by telephone")
+    told = {"released_by": "Q. Person", "by": coordinator}
+    batches.release(batch, released_at=NOON - timedelta(minutes=5), **told)
+    found = rules(scan)
+    assert found[batches.NOT_IN_ORDER].state == "closed"
+    # Why it was given with a red gate stays for the investigator.
+    assert found["injected-despite-the-gate"].is_important
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"expires_at": NOON - timedelta(hours=2)}, "expires_at"),
+        ({"calibration_activity_mbq": 0.0}, "calibration_activity_mbq"),
+        ({"number": " "}, "number"),
+        ({"released_by": ""}, "released_by"),
+        ({"released_at": None, "released_by": ""}, "released_at"),
+    ],
+)
+def test_a_batch_is_not_corrected_to_what_none_is(site, coordinator, given, field):
+    batch = batch_of(site, coordinator)
+    with pytest.raises(Invalid) as refusal:
+        batches.certify(batch, reason="typed anew", by=coordinator, **given)
+    assert refusal.value.field == field
+
+
+def test_a_number_that_another_batch_has_is_refused(site, coordinator):
+    batch_of(site, coordinator)
+    other = batch_of(site, coordinator, number="B2")
+    with pytest.raises(Refused, match="with this number is recorded"):
+        batches.certify(other, number="B1", reason="typed anew", by=coordinator)
 
 
 def test_a_batch_is_recorded_and_released_once(site, coordinator):

@@ -41,6 +41,12 @@ class Measured(serializers.Serializer):
 
 
 class Certify(Measured, Reason):
+    number = Line(max_length=60, required=False)
+    calibration_activity_mbq = serializers.FloatField(required=False)
+    calibrated_at = Moment(required=False)
+    expires_at = Moment(required=False)
+    released_at = Moment(required=False, help_text="Of a batch that is released.")
+    released_by = Line(max_length=120, required=False)
     certificate = Line(
         max_length=200, required=False, allow_blank=True, help_text="The certificate, as filed."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.forms.widgets import Script
@@ -58,14 +59,38 @@ class BatchForm(_Certificate):
 
 
 class CertificateForm(_Certificate):
+    """A batch as it is recorded, to be completed or corrected; of a release that there was."""
+
+    TIMES = ("calibrated_at", "expires_at", "released_at")
+    ORDER = ("number", "calibration_activity_mbq", *TIMES, "released_by")
+
+    number = forms.CharField(label="Batch number", max_length=60)
+    calibration_activity_mbq = forms.FloatField(label="Activity at calibration (MBq)")
+    calibrated_at = SiteMoment(label="Calibrated at")
+    expires_at = SiteMoment(label="Expires at")
+    released_at = SiteMoment(label="Released at")
+    released_by = forms.CharField(label="Released by", max_length=120)
     reason = forms.CharField(
         max_length=200,
         help_text="As “certificate arrived”, or why it is corrected. It goes into the trail.",
     )
 
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self.order_fields(["certificate", *accountability.RELEASE_DATA, "reason"])
+    def __init__(self, *args, batch: Batch, **kwargs) -> None:
+        names = (*self.ORDER, "certificate", *accountability.RELEASE_DATA)
+        initial = {name: getattr(batch, name) for name in names}
+        super().__init__(*args, initial=initial, zone=batch.site.time_zone, **kwargs)
+        if batch.released_at is None:
+            del self.fields["released_at"], self.fields["released_by"]
+        self.order_fields([*names, "reason"])
+
+    def clean(self) -> dict[str, Any]:
+        """What was not touched stays to the microsecond: the page shows whole seconds."""
+        found = super().clean()
+        for name in self.TIMES:
+            known = self.initial[name]
+            if known and found.get(name) == known.replace(microsecond=0):
+                found[name] = known
+        return found
 
 
 class BatchReleaseForm(ActForm):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,9 +14,14 @@ from django.utils import timezone
 
 from trials import accountability, permissions
 from trials.crossover import shown
-from trials.models import Batch, Site, User
-from trials.services import audit, moments
+from trials.models import Batch, Injection, Site, User
+from trials.services import audit, deviations, moments
 from trials.services.errors import Invalid, Refused
+
+# The rule by which a batch that was not released, or had expired, is a deviation.
+NOT_IN_ORDER = "batch-not-in-order"
+MOMENTS = frozenset({"calibrated_at", "expires_at", "released_at"})
+TEXTS = frozenset({"number", "certificate", "released_by"})
 
 
 def record(
@@ -40,37 +47,23 @@ def record(
     known = [one.identifier for one in version.tracers.all()] if version else []
     if tracer not in known:
         raise Invalid("tracer", f"Expected one of {', '.join(known) or 'none'}; got {tracer!r}.")
-    if not number.strip():
-        raise Invalid("number", "Give the batch number on the certificate.")
-    if not calibration_activity_mbq > 0:
-        raise Invalid(
-            "calibration_activity_mbq", f"Must be positive, got {calibration_activity_mbq:g} MBq."
-        )
-    calibrated_at = moments.aware(calibrated_at, field="calibrated_at")
-    expires_at = moments.aware(expires_at, field="expires_at")
-    if expires_at <= calibrated_at:
-        raise Invalid("expires_at", "It expires after its calibration: check both times.")
-    released_at = _release_time(released_at, released_by)
-    _require_possible(measured)
-    try:
-        with audit.action("batch.recorded", actor=by, reason=number, trial=site.trial_id):
-            return Batch.objects.create(
-                site=site,
-                tracer=tracer,
-                number=number.strip(),
-                calibration_activity_mbq=calibration_activity_mbq,
-                calibrated_at=calibrated_at,
-                expires_at=expires_at,
-                released_at=released_at,
-                released_by=released_by.strip(),
-                certificate=certificate.strip(),
-                **measured,
-                recorded_by=by,
-            )
-    except IntegrityError as error:
-        raise Refused(
-            "recorded-already", f"Batch {number} of {tracer} is recorded at {site} already."
-        ) from error
+    row = Batch(
+        site=site,
+        tracer=tracer,
+        number=number.strip(),
+        calibration_activity_mbq=calibration_activity_mbq,
+        calibrated_at=moments.aware(calibrated_at, field="calibrated_at"),
+        expires_at=moments.aware(expires_at, field="expires_at"),
+        released_at=_release_time(released_at, released_by),
+        released_by=released_by.strip(),
+        certificate=certificate.strip(),
+        **measured,
+        recorded_by=by,
+    )
+    _require_possible(row)
+    with _once(row), audit.action("batch.recorded", actor=by, reason=number, trial=site.trial_id):
+        row.save()
+    return row
 
 
 def release(batch: Batch, *, released_at: datetime, released_by: str, by: User) -> Batch:
@@ -83,36 +76,49 @@ def release(batch: Batch, *, released_at: datetime, released_by: str, by: User) 
             raise Refused("released-already", f"{locked} was released by {locked.released_by}.")
         locked.released_at, locked.released_by = at, released_by.strip()
         locked.save(update_fields=["released_at", "released_by"])
+        _judge_what_was_given(locked)
     return locked
 
 
-def certify(
-    batch: Batch,
-    *,
-    reason: str,
-    by: User,
-    certificate: str | None = None,
-    **measured: float | None,
-) -> Batch:
-    """Record or correct what the certificate of analysis says was measured of a batch.
+def certify(batch: Batch, *, reason: str, by: User, **given: Any) -> Batch:
+    """Record or correct what the certificate of a batch says, its times and number among it.
 
-    What is not named is left as it is; a result of None is not stated any more.
+    What is not named is left as it is; a result of None is not stated any more. What was given of
+    the batch is held against the times as they are now: a deviation is drafted, or said to be none.
     """
     permissions.require(by, "batch.record", batch)
     audit.require_reason(reason)
-    _require_possible(measured)
-    given: dict[str, Any] = {**measured}
-    if certificate is not None:
-        given["certificate"] = certificate.strip()
-    with audit.action("batch.certified", actor=by, reason=reason, trial=batch.site.trial_id):
-        locked = Batch.objects.select_for_update().get(pk=batch.pk)
-        changed = [name for name, value in given.items() if getattr(locked, name) != value]
+    for name in MOMENTS & given.keys():
+        given[name] = moments.aware(given[name], field=name) if given[name] else None
+    given |= {name: given[name].strip() for name in TEXTS & given.keys()}
+    with (
+        _once(batch),
+        audit.action("batch.certified", actor=by, reason=reason, trial=batch.site.trial_id),
+    ):
+        locked = Batch.objects.select_related("site").select_for_update(of=("self",))
+        row = locked.get(pk=batch.pk)
+        changed = [name for name, value in given.items() if getattr(row, name) != value]
         if not changed:
             raise Refused("nothing-changed", "This is what is recorded of the batch already.")
+        if row.released_at and not given.get("released_at", True):
+            raise Invalid("released_at", "It was released: correct when, or by whom.")
         for name in changed:
-            setattr(locked, name, given[name])
-        locked.save(update_fields=changed)
-    return locked
+            setattr(row, name, given[name])
+        _require_possible(row)
+        row.save(update_fields=changed)
+        _judge_what_was_given(row)
+    return row
+
+
+def not_in_order(injection: Injection) -> deviations.Finding | None:
+    """What was wrong with the batch when it was injected, by what is on record of it now."""
+    if injection.batch_id is None:
+        return None
+    # Asked anew: it may have been corrected since the injection was read.
+    batch = Batch.objects.select_related("site").get(pk=injection.batch_id)
+    found = problems(batch, at=injection.injected_at)
+    values = {"found": found, "expected": "released and not expired"}
+    return (" ".join(found), values) if found else None
 
 
 def problems(batch: Batch, *, at: datetime) -> list[str]:
@@ -138,10 +144,38 @@ def usable(site: Site, *, tracer: str, at: datetime | None = None) -> list[Batch
     return list(rows.order_by("-calibrated_at", "-pk"))
 
 
-def _require_possible(measured: Mapping[str, float | None]) -> None:
-    for name, value in measured.items():
-        if problem := accountability.impossible(name, value):
+def _judge_what_was_given(batch: Batch) -> None:
+    """Hold each injection of it to its release and expiry again. Inside the action."""
+    # Who corrects an injection meanwhile judges it after this, or is waited for here.
+    for injection in batch.injections.select_for_update(of=("self",)).order_by("pk"):
+        deviations.judge_by_rule(injection, rule=NOT_IN_ORDER, finding=not_in_order(injection))
+
+
+def _require_possible(batch: Batch) -> None:
+    """Raise for what no batch has, by the field that says it."""
+    if not batch.number:
+        raise Invalid("number", "Give the batch number on the certificate.")
+    activity = batch.calibration_activity_mbq
+    if not 0 < activity < math.inf:
+        raise Invalid("calibration_activity_mbq", f"Must be positive, got {activity:g} MBq.")
+    if batch.expires_at <= batch.calibrated_at:
+        raise Invalid("expires_at", "It expires after its calibration: check both times.")
+    _release_time(batch.released_at, batch.released_by)
+    for name in accountability.RELEASE_DATA:
+        if problem := accountability.impossible(name, getattr(batch, name)):
             raise Invalid(name, problem)
+
+
+@contextmanager
+def _once(batch: Batch) -> Iterator[None]:
+    """Of a tracer a site has each number once."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Refused(
+            "recorded-already",
+            f"A batch of {batch.tracer} with this number is recorded at {batch.site} already.",
+        ) from error
 
 
 def _release_time(at: datetime | None, by_whom: str) -> datetime | None:

@@ -8,6 +8,8 @@ from trials.services import audit, jobs, panel_rights, signatures, subjects
 from trials.services.errors import Invalid, Refused
 
 State = Deviation.State
+# What a rule found: the sentence, and the values it compared.
+Finding = tuple[str, dict]
 WITHDRAWN = "Withdrawn: the record was corrected."
 SINCE = "The record was corrected since: nothing deviates any more."
 
@@ -58,7 +60,7 @@ def rules_of(about: ScopedModel) -> frozenset[str]:
     return frozenset(rows.values_list("rule", flat=True))
 
 
-def judge_by_rule(about: ScopedModel, *, rule: str, finding: tuple[str, dict] | None) -> None:
+def judge_by_rule(about: ScopedModel, *, rule: str, finding: Finding | None) -> None:
     """Hold what a rule drafted against what it finds now. Inside the action that changed it.
 
     With other numbers it is drafted anew, whoever knew of the old ones; the trail has them.

@@ -39,6 +39,7 @@ from trials.services import (
     scanners,
     verdicts,
 )
+from trials.services.deviations import Finding
 from trials.services.errors import Invalid, Refused
 from trials.stated import compared
 
@@ -46,7 +47,6 @@ from trials.stated import compared
 LONGEST_TO_INJECTION = timedelta(hours=24)
 Extravasation = Injection.Extravasation
 LEAKED = (Extravasation.SUSPECTED, Extravasation.SEEN)
-Finding = tuple[str, dict]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,7 +375,7 @@ def _findings(injection: Injection) -> Iterator[tuple[str, Finding | None]]:
     yield from _activity_findings(injection)
     yield "injected-without-delegation", _without_delegation(injection)
     yield "injected-without-eligibility", _without_eligibility(injection)
-    yield "batch-not-in-order", _batch_not_in_order(injection)
+    yield batches.NOT_IN_ORDER, batches.not_in_order(injection)
     yield "scanner-not-in-order", _scanner_not_in_order(injection)
     yield "extravasation", _leaked(injection)
 
@@ -418,15 +418,6 @@ def _without_eligibility(injection: Injection) -> Finding | None:
 def _known(injection: Injection, rule: str) -> Finding | None:
     row = deviations.of_rule(injection, rule=rule)
     return (row.text, row.values) if row else None
-
-
-def _batch_not_in_order(injection: Injection) -> Finding | None:
-    batch = injection.batch
-    if batch is None:
-        return None
-    found = batches.problems(batch, at=injection.injected_at)
-    values = {"found": found, "expected": "released and not expired"}
-    return (" ".join(found), values) if found else None
 
 
 def _scanner_not_in_order(injection: Injection) -> Finding | None:

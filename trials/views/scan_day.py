@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from trials import accountability, permissions
+from trials import permissions
 from trials.forms import (
     BatchForm,
     BatchReleaseForm,
@@ -79,19 +79,18 @@ def batch_release(request: HttpRequest, pk: int) -> HttpResponse:
 
 @form_methods
 def batch_certify(request: HttpRequest, pk: int) -> HttpResponse:
-    """Record or correct what the certificate of analysis of a batch says."""
+    """Complete or correct what is recorded of a batch by its certificate."""
     batch = permissions.fetched(
         Batch.objects.select_related("site__trial"), request.user, "batch.record", pk=pk
     )
-    names = ("certificate", *accountability.RELEASE_DATA)
-    form = CertificateForm(sent(request), initial={name: getattr(batch, name) for name in names})
+    form = CertificateForm(sent(request), batch=batch)
     return _act(
         request,
         batch.site,
         form,
         lambda found: batches.certify(batch, by=request.user, **found),
         title=f"Certificate of {batch}",
-        submit="Record the certificate",
+        submit="Record what it says",
     )
 
 

@@ -47,7 +47,10 @@ class ReleaseBatch(Endpoint):
 class CertifyBatch(Endpoint):
     @operation("certifyBatch", tag="scan days", asks=shapes.Certify, answers=shapes.Batch)
     def post(self, request: Request, pk: int) -> Response:
-        """Record or correct what the certificate of analysis says; what is left out stays."""
+        """Complete or correct what is recorded of a batch; what is left out stays.
+
+        What was given of it is held against its release and expiry again.
+        """
         rows = Batch.objects.select_related("site")
         row = permissions.fetched(rows, request.user, "batch.record", pk=pk)
         given = asked(request, shapes.Certify)
