@@ -17,8 +17,10 @@ from tests import factories
 from tests.factories import NOON
 from trials.models import AuditEvent, Patient, ScheduledScan, ScreenFailure, Site, Tracer
 from trials.roles import Role
+from trials.selectors import accountability as selectors
 from trials.selectors import screening_log
 from trials.services import (
+    accountability,
     batches,
     deviations,
     enrolment,
@@ -399,6 +401,29 @@ def test_the_pre_visit_list_names_forms_and_times_as_the_site_does(client):
     assert "1.0 (en) 2026-03-02 00:30" in text
 
 
+def test_the_pre_visit_list_says_which_tracers_do_not_come_out(client, site, coordinator, monitor):
+    told = {"tracer": "PTF", "calibration_activity_mbq": 800.0, "by": coordinator}
+    times = {"calibrated_at": NOON, "expires_at": NOON + timedelta(hours=4)}
+    batch = batches.record(site, number="B7", **told, **times)
+    moved = {"batch": batch, "happened_at": NOON, "by": coordinator}
+    accountability.record(site, kind="received", doses=3, **moved)
+    accountability.record(site, kind="dispensed", doses=1, **moved)
+    text = text_of(printed(client, monitor, "pre_visit_list", site.pk))
+    assert (
+        "PTF B7 2 dispensed 1, injections recorded 0; expired 2026-03-02 17:00 (Europe/Brussels), "
+        "neither returned nor destroyed" in text
+    )
+    assert "PTF all 2 balance never signed" in text
+    investigator = factories.make_user(Role.INVESTIGATOR, trial=site.trial, site=site)
+    review = {"password": factories.PASSWORD, "by": investigator}
+    seen = selectors.frozen(site, "PTF").sha256
+    accountability.review(site, tracer="PTF", seen=seen, **review)
+    accountability.record(site, kind="destroyed", doses=2, **moved)
+    text = text_of(printed(client, monitor, "pre_visit_list", site.pk))
+    assert "PTF B7 0 dispensed 1, injections recorded 0" in text
+    assert "1 movement since" in text
+
+
 def test_lists_take_as_many_queries_for_three_patients_as_for_one(
     client, site, coordinator, monitor, django_assert_num_queries
 ):
@@ -416,7 +441,7 @@ def test_lists_take_as_many_queries_for_three_patients_as_for_one(
             client.get(reverse(page, args=[site.pk]))
 
 
-SCREENING_QUERIES, PRE_VISIT_QUERIES = 17, 37
+SCREENING_QUERIES, PRE_VISIT_QUERIES = 17, 41
 
 
 def test_the_letter_follows_a_signed_report_alone(client, site, monitor):

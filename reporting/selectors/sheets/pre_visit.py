@@ -31,10 +31,10 @@ from trials.models import (
     Site,
     SourceVerification,
 )
-from trials.selectors import board
+from trials.selectors import accountability, board
 from trials.selectors.panel_veil import VEIL
 from trials.selectors.schedule import worklist
-from trials.services import form_reviews, panel_rights
+from trials.services import batches, form_reviews, panel_rights
 
 LATE = {schedule.Standing.OVERDUE.value, schedule.Standing.MISSED.value}
 
@@ -61,6 +61,7 @@ def listed(site: Site) -> Sheet:
         _consents(site),
         _overdue(patients, now),
         _missing_series(site, now),
+        _tracers(site, now),
     ]
     return Sheet(
         title="Pre-visit list",
@@ -349,3 +350,45 @@ def _missing_series(site: Site, now: datetime) -> Table:
     ]
     columns = [Column("Patient"), Column("Of", "1"), Column("Since"), Column("What", "2")]
     return Table("Missing series", columns, found, "Every injected scan has its images.")
+
+
+def _tracers(site: Site, now: datetime) -> Table:
+    """Where the account of a tracer does not come out, or nobody signed it as it stands."""
+    lines = accountability.lines(site, at=now)
+    found: list[list[Cell]] = [
+        [one.tracer, one.batch.number, str(one.balance.on_hand), "; ".join(why)]
+        for one in lines
+        if one.batch and (why := _unsettled(one, now))
+    ]
+    on_hand = {one.tracer: str(one.balance.on_hand) for one in lines if one.batch is None}
+    found += [
+        [one.tracer, "all", on_hand[one.tracer], _unreviewed(one, ZoneInfo(site.time_zone))]
+        for one in accountability.reviewed(site, lines)
+        if not one.stands
+    ]
+    columns = [
+        Column("Tracer"),
+        Column("Batch"),
+        Column("Doses on hand", is_number=True),
+        Column("What", "2"),
+    ]
+    return Table("Tracers to account for", columns, found, "Each balance is signed as it stands.")
+
+
+def _unsettled(line: accountability.Line, now: datetime) -> list[str]:
+    """Why the account of a batch does not come out, in words."""
+    batch, found = line.batch, list[str]()
+    if line.differs:
+        dispensed = line.balance.by_kind["dispensed"]
+        found.append(f"dispensed {dispensed}, injections recorded {line.injections}")
+    if batch and line.balance.on_hand and batch.expires_at < now:
+        until = batches.on_site(batch, batch.expires_at)
+        found.append(f"expired {until}, neither returned nor destroyed")
+    return found
+
+
+def _unreviewed(tracer: accountability.Reviewed, zone: ZoneInfo) -> str:
+    if tracer.review is None:
+        return "balance never signed"
+    signed = tracer.review.reviewed_at.astimezone(zone)
+    return f"balance signed {signed:%Y-%m-%d}; {tracer.since}"
