@@ -28,7 +28,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
-from imaging import acceptance, deidentification, headers, identifiers, identity, proofs
+from imaging import acceptance, deidentification, file_evidence, headers, identifiers, identity
 from imaging.deidentification import DeidentificationPolicy
 from imaging.elements import PIXEL_DATA, longest
 from imaging.encoding import raw
@@ -245,12 +245,12 @@ class Pattern:
             before is not None
             and after is not None
             and written.startswith(pixels, at)
-            and not proofs.unmoved(small, again, days)
-            and not proofs.foreign_uids(again)
+            and not file_evidence.unmoved(small, again, days)
+            and not file_evidence.foreign_uids(again)
         )
         if not is_proved:
             return None
-        digest = proofs.digest_of(self._plane(pixels))
+        digest = file_evidence.digest_of(self._plane(pixels))
         told = self._made["evidence"]
         return told | {
             "pixels_before": digest,

@@ -47,12 +47,12 @@ from imaging.deidentification import (
 )
 from imaging.elements import PIXEL_DATA, after_meta, excess
 from imaging.encoding import file_of, value_of
+from imaging.file_evidence import evidence_of
 from imaging.headers import ObjectHeader, SliceHeader, header_of
 from imaging.identifiers import residue
 from imaging.meanings import as_read, note_as_read
 from imaging.pixels import Place, place_of
 from imaging.plain_files import plain_file, plain_meta
-from imaging.proofs import evidence_of
 
 FRAME = struct.Struct(">II")
 PREAMBLE = 128

@@ -22,9 +22,9 @@ from typing import Any, BinaryIO
 
 from imaging import acceptance, confinement
 from imaging.deidentification import DeidentificationPolicy
+from imaging.file_evidence import Evidence
 from imaging.headers import PetHeader, SliceHeader
 from imaging.pixels import Place, confirmed
-from imaging.proofs import Evidence
 from imaging.services.forking import START_SECONDS, Child, ForkError, Template
 
 FILE_SECONDS = 10.0

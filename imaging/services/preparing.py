@@ -19,9 +19,9 @@ from zoneinfo import ZoneInfo
 
 from imaging import deidentification_table, storage
 from imaging.deidentification import DeidentificationPolicy, keyed_digest
+from imaging.file_evidence import Evidence
 from imaging.models import ReceivedFile, Transmittal
 from imaging.pixels import Place
-from imaging.proofs import Evidence
 from imaging.services import receiving
 from imaging.services.parser import DeidentifiedFile, Inspection, Parser
 from imaging.storage import Arrived, Content, prepared

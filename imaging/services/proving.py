@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from imaging import deidentification_table, proofs
+from imaging.file_evidence import Evidence
 from imaging.models import DeidentificationProof, Series, Transmittal
-from imaging.proofs import Evidence, Outcome, Proof
+from imaging.proofs import Outcome, Proof
 from imaging.services import second_parser
 from imaging.services.second_parser import Dumps, SecondParserError
 from trials.version import VERSION

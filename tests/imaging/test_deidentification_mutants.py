@@ -15,13 +15,15 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-from imaging import deidentification, deidentification_table, proofs
+from imaging import deidentification, deidentification_table
 from imaging.contours import texts_of
 from imaging.deidentification import blocks_of, deidentify, level_of
 from imaging.deidentification_table import PRIVATE_ROWS, ROWS, WRITTEN, Action
+from imaging.file_evidence import Evidence, evidence_of
+from imaging.headers import header_of
 from imaging.identifiers import identifiers_of, residue
 from imaging.parser_child import encoded
-from imaging.proofs import Evidence, Outcome, evidence_of, of_keep_list, of_pixels, of_suv
+from imaging.proofs import Outcome, of_keep_list, of_pixels, of_suv
 from tests.imaging import drawings
 from tests.imaging.conftest import pet_dataset
 from tests.imaging.test_deidentification import POLICY
@@ -179,7 +181,7 @@ ROW = {row.path: row for row in (*ROWS, *PRIVATE_ROWS)}
 def evidence(original: Dataset, written: Dataset) -> Evidence:
     data = encoded(written)
     again = pydicom.dcmread(io.BytesIO(data))
-    header = proofs.header_of(again).to_json()
+    header = header_of(again).to_json()
     return evidence_of(original, data, header=header, date_shift_days=POLICY.date_shift_days)
 
 

@@ -14,24 +14,22 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
-from imaging import deidentification_table, proofs
+from imaging import deidentification_table
+from imaging.dcmdump_listing import DumpError, places_in_dump
 from imaging.deidentification import deidentify
+from imaging.element_places import beyond, places_of
+from imaging.file_evidence import Evidence, evidence_of
+from imaging.headers import header_of
 from imaging.parser_child import deidentified, encoded, parsed, rewritten
 from imaging.proofs import (
     KNOWN_TABLES,
-    DumpError,
-    Evidence,
     Kind,
     Outcome,
-    beyond,
-    evidence_of,
     of_dump,
     of_identifiers,
     of_keep_list,
     of_pixels,
     of_suv,
-    places_in_dump,
-    places_of,
 )
 from tests.conftest import _required
 from tests.imaging.test_deidentification import POLICY, an_image
@@ -73,7 +71,7 @@ def evidence(ds: Dataset | None = None, *, written: Dataset | None = None) -> Ev
     ds = an_image() if ds is None else ds
     released = deidentify(ds, POLICY).dataset if written is None else written
     data = encoded(released)
-    header = proofs.header_of(parsed(data)).to_json()
+    header = header_of(parsed(data)).to_json()
     return evidence_of(ds, data, header=header, date_shift_days=POLICY.date_shift_days)
 
 
