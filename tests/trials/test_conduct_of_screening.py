@@ -204,6 +204,16 @@ def test_an_impossible_value_is_kept_asked_about_and_counts_for_nothing(
     )
 
 
+def test_a_correction_settles_what_was_asked_of_the_impossible_value(patient, coordinator):
+    factories.make_consent(patient, by=coordinator)
+    row = record(patient, coordinator, value=17.0)
+    told = {"observed_at": "2026-03-01", "source": "file", "reason": "a digit was lost"}
+    evidence.correct(row, value=170.0, unit="cm", by=coordinator, **told)
+    assert Query.objects.get(subject_pk=row.pk, rule="implausible-value").state == "closed"
+    made = assessments.assess(patient, gate="enrolment", by=coordinator)
+    assert (made.verdict, verdicts.changed_since(made)) == ("eligible", [])
+
+
 def test_a_plausible_value_under_query_counts_once_the_query_is_closed(
     site, patient, coordinator, manager
 ):

@@ -91,6 +91,8 @@ def correct(
         changed = Evidence.objects.filter(pk=evidence.pk, superseded_by=None)
         if not changed.update(superseded_by=better):
             raise Refused("already-corrected", "Someone corrected this value just now.")
+        # Closed later it would count as a doubt that ended since, and fell a signed verdict.
+        queries.settle_by_rule(evidence, rule=IMPLAUSIBLE, text="The value was corrected.")
     return better
 
 
