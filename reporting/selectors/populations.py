@@ -43,7 +43,7 @@ PATIENTS_AT_A_TIME = 250
 CANCELLED = ScheduledScan.State.CANCELLED
 # What a rule says of these is shown. Of others, and in these rules, it may tell what is blind.
 TOLD_OF = {one._meta.db_table for one in (Patient, ScheduledScan, Injection, Consent)}
-UNTOLD = {"injected-despite-the-gate", "allocation-unblinded"}
+UNTOLD = {"injected-despite-the-gate", "injected-at-its-time", "allocation-unblinded"}
 
 
 @dataclass(frozen=True)

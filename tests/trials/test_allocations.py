@@ -16,7 +16,15 @@ from psycopg.types.json import Jsonb
 from tests import factories
 from tests.factories import NOON
 from trials import randomisation
-from trials.models import Allocation, AuditEvent, Deviation, PlannedScan, ProtocolVersion
+from trials.models import (
+    Allocation,
+    AuditEvent,
+    Deviation,
+    Injection,
+    PlannedScan,
+    ProtocolVersion,
+    ScheduledScan,
+)
 from trials.roles import Role
 from trials.services import (
     allocations,
@@ -346,6 +354,28 @@ def test_gap_and_therapy_between_the_tracers(site, coordinator, hours, told, gap
     second_at = NOON + timedelta(hours=hours)
     found = asked(row.patient, second_at, coordinator, told)
     assert found == {"sequence": True, "gap": gap, "between-therapy.anticancer": between}
+
+
+def test_a_corrected_time_is_held_to_the_gap_of_both_tracers(site, coordinator):
+    (row,) = allocated(site, coordinator)
+    second_at = NOON + timedelta(hours=48)
+    assert asked(row.patient, second_at, coordinator, [])["gap"]
+    first, second = ScheduledScan.objects.filter(patient=row.patient).order_by("planned_at")
+    inject(second, second_at, coordinator)
+
+    def corrected(scan, at):
+        given = Injection.objects.get(scheduled_scan=scan)
+        told = {"assayed_activity_mbq": 150.0, "assayed_at": at, "injected_at": at}
+        told |= {"residual_activity_mbq": None, "residual_at": None, "weight_kg": 70.0}
+        injections.correct(given, reason="misread", by=coordinator, **told)
+        found = Deviation.objects.filter(patient=row.patient, rule=injections.AT_ITS_TIME)
+        return {(one.subject_pk, one.state): one.text for one in found}
+
+    late = Injection.objects.get(scheduled_scan=second).pk
+    (text,) = corrected(first, NOON + timedelta(hours=30)).values()
+    assert "may be given from" in text
+    assert list(corrected(first, NOON)) == [(late, "closed")]
+    assert list(corrected(second, NOON + timedelta(hours=20))) == [(late, "drafted")]
 
 
 def tell(patient, by, variable, value, observed_at):

@@ -20,6 +20,7 @@ from trials.services import (
     injections,
     jobs,
     protocols,
+    scan_day,
     scans,
     verdicts,
 )
@@ -304,6 +305,22 @@ def test_a_scan_read_before_it_was_rescheduled_is_judged_at_its_new_time(site, c
 
 
 # Injections.
+
+
+def test_what_was_given_is_held_to_when_it_was_given_and_not_to_when_it_is_typed(site, coordinator):
+    given = now() - timedelta(hours=5)
+    scan = scheduled(site, coordinator, "fdg", planned_at=given - timedelta(hours=3))
+    at = (given - timedelta(hours=1)).isoformat()
+    record(scan.patient, coordinator, "glucose", 5.4, "mmol/L", at=at, scan=scan)
+
+    def said(**day):
+        found = scan_day.conditions(scan, scan_day.Day(by=coordinator, **day))
+        return {one.code: one.sentence for one in found}["pre_injection"]
+
+    # To give it now a glucose of six hours ago is too old; when it was given it was not.
+    assert "E6 cannot tell" in said(at=now())
+    assert said(at=given, is_given=True) == "Before injection (E6): not assessed."
+    assert "E6 cannot tell" in said(at=given + timedelta(hours=4), is_given=True)
 
 
 def eligibility_deviations(scan):

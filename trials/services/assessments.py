@@ -128,10 +128,12 @@ def record_of(
     now: datetime,
     doubted: Collection[int] | None = None,
     dates: Mapping[str, readings.Anchor] = MappingProxyType({}),
+    injected_at: datetime | None = None,
 ) -> readings.Record:
     """What the engine may look at, as of `now`; `doubted` spares a query for each of many.
 
-    `dates` are those of `own_dates.taken`, for the criteria that are judged.
+    `dates` are those of `own_dates.taken`, for the criteria that are judged; `injected_at` is when
+    the tracer of the scan was given, where that is about to be recorded.
     """
     zone = ZoneInfo(patient.site.time_zone)
     consents = list(patient.consents.all())
@@ -145,7 +147,7 @@ def record_of(
             readings.Consent(row.version, row.signed_at, row.withdrawn_at, row.recorded_at)
             for row in consents
         ],
-        anchors={**_anchors(scan, consents, zone, now), **dates},
+        anchors={**_anchors(scan, consents, zone, now, injected_at), **dates},
         zone=zone,
         tracer=scan.planned_scan.tracer.identifier if scan else None,
     )
@@ -228,7 +230,11 @@ def _fact(row: Evidence, doubted: Collection[int]) -> readings.Fact:
 
 
 def _anchors(
-    scan: ScheduledScan | None, consents: list, zone: ZoneInfo, now: datetime
+    scan: ScheduledScan | None,
+    consents: list,
+    zone: ZoneInfo,
+    now: datetime,
+    injected_at: datetime | None,
 ) -> dict[str, readings.Anchor]:
     """Actual times where there are any, else planned ones; what is left out has neither.
 
@@ -241,11 +247,13 @@ def _anchors(
         anchors["consent"] = readings.Anchor(first)
     if scan is None:
         return anchors
-    injection = Injection.objects.filter(scheduled_scan=scan).first()
-    if injection is None:
+    if injected_at is None:
+        injection = Injection.objects.filter(scheduled_scan=scan).first()
+        injected_at = injection and injection.injected_at
+    if injected_at is None:
         planned = readings.Anchor(spans.moment(scan.planned_at), "planned")
         return anchors | dict.fromkeys(LATER_ANCHORS, planned)
-    actual = readings.Anchor(spans.moment(injection.injected_at))
+    actual = readings.Anchor(spans.moment(injected_at))
     return anchors | dict.fromkeys([*LATER_ANCHORS, "gate"], actual)
 
 

@@ -117,6 +117,8 @@ def not_in_order(injection: Injection) -> deviations.Finding | None:
     # Asked anew: it may have been corrected since the injection was read.
     batch = Batch.objects.select_related("site").get(pk=injection.batch_id)
     found = problems(batch, at=injection.injected_at)
+    if batch.tracer != injection.scheduled_scan.planned_scan.tracer.identifier:
+        found.append(f"Batch {batch.number} is of another tracer than the scan.")
     values = {"found": found, "expected": "released and not expired"}
     return (" ".join(found), values) if found else None
 

@@ -43,6 +43,8 @@ from trials.services.deviations import Finding
 from trials.services.errors import Invalid, Refused
 from trials.stated import compared
 
+# Rules of deviations: given with a red gate, and when it was not to be given.
+DESPITE, AT_ITS_TIME = "injected-despite-the-gate", "injected-at-its-time"
 # A syringe is assayed within the day.
 LONGEST_TO_INJECTION = timedelta(hours=24)
 Extravasation = Injection.Extravasation
@@ -97,7 +99,11 @@ def record(
     facts = Given(**given)
     _check(facts, scan)
     day = scan_day.Day(
-        by=injected_by or by, at=facts.injected_at, batch=facts.batch, scanner=facts.scanner
+        by=injected_by or by,
+        at=facts.injected_at,
+        batch=facts.batch,
+        scanner=facts.scanner,
+        is_given=True,
     )
     patient = scan.patient
     with audit.action(
@@ -175,6 +181,7 @@ def correct(
             setattr(locked, name, value)
         locked.save(update_fields=list(columns))
         _judge(locked)
+        _judge_others(locked)
         _tell_forms(scan, by)
     return locked
 
@@ -371,12 +378,35 @@ def _judge(injection: Injection) -> None:
             queries.settle_by_rule(injection, rule=rule, text=text)
 
 
+def _judge_others(injection: Injection) -> None:
+    """When one was given decides about the patient's others: the gap between two tracers."""
+    rows = Injection.objects.filter(scheduled_scan__patient=injection.scheduled_scan.patient_id)
+    for one in rows.exclude(pk=injection.pk).order_by("pk"):
+        deviations.judge_by_rule(one, rule=AT_ITS_TIME, finding=_at_its_time(one))
+
+
+def _at_its_time(injection: Injection) -> Finding | None:
+    """What stood against it by when it was given, but for what was told when it was recorded."""
+    scan = injection.scheduled_scan
+    day = scan_day.Day(
+        by=injection.injected_by or injection.recorded_by,
+        at=injection.injected_at,
+        is_given=True,
+    )
+    despite = deviations.of_rule(injection, rule=DESPITE)
+    told = despite.values["found"] if despite else {}
+    reds = scan_day.reds_of_its_time(scan, day)
+    found = {one.code: one.sentence for one in reds if one.code not in told}
+    return (" ".join(found.values()), {"found": found, "expected": "green"}) if found else None
+
+
 def _findings(injection: Injection) -> Iterator[tuple[str, Finding | None]]:
     yield from _activity_findings(injection)
     yield "injected-without-delegation", _without_delegation(injection)
     yield "injected-without-eligibility", _without_eligibility(injection)
     yield batches.NOT_IN_ORDER, batches.not_in_order(injection)
     yield "scanner-not-in-order", _scanner_not_in_order(injection)
+    yield AT_ITS_TIME, _at_its_time(injection)
     yield "extravasation", _leaked(injection)
 
 
@@ -473,7 +503,7 @@ def _draft_despite(injection: Injection, reds: list[scan_day.Condition]) -> None
     found = {one.code: one.sentence for one in reds}
     deviations.draft_by_rule(
         injection,
-        rule="injected-despite-the-gate",
+        rule=DESPITE,
         text=f"Injected although the gate of the day was red: {injection.despite} "
         + " ".join(found.values()),
         values={"found": found, "expected": "green"},

@@ -43,6 +43,8 @@ from trials.services import (
 Gate = EligibilityCriterion.Gate
 ELIGIBLE = EligibilityAssessment.Verdict.ELIGIBLE
 MET, UNMET, NOT_CHECKABLE = "met", "unmet", "not checkable"
+# Conditions of a cross-over that rest on the times of its injections alone.
+OF_TIMES = frozenset({"sequence", "gap"})
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,16 @@ class Condition:
 
 @dataclass(frozen=True)
 class Day:
-    """Who gives what, on which scanner, when: as far as it is known."""
+    """Who gives what, on which scanner, when: as far as it is known.
+
+    `is_given` says that it was given then; otherwise `at` is now, and the scan is still to come.
+    """
 
     by: User
     at: datetime
     batch: Batch | None = None
     scanner: Scanner | None = None
+    is_given: bool = False
 
 
 def conditions(scan: ScheduledScan, day: Day) -> list[Condition]:
@@ -76,7 +82,7 @@ def conditions(scan: ScheduledScan, day: Day) -> list[Condition]:
         _participation(patient),
         _consent(patient, day),
         _enrolment(patient),
-        *_criteria(scan),
+        *_criteria(scan, day),
         *_crossover(scan, day),
         _delegation(patient, day),
         _batch(scan, day),
@@ -87,6 +93,15 @@ def conditions(scan: ScheduledScan, day: Day) -> list[Condition]:
 def reds(scan: ScheduledScan, day: Day) -> list[Condition]:
     """What stands against the injection."""
     return [one for one in conditions(scan, day) if one.is_red]
+
+
+def reds_of_its_time(scan: ScheduledScan, day: Day) -> list[Condition]:
+    """What stands against it by when it was given: consent, and the way of a cross-over.
+
+    Whatever became of the record since: this is asked again when that time is corrected.
+    """
+    crossover_ways = (one for one in _crossover(scan, day) if one.code in OF_TIMES)
+    return [one for one in (_consent(scan.patient, day), *crossover_ways) if one.is_red]
 
 
 def now(by: User) -> Day:
@@ -125,8 +140,12 @@ def _enrolment(patient: Patient) -> Condition:
     return _told("eligibility", label, True, signed)
 
 
-def _criteria(scan: ScheduledScan) -> Iterator[Condition]:
-    """Each gate of the scan judged anew, and whether an assessment says so."""
+def _criteria(scan: ScheduledScan, day: Day) -> Iterator[Condition]:
+    """Each gate of the scan judged anew, and whether an assessment says so.
+
+    What was given is held to when it was given: not to when it was planned, nor to when that is
+    typed in.
+    """
     now = timezone.now()
     gates = {
         gate: assessments.criteria_of(scan.planned_scan.version, gate)
@@ -134,7 +153,11 @@ def _criteria(scan: ScheduledScan) -> Iterator[Condition]:
     }
     dates = own_dates.taken([scan.patient], chain(*gates.values()), now=now)
     record = assessments.record_of(
-        scan.patient, scan, now=now, dates=dates.get(scan.patient_id, {})
+        scan.patient,
+        scan,
+        now=now,
+        dates=dates.get(scan.patient_id, {}),
+        injected_at=day.at if day.is_given else None,
     )
     for gate, every in gates.items():
         criteria = [one for one in every if eligibility.applies(one, record) is not Truth.NO]
