@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import factories
 from tests.factories import NOON
 from trials.injected_activity import Limits, judged
-from trials.models import AuditEvent, Deviation, Injection, Patient, Query, ScheduledScan
+from trials.models import AuditEvent, Batch, Deviation, Injection, Patient, Query, ScheduledScan
 from trials.roles import Role
 from trials.services import batches, clocks, injections, scan_day, scanners, scans
 from trials.services.errors import Forbidden, Invalid, Refused
@@ -494,6 +494,41 @@ def test_a_corrected_expiry_makes_a_deviation_and_takes_one_back(site, scan, coo
     late = {"expires_at": NOON + timedelta(hours=2)}
     batches.certify(batch, reason="it was right", by=coordinator, **late)
     assert rules(scan)[batches.NOT_IN_ORDER].state == "closed"
+
+
+def test_a_time_corrected_to_before_the_consent_deviates(site, scan, coordinator):
+    given = inject(scan, coordinator)
+    before = NOON - timedelta(days=60)
+    early = values(injected_at=before, assayed_at=before, residual_at=before)
+    fixed = injections.correct(given, **early, reason="misread", by=coordinator)
+    assert "onsent" in rules(scan)[injections.AT_ITS_TIME].text
+    injections.correct(fixed, **values(), reason="it was right", by=coordinator)
+    assert rules(scan)[injections.AT_ITS_TIME].state == "closed"
+
+
+def test_a_batch_of_another_tracer_deviates_by_correction_too(site, scan, coordinator):
+    given = inject(scan, coordinator)
+    other = batch_of(site, coordinator)
+    with factories.framed():
+        Batch.objects.filter(pk=other.pk).update(tracer="FDG")
+    changed = values(batch=other)
+    injections.correct(given, **changed, reason="batch was missing", by=coordinator)
+    assert "another tracer" in rules(scan)[batches.NOT_IN_ORDER].text
+
+
+def test_a_scanner_that_is_retired_since_stays_with_a_corrected_injection(
+    site, scan, coordinator, client
+):
+    scanner = scanner_of(site, coordinator)
+    given = inject(scan, coordinator, scanner=scanner, despite="as it was")
+    scanners.retire(scanner, on=date(2026, 3, 10), reason="replaced", by=coordinator)
+    client.force_login(coordinator)
+    page = reverse("injection_correct", args=[scan.pk])
+    assert "PET 1 (GE Discovery), retired 2026-03-10" in client.get(page).content.decode()
+    form = shown(client, page) | {"weight_kg": "71", "reason": "misread"}
+    assert client.post(page, form).status_code == 302
+    given.refresh_from_db()
+    assert (given.weight_kg, given.scanner) == (71.0, scanner)
 
 
 def test_a_release_that_is_recorded_later_is_held_to_what_was_given(site, scan, coordinator):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.db.models import F
 from django.forms.widgets import Script
 
 from trials import accountability
@@ -159,13 +160,18 @@ STATED = {
 }
 
 
+class _OfScanners(forms.ModelChoiceField):
+    """The scanners of a site, and since when one is retired."""
+
+    def label_from_instance(self, obj: Scanner) -> str:
+        return f"{obj}, retired {obj.retired_on}" if obj.retired_on else str(obj)
+
+
 class InjectionForm(ActForm):
     """The injection with what it came from, and why, if the gate was red."""
 
     batch = forms.ModelChoiceField(Batch.objects.none(), required=False, empty_label="Not named")
-    scanner = forms.ModelChoiceField(
-        Scanner.objects.none(), required=False, empty_label="Not named"
-    )
+    scanner = _OfScanners(Scanner.objects.none(), required=False, empty_label="Not named")
     assayed_activity_mbq = forms.FloatField(label="Assayed activity (MBq)")
     assayed_at = SiteMoment(label="Assayed at")
     injected_at = SiteMoment(label="Injected at")
@@ -222,7 +228,10 @@ class InjectionForm(ActForm):
     def __init__(self, *args, site, statement=None, **kwargs) -> None:
         super().__init__(*args, zone=site.time_zone, **kwargs)
         self.fields["batch"].queryset = site.batches.all()
-        self.fields["scanner"].queryset = site.scanners.filter(retired_on=None)
+        # A retired one too: an injection before may be recorded, and is corrected, later.
+        self.fields["scanner"].queryset = site.scanners.order_by(
+            F("retired_on").desc(nulls_first=True), "pk"
+        )
         if statement is None:
             del self.fields["is_difference_confirmed"]
         else:
