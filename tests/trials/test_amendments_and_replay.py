@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.urls import reverse
 from django.utils import timezone
 
 from tests import factories
@@ -108,6 +109,22 @@ def test_a_version_activated_for_later_holds_from_its_day(site, version, manager
     assert site.version_in_force.label == "1.0"
     ((_, behind),) = amendments.pending(site.trial)
     assert site not in behind
+
+
+def test_a_day_that_has_not_come_is_given_anew(client, site, version, manager):
+    given = {"site": site, "by": manager}
+    wrong = today() + timedelta(days=3650)
+    amendments.activate(version, effective_on=wrong, reference="a 7", **given)
+    client.force_login(manager)
+    page = reverse("amendment", args=[site.pk, version.pk])
+    assert page in client.get(reverse("site", args=[site.pk])).content.decode()
+    told = {"effective_on": today().isoformat(), "reference": "a 7, day misread"}
+    assert client.post(page, told).status_code == 302
+    assert site.version_in_force == version
+    rows = list(site.activations.order_by("pk"))
+    assert [one.effective_on for one in rows if one.version_id == version.pk] == [today()]
+    with pytest.raises(Refused, match="last one activated"):
+        amendments.activate(version, effective_on=wrong, reference="a 8", **given)
 
 
 def test_an_earlier_version_never_holds_again(site, version, manager):

@@ -111,36 +111,55 @@ def activate(
     reference: str,
     by: User,
 ) -> ProtocolActivation:
-    """Let a version hold at a site from a day, on an approval."""
+    """Let a version hold at a site from a day, on an approval.
+
+    Said again of a version whose day has not come, it gives another day.
+    """
     permissions.require(by, "version.activate", site)
     _require_same_trial(version, site)
     if not reference.strip():
         raise Invalid("reference", "Name the approval it rests on, as the site files it.")
     with audit.action("version.activated", actor=by, reason=reference, trial=site.trial_id):
         Site.objects.select_for_update().get(pk=site.pk)
-        last = site.activations.order_by("-effective_on", "-pk").first()
-        if last and last.version_id == version.pk:
-            raise Refused("in-force-already", f"{version} is the last one activated at {site}.")
-        if last and version.number < last.version.number:
-            raise Refused(
-                "older-version",
-                f"{site} went on to {last.version}: an earlier version never holds again. "
-                "What it said comes back as a version of its own.",
-            )
-        if last and effective_on < last.effective_on:
-            raise Invalid(
-                "effective_on", f"{last.version} holds from {last.effective_on}: give a later day."
-            )
-        row = ProtocolActivation.objects.create(
-            site=site,
-            version=version,
-            effective_on=effective_on,
-            reference=reference.strip(),
-            activated_by=by,
-        )
+        row = _to_begin(site, version) or ProtocolActivation(site=site, version=version)
+        _require_between(row, effective_on)
+        row.effective_on, row.reference = effective_on, reference.strip()
+        row.activated_by = by
+        row.save()
         # Its criteria may ask for what readers found before.
         read_evidence.tell_all(site)
         return row
+
+
+def _to_begin(site: Site, version: ProtocolVersion) -> ProtocolActivation | None:
+    """The activation of a version whose day has not come: nothing was judged by it yet."""
+    later = site.activations.filter(version=version, effective_on__gt=site.today())
+    return later.order_by("-effective_on", "-pk").first()
+
+
+def _require_between(row: ProtocolActivation, effective_on: date) -> None:
+    """Raise where what the site follows or will follow leaves the version no such day."""
+    site, version = row.site, row.version
+    others = site.activations.exclude(pk=row.pk).select_related("version")
+    newer = others.filter(version__number__gt=version.number).order_by("effective_on", "pk").first()
+    if newer and row.pk is None:
+        raise Refused(
+            "older-version",
+            f"{site} went on to {newer.version}: an earlier version never holds again. "
+            "What it said comes back as a version of its own.",
+        )
+    if others.filter(version=version).exists():
+        raise Refused("in-force-already", f"{version} is the last one activated at {site}.")
+    if newer and effective_on > newer.effective_on:
+        text = f"{newer.version} holds from {newer.effective_on}: give an earlier day."
+        raise Invalid("effective_on", text)
+    older = others.filter(version__number__lt=version.number).order_by("-effective_on").first()
+    if older and effective_on < older.effective_on:
+        raise Invalid(
+            "effective_on",
+            f"{older.version} holds from {older.effective_on}: give a later day, or give that one "
+            "another day first if it has not come.",
+        )
 
 
 def pending(trial: Trial) -> list[tuple[ProtocolVersion, list[Site]]]:

@@ -83,6 +83,7 @@ def site(request: HttpRequest, pk: int) -> HttpResponse:
         "delegations": selectors.delegation_log(row),
         "activations": row.activations.select_related("version", "activated_by"),
         "version": row.version_in_force,
+        "today": row.today(),
         "pending": pending,
         "reconsent": consents.to_reconsent(row),
     }
