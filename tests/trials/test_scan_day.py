@@ -586,6 +586,32 @@ def test_a_scanner_is_registered_once_and_retires_once(site, coordinator):
     assert "retired" in scanners.problems(scanner, tracer="PTF", on=date(2026, 3, 2))[0]
 
 
+def test_a_check_of_a_scanner_typed_after_the_injection_takes_its_deviation_back(
+    site, scan, coordinator
+):
+    scanner = scanner_of(site, coordinator)
+    inject(scan, coordinator, scanner=scanner, despite="the certificate is on its way")
+    drafted = rules(scan)[scanners.NOT_IN_ORDER]
+    assert ("not qualified" in drafted.text, "cross-calibration" in drafted.text) == (True, True)
+    checked(scanner, coordinator)
+    found = rules(scan)
+    assert found[scanners.NOT_IN_ORDER].state == "closed"
+    # Why it was given with a red gate stays for the investigator.
+    assert found["injected-despite-the-gate"].is_important
+
+
+@pytest.mark.parametrize(("on", "deviates"), [(date(2026, 3, 2), True), (date(2026, 3, 3), False)])
+def test_a_scanner_retired_as_of_an_earlier_day_makes_deviations_since(
+    site, scan, coordinator, on, deviates
+):
+    scanner = scanner_of(site, coordinator)
+    checked(scanner, coordinator)
+    inject(scan, coordinator, scanner=scanner)
+    assert scanners.NOT_IN_ORDER not in rules(scan)
+    scanners.retire(scanner, on=on, reason="gantry broken", by=coordinator)
+    assert (scanners.NOT_IN_ORDER in rules(scan)) == deviates
+
+
 @pytest.mark.parametrize("factor", [0.0, -1.0, 0.1, 10.0])
 def test_a_factor_no_calibration_gives_is_refused(site, coordinator, factor):
     with pytest.raises(Invalid) as refusal:

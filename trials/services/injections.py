@@ -405,7 +405,7 @@ def _findings(injection: Injection) -> Iterator[tuple[str, Finding | None]]:
     yield "injected-without-delegation", _without_delegation(injection)
     yield "injected-without-eligibility", _without_eligibility(injection)
     yield batches.NOT_IN_ORDER, batches.not_in_order(injection)
-    yield "scanner-not-in-order", _scanner_not_in_order(injection)
+    yield scanners.NOT_IN_ORDER, scanners.not_in_order(injection)
     yield AT_ITS_TIME, _at_its_time(injection)
     yield "extravasation", _leaked(injection)
 
@@ -448,16 +448,6 @@ def _without_eligibility(injection: Injection) -> Finding | None:
 def _known(injection: Injection, rule: str) -> Finding | None:
     row = deviations.of_rule(injection, rule=rule)
     return (row.text, row.values) if row else None
-
-
-def _scanner_not_in_order(injection: Injection) -> Finding | None:
-    scanner, scan = injection.scanner, injection.scheduled_scan
-    if scanner is None:
-        return None
-    on = injection.injected_at.astimezone(ZoneInfo(scan.patient.site.time_zone)).date()
-    found = scanners.problems(scanner, tracer=scan.planned_scan.tracer.identifier, on=on)
-    values = {"found": found, "expected": "qualified and cross-calibrated"}
-    return (" ".join(found), values) if found else None
 
 
 def _leaked(injection: Injection) -> Finding | None:

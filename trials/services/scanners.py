@@ -7,16 +7,20 @@ A clock that nobody compared is "not checked", which is not an offset of zero.
 from __future__ import annotations
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 
 from trials import permissions
-from trials.models import ClockReading, Scanner, ScannerCheck, Site, User
-from trials.services import audit
+from trials.models import ClockReading, Injection, Scanner, ScannerCheck, Site, User
+from trials.services import audit, deviations, holding
 from trials.services.errors import Invalid, Refused
 
 Kind = ScannerCheck.Kind
 PLAUSIBLE_FACTOR = (0.5, 2.0)
+# The rule by which a scanner that was retired, or lacked a check, is a deviation.
+NOT_IN_ORDER = "scanner-not-in-order"
 
 
 def register(
@@ -51,15 +55,16 @@ def register(
 
 
 def retire(scanner: Scanner, *, on: date, reason: str, by: User) -> Scanner:
-    """Let a scanner be used no more from a day; what was scanned on it stays."""
+    """Let a scanner be used no more from a day; what was scanned on it stays, and is judged."""
     permissions.require(by, "scanner.manage", scanner)
     audit.require_reason(reason)
     with audit.action("scanner.retired", actor=by, reason=reason, trial=scanner.site.trial_id):
-        locked = Scanner.objects.select_for_update().get(pk=scanner.pk)
+        locked = _hold(scanner)
         if locked.retired_on:
             raise Refused("retired-already", f"{locked} is retired since {locked.retired_on}.")
         locked.retired_on = on
         locked.save(update_fields=["retired_on"])
+        _judge_what_was_scanned(locked)
     return locked
 
 
@@ -131,6 +136,21 @@ def cross_calibration(scanner: Scanner, *, on: date) -> tuple[ScannerCheck | Non
     return found, bool(valid)
 
 
+def not_in_order(injection: Injection) -> deviations.Finding | None:
+    """What was wrong with the scanner on the day of an injection, by what is on record of it now.
+
+    Inside an action: until its end nobody retires the scanner or records a check of it.
+    """
+    if injection.scanner_id is None:
+        return None
+    scanner = holding.shared(Scanner, injection.scanner_id)
+    scan = injection.scheduled_scan
+    on = injection.injected_at.astimezone(ZoneInfo(scan.patient.site.time_zone)).date()
+    found = problems(scanner, tracer=scan.planned_scan.tracer.identifier, on=on)
+    values = {"found": found, "expected": "qualified and cross-calibrated"}
+    return (" ".join(found), values) if found else None
+
+
 def problems(scanner: Scanner, *, tracer: str, on: date) -> list[str]:
     """What is not in order with a scanner on a day, a sentence each."""
     checks = list(scanner.checks.all())
@@ -154,6 +174,26 @@ def _valid(checks: list[ScannerCheck], on: date) -> bool:
     return any(one.valid_from <= on <= one.valid_until for one in checks)
 
 
+def _hold(scanner: Scanner) -> Scanner:
+    """The scanner as it is now, while no injection on it is recorded or corrected.
+
+    Injections come first: who corrects one holds it, and asks for its scanner then.
+    """
+    list(_injections(scanner).values_list("pk"))
+    return Scanner.objects.select_for_update().get(pk=scanner.pk)
+
+
+def _injections(scanner: Scanner) -> QuerySet[Injection]:
+    return scanner.injections.select_for_update(of=("self",)).order_by("pk")
+
+
+def _judge_what_was_scanned(scanner: Scanner) -> None:
+    """Hold each injection on it to the scanner as it is now. Inside the action."""
+    asked = "scheduled_scan__patient__site", "scheduled_scan__planned_scan__tracer"
+    for injection in _injections(scanner).select_related(*asked):
+        deviations.judge_by_rule(injection, rule=NOT_IN_ORDER, finding=not_in_order(injection))
+
+
 def _check(
     scanner: Scanner,
     kind: str,
@@ -168,8 +208,9 @@ def _check(
     if not reference.strip():
         raise Invalid("reference", "Name the report it rests on, as the site files it.")
     with audit.action("scanner.checked", actor=by, reason=reference, trial=scanner.site.trial_id):
-        return ScannerCheck.objects.create(
-            scanner=scanner,
+        locked = _hold(scanner)
+        row = ScannerCheck.objects.create(
+            scanner=locked,
             kind=kind,
             valid_from=valid_from,
             valid_until=valid_until,
@@ -177,3 +218,5 @@ def _check(
             recorded_by=by,
             **value,
         )
+        _judge_what_was_scanned(locked)
+    return row
