@@ -145,16 +145,35 @@ def test_no_consent_is_recorded_once_a_screening_ended(patient, coordinator):
         factories.make_consent(patient, by=coordinator)
 
 
-def new_form(site, manager):
-    return sites.record_consent_version(
-        site,
-        version="2.0",
-        language="en",
-        valid_from=today(),
-        valid_until=None,
-        requires_reconsent=True,
-        by=manager,
-    )
+def new_form(site, manager, **changes):
+    given = {
+        "version": "2.0",
+        "language": "en",
+        "valid_from": today(),
+        "valid_until": None,
+        "requires_reconsent": True,
+    }
+    return sites.record_consent_version(site, by=manager, **given | changes)
+
+
+def found_of(consent):
+    """How a consent's deviation and question stand."""
+    about = {"subject_table": "trials_consent", "subject_pk": consent.pk}
+    return Deviation.objects.get(**about).state, Query.objects.get(**about).state
+
+
+def test_a_form_recorded_after_it_was_signed_takes_deviation_and_question_back(
+    site, patient, coordinator, manager
+):
+    signed = factories.make_consent(patient, by=coordinator, version="2.0")
+    german = factories.make_consent(patient, by=coordinator, version="2.0", language="de")
+    eight_days_ago = (today() - timedelta(days=8)).isoformat()
+    early = factories.make_consent(patient, by=coordinator, version="2.0", signed_at=eight_days_ago)
+    assert found_of(signed) == ("drafted", "open")
+    new_form(site, manager, valid_from=today() - timedelta(days=7))
+    assert consents.standing(Patient.objects.get(pk=patient.pk)).is_valid
+    assert found_of(signed) == ("closed", "closed")
+    assert found_of(german) == found_of(early) == ("drafted", "open")
 
 
 def test_a_new_form_that_everybody_signs_makes_consent_due_again(

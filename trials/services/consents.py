@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from trials import permissions, spans
 from trials.models import Consent, ConsentVersion, Delegation, Patient, Site, User
-from trials.services import audit, delegations, deviations, moments, patients, queries
+from trials.services import audit, delegations, deviations, holding, moments, patients, queries
 from trials.services.errors import Invalid, Refused
 
 ENDED = {Patient.State.SCREEN_FAILED, Patient.State.WITHDRAWN}
@@ -26,6 +26,8 @@ OPTIONS = {
     "image_sharing": "Images shared for research",
     "second_scan": "A second scan",
 }
+# The rule by which a consent on a form that was not approved that day is a deviation.
+NOT_IN_FORCE = "consent-form-not-in-force"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def record(
     if not (obtained_by.strip() or obtained_by_user):
         raise Invalid("obtained_by", "Name who explained the trial.")
     with audit.action("consent.recorded", actor=by, reason="consent", trial=patient.trial_id):
+        # Who records a form meanwhile judges what was signed on it after this, or before.
+        holding.shared(Site, patient.site_id)
         locked = patients.hold_still(patient)
         if locked.state in ENDED:
             raise Refused(
@@ -169,6 +173,14 @@ def forms_in_force(site: Site, *, on: date | None = None) -> list[ConsentVersion
     return list(site.consent_versions.filter(valid, valid_from__lte=on))
 
 
+def judge_form(form: ConsentVersion) -> None:
+    """Hold what was signed on a form to it again. Inside the action that recorded it."""
+    signed = {"version": form.version, "language": form.language}
+    rows = Consent.objects.filter(patient__site=form.site_id, **signed).order_by("pk")
+    for consent in rows.select_related("patient__site").select_for_update(of=("self",)):
+        _judge_form(consent)
+
+
 def _check(signatory: str, options: dict[str, Any]) -> None:
     if signatory not in Consent.Signatory.values:
         expected = ", ".join(Consent.Signatory.values)
@@ -180,21 +192,8 @@ def _check(signatory: str, options: dict[str, Any]) -> None:
 
 def _judge(consent: Consent) -> None:
     """What about a consent is not as it should be. Inside the action that recorded it."""
+    _judge_form(consent)
     site = consent.patient.site
-    if form_of(consent) is None:
-        forms = ", ".join(f"{one.version} ({one.language})" for one in forms_in_force(site))
-        deviations.draft_by_rule(
-            consent,
-            rule="consent-form-not-in-force",
-            text=f"Consent {consent.version} ({consent.language}) was not approved at {site} on "
-            f"{consent.signed_at}. In force is {forms or 'none'}.",
-            values={"found": f"{consent.version} ({consent.language})", "expected": forms},
-        )
-        queries.raise_by_rule(
-            consent,
-            rule="consent-form-not-in-force",
-            text="Was the version read rightly? If so, the patient has to sign one in force.",
-        )
     person = consent.obtained_by_user
     day = moments.day_of(consent.signed_at, zone=site.time_zone)
     if person and not delegations.holds(person, Delegation.Duty.CONSENT, site, on=day):
@@ -204,3 +203,28 @@ def _judge(consent: Consent) -> None:
             text=f"{person} obtained this consent and was not delegated to at {site} that day.",
             values={"found": str(person), "expected": "delegated to obtain consent"},
         )
+
+
+def _judge_form(consent: Consent) -> None:
+    """Whether its form was approved that day: else a deviation and a question, or neither more."""
+    finding = _not_in_force(consent)
+    deviations.judge_by_rule(consent, rule=NOT_IN_FORCE, finding=finding)
+    if finding:
+        text = "Was the version read rightly? If so, the patient has to sign one in force."
+        queries.raise_by_rule(consent, rule=NOT_IN_FORCE, text=text)
+    else:
+        text = "The form was recorded since, as approved when this was signed."
+        queries.settle_by_rule(consent, rule=NOT_IN_FORCE, text=text)
+
+
+def _not_in_force(consent: Consent) -> deviations.Finding | None:
+    if form_of(consent) is not None:
+        return None
+    site = consent.patient.site
+    forms = ", ".join(f"{one.version} ({one.language})" for one in forms_in_force(site))
+    signed = f"{consent.version} ({consent.language})"
+    text = (
+        f"Consent {signed} was not approved at {site} on {consent.signed_at}. "
+        f"In force is {forms or 'none'}."
+    )
+    return text, {"found": signed, "expected": forms}

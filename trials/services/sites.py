@@ -21,7 +21,7 @@ from trials.models import (
     User,
 )
 from trials.roles import Role
-from trials.services import audit
+from trials.services import audit, consents
 from trials.services.errors import Invalid, Refused
 
 # A patient's identifier begins with it.
@@ -119,7 +119,10 @@ def record_consent_version(
     requires_reconsent: bool,
     by: User,
 ) -> ConsentVersion:
-    """Let a version of the consent form be used at a site, in one language."""
+    """Let a version of the consent form be used at a site, in one language.
+
+    It may have been signed before it was recorded: what was found wrong then is judged again.
+    """
     permissions.require(by, "site.manage", site)
     if not version.strip():
         raise Invalid("version", "Give the version printed on the form.")
@@ -133,7 +136,7 @@ def record_consent_version(
         Site.objects.select_for_update().get(pk=site.pk)
         if site.consent_versions.filter(version=version, language=language).exists():
             raise Refused("recorded-already", f"{version} ({language}) is recorded already.")
-        return ConsentVersion.objects.create(
+        form = ConsentVersion.objects.create(
             site=site,
             version=version.strip(),
             language=language.strip(),
@@ -141,6 +144,8 @@ def record_consent_version(
             valid_until=valid_until,
             requires_reconsent=requires_reconsent,
         )
+        consents.judge_form(form)
+    return form
 
 
 def name_principal_investigator(site: Site, *, user: User, reason: str, by: User) -> Site:
