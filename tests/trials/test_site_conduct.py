@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from tests import factories
-from trials.models import Signature
+from trials.models import Deviation, Signature
 from trials.roles import Role
-from trials.services import delegations, jobs, signatures, sites
+from trials.services import delegations, injections, jobs, signatures, sites
 from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +178,69 @@ def test_only_the_leader_of_the_site_delegates(site, newcomer, trial):
     other = factories.make_user(Role.INVESTIGATOR, trial=trial, site=site)
     with pytest.raises(Refused, match="principal investigator"):
         delegated(site, newcomer, other)
+
+
+@pytest.fixture
+def done(site, newcomer):
+    """What the newcomer did without a duty: an injection and a consent of 2 March."""
+    coordinator = factories.make_user(Role.COORDINATOR, trial=site.trial, site=site)
+    scan = factories.make_scan(factories.make_enrolled(site, by=coordinator), by=coordinator)
+    injections.record(
+        scan,
+        assayed_activity_mbq=150.0,
+        assayed_at=factories.NOON,
+        residual_activity_mbq=0.0,
+        residual_at=factories.NOON,
+        injected_at=factories.NOON,
+        weight_kg=70.0,
+        injected_by=newcomer,
+        despite="nobody else was there",
+        by=coordinator,
+    )
+    patient = factories.make_patient(site, by=coordinator)
+    factories.make_consent(
+        patient, by=coordinator, obtained_by_user=newcomer, signed_at="2026-03-02"
+    )
+
+
+OF_DUTY = {"inject": "injected-without-delegation", "consent": "consent-without-delegation"}
+
+
+def undelegated():
+    """The rules of a duty that found something, and what became of it."""
+    rows = Deviation.objects.filter(rule__in=OF_DUTY.values())
+    return dict(rows.values_list("rule", "state"))
+
+
+@pytest.mark.parametrize("duty", list(OF_DUTY))
+def test_a_delegation_signed_for_an_earlier_day_takes_back_what_was_done_without(
+    site, newcomer, leader, done, duty
+):
+    assert undelegated() == dict.fromkeys(OF_DUTY.values(), "drafted")
+    delegated(site, newcomer, leader, duty, starts_on=date(2026, 3, 2))
+    other = next(one for one in OF_DUTY if one != duty)
+    assert undelegated() == {OF_DUTY[duty]: "closed", OF_DUTY[other]: "drafted"}
+
+
+@pytest.mark.parametrize("duty", list(OF_DUTY))
+def test_a_duty_that_ended_before_makes_deviations_of_what_was_done_since(
+    site, newcomer, leader, done, duty
+):
+    row = delegated(site, newcomer, leader, duty, starts_on=date(2026, 3, 1))
+    ended = delegations.end(row, ends_on=date(2026, 3, 2), reason="on leave", by=leader)
+    assert undelegated()[OF_DUTY[duty]] == "closed"
+    delegations.end(ended, ends_on=date(2026, 3, 1), reason="left a day before", by=leader)
+    assert undelegated()[OF_DUTY[duty]] == "drafted"
+
+
+def test_what_was_done_on_other_days_keeps_its_judgement(site, newcomer, leader, done):
+    row = delegated(site, newcomer, leader, "inject", starts_on=date(2026, 3, 1))
+    # Whoever has left holds nothing, and held it all the same.
+    with factories.framed():
+        newcomer.is_active = False
+        newcomer.save(update_fields=["is_active"])
+    delegations.end(row, ends_on=date(2026, 3, 31), reason="left", by=leader)
+    assert undelegated()[OF_DUTY["inject"]] == "closed"
 
 
 def test_a_delegation_is_signed_over_what_it_says(site, newcomer, leader):

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from trials import permissions, spans
-from trials.models import Consent, ConsentVersion, Delegation, Patient, Site, User
+from trials.models import Consent, ConsentVersion, Patient, Site, User
 from trials.services import audit, delegations, deviations, holding, moments, patients, queries
 from trials.services.errors import Invalid, Refused
 
@@ -60,7 +60,7 @@ def record(
     if not (obtained_by.strip() or obtained_by_user):
         raise Invalid("obtained_by", "Name who explained the trial.")
     with audit.action("consent.recorded", actor=by, reason="consent", trial=patient.trial_id):
-        # Who records a form meanwhile judges what was signed on it after this, or before.
+        # Who records a form or delegates meanwhile waits for this, and finds the consent.
         holding.shared(Site, patient.site_id)
         locked = patients.hold_still(patient)
         if locked.state in ENDED:
@@ -193,16 +193,8 @@ def _check(signatory: str, options: dict[str, Any]) -> None:
 def _judge(consent: Consent) -> None:
     """What about a consent is not as it should be. Inside the action that recorded it."""
     _judge_form(consent)
-    site = consent.patient.site
-    person = consent.obtained_by_user
-    day = moments.day_of(consent.signed_at, zone=site.time_zone)
-    if person and not delegations.holds(person, Delegation.Duty.CONSENT, site, on=day):
-        deviations.draft_by_rule(
-            consent,
-            rule="consent-without-delegation",
-            text=f"{person} obtained this consent and was not delegated to at {site} that day.",
-            values={"found": str(person), "expected": "delegated to obtain consent"},
-        )
+    finding = delegations.not_to_consent(consent)
+    deviations.judge_by_rule(consent, rule=delegations.NOT_TO_CONSENT, finding=finding)
 
 
 def _judge_form(consent: Consent) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from trials import duties, permissions
-from trials.models import Delegation, Membership, Signature, Site, User
-from trials.services import audit, signatures
+from trials.models import Consent, Delegation, Injection, Membership, Signature, Site, User
+from trials.services import audit, deviations, holding, moments, signatures
 from trials.services.errors import Invalid, Refused
 
 Duty = Delegation.Duty
+# The rules by which what was done without the duty is a deviation.
+NOT_TO_INJECT = "injected-without-delegation"
+NOT_TO_CONSENT = "consent-without-delegation"
 
 
 def holds(user: User, duty: str, site: Site, *, on: date | None = None) -> bool:
@@ -60,11 +64,14 @@ def delegate(
     password: str,
     by: User,
 ) -> Delegation:
-    """Give a duty to a person; the principal investigator signs it."""
+    """Give a duty to a person; the principal investigator signs it.
+
+    It may begin before it is signed: what the person did since then is judged again.
+    """
     _require_leader(site, by)
     _check(site, user, duty, starts_on, ends_on)
     with audit.action("duty.delegated", actor=by, reason="delegation log", trial=site.trial_id):
-        Site.objects.select_for_update().get(pk=site.pk)
+        _hold(site, user)
         _require_new(site, user, duty, starts_on, ends_on)
         row = Delegation.objects.create(
             site=site, user=user, duty=duty, starts_on=starts_on, ends_on=ends_on
@@ -84,22 +91,97 @@ def delegate(
             },
         )
         row.save(update_fields=["signature"])
+        _judge_what_was_done(row, since=starts_on, until=ends_on)
     return row
 
 
 def end(delegation: Delegation, *, ends_on: date, reason: str, by: User) -> Delegation:
-    """Let a duty end with a day; that it was held stays in the log."""
+    """Let a duty end with a day; that it was held stays in the log.
+
+    The day may lie back: what the person did after it is judged again.
+    """
     _require_leader(delegation.site, by)
     audit.require_reason(reason)
     if ends_on < delegation.starts_on:
         raise Invalid("ends_on", f"It began on {delegation.starts_on} and can't end before.")
     with audit.action("duty.ended", actor=by, reason=reason, trial=delegation.site.trial_id):
+        _hold(delegation.site, delegation.user)
         locked = Delegation.objects.select_for_update().get(pk=delegation.pk)
-        if locked.ends_on and locked.ends_on <= ends_on:
-            raise Refused("ended-already", f"This duty ends on {locked.ends_on} already.")
+        last = locked.ends_on
+        if last and last <= ends_on:
+            raise Refused("ended-already", f"This duty ends on {last} already.")
         locked.ends_on = ends_on
         locked.save(update_fields=["ends_on"])
+        _judge_what_was_done(locked, since=ends_on + timedelta(days=1), until=last)
     return locked
+
+
+def not_to_inject(injection: Injection) -> deviations.Finding | None:
+    """Who injected without the duty deviates; the injection happened all the same.
+
+    Inside an action: until its end nobody delegates at the site.
+    """
+    site = holding.shared(Site, injection.scheduled_scan.patient.site_id)
+    person, day = injection.injected_by, _day_of(injection, site)
+    if person is None or holds(person, Duty.INJECT, site, on=day):
+        return None
+    values = {"found": str(person), "expected": "delegated to inject"}
+    return f"{person} was not delegated to inject at {site} on {day}.", values
+
+
+def not_to_consent(consent: Consent) -> deviations.Finding | None:
+    """Who obtained a consent without the duty deviates. Inside an action that holds the site."""
+    site, person = consent.patient.site, consent.obtained_by_user
+    day = moments.day_of(consent.signed_at, zone=site.time_zone)
+    if person is None or holds(person, Duty.CONSENT, site, on=day):
+        return None
+    values = {"found": str(person), "expected": "delegated to obtain consent"}
+    return f"{person} obtained this consent and was not delegated to at {site} that day.", values
+
+
+def _day_of(injection: Injection, site: Site) -> date:
+    return injection.injected_at.astimezone(ZoneInfo(site.time_zone)).date()
+
+
+def _hold(site: Site, user: User) -> None:
+    """Let nobody record or correct what rests on a duty of a person. Inside an action.
+
+    Injections come first: who corrects one holds it, and asks for its site then.
+    """
+    list(_injections(site, user).values_list("pk"))
+    Site.objects.select_for_update().get(pk=site.pk)
+
+
+def _injections(site: Site, user: User) -> QuerySet[Injection]:
+    rows = Injection.objects.filter(scheduled_scan__patient__site=site, injected_by=user)
+    return rows.select_for_update(of=("self",)).order_by("pk")
+
+
+def _consents(site: Site, user: User) -> QuerySet[Consent]:
+    rows = Consent.objects.filter(patient__site=site, obtained_by_user=user)
+    return rows.select_for_update(of=("self",)).order_by("pk")
+
+
+def _judge_what_was_done(held: Delegation, *, since: date, until: date | None) -> None:
+    """Hold to the log again what was done on the days that it changed. Inside the action.
+
+    Of other days, and of a day that is not known, it says what it said: nothing is judged anew.
+    """
+    site, user = held.site, held.user
+
+    def has_changed(day: date | None) -> bool:
+        return day is not None and since <= day <= (until or day)
+
+    if held.duty == Duty.INJECT:
+        for injection in _injections(site, user).select_related("scheduled_scan__patient"):
+            if has_changed(_day_of(injection, site)):
+                finding = not_to_inject(injection)
+                deviations.judge_by_rule(injection, rule=NOT_TO_INJECT, finding=finding)
+    if held.duty == Duty.CONSENT:
+        for consent in _consents(site, user).select_related("patient__site"):
+            if has_changed(moments.day_of(consent.signed_at, zone=site.time_zone)):
+                finding = not_to_consent(consent)
+                deviations.judge_by_rule(consent, rule=NOT_TO_CONSENT, finding=finding)
 
 
 def _on(site: Site, on: date):

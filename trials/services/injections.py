@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from trials import decay, permissions
 from trials.injected_activity import Judgement, Limits, judged
 from trials.models import (
     Batch,
     ClockReading,
-    Delegation,
     HeaderStatement,
     Injection,
     Scanner,
@@ -402,7 +400,7 @@ def _at_its_time(injection: Injection) -> Finding | None:
 
 def _findings(injection: Injection) -> Iterator[tuple[str, Finding | None]]:
     yield from _activity_findings(injection)
-    yield "injected-without-delegation", _without_delegation(injection)
+    yield delegations.NOT_TO_INJECT, delegations.not_to_inject(injection)
     yield "injected-without-eligibility", _without_eligibility(injection)
     yield batches.NOT_IN_ORDER, batches.not_in_order(injection)
     yield scanners.NOT_IN_ORDER, scanners.not_in_order(injection)
@@ -416,16 +414,6 @@ def _out_of_range(what: str, found: Judgement) -> Finding | None:
     unit, words = found.limits.unit, found.limits.in_words
     digits = 1 if unit == "MBq" else 2
     return f"{what} {found.value:.{digits}f} {unit} is outside {words}.", found.values
-
-
-def _without_delegation(injection: Injection) -> Finding | None:
-    """Who injected without the duty deviates; the injection happened all the same."""
-    site, person = injection.scheduled_scan.patient.site, injection.injected_by
-    day = injection.injected_at.astimezone(ZoneInfo(site.time_zone)).date()
-    if person is None or delegations.holds(person, Delegation.Duty.INJECT, site, on=day):
-        return None
-    values = {"found": str(person), "expected": "delegated to inject"}
-    return f"{person} was not delegated to inject at {site} on {day}.", values
 
 
 def _without_eligibility(injection: Injection) -> Finding | None:
