@@ -14,7 +14,7 @@ from tests.factories import NOON
 from trials.injected_activity import Limits, judged
 from trials.models import AuditEvent, Batch, Deviation, Injection, Patient, Query, ScheduledScan
 from trials.roles import Role
-from trials.services import batches, clocks, injections, scan_day, scanners, scans
+from trials.services import batches, clocks, consents, injections, scan_day, scanners, scans
 from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
@@ -135,7 +135,43 @@ def test_consent_signed_after_the_injection_is_red(scan, coordinator):
     patient = scan.patient
     with factories.framed():
         patient.consents.update(signed_at="2026-03-03")
-    assert standing(scan, coordinator)["consent"] == "unmet"
+    told = "Consent 1.0 was signed on 2026-03-03, and none was in force before."
+    assert consent_sentence(scan, coordinator) == ("unmet", told)
+
+
+def consent_sentence(scan, by):
+    """What the gate says of the consent at noon, the injection being typed later."""
+    scan.patient.refresh_from_db()
+    (found,) = [
+        one
+        for one in scan_day.conditions(scan, scan_day.Day(by=by, at=NOON))
+        if one.code == "consent"
+    ]
+    return found.standing, found.sentence
+
+
+@pytest.mark.parametrize("signed_at", ["2026-03-12", "2026-03-02T12:01+00:00"])
+def test_a_consent_renewed_since_the_injection_leaves_the_one_of_that_day(
+    scan, coordinator, signed_at
+):
+    factories.make_consent(scan.patient, by=coordinator, signed_at=signed_at)
+    assert consent_sentence(scan, coordinator) == ("met", "Consent 1.0 of 2026-03-01.")
+    inject(scan, coordinator)
+    assert "injected-despite-the-gate" not in rules(scan)
+
+
+def test_a_consent_withdrawn_since_the_injection_was_in_force_at_it(scan, coordinator):
+    first = scan.patient.consents.get()
+    consents.withdraw(first, reason="patient's wish", by=coordinator)
+    assert consent_sentence(scan, coordinator) == ("met", "Consent 1.0 of 2026-03-01.")
+    with factories.framed():
+        scan.patient.consents.update(withdrawn_at=NOON - timedelta(seconds=1))
+    assert consent_sentence(scan, coordinator) == ("unmet", "No consent is in force.")
+
+
+def test_of_two_consents_the_one_signed_last_counts_not_the_one_typed_last(scan, coordinator):
+    factories.make_consent(scan.patient, by=coordinator, signed_at="2026-02-01")
+    assert consent_sentence(scan, coordinator) == ("met", "Consent 1.0 of 2026-03-01.")
 
 
 def test_withdrawn_and_undelegated_are_red(site, scan, coordinator):

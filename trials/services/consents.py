@@ -8,7 +8,7 @@ taking "was signed once" for "consents today".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -102,12 +102,17 @@ def withdraw(consent: Consent, *, reason: str, by: User) -> None:
             patient.save(update_fields=["state"])
 
 
-def standing(patient: Patient, *, on: date | None = None) -> Standing:
-    """Whether a patient consents on a day, on a form that was in force when it was signed."""
-    on = on or patient.site.today()
-    given = [one for one in patient.consents.all() if one.withdrawn_at is None]
+def standing(patient: Patient, *, at: datetime | None = None) -> Standing:
+    """Whether a patient consents, on a form that was in force when it was signed.
+
+    Today, or at a moment: what was signed later or withdrawn since says nothing of it. Of several
+    consents the one that was signed last counts, whichever was typed last.
+    """
+    zone = ZoneInfo(patient.site.time_zone)
+    at = at or spans.span(patient.site.today().isoformat(), zone).last
+    given = _given(patient, at=at)
     if not given:
-        return Standing(False, False, "No consent is in force.")
+        return Standing(False, False, _none_in_force(patient))
     approved = [one for one in given if form_of(one) is not None]
     if not approved:
         return Standing(
@@ -116,7 +121,7 @@ def standing(patient: Patient, *, on: date | None = None) -> Standing:
             f"Consent {given[-1].version} was not approved at {patient.site} when it was signed.",
         )
     newest = approved[-1]
-    asked = asked_again(patient.site, on=on)
+    asked = asked_again(patient.site, on=at.astimezone(zone).date())
     if asked and not any(one.version in {form.version for form in asked} for one in approved):
         return Standing(
             False,
@@ -154,11 +159,11 @@ def form_of(consent: Consent) -> ConsentVersion | None:
     return None
 
 
-def to_reconsent(site: Site, *, on: date | None = None) -> list[tuple[Patient, Standing]]:
+def to_reconsent(site: Site) -> list[tuple[Patient, Standing]]:
     """The patients of a site who have to sign a newer form."""
     rows = site.patients.exclude(state__in=ENDED).order_by("identifier")
     found = [
-        (patient, standing(patient, on=on))
+        (patient, standing(patient))
         for patient in rows.select_related("site", "trial").prefetch_related(
             "consents__patient__site__consent_versions", "site__consent_versions"
         )
@@ -179,6 +184,27 @@ def judge_form(form: ConsentVersion) -> None:
     rows = Consent.objects.filter(patient__site=form.site_id, **signed).order_by("pk")
     for consent in rows.select_related("patient__site").select_for_update(of=("self",)):
         _judge_form(consent)
+
+
+def _given(patient: Patient, *, at: datetime) -> list[Consent]:
+    """The consents signed by a moment and not withdrawn by then, in the order of signature."""
+    zone = ZoneInfo(patient.site.time_zone)
+    signed = [(spans.span(one.signed_at, zone).first, one) for one in patient.consents.all()]
+    signed.sort(key=lambda pair: (pair[0], pair[1].pk))
+    return [
+        one
+        for first, one in signed
+        if first <= at and (one.withdrawn_at is None or one.withdrawn_at > at)
+    ]
+
+
+def _none_in_force(patient: Patient) -> str:
+    # What was withdrawn meanwhile is none of them.
+    later = _given(patient, at=spans.END)
+    if not later:
+        return "No consent is in force."
+    signed = moments.words(later[0].signed_at, zone=patient.site.time_zone)
+    return f"Consent {later[0].version} was signed on {signed}, and none was in force before."
 
 
 def _check(signatory: str, options: dict[str, Any]) -> None:

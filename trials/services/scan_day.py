@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from trials import eligibility, spans
+from trials import eligibility
 from trials.crossover import shown
 from trials.kleene import Truth
 from trials.models import (
@@ -115,12 +115,7 @@ def _participation(patient: Patient) -> Condition:
 
 
 def _consent(patient: Patient, day: Day) -> Condition:
-    at = _local(day.at, patient)
-    standing = consents.standing(patient, on=at.date())
-    signed = standing.consent and spans.span(standing.consent.signed_at, at.tzinfo)
-    if standing.is_valid and signed and signed.first > day.at:
-        sentence = f"Consent was signed on {standing.consent.signed_at}, after the injection."
-        return _told("consent", "Consent valid", False, sentence)
+    standing = consents.standing(patient, at=day.at)
     return _told("consent", "Consent valid", standing.is_valid, standing.sentence)
 
 
