@@ -10,12 +10,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from trials import accountability, permissions
 from trials.crossover import shown
 from trials.models import Batch, Injection, Site, User
-from trials.services import audit, deviations, moments
+from trials.services import audit, deviations, holding, moments
 from trials.services.errors import Invalid, Refused
 
 # The rule by which a batch that was not released, or had expired, is a deviation.
@@ -71,7 +72,7 @@ def release(batch: Batch, *, released_at: datetime, released_by: str, by: User) 
     permissions.require(by, "batch.record", batch)
     at = _release_time(released_at, released_by)
     with audit.action("batch.released", actor=by, reason=released_by, trial=batch.site.trial_id):
-        locked = Batch.objects.select_for_update().get(pk=batch.pk)
+        locked = _hold(batch)
         if locked.released_at:
             raise Refused("released-already", f"{locked} was released by {locked.released_by}.")
         locked.released_at, locked.released_by = at, released_by.strip()
@@ -95,8 +96,7 @@ def certify(batch: Batch, *, reason: str, by: User, **given: Any) -> Batch:
         _once(batch),
         audit.action("batch.certified", actor=by, reason=reason, trial=batch.site.trial_id),
     ):
-        locked = Batch.objects.select_related("site").select_for_update(of=("self",))
-        row = locked.get(pk=batch.pk)
+        row = _hold(batch)
         changed = [name for name, value in given.items() if getattr(row, name) != value]
         if not changed:
             raise Refused("nothing-changed", "This is what is recorded of the batch already.")
@@ -111,11 +111,13 @@ def certify(batch: Batch, *, reason: str, by: User, **given: Any) -> Batch:
 
 
 def not_in_order(injection: Injection) -> deviations.Finding | None:
-    """What was wrong with the batch when it was injected, by what is on record of it now."""
+    """What was wrong with the batch when it was injected, by what is on record of it now.
+
+    Inside an action: until its end nobody releases or corrects the batch.
+    """
     if injection.batch_id is None:
         return None
-    # Asked anew: it may have been corrected since the injection was read.
-    batch = Batch.objects.select_related("site").get(pk=injection.batch_id)
+    batch = holding.shared(Batch, injection.batch_id)
     found = problems(batch, at=injection.injected_at)
     if batch.tracer != injection.scheduled_scan.planned_scan.tracer.identifier:
         found.append(f"Batch {batch.number} is of another tracer than the scan.")
@@ -146,10 +148,23 @@ def usable(site: Site, *, tracer: str, at: datetime | None = None) -> list[Batch
     return list(rows.order_by("-calibrated_at", "-pk"))
 
 
+def _hold(batch: Batch) -> Batch:
+    """The batch as it is now, while no injection of it is recorded or corrected.
+
+    Injections come first: who corrects one holds it, and asks for its batch then.
+    """
+    list(_injections(batch).values_list("pk"))
+    locked = Batch.objects.select_related("site").select_for_update(of=("self",))
+    return locked.get(pk=batch.pk)
+
+
+def _injections(batch: Batch) -> QuerySet[Injection]:
+    return batch.injections.select_for_update(of=("self",)).order_by("pk")
+
+
 def _judge_what_was_given(batch: Batch) -> None:
     """Hold each injection of it to its release and expiry again. Inside the action."""
-    # Who corrects an injection meanwhile judges it after this, or is waited for here.
-    for injection in batch.injections.select_for_update(of=("self",)).order_by("pk"):
+    for injection in _injections(batch).select_related("scheduled_scan__planned_scan__tracer"):
         deviations.judge_by_rule(injection, rule=NOT_IN_ORDER, finding=not_in_order(injection))
 
 
