@@ -38,11 +38,14 @@ def build(claim: jobs.Claim) -> None:
             **ledger.about(transmittal),
         ),
     ):
+        # Before the series, as who judges the scan anew.
+        scans = ScheduledScan.objects.select_for_update(no_key=True)
+        scan = scans.get(pk=transmittal.scheduled_scan_id)
         series = _kept(series)
         for one in series:
             _assemble(one, headers[one.pk])
         placed = drawings.place(transmittal.scheduled_scan, changed=series, by=claim.actor)
-        _finish(transmittal, series, claim)
+        _finish(transmittal, scan, series, claim)
         for other in _waiting(transmittal, placed):
             ledger.move(other, other.state, message=_about_regions(series_of(other)))
         reach("assemble.before-commit")
@@ -85,6 +88,7 @@ def _refuse(series: Series, error: geometry.GeometryError) -> None:
 
 def _finish(
     transmittal: Transmittal,
+    scan: ScheduledScan,
     series: list[Series],
     claim: jobs.Claim,
 ) -> None:
@@ -93,7 +97,6 @@ def _finish(
     message = _without(pet, series) if series else _about_regions(series_of(transmittal))
     ledger.move(transmittal, Transmittal.State.ASSEMBLED, message=message)
     _take_back([one for one in series if one.state == Series.State.REFUSED], transmittal)
-    scan = ScheduledScan.objects.select_for_update().get(pk=transmittal.scheduled_scan_id)
     if pet or (series and not _is_measured(scan)):
         scan.state = ScheduledScan.State.IMAGES_RECEIVED
         scan.save(update_fields=["state"])

@@ -97,7 +97,7 @@ class Measured:
 class Blocked(ValueError):  # noqa: N818  a refusal is an answer, not a fault
     """A finding that the protocol calls blocking, and nobody let pass."""
 
-    code = "blocked-by-conformance"
+    code = reconciliation.BLOCKED
 
 
 # What a series itself can lack: its run says so. Anything else is a fault of ours.
@@ -138,13 +138,16 @@ def run(claim: jobs.Claim) -> None:
             patient=scan.patient_id,
         ),
     ):
+        # Before the series, as who judges the scan anew: findings change no more until this ends.
+        ScheduledScan.objects.select_for_update(no_key=True).get(pk=scan.pk)
         if Series.objects.select_for_update().get(pk=series.pk).code in Series.GONE:
             return
         if volumes.input_digest(series) != digest:
             # Images came meanwhile; the job that they bring measures all of them.
             return
-        if _is_overtaken(series, version, placed, drawn):
-            jobs.enqueue("imaging.quantify", actor=claim.actor, on=scan, series=series.pk)
+        was_blocked = isinstance(measured, Blocked)
+        if _is_overtaken(series, version, placed, drawn, was_blocked=was_blocked):
+            jobs.enqueue(claim.kind, actor=claim.actor, on=scan, series=series.pk)
             return
         quantification = _new_run(series, measured, digest, version)
         queries.settle_others(series, rule=quantification.code, text=PAST)
@@ -159,13 +162,20 @@ def run(claim: jobs.Claim) -> None:
 
 
 def _is_overtaken(
-    series: Series, version: int, placed: list[ReferenceRegion], drawn: list[Series]
+    series: Series,
+    version: int,
+    placed: list[ReferenceRegion],
+    drawn: list[Series],
+    *,
+    was_blocked: bool,
 ) -> bool:
-    """Whether record or regions changed while it was measured: another run is to be ordered."""
+    """Whether record, findings or regions changed meanwhile: another run is to be ordered."""
     scan = series.imaging_study.scheduled_scan
     if reconciliation.record_version(scan) != version:
         # The clock looks for runs that a correction outran, and a first one is none.
         reconciliation.reconcile(scan)
+        return True
+    if bool(reconciliation.blocking(series)) != was_blocked:
         return True
     # A region that a reader placed meanwhile would be lost, and one that came or went.
     if _placed_rows(series) != placed:

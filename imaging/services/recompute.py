@@ -15,7 +15,7 @@ from imaging.services import reconciliation
 from trials.models import HeaderStatement, Injection, Job, ScheduledScan
 from trials.services import audit, header_statements, jobs
 
-KIND = "imaging.quantify"
+KIND = reconciliation.MEASURE
 # Of an earlier release, at a time: each takes a part of a second.
 EARLIER_AT_ONCE = 20
 
@@ -50,9 +50,13 @@ def order_due() -> list[Job]:
         _reconcile(scan, reason="the record of the CT's dose changed")
     for scan in _never_asked().select_related("patient__site", "planned_scan__tracer"):
         _reconcile(scan, reason="which PET series counts was not asked before")
+    # Of what the record lets pass or blocks now, the judging ordered it already.
+    under_way = {series for series, record in _ordered() if record is None}
     actor = jobs.system_user()
     return [
-        jobs.enqueue(KIND, actor=actor, on=one, series=one.series_id, record=one.now) for one in due
+        jobs.enqueue(KIND, actor=actor, on=one, series=one.series_id, record=one.now)
+        for one in due
+        if one.series_id not in under_way
     ]
 
 

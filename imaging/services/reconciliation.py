@@ -12,29 +12,36 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from imaging import conformance, ct_dose, geometry, suv, suv_checks
 from imaging.completeness import missing_slices
 from imaging.counting import Candidate
 from imaging.headers import PetHeader, SliceHeader
-from imaging.models import ConformanceFinding, Series
+from imaging.models import ConformanceFinding, Quantification, Series
 from imaging.selectors import ct_doses, volumes
 from imaging.services import counting
 from imaging.suv_terms import Recorded
 from trials import permissions
-from trials.conformance_rules import RULES
-from trials.models import ClockReading, Injection, PlannedScan, ScheduledScan, User
+from trials.conformance_rules import RULES, Severity
+from trials.models import ClockReading, Injection, Job, PlannedScan, ScheduledScan, User
 from trials.services import audit, deviations, header_statements, jobs, queries, scanners
 from trials.services.errors import Refused
 
 BQ_PER_MBQ = 1e6
+MEASURE = "imaging.quantify"
+# The code of a run that a blocking finding kept from being measured.
+BLOCKED = "blocked-by-conformance"
 State = Series.State
 SETTLED = "The images, the record or the protocol were corrected: they agree now."
 
 
-def reconcile(scan: ScheduledScan) -> None:
-    """Judge every PET series of a scan anew. Inside the action that changed one side."""
+def reconcile(scan: ScheduledScan, *, by: User | None = None) -> None:
+    """Judge every PET series of a scan anew. Inside the action that changed one side.
+
+    What is to be measured because of it is ordered by whom did it; by the system if nobody.
+    """
     # One at a time: what a scan is asked and told is found out from its series together.
     ScheduledScan.objects.select_for_update(no_key=True).get(pk=scan.pk)
     found: dict[str, conformance.Finding] = {}
@@ -68,6 +75,7 @@ def reconcile(scan: ScheduledScan) -> None:
         if rule in found or rule in drafted:
             _draft(scan, rule, found.get(rule))
     counting.settle(scan, [_candidate(*pair, recorded) for pair in every], plan)
+    _order_measurements(scan, by=by)
 
 
 def candidates(scan: ScheduledScan) -> list[Candidate]:
@@ -127,13 +135,10 @@ def override(finding: ConformanceFinding, *, reason: str, by: User) -> Conforman
             raise Refused("superseded", "This finding was superseded: look at the newest one.")
         if locked.overridden_by_id:
             raise Refused("overridden-already", "This finding was let pass already.")
-        did_block = locked.blocks
         locked.override_reason, locked.overridden_by = reason.strip(), by
         locked.overridden_at = timezone.now()
         locked.save(update_fields=["override_reason", "overridden_by", "overridden_at"])
-        reconcile(scan)
-        if did_block and not blocking(locked.series):
-            jobs.enqueue("imaging.quantify", actor=by, on=scan, series=locked.series_id)
+        reconcile(scan, by=by)
     return locked
 
 
@@ -172,6 +177,39 @@ def _keep(
         row.is_current = False
         row.save(update_fields=["is_current"])
     return passed
+
+
+def _order_measurements(scan: ScheduledScan, *, by: User | None) -> None:
+    """Have measured what nothing blocks any more, and what was measured and is blocked now.
+
+    A job that has not ended looks at the findings itself, the last time when it holds the scan.
+    """
+    found = ConformanceFinding.objects.filter(
+        series=OuterRef("series"),
+        is_current=True,
+        severity=Severity.BLOCKING,
+        overridden_by=None,
+    )
+    runs = (
+        Quantification.objects.filter(
+            series__imaging_study__scheduled_scan=scan,
+            series__state__in=(State.QUANTIFIED, State.REFUSED),
+            is_current=True,
+        )
+        # Of one that images broke nothing can be measured.
+        .exclude(series__assembly={})
+        .exclude(series__code__in=Series.GONE)
+        .annotate(is_blocked=Exists(found))
+        .order_by("series")
+    )
+    for series, code, is_blocked in runs.values_list("series", "code", "is_blocked"):
+        if (code == BLOCKED) != is_blocked and not _is_under_way(series):
+            jobs.enqueue(MEASURE, actor=by or jobs.system_user(), on=scan, series=series)
+
+
+def _is_under_way(series: int) -> bool:
+    left = Job.objects.filter(kind=MEASURE, state__in=(Job.State.QUEUED, Job.State.RUNNING))
+    return left.filter(arguments__series=series).exists()
 
 
 def _ask(

@@ -76,7 +76,7 @@ def engine(trial: Trial) -> Iterator[Changed]:
     """Runs whose factor the engine of today gives otherwise than it was kept."""
     runs = Quantification.objects.filter(
         is_current=True, series__imaging_study__scheduled_scan__patient__trial=trial
-    ).exclude(code="blocked-by-conformance")
+    ).exclude(code=reconciliation.BLOCKED)
     for run in runs.select_related(
         "series__imaging_study__scheduled_scan__patient__site",
         "series__imaging_study__scheduled_scan__planned_scan__tracer",

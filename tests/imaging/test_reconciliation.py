@@ -11,12 +11,20 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from imaging.models import Instance, Quantification, ReferenceRegion, Series
+from imaging.models import (
+    Instance,
+    Quantification,
+    ReceivedFile,
+    ReferenceRegion,
+    Series,
+    Transmittal,
+)
 from imaging.services import quantification, recompute, reconciliation, regions, reviews, trying
 from imaging.suv import assess, suvbw_scale
 from imaging.suv_terms import Recorded, SuvRefused
 from tests import factories, records
 from tests.imaging.reconciling import SHOT, given, open_rules, set_plan, weigh, work
+from tests.imaging.test_ct_under_slices import add_ct
 from tests.imaging.test_suv import FACTOR
 from trials.conformance_rules import RULES, Severity
 from trials.models import Deviation, HeaderStatement, PlannedScan, Query
@@ -244,6 +252,70 @@ def test_a_finding_that_a_person_lets_pass_is_measured_and_stays_a_finding(scan,
     finding.refresh_from_db()
     assert (finding.is_current, finding.overridden_by) == (True, everyone)
     assert "header-weight-differs" not in open_rules(scan)
+
+
+def send_ct(run, *, by, **more):
+    """A CT of the scan of a run in a transmittal of its own."""
+    series, first = add_ct(run, planes=3, **more), run.series.transmittal
+    with factories.framed():
+        own = Transmittal.objects.create(
+            site=first.site,
+            scheduled_scan=first.scheduled_scan,
+            state=Transmittal.State.RELEASED,
+            sent_by=by,
+            completed_at=first.completed_at,
+        )
+        ReceivedFile.objects.filter(instance__series=series).update(transmittal=own)
+        Series.objects.filter(pk=series.pk).update(transmittal=own)
+        job = jobs.enqueue("imaging.assemble", actor=by, transmittal=own.pk)
+    jobs.run(job.pk)
+
+
+def test_a_pet_that_was_blocked_for_want_of_a_ct_is_measured_when_it_comes(scan, everyone):
+    severities = {"ct-missing": "blocking"}
+    set_plan(scan, requires_ct=True, conformance={"severities": severities})
+    injections.record(scan, **given(), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    assert run.code == "blocked-by-conformance"
+    send_ct(run, by=everyone)
+    work()
+    new = run.series.quantifications.get(is_current=True)
+    assert (new.run, new.suvmax is not None) == (2, True)
+    assert "blocked-by-conformance" not in open_rules(scan)
+
+
+def test_what_was_measured_is_blocked_by_a_ct_that_comes_and_is_not_its_own(scan, everyone):
+    set_plan(scan, conformance={"severities": {"ct-of-another-frame": "blocking"}})
+    injections.record(scan, **given(), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    assert run.suvmax is not None
+    send_ct(run, by=everyone, frame="1.2.99")
+    work()
+    new = run.series.quantifications.get(is_current=True)
+    assert (new.run, new.code, new.suvmax) == (2, "blocked-by-conformance", None)
+
+
+def test_what_blocks_since_a_run_began_lets_nothing_of_it_pass(scan, everyone, monkeypatch):
+    injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    run = records.make_measured(scan, by=everyone)
+    with audit.action("test.ordered", actor=everyone, reason="again"):
+        job = jobs.enqueue("imaging.quantify", actor=everyone, series=run.series_id)
+    measure = quantification._measure
+
+    def meanwhile(*arguments):
+        measured = measure(*arguments)
+        set_plan(scan, conformance={"severities": {"header-weight-differs": "blocking"}})
+        with audit.action("test.judged", actor=everyone, reason="another severity"):
+            reconciliation.reconcile(scan)
+        return measured
+
+    monkeypatch.setattr(quantification, "_measure", meanwhile)
+    jobs.run(job.pk)
+    monkeypatch.undo()
+    assert run.series.quantifications.get() == run
+    work()
+    new = run.series.quantifications.get(is_current=True)
+    assert (new.run, new.code) == (2, "blocked-by-conformance")
 
 
 def test_only_a_data_manager_lets_pass_and_with_a_reason(scan, everyone):
