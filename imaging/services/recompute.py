@@ -28,6 +28,8 @@ def outdated():
         Quantification.objects.filter(is_current=True, record_version__isnull=False)
         .annotate(now=Coalesce(Subquery(version), 0))
         .exclude(record_version=F("now"))
+        # Nothing more is measured of images that are gone.
+        .exclude(series__code__in=Series.GONE)
         .filter(~Q(series__state="released"))
         .order_by("pk")
     )

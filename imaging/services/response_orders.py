@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from imaging.models import Read, ResponseEvaluation
+from imaging.selectors.comparisons import standing_reads
 from trials.models import Evidence, Job, Patient, ScheduledScan, User
 from trials.services import jobs
 
@@ -63,7 +64,8 @@ def order_due() -> list[Job]:
 
 def _overtaken() -> set[int]:
     """Patients of evaluations that lack what is asked today, or miss a scan that was cancelled."""
-    current = ResponseEvaluation.objects.filter(is_current=True)
+    # Of a read that stands no more, its images being gone, no job gives another answer.
+    current = ResponseEvaluation.objects.filter(is_current=True, later_read__in=standing_reads())
     # Judged before PERCIST asked for activity and glucose, or by the upper end of "<200" alone.
     ungated = current.filter(criterion="percist").exclude(inputs__later__has_key="glucose")
     found = set(ungated.values_list(_PATIENT, flat=True))

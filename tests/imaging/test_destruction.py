@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from imaging import storage
 from imaging.models import Destruction, Instance, Lesion, Picture, Series
-from imaging.services import clearing, destruction
+from imaging.services import clearing, destruction, recompute
 from reporting.datasets import DATASETS
 from reporting.selectors import rows
 from tests import factories, records
+from tests.imaging.reconciling import weigh
 from trials.models import Job
 from trials.services import jobs, withdrawals
 
@@ -71,6 +72,14 @@ def test_every_file_goes_and_the_record_says_so(record):
     assert (series.state, series.code) == ("refused", "images-destroyed")
     assert Lesion.objects.filter(quantification__series=series).exists()
     assert destruction.order_due() == []
+
+
+def test_a_correction_measures_nothing_of_images_that_are_gone(record):
+    leave(record, "destroy")
+    (job,) = destruction.order_due()
+    jobs.run(job.pk)
+    weigh(record.scan.injection, 77.0, by=record.scan.injection.recorded_by)
+    assert recompute.order_due() == []
 
 
 def test_while_files_go_nobody_waits_and_nobody_reads_them(record, monkeypatch):

@@ -35,6 +35,7 @@ from imaging.selectors import responses as selecting
 from imaging.services import (
     adjudications,
     comparisons,
+    destruction,
     read_counting,
     read_endings,
     reads,
@@ -63,7 +64,7 @@ from trials.models import (
 )
 from trials.roles import Role
 from trials.selectors import counted_reads
-from trials.services import evidence, jobs, patients, scans
+from trials.services import evidence, jobs, patients, scans, withdrawals
 from trials.services.errors import Invalid
 
 pytestmark = pytest.mark.django_db
@@ -529,6 +530,30 @@ def test_a_follow_up_that_nobody_read_is_missed_by_name_until_it_is_cancelled(sc
     work()
     assert response_orders.order_due() == []
     assert (of("R").category, of("R").flags) == ("PR", [])
+
+
+def test_a_missed_scan_that_is_cancelled_asks_nothing_of_images_that_are_gone(scene):
+    scene = recist_of(scene)
+    measured_on_ct(scene, scene.baseline, 50.0)
+    scene.signed(scene.baseline)
+    between = scan_between(scene, SHOT + timedelta(days=21))
+    measured_on_ct(scene, scene.later, 33.0)
+    scene.signed(scene.later, new_lesion_ct="no")
+    work()
+    everyone = records.everyone(scene.trial)
+    scans.cancel(between, reason="scanner broken", by=everyone)
+    withdrawals.record(
+        scene.patient,
+        extent="destroy",
+        initiative="patient",
+        withdrawn_at=timezone.localdate().isoformat(),
+        text="no more",
+        by=everyone,
+    )
+    (job,) = destruction.order_due()
+    jobs.run(job.pk)
+    assert Job.objects.get(pk=job.pk).state == "done"
+    assert response_orders.order_due() == []
 
 
 def test_a_read_in_between_that_ends_ends_the_course_that_rests_on_it(scene):
