@@ -67,6 +67,8 @@ def reconcile(scan: ScheduledScan, *, by: User | None = None) -> None:
             found.setdefault(one.rule, one)
             if one.rule not in let_pass:
                 asks.setdefault(one.rule, one)
+    if is_first:
+        header_statements.take_back(scan)
     # Of most rules nothing is found and nothing stands: two looks for all, not two for each.
     asking, drafted = queries.rules_asking(scan), deviations.rules_of(scan)
     for rule in RULES:

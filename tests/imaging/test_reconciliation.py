@@ -31,6 +31,7 @@ from trials.models import Deviation, HeaderStatement, PlannedScan, Query
 from trials.roles import Role
 from trials.services import audit, injections, jobs
 from trials.services.errors import Forbidden, Invalid, Refused
+from trials.stated import Stated
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("storage")]
 
@@ -165,6 +166,19 @@ def test_what_the_images_state_is_told_to_the_trial_and_prefills_the_record(scan
     assert page.count("data-stated") == 3
     shot = SHOT.astimezone(ZoneInfo(scan.patient.site.time_zone))
     assert f'value="{shot:%Y-%m-%dT%H:%M:%S}"' in page
+
+
+def test_images_of_another_person_state_nothing_once_they_are_taken_out(scan, everyone):
+    run = records.make_measured(scan, by=everyone)
+    assert HeaderStatement.objects.get(scheduled_scan=scan).weight_kg == 70.0
+    with audit.action("test.ordered", actor=everyone, reason="of another person"):
+        job = jobs.enqueue("imaging.expunge", actor=everyone, transmittal=run.series.transmittal_id)
+    jobs.run(job.pk)
+    told = HeaderStatement.objects.get(scheduled_scan=scan)
+    assert (told.stated, told.manufacturer, told.model) == (Stated(), "", "")
+    # Nobody has to confirm against it what the source says.
+    injection = injections.record(scan, **given(weight_kg=90.0), by=everyone)
+    assert injection.confirmed_differences == ""
 
 
 def test_a_record_that_the_images_contradict_is_confirmed_by_a_person(scan, everyone):

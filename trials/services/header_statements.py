@@ -27,6 +27,16 @@ def tell(
     return _keep(scan, facts)
 
 
+def take_back(scan: ScheduledScan) -> None:
+    """State nothing any more: the images it was read from are gone, or no volume any more.
+
+    Inside the action that found so. The dose of a CT is told, and taken back, by itself.
+    """
+    row = HeaderStatement.objects.filter(scheduled_scan=scan).first()
+    if row and (row.stated != Stated() or row.manufacturer or row.model):
+        tell(scan, Stated(), manufacturer="", model="", source="no PET images that stand")
+
+
 def tell_ct_dose(
     scan: ScheduledScan, dose: Mapping[str, Any], *, compared_evidence: int, source: str
 ) -> HeaderStatement:
