@@ -8,7 +8,7 @@ that only for nuclides that are gone after a day.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from imaging.headers import PetHeader, Radiopharmaceutical
 from imaging.reference_time import DAY, LONG_LIVED, SAME_INSTANT, seconds_between
@@ -65,6 +65,23 @@ def seconds_since_injection(
     if elapsed < EARLIEST_UPTAKE:
         elapsed += DAY
     return elapsed, (*notes, replaced)
+
+
+def injection_of(header: PetHeader, reference: datetime) -> datetime | None:
+    """When the one tracer was given, whatever else the headers lack for an SUV; None if unknown.
+
+    Parameters as `seconds_since_injection`.
+    """
+    if len(header.radiopharmaceuticals) != 1:
+        return None
+    (item,) = header.radiopharmaceuticals
+    if item.half_life is None or not item.half_life > 0:
+        return None
+    try:
+        elapsed, _ = seconds_since_injection(header, item, reference, item.half_life)
+    except SuvRefused:
+        return None
+    return reference - timedelta(seconds=elapsed)
 
 
 def clock_flags(item: Radiopharmaceutical) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from imaging import conformance, ct_dose, geometry, suv, suv_checks
+from imaging import administration, conformance, ct_dose, geometry, suv, suv_checks
 from imaging.completeness import missing_slices
 from imaging.counting import Candidate
 from imaging.headers import PetHeader, SliceHeader
@@ -386,13 +386,11 @@ def observed(scan: ScheduledScan, headers: Sequence[PetHeader]) -> conformance.O
     first = headers[0]
     item = first.radiopharmaceuticals[0] if first.radiopharmaceuticals else None
     dose = item.total_dose if item else None
-    verdict = suv.assess(headers)
-    scale = verdict.scale or verdict.candidate
     ct = _ct_of(scan)
     frames = {one.frame_of_reference_uid for one in ct} - {""}
     return conformance.Observed(
         nuclide=item.nuclide if item else None,
-        injected_at=_real(scale.injection if scale else None, scan),
+        injected_at=_real(_injected_at(headers), scan),
         injected_activity_mbq=dose / BQ_PER_MBQ if dose else None,
         weight_kg=first.patient_weight,
         first_bed_at=_real(first_bed(headers), scan),
@@ -411,6 +409,19 @@ def observed(scan: ScheduledScan, headers: Sequence[PetHeader]) -> conformance.O
         scanner=(first.manufacturer, first.model, ""),
         **_extent(headers),
     )
+
+
+def _injected_at(headers: Sequence[PetHeader]) -> datetime | None:
+    """The injection by the clock of the headers: as the SUV has it, else beside the first bed.
+
+    Values that are SUV already need none, and a weight that is missing leaves none to be computed.
+    """
+    verdict = suv.assess(headers)
+    scale = verdict.scale or verdict.candidate
+    if scale and scale.injection:
+        return scale.injection
+    start = first_bed(headers)
+    return administration.injection_of(headers[0], start) if start else None
 
 
 def first_bed(headers: Sequence[SliceHeader]) -> datetime | None:

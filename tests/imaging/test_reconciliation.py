@@ -103,6 +103,47 @@ def test_a_question_closes_itself_when_the_record_is_corrected(scan, everyone):
     assert not run.series.findings.filter(rule="header-weight-differs", is_current=True)
 
 
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"patient_weight": None},
+        {"units": "GML"},
+        {"units": "CM2ML"},
+        {"units": "GML", "patient_weight": None},
+        {"rescale_slope": None},
+    ],
+)
+def test_the_headers_state_the_injection_whatever_else_they_lack(scan, header, lacking):
+    assert reconciliation.observed(scan, [replace(header, **lacking)]).injected_at == SHOT
+
+
+def test_what_states_no_injection_or_several_has_none(scan, header):
+    (item,) = header.radiopharmaceuticals
+    bare = replace(header, patient_weight=None)
+    for items in [
+        (),
+        (item, item),
+        (replace(item, half_life=None),),
+        (replace(item, start_datetime=None, start_time=None),),
+    ]:
+        seen = reconciliation.observed(scan, [replace(bare, radiopharmaceuticals=items)])
+        assert seen.injected_at is None
+
+
+def test_the_time_of_headers_without_a_weight_is_held_against_the_record(scan, everyone):
+    injections.record(scan, **given(), by=everyone)
+
+    def without_weight_and_an_hour_early(ds, _):
+        del ds.PatientWeight
+        (item,) = ds.RadiopharmaceuticalInformationSequence
+        item.RadiopharmaceuticalStartTime = "090000"
+        item.RadiopharmaceuticalStartDateTime = "20260301090000"
+
+    run = records.make_measured(scan, by=everyone, draw=without_weight_and_an_hour_early)
+    assert "weight-from-record" in run.flags
+    assert "header-injection-time-differs" in open_rules(scan)
+
+
 def _headers(run):
     from imaging.selectors import volumes
 
