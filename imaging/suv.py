@@ -313,6 +313,7 @@ def _for_review(doubts: Sequence[Doubt], candidate: SuvScale) -> SuvRefused:
         candidate.witnesses,
         status="REVIEW",
         candidate=candidate,
+        doubts=tuple(code for code, _ in doubts),
     )
 
 

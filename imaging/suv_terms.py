@@ -91,8 +91,8 @@ class SuvRefused(ValueError):  # noqa: N818  a refusal is an answer, not a fault
     """No SUV can be given; `code` is stable, the message says what was found where.
 
     `status` is REVIEW where a person may decide; then `candidate` is the scale that would
-    hold, if there is one. `witnesses` is the table of reference instants as far as it was
-    worked out.
+    hold, if there is one, and `doubts` are the codes of all that is open about it. `witnesses`
+    is the table of reference instants as far as it was worked out.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class SuvRefused(ValueError):  # noqa: N818  a refusal is an answer, not a fault
         *,
         status: Literal["REVIEW", "REFUSED"] = "REFUSED",
         candidate: SuvScale | None = None,
+        doubts: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -110,6 +111,7 @@ class SuvRefused(ValueError):  # noqa: N818  a refusal is an answer, not a fault
         self.witnesses = witnesses
         self.status = status
         self.candidate = candidate
+        self.doubts = doubts
 
     def derivation(self) -> dict[str, Any]:
         """What is kept of a refusal, as JSON values: the candidate is one and called so."""
@@ -117,6 +119,7 @@ class SuvRefused(ValueError):  # noqa: N818  a refusal is an answer, not a fault
             "status": self.status,
             "code": self.code,
             "attribute": self.attribute,
+            "doubts": list(self.doubts),
             "witnesses": [asdict(one) for one in self.witnesses],
             "candidate": self.candidate.derivation() if self.candidate else None,
         }

@@ -11,13 +11,14 @@ from trials.models import ScopedModel
 
 
 class SuvDecision(ScopedModel):
-    """The candidate of a series holds, by a person and for a reason, for these very images."""
+    """The candidate of a series holds, by a person and for a reason, on these very images."""
 
     trial_path = "series__imaging_study__scheduled_scan__patient__trial_id"
     site_path = "series__imaging_study__scheduled_scan__patient__site_id"
 
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="suv_decisions")
-    # The doubt it settles, and the digest of the images it was decided on.
+    # The first doubt it settles, and the digest of what was decided on: the images, the factors
+    # of the candidate, every doubt about it. Of an earlier release, the digest of the images.
     code = models.CharField(max_length=60)
     input_sha256 = models.CharField(max_length=64)
     reason = models.CharField(max_length=400)

@@ -54,6 +54,7 @@ from trials.conformance_rules import RULES
 from trials.models import ScheduledScan
 from trials.segmentation_methods import IMPORTED, MANUAL
 from trials.services import audit, jobs, queries
+from trials.services.errors import Refused
 from trials.services.fault_points import reach
 from trials.version import VERSION
 
@@ -279,7 +280,13 @@ def volume_of(quantification: Quantification) -> tuple[np.ndarray, geometry.Grid
     """The very SUV volume that a current run was measured on."""
     series = _load(quantification.series_id)
     headers = volumes.headers_of(series)
-    return volumes.suv_volume(series, headers, scale=scale_of(series, headers))
+    try:
+        scale = scale_of(series, headers)
+    except suv.SuvRefused as refusal:
+        raise Refused(
+            "measured-again", "The record changed since: wait until it is measured again."
+        ) from refusal
+    return volumes.suv_volume(series, headers, scale=scale)
 
 
 def regions_of(

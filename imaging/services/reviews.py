@@ -5,7 +5,9 @@ Without the first there is no number; without the second none of several series 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from django.db import IntegrityError
 
@@ -15,7 +17,7 @@ from imaging.selectors import volumes
 from imaging.services import reconciliation
 from imaging.suv import SuvScale
 from imaging.suv_terms import SuvRefused
-from trials import permissions
+from trials import canonical, permissions
 from trials.models import User
 from trials.services import audit, jobs, queries
 from trials.services.errors import Refused
@@ -24,7 +26,7 @@ FLAG = "accepted-after-review"
 
 
 def accept(run: Quantification, *, reason: str, by: User) -> SuvDecision:
-    """Let the candidate of a run hold, for the images it was found on; they are measured anew."""
+    """Let the candidate of a run hold, on the images it was found on; they are measured anew."""
     permissions.require(by, "images.decide", run)
     audit.require_reason(reason)
     run.refresh_from_db()
@@ -45,7 +47,7 @@ def accept(run: Quantification, *, reason: str, by: User) -> SuvDecision:
             decision = SuvDecision.objects.create(
                 series=series,
                 code=run.code,
-                input_sha256=run.input_sha256,
+                input_sha256=_digest(run.input_sha256, run.derivation),
                 reason=reason.strip(),
                 decided_by=by,
             )
@@ -83,13 +85,46 @@ def count(series: Series, *, reason: str, by: User) -> CountingDecision:
 
 
 def decided(series: Series, refusal: SuvRefused) -> SuvScale | None:
-    """The candidate of a refusal, flagged, if a person let it hold for these very images."""
+    """The candidate of a refusal, flagged, if a person let this very one hold on these images.
+
+    Other factors, as after a correction of the record, or other doubts are asked about anew.
+    """
     if refusal.candidate is None:
         return None
-    known = SuvDecision.objects.filter(
-        series=series, code=refusal.code, input_sha256=volumes.input_digest(series)
-    )
-    if not known.exists():
-        return None
+    images, found = volumes.input_digest(series), refusal.derivation()
+    known = series.suv_decisions.filter(code=refusal.code)
+    if not known.filter(input_sha256=_digest(images, found)).exists():
+        earlier = known.filter(input_sha256=images).first()
+        if earlier is None or _factors_decided(earlier) != _factors(found):
+            return None
     flags = (*refusal.candidate.flags, FLAG)
     return replace(refusal.candidate, flags=flags, status="COMPUTED-FLAGGED")
+
+
+def _digest(images: str, found: Mapping[str, Any]) -> str:
+    """Of what a person decides on: the images, the factors that would hold, all that is open."""
+    if "doubts" not in found:
+        # A run of an earlier release, which names the first doubt alone.
+        return images
+    return canonical.sha256(
+        {"images": images, "factors": _factors(found), "doubts": sorted(found["doubts"])}
+    )
+
+
+def _factors(found: Mapping[str, Any]) -> list[str]:
+    """The factors of a candidate, as far as two computations of them are the same."""
+    candidate = found["candidate"]
+    factors = candidate["factors"] or [candidate["factor"]]
+    return [f"{one:.6g}" for one in sorted(factors)]
+
+
+def _factors_decided(decision: SuvDecision) -> list[str]:
+    """Those of the run that was for review when a decision of an earlier release was made."""
+    runs = decision.series.quantifications.filter(
+        status=Quantification.Status.REVIEW,
+        code=decision.code,
+        input_sha256=decision.input_sha256,
+        computed_at__lte=decision.decided_at,
+    )
+    run = runs.order_by("-run").first()
+    return _factors(run.derivation) if run and run.derivation.get("candidate") else []

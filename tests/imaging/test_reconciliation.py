@@ -19,7 +19,15 @@ from imaging.models import (
     Series,
     Transmittal,
 )
-from imaging.services import quantification, recompute, reconciliation, regions, reviews, trying
+from imaging.services import (
+    open_volumes,
+    quantification,
+    recompute,
+    reconciliation,
+    regions,
+    reviews,
+    trying,
+)
 from imaging.suv import assess, suvbw_scale
 from imaging.suv_terms import Recorded, SuvRefused
 from tests import factories, records
@@ -539,6 +547,73 @@ def test_a_decision_measures_it_flagged_and_holds_for_those_images_alone(scan, e
         other.save(update_fields=["sha256"])
     with pytest.raises(SuvRefused):
         quantification.scale_of(run.series, _headers(run))
+
+
+def disputed(scan, everyone, **weight):
+    """Counts, with a factor of the scanner 3 % above that of the recorded 70 kg."""
+    set_plan(scan, suv_source="record")
+    injection = injections.record(scan, **given(**weight), by=everyone)
+    series = records._released(scan, by=everyone)
+    with factories.framed():
+        for one in series.instances.all():
+            one.header |= {
+                "units": "CNTS",
+                "philips_suv_factor": FACTOR * 2.0 * 1.03,
+                "philips_activity_factor": 2.0,
+            }
+            one.save(update_fields=["header"])
+        job = jobs.enqueue("imaging.assemble", actor=everyone, transmittal=series.transmittal_id)
+    jobs.run(job.pk)
+    work()
+    return injection, series.quantifications.get(is_current=True)
+
+
+def test_a_decision_is_asked_again_when_the_record_makes_it_another_factor(scan, everyone):
+    injection, run = disputed(scan, everyone)
+    assert (run.status, run.code) == ("review", "scale-factors-disputed")
+    reviews.accept(run, reason="the console has 72 kg", by=everyone)
+    work()
+    assert run.series.quantifications.get(is_current=True).flags[-1] == reviews.FLAG
+    weigh(injection, 90.0, by=everyone)
+    with pytest.raises(Refused, match="wait until it is measured again"):
+        open_volumes.of_run(run.series.quantifications.get(is_current=True))
+    recompute.order_due()
+    work()
+    new = run.series.quantifications.get(is_current=True)
+    assert (new.status, new.code, new.suvmax) == ("review", "scale-factors-disputed", None)
+    reviews.accept(new, reason="weighed again, the console is wrong", by=everyone)
+    # Back at the first, which was decided.
+    injection.refresh_from_db()
+    weigh(injection, 70.0, by=everyone)
+    recompute.order_due()
+    work()
+    assert run.series.quantifications.get(is_current=True).flags[-1] == reviews.FLAG
+
+
+def test_a_decision_holds_for_no_doubt_that_nobody_saw(scan, everyone):
+    run = for_review(scan, everyone)
+    reviews.accept(run, reason="scanner log says 11:00:00", by=everyone)
+    with pytest.raises(SuvRefused) as raised:
+        suvbw_scale(_headers(run))
+    refusal = raised.value
+    assert (refusal.doubts, bool(reviews.decided(run.series, refusal))) == ((run.code,), True)
+    refusal.doubts = (run.code, "negative-uptake")
+    assert reviews.decided(run.series, refusal) is None
+
+
+def test_a_decision_of_an_earlier_release_holds_for_the_factor_it_was_made_on(scan, everyone):
+    injection, run = disputed(scan, everyone)
+    with factories.framed():
+        del run.derivation["doubts"]
+        run.save(update_fields=["derivation"])
+    decision = reviews.accept(run, reason="the console has 72 kg", by=everyone)
+    assert decision.input_sha256 == run.input_sha256
+    work()
+    assert run.series.quantifications.get(is_current=True).flags[-1] == reviews.FLAG
+    weigh(injection, 90.0, by=everyone)
+    recompute.order_due()
+    work()
+    assert run.series.quantifications.get(is_current=True).status == "review"
 
 
 def test_only_a_data_manager_decides_and_with_a_reason(scan, everyone):
