@@ -146,7 +146,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 "safety",
                 "Safety",
                 "What happened to those injected: adverse events, and vital signs around it.",
-                ("scans", safety.EVENTS, safety.SIGNS),
+                ("patients", "scans", safety.EVENTS, safety.SIGNS),
                 ("scans",),
                 safety.safety,
                 safety.EMPTY,

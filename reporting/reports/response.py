@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date
 from types import MappingProxyType
 
-from reporting.reports.cells import day_of, number_of
+from reporting.reports.cells import clocks_of, day_of, number_of
 from reporting.reports.content import (
     Cell,
     Column,
@@ -180,7 +180,10 @@ def _rules(rows: Rows) -> list[Row]:
 
 
 def _course(patient: Row, found: Sequence[Row], scans: Sequence[Row], scale: Scale) -> Course:
-    days = {one["scan"]: day_of(one["injected_at"]) for one in scans}
+    # Without the clock of the site the days are those of Greenwich.
+    zone = patient.get("site_time_zone")
+    clock = clocks_of(zone)[0] if zone else UTC
+    days = {one["scan"]: day_of(one["injected_at"], clock) for one in scans}
     counting = [one for one in found if one["is_accepted"]]
     start = min((one for one in days.values() if one), default=None)
     bases = [days[one["baseline_scan"]] for one in counting if one["baseline_scan"] in days]

@@ -1,8 +1,9 @@
 """Safety: who was exposed to what, adverse events after it, vital signs around the injection.
 
 The denominator is who was injected, by tracer. An event belongs to the last tracer injected up to
-the day it began; where days do not tell which, it is counted for all patients alone. The mistake
-to fear is a rate of patients over all who were enrolled.
+the day it began; where days do not tell which, it is counted for all patients alone. Sites write
+the day an event began by their own clock, so an injection has its day by that clock too. The
+mistake to fear is a rate of patients over all who were enrolled.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
-from reporting.reports.cells import day_of, flag_of, number_of
+from reporting.reports.cells import clocks_of, day_of, flag_of, number_of
 from reporting.reports.content import (
     Cell,
     Column,
@@ -69,12 +71,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """Who was injected with what, the events after it, and how many before it."""
+    """Who was injected with what, the events after it, and how many before it.
+
+    `without_clock` are the patients injected of whom the rows do not tell the clock of the site.
+    """
 
     patients: Mapping[str, frozenset[str]]
     injections: Mapping[str, int]
     events: tuple[Event, ...]
     before: int
+    without_clock: int = 0
 
     @property
     def everybody(self) -> frozenset[str]:
@@ -98,16 +104,17 @@ def exposed(rows: Rows) -> Exposed:
     """Every injection, and each adverse event held against those of its patient."""
     patients: dict[str, set[str]] = defaultdict(set)
     injections: Counter[str] = Counter()
-    given: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    given: dict[str, list[Row]] = defaultdict(list)
+    zones = {one["patient"]: one.get("site_time_zone") for one in rows["patients"]}
     for one in rows["scans"]:
-        day = day_of(one["injected_at"])
-        if day:
+        if day_of(one["injected_at"]):
             patients[one["tracer"]].add(one["patient"])
             injections[one["tracer"]] += 1
-            given[one["patient"]].append((day.isoformat(), one["tracer"]))
+            given[one["patient"]].append(one)
     events, before = [], 0
     for one in rows[EVENTS]:
-        tracer = tracer_of(str(one["started_at"] or ""), given[one["patient"]])
+        who = one["patient"]
+        tracer = _tracer(str(one["started_at"] or ""), given[who], clocks_of(zones.get(who)))
         if tracer is None:
             before += 1
         else:
@@ -117,7 +124,20 @@ def exposed(rows: Rows) -> Exposed:
         dict(injections),
         tuple(events),
         before,
+        sum(1 for who, scans in given.items() if scans and not zones.get(who)),
     )
+
+
+def _tracer(began: str, scans: Sequence[Row], clocks: Sequence[tzinfo]) -> str | None:
+    """The tracer of an event by each clock that the site may have; empty where they differ."""
+    found = {
+        tracer_of(
+            began,
+            [(str(day_of(one["injected_at"], clock)), one["tracer"]) for one in scans],
+        )
+        for clock in clocks
+    }
+    return found.pop() if len(found) == 1 else ""
 
 
 def tracer_of(began: str, given: Sequence[tuple[str, str]]) -> str | None:
@@ -211,11 +231,21 @@ def _overview(found: Exposed) -> Table:
             "The denominator is who was injected with the tracer. Who has no form of an adverse "
             "event counts as without one.",
             "An event belongs to the last tracer injected up to the day it began, days of "
-            f"injections in UTC; {unclear} of {len(found.events)} can't be told so and stand "
-            "under all alone.",
+            f"injections by the clock of the site; {unclear} of {len(found.events)} can't be told "
+            "so and stand under all alone.",
+            *_clocks_missing(found),
             "Related: possibly related or related, as the site judged. Grades: CTCAE 5.0.",
             *methods_of(rates),
         ),
+    )
+
+
+def _clocks_missing(found: Exposed) -> tuple[str, ...]:
+    if not found.without_clock:
+        return ()
+    return (
+        f"The clock of the site is not told for {found.without_clock} of the patients: an event "
+        "that began about the day of their injection can't be told.",
     )
 
 

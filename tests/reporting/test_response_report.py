@@ -131,6 +131,18 @@ def test_a_complete_response_without_a_lesion_is_drawn_at_its_end_and_says_so():
     assert "1 84 days, PMR on day 42, CMR on day 84, goes on" in swimmer.alternative
 
 
+def test_days_from_the_first_scan_go_by_the_clock_of_the_site():
+    """16:30 in Los Angeles is the day after in Greenwich, 15:30 a month before is not."""
+    patients, scans, found = course(
+        "1", said("1", 2, "PMR", -40.0), site_time_zone="America/Los_Angeles"
+    )
+    scans[0]["injected_at"] = datetime(2026, 2, 2, 23, 30, tzinfo=UTC)
+    scans[1]["injected_at"] = datetime(2026, 3, 3, 0, 30, tzinfo=UTC)
+    content = response.response(rows((patients, scans, found)))
+    (lane,) = part(content, "time on study and responses").drawing.lanes
+    assert lane.marks == ((28.0, "PMR"),)
+
+
 def test_a_scale_of_scores_makes_no_rate():
     content = response.response(rows(course("1", said("1", 2, "3", criterion="qpet"))))
     (table,) = content.parts

@@ -47,9 +47,17 @@ SCANS = [injected("1", "PTF"), injected("1", "FDG"), injected("2", "PTF"),
          {"patient": "3", "tracer": "FDG", "injected_at": None}]  # fmt: skip
 
 
+def of_site(patient, zone="Europe/Berlin"):
+    return {"patient": patient, "site_time_zone": zone}
+
+
+PATIENTS = [of_site("1"), of_site("2"), of_site("3")]
+
+
 def test_the_denominator_is_who_was_injected_with_the_tracer():
     rows = Rows(
         {
+            "patients": PATIENTS,
             "scans": SCANS,
             safety.EVENTS: [
                 event("1", "Nausea", "2026-03-02", "2", "RELATED"),
@@ -92,11 +100,39 @@ def test_two_tracers_on_the_day_of_an_event_do_not_tell_whose_it_is():
     assert safety.tracer_of("2026-03-02", [("2026-03-02", "PTF"), ("2026-03-02", "FDG")]) == ""
 
 
+def told_of(zone, began):
+    """The overview of one patient who was injected in the afternoon of 2 March in Los Angeles."""
+    scans = [injected("1", "PTF", datetime(2026, 3, 3, 0, 30, tzinfo=UTC))]
+    rows = {"patients": [of_site("1", zone)], "scans": scans,
+            safety.EVENTS: [event("1", "Nausea", began)]}  # fmt: skip
+    return safety.safety(Rows(rows))
+
+
+def test_an_injection_has_its_day_by_the_clock_of_the_site_as_an_event_has():
+    content = told_of("America/Los_Angeles", "2026-03-02")
+    table = part(content, "Adverse events of those exposed")
+    assert table.missing == ()
+    assert overview(content, "PTF", "Any adverse event")[3] == Share(1, 1)
+    assert any("by the clock of the site" in note for note in table.notes)
+    before = told_of("America/Los_Angeles", "2026-03-01")
+    assert part(before, "Adverse events of those exposed").missing != ()
+
+
+def test_without_the_clock_of_a_site_events_about_the_day_of_the_injection_are_not_told():
+    for began, share in (("2026-03-02", 0), ("2026-03-03", 1), ("2026-03-04", 1)):
+        content = told_of(None, began)
+        assert overview(content, "All", "Any adverse event")[3] == Share(1, 1)
+        assert overview(content, "PTF", "Any adverse event")[3] == Share(share, 1)
+        notes = part(content, "Adverse events of those exposed").notes
+        assert any("not told for 1 of the patients" in note for note in notes)
+
+
 def test_rates_have_the_exact_interval_that_r_prints():
     """R, help of binom.test: 682 of 925, 95 percent confidence interval 0.7076683 0.7654066."""
     names = [str(i) for i in range(925)]
     rows = Rows(
         {
+            "patients": [of_site(one) for one in names],
             "scans": [injected(one, "PTF") for one in names],
             safety.EVENTS: [event(one, "Nausea") for one in names[:682]],
         }
@@ -126,8 +162,13 @@ def test_vital_signs_have_the_paired_t_test_that_r_prints():
 
 def test_rows_of_a_file_give_what_rows_of_now_give():
     """There a moment is text, and of a form every cell."""
-    live = {"scans": SCANS, safety.EVENTS: [event("1", "Nausea", serious=True)]}
+    live = {
+        "patients": PATIENTS,
+        "scans": SCANS,
+        safety.EVENTS: [event("1", "Nausea", serious=True)],
+    }
     filed = {
+        "patients": PATIENTS,
         "scans": [
             one | {"injected_at": one["injected_at"] and one["injected_at"].isoformat()}
             for one in SCANS
