@@ -225,16 +225,27 @@ def later(value: Any, day: date, zone: tzinfo) -> bool | None:
     >>> at = datetime(2026, 3, 15, 23, 30, tzinfo=UTC)
     >>> later(at, day, UTC), later(at, day, ZoneInfo("Europe/Berlin"))
     (False, True)
+    >>> later("2026-03-15T23:30:00+00:00", day, ZoneInfo("Europe/Berlin"))
+    True
     """
     if value in (None, ""):
         return None
-    if isinstance(value, datetime):
-        return value.astimezone(zone).date() > day
+    moment = value if isinstance(value, datetime) else _moment(str(value))
+    if moment is not None:
+        return moment.astimezone(zone).date() > day
     text, known = str(value)[:10], day.isoformat()
     known = known[: len(text)]
     if text != known:
         return text > known
     return False if len(text) == len("2026-03-15") else None
+
+
+def _moment(text: str) -> datetime | None:
+    """A text that tells a time with its offset; a date, or a time of no offset, is none."""
+    if "T" not in text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else None
 
 
 def _place(names: Sequence[str], name: str) -> int | None:

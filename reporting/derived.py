@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from trials import spans
 
 # Variables of evidence and their code in CDISC terminology of 2025-03-28.
 CDISC_CODES: Mapping[str, str] = MappingProxyType(
@@ -60,6 +63,25 @@ def age_years(birth: str, at: str | None) -> int | None:
     youngest = _years(_parts(birth, month=12, day=31), _parts(at, month=1, day=1))
     oldest = _years(_parts(birth, month=1, day=1), _parts(at, month=12, day=31))
     return oldest if youngest == oldest else None
+
+
+def earliest(dates: Sequence[str], zone: str) -> str | None:
+    """The earliest of dates and moments as they were written; days are days in the zone.
+
+    Compared as texts, moments of two offsets, or a moment and a day, would be out of order.
+
+    >>> earliest(["2026-03-31T23:30:00+00:00", "2026-04-01T01:00:00+02:00"], "Europe/Berlin")
+    '2026-04-01T01:00:00+02:00'
+    >>> earliest([], "Europe/Berlin") is None
+    True
+    """
+    place = ZoneInfo(zone)
+    return min(dates, key=lambda one: (spans.span(one, place).first, one), default=None)
+
+
+def age_at_first(birth: str, dates: Sequence[str], zone: str) -> int | None:
+    """Completed years from `birth` to the earliest of dates."""
+    return age_years(birth, earliest(dates, zone))
 
 
 def _parts(moment: str, *, month: int, day: int) -> tuple[int, int, int]:

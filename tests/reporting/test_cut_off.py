@@ -52,6 +52,13 @@ def test_a_row_is_out_by_the_clock_of_its_site():
     assert (count.left_out, count.undated) == (1, 1)
 
 
+def test_a_moment_written_as_text_is_out_by_the_clock_of_its_site_too():
+    cut = CutOff(DAY, {"UK": UTC, "DE": ZoneInfo("Europe/Berlin")})
+    told, ahead = LATE.isoformat(), "2026-03-16T00:30:00+02:00"
+    rows = [["T-1", "UK", None, told], ["T-2", "DE", None, told], ["T-3", "UK", None, ahead]]
+    assert [row[0] for row in cut.rows(EVENTS, "began", rows)] == ["T-1", "T-3"]
+
+
 def test_a_patient_and_a_scan_that_came_later_take_their_rows_along():
     cut = CutOff(DAY, patients={"T-1"}, scans={7})
     rows = [["T-1", "", 1, None], ["T-2", "", 7, None], ["T-2", "", 8, None]]

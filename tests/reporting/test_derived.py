@@ -34,6 +34,22 @@ def test_the_age_is_told_only_where_the_dates_leave_one_answer(birth, at, years)
 
 
 @pytest.mark.parametrize(
+    ("dates", "first"),
+    [
+        # 22:45 and 23:30 in Greenwich, the offsets hide their order.
+        (["2026-03-31T23:30:00+00:00", "2026-04-01T00:45:00+02:00"], "2026-04-01T00:45:00+02:00"),
+        # A moment that Greenwich has a day earlier is of the day after, on which a day begins.
+        (["2026-03-31T23:30:00+00:00", "2026-04-01"], "2026-04-01"),
+        (["2026-03", "2026-03-01"], "2026-03"),
+        ([], None),
+    ],
+)
+def test_the_first_consent_is_the_earliest_moment_and_not_the_smallest_text(dates, first):
+    assert derived.earliest(dates, "Europe/Berlin") == first
+    assert derived.earliest(dates[::-1], "Europe/Berlin") == first
+
+
+@pytest.mark.parametrize(
     ("category", "word", "answer"),
     [
         ("inclusion", "satisfied", "Y"),

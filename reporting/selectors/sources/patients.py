@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, Min, OuterRef, Q, Subquery, Window
+from django.db.models import Exists, OuterRef, Q, Subquery, Window
 from django.db.models.functions import JSONObject, RowNumber
 
 from reporting import derived
@@ -28,7 +28,11 @@ def _patients(trial: Trial):
     return (
         Patient.objects.filter(trial=trial)
         .annotate(
-            consented_at=Min("consents__signed_at"),
+            signed=ArraySubquery(
+                Consent.objects.filter(patient=OuterRef("pk"))
+                .order_by("pk")
+                .values_list("signed_at", flat=True)
+            ),
             reach=Subquery(
                 Withdrawal.objects.filter(patient=OuterRef("pk"))
                 .order_by("-pk")
@@ -95,7 +99,8 @@ PATIENTS = Source(
     {
         **subject(""),
         "birth_year": computed(derived.birth_year, "birth"),
-        "age_at_consent": computed(derived.age_years, "birth", "consented_at"),
+        "age_at_consent": computed(derived.age_at_first, "birth", "signed", "site__time_zone"),
+        "consented_at": computed(derived.earliest, "signed", "site__time_zone"),
         "site_time_zone": "site__time_zone",
         "enrolled_at": "enrolment__enrolled_at",
         "is_enrolled_despite_criteria": "enrolment__is_despite_criteria",
