@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from reporting.sdtm import arms
 from reporting.sdtm.arms import FOLLOW_UP, SCREENING
 from reporting.sdtm.demographics import last_date
-from reporting.sdtm.draft import Draft
+from reporting.sdtm.draft import Draft, Record
 from reporting.sdtm.subjects import Subject
 from reporting.sdtm.visits import day_of, planned, visit
 
@@ -24,16 +24,19 @@ def add(draft: Draft) -> None:
 
 
 def _visits(draft: Draft, subject: Subject) -> None:
-    """A record for each visit of which anything is dated; the consent is at the first one."""
+    """A record for each visit of which anything that was done is dated, or a form says it.
+
+    The consent is at the first one.
+    """
     definition = draft.source.definition
     found: dict[int, list[str]] = {}
     if subject.consented and planned(definition)[0].get("anchor") == "consent":
         found[1] = [subject.consented]
     for record in draft.all_of(subject):
         number, name = record.values.get("VISITNUM"), record.domain
-        if isinstance(number, int) and name != "SV":
-            dated = [record.values.get(f"{name}{part}") for part in _DATED]
-            found.setdefault(number, []).extend(str(one) for one in dated if one)
+        dated = _dates_of(record)
+        if isinstance(number, int) and name != "SV" and dated:
+            found.setdefault(number, []).extend(dated)
     given = {record.values["VISITNUM"]: record for record in draft.of("SV", subject)}
     for number in sorted({*found, *(int(str(one)) for one in given)}):
         stated = planned(definition)[number - 1]
@@ -50,6 +53,19 @@ def _visits(draft: Draft, subject: Subject) -> None:
             record.values["VISITDY"] = day
         if dates_:
             record.values |= {"SVSTDTC": dates_[0], "SVENDTC": dates_[-1]}
+
+
+def _dates_of(record: Record) -> list[str]:
+    """When a record tells that the patient was there.
+
+    What did not occur began at no visit; that it was asked about, or the injection that a scan was
+    to follow, tells of one all the same.
+    """
+    name, values = record.domain, record.values
+    parts = ("DTC",) if values.get(f"{name}OCCUR") == "N" else _DATED
+    told = [str(one) for part in parts if (one := values.get(f"{name}{part}"))]
+    reference = values.get(f"{name}RFTDTC")
+    return told or ([str(reference)] if reference else [])
 
 
 def _elements(draft: Draft, subject: Subject) -> None:

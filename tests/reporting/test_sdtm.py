@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -375,6 +376,30 @@ def test_a_cancelled_scan_did_not_occur_and_a_planned_one_is_not_told_yet():
     ] == [("41", "N")]
     assert not found["EX"]
     assert next(one for one in found["DM"] if one["USUBJID"] == SUBJECT)["RFSTDTC"] == ""
+
+
+def _visits(*scans: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """The first patient's visits that the scans alone tell of, with their dates."""
+    kept = ("patients", "consents")
+    empty: dict[str, Any] = {name: [] for name in made().tables if name not in kept}
+    source = made(**{**empty, "scans": list(scans)})
+    found = {one.name: one.records() for one in sdtm.domains(replace(source, forms={}))}
+    return {
+        one["VISIT"]: (one["SVSTDTC"], one["SVOCCUR"])
+        for one in found["SV"]
+        if one["USUBJID"] == SUBJECT
+    }
+
+
+def test_a_visit_whose_only_scan_was_cancelled_is_not_told_as_one_that_occurred():
+    told = _visits(scan(41, "68Ga-Pentixafor", injected_at=None, state="cancelled"))
+    assert told == {"SCREENING": ("2026-02-20", "Y")}
+
+
+def test_a_visit_at_which_the_scan_was_aborted_after_the_injection_occurred():
+    aborted = scan(41, "68Ga-Pentixafor", state="cancelled", uptake_minutes=None,
+                   weight_kg=None, height_cm=None)  # fmt: skip
+    assert _visits(aborted)["FIRST PET"] == ("2026-03-02T10:15:00", "Y")
 
 
 def test_an_epoch_is_empty_only_where_its_date_does_not_tell(domains):
