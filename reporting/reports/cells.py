@@ -33,6 +33,18 @@ def _by(zone: tzinfo, at: datetime) -> date:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(zone).date()
 
 
+def moment_of(value: Any) -> datetime | None:
+    """A moment, also one written as text; None where no time is known.
+
+    >>> moment_of("2026-03-02T10:00:00Z").isoformat(), moment_of("2026"), moment_of("")
+    ('2026-03-02T10:00:00+00:00', None, None)
+    """
+    if isinstance(value, datetime):
+        return value
+    text = str(value or "")
+    return datetime.fromisoformat(text) if "T" in text else None
+
+
 def clocks_of(zone: Any) -> tuple[tzinfo, ...]:
     """The clock of a site by its name; where it is not known, all that it may be between.
 

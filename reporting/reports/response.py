@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 
-from reporting.reports.cells import clocks_of, day_of, number_of
+from reporting.reports.cells import clocks_of, day_of, moment_of, number_of
 from reporting.reports.content import (
     Cell,
     Column,
@@ -41,6 +41,8 @@ NOT_COUNTING = "evaluated, but no read counts: readers differ, or more are to re
 NOT_EVALUABLE = "not evaluable"
 DAYS_OF_MONTHS = ((6, 183), (12, 365))
 NO_USE = ("use", "destroy")
+# Before every scan of which the injection is known.
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,11 +406,17 @@ def _swimmer(title: str, found: Sequence[Course]) -> Figure:
 
 
 def _scores(rows: Rows, rule: Row, title: str) -> Table:
-    """A scale of scores knows no response: the last score of each patient is counted."""
-    last: dict[str, str] = {}
-    for one in rows["responses"]:
-        if one["rule"] == rule["rule"] and one["is_accepted"]:
-            last[one["patient"]] = one["category"]
+    """A scale of scores knows no response: the score of each patient's last scan is counted.
+
+    An earlier scan may be evaluated again after a later one; the order of evaluations tells nothing
+    but which of two of the same scan is the newer.
+    """
+    injected = {one["scan"]: moment_of(one["injected_at"]) for one in rows["scans"]}
+    counting = [
+        one for one in rows["responses"] if one["rule"] == rule["rule"] and one["is_accepted"]
+    ]
+    counting.sort(key=lambda one: (injected.get(one["scan"]) or NEVER, one["evaluation"]))
+    last = {one["patient"]: one["category"] for one in counting}
     counts = Counter(last.values())
     seen = {one["patient"] for one in rows["responses"] if one["rule"] == rule["rule"]}
     return Table(

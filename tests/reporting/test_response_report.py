@@ -38,6 +38,7 @@ def said(name, number, category, change=None, *, criterion="percist", best=None,
         "best": best,
         "change_percent": change,
         "is_accepted": counts,
+        "evaluation": number,
     }
 
 
@@ -147,6 +148,15 @@ def test_a_scale_of_scores_makes_no_rate():
     content = response.response(rows(course("1", said("1", 2, "3", criterion="qpet"))))
     (table,) = content.parts
     assert table.rows == (("3", Share(1, 1)),)
+
+
+def test_the_score_that_counts_is_of_the_last_scan_and_not_of_the_last_evaluation():
+    """The interim scan was evaluated again, for a new read, after that at the end of therapy."""
+    patients, scans, _ = course("1", said("1", 2, "4"), said("1", 3, "2"))
+    last, again = said("1", 3, "2", criterion="qpet"), said("1", 2, "4", criterion="qpet")
+    found = [last | {"evaluation": 11}, again | {"evaluation": 12}]
+    (table,) = response.response(rows((patients, scans, found))).parts
+    assert table.rows == (("2", Share(1, 1)),)
 
 
 def progression(times, events):
