@@ -11,6 +11,10 @@ from reporting.sdtm.subjects import Subject
 
 # What an allocation that nobody may know is to ARMNRS, whose list (C142179) may be extended.
 CONCEALED = "ALLOCATION CONCEALED"
+# What became of a patient whose data may be used no more is left out, the injections too: neither
+# that one was treated nor that one was not can be said.
+USE_WITHDRAWN = "DATA USE WITHDRAWN"
+_NO_MORE_USE = ("use", "destroy")
 
 
 def add(draft: Draft) -> None:
@@ -70,7 +74,10 @@ def _references(draft: Draft, subject: Subject) -> Iterator[tuple[str, Value]]:
 
 
 def _arms(subject: Subject) -> Iterator[tuple[str, Value]]:
-    arm = subject.arm
+    arm, row = subject.arm, subject.row
+    if row["enrolled_at"] is not None and row["withdrawal_extent"] in _NO_MORE_USE:
+        yield "ARMNRS", USE_WITHDRAWN
+        return
     if arm is None:
         yield "ARMNRS", _why_none(subject)
         return

@@ -151,6 +151,21 @@ def test_a_concealed_allocation_tells_no_arm():
     assert (dm["ARMCD"], dm["ACTARM"], dm["ARMNRS"]) == ("", "", "ALLOCATION CONCEALED")
 
 
+@pytest.mark.parametrize("extent", ["use", "destroy"])
+def test_who_withdrew_the_use_of_their_data_is_not_told_as_not_treated(extent):
+    """Scans and allocations of such a patient are in no dataset, so nobody can tell from them."""
+    first, *others = made().rows("patients")
+    withdrawn = {**first, "state": "withdrawn", "withdrawal_extent": extent}
+    empty: dict[str, Any] = {name: [] for name in made().tables}
+    source = made(**{**empty, "patients": [withdrawn, *others]})
+    found = next(one for one in sdtm.domains(replace(source, forms={})) if one.name == "DM")
+    arms = {one["SUBJID"]: one for one in found.records()}
+    dm = arms["101-001"]
+    assert dm["ARMNRS"] == "DATA USE WITHDRAWN"
+    assert [dm[name] for name in ("ARMCD", "ARM", "ACTARMCD", "ACTARM")] == ["", "", "", ""]
+    assert arms["101-003"]["ARMNRS"] == "ASSIGNED, NOT TREATED"
+
+
 def test_a_lesion_that_a_reader_grew_has_its_ratio_to_the_mirror_image_beside_its_findings(domains):
     ratio = of(domains, "TR", TRTESTCD="TBRMAX", TRLNKID="READ-15-1")
     assert (ratio["TRSTRESN"], ratio["TRACPTFL"]) == (9.8438, "Y")
