@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from reporting.sdtm import arms
@@ -12,6 +13,8 @@ from reporting.sdtm.finishing import pieces
 from reporting.sdtm.model import MappingError
 from reporting.sdtm.terms import GUIDE, TERMINOLOGY
 from reporting.sdtm.visits import day_of, planned
+from trials.readings import SEX
+from trials.terms import AGE
 
 # Of values that have a term: the code of the term in the NCI Thesaurus, which TSVALCD carries.
 _CODES: Mapping[str, str] = {
@@ -24,6 +27,8 @@ _CODES: Mapping[str, str] = {
     "PARALLEL": "C82639",
     "INTERVENTIONAL": "C98388",
     "BOTH": "C49636",
+    "F": "C16576",
+    "M": "C20197",
     "OPEN LABEL": "C49659",
     "ACTIVE": "C49649",
     "NONE": "C41132",
@@ -52,6 +57,17 @@ _PHASES: Mapping[str, str] = {
 }
 # A value, or why there is none in the null flavours of ISO 21090.
 Parameter = tuple[str, str, Any, str]
+# Ages are whole years: what is above 17 is 18 or more, what is below 80 is at most 79.
+_LEAST: Mapping[str, Callable[[float], int]] = {
+    "ge": math.ceil,
+    "gt": lambda value: math.floor(value) + 1,
+    "eq": math.ceil,
+}
+_MOST: Mapping[str, Callable[[float], int]] = {
+    "le": math.floor,
+    "lt": lambda value: math.ceil(value) - 1,
+    "eq": math.floor,
+}
 UNKNOWN, NOT_APPLICABLE, NO_UPPER_LIMIT = "UNK", "NA", "PINF"
 
 
@@ -203,7 +219,7 @@ def _population(draft: Draft, definition: Definition) -> Iterator[Parameter]:
     low, high = _ages(definition)
     yield "AGEMIN", "Planned Minimum Age of Subjects", low, UNKNOWN
     yield "AGEMAX", "Planned Maximum Age of Subjects", high, NO_UPPER_LIMIT
-    yield "SEXPOP", "Sex of Participants", "BOTH", ""
+    yield "SEXPOP", "Sex of Participants", _sexes(definition), ""
     yield "HLTSUBJI", "Healthy Subject Indicator", "N", ""
     count = (definition.get("enrolment") or {}).get("planned") or {}
     yield "PLANSUB", "Planned Number of Subjects", count.get("value"), UNKNOWN
@@ -262,13 +278,53 @@ def _start(draft: Draft, definition: Definition) -> str | None:
 
 
 def _ages(definition: Definition) -> tuple[str | None, str | None]:
-    low = high = None
+    """The least and the most completed years that the inclusions let in."""
+    lows: list[int] = []
+    highs: list[int] = []
+    for one in _required(definition, AGE):
+        op, value = one["op"], one.get("value", 0)
+        if op in _LEAST:
+            lows.append(_LEAST[op](value))
+        if op in _MOST:
+            highs.append(_MOST[op](value))
+        if op == "between":
+            low, high = one.get("low"), one.get("high")
+            lows += [] if low is None else [math.ceil(low)]
+            highs += [] if high is None else [math.floor(high)]
+    return _years(max(lows, default=None)), _years(min(highs, default=None))
+
+
+def _years(count: int | None) -> str | None:
+    return None if count is None else f"P{count}Y"
+
+
+def _sexes(definition: Definition) -> str:
+    """The sex that an inclusion asks for, else both."""
+    asked = {
+        one.get("value")
+        for one in _required(definition, SEX)
+        if one.get("op") == "eq" and one.get("value") in ("F", "M")
+    }
+    return str(asked.pop()) if len(asked) == 1 else "BOTH"
+
+
+def _required(definition: Definition, variable: str) -> Iterator[Mapping[str, Any]]:
+    """What each patient's value of a variable is held against: every part has to hold.
+
+    An inclusion for some patients alone, or one of several that are enough, asks it of nobody.
+    """
     for one in definition.get("criteria", ()):
-        stated = one.get("expression") or {}
-        if stated.get("var") != "age_years" or one["category"] != "inclusion":
-            continue
-        if stated.get("op") in ("ge", "gt"):
-            low = f"P{stated['value']}Y"
-        elif stated.get("op") in ("le", "lt"):
-            high = f"P{stated['value']}Y"
-    return low, high
+        if one["category"] == "inclusion" and not one.get("applies_to"):
+            yield from (
+                part for part in _parts(one.get("expression")) if part.get("var") == variable
+            )
+
+
+def _parts(expression: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+    if expression is None:
+        return
+    if expression.get("op") != "all":
+        yield expression
+        return
+    for one in expression["of"]:
+        yield from _parts(one)

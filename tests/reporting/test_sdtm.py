@@ -417,6 +417,51 @@ def test_a_visit_at_which_the_scan_was_aborted_after_the_injection_occurred():
     assert _visits(aborted)["FIRST PET"] == ("2026-03-02T10:15:00", "Y")
 
 
+def _criteria(*expressions: dict[str, Any], **more: Any) -> dict[str, tuple[str, str]]:
+    """Ages and sex of TS with the codes of their terms, of a trial of these inclusions."""
+    known = {"category": "inclusion", "text": "Text", "gate": "enrolment", **more}
+    criteria = [
+        {"identifier": f"I{number}", "expression": one, **known}
+        for number, one in enumerate(expressions, 1)
+    ]
+    version = sdtm.Version(1, "1.0", {**sdtm_trial.definition(), "criteria": criteria})
+    source = sdtm.Source("NCT0", NOW, (version,), {}, {})
+    found = next(one for one in sdtm.domains(source) if one.name == "TS").records()
+    return {one["TSPARMCD"]: (one["TSVAL"] or one["TSVALNF"], one["TSVALCD"]) for one in found}
+
+
+def _age(op: str, **values: Any) -> dict[str, Any]:
+    return {"op": op, "var": "age_years", "at": "consent", **values}
+
+
+WOMEN = {"op": "eq", "var": "sex_at_birth", "value": "F"}
+
+
+@pytest.mark.parametrize(
+    ("expressions", "low", "high"),
+    [
+        ([_age("ge", value=18)], "P18Y", "PINF"),
+        ([_age("gt", value=17), _age("lt", value=80)], "P18Y", "P79Y"),
+        ([{"op": "all", "of": [_age("ge", value=18), _age("le", value=75)]}], "P18Y", "P75Y"),
+        ([_age("between", low=18, high=64), _age("ge", value=21)], "P21Y", "P64Y"),
+        # One of several that are enough is asked of nobody.
+        ([{"op": "any", "of": [_age("ge", value=18), WOMEN]}], "UNK", "PINF"),
+    ],
+)
+def test_the_ages_of_a_trial_are_whole_years_that_its_inclusions_let_in(expressions, low, high):
+    found = _criteria(*expressions)
+    assert (found["AGEMIN"][0], found["AGEMAX"][0]) == (low, high)
+
+
+def test_the_sex_of_a_trial_is_what_an_inclusion_asks_of_every_patient():
+    assert _criteria(_age("ge", value=18))["SEXPOP"] == ("BOTH", "C49636")
+    both = {"op": "all", "of": [WOMEN, _age("ge", value=18)]}
+    assert _criteria(both)["SEXPOP"] == ("F", "C16576")
+    assert _criteria({**WOMEN, "value": "M"})["SEXPOP"] == ("M", "C20197")
+    assert _criteria({**WOMEN, "value": "M"}, category="exclusion")["SEXPOP"][0] == "BOTH"
+    assert _criteria(WOMEN, applies_to=_age("ge", value=18))["SEXPOP"][0] == "BOTH"
+
+
 def test_an_epoch_is_empty_only_where_its_date_does_not_tell(domains):
     first = local(INJECTED, "Europe/Berlin")
     for name, rows in domains.items():
