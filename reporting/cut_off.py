@@ -9,6 +9,10 @@ of itself all the same (`PENDING`), with nothing of the retest but that it is aw
 
 A moment counts by the day of the patient's site. What is not dated stays, and so does a date known
 to the month or year that may lie before: both are counted, for a person to look at.
+
+The analysis populations are in no such export (`OF_WHOLE_RECORD`). Their rules are judged on all
+that is on record, and a review may have decided on what came after the cut-off: a unit would be in
+by an injection that `scans` does not have.
 ICH E3 and E9 name the date; the rule for what is undated is ours.
 """
 
@@ -25,8 +29,11 @@ from reporting.datasets.columns import SUBJECT, Dataset, Type
 RULE = (
     "Left out is a row whose event is on a day after the cut-off, by the clock of its site, and "
     "every row of a patient or scan left out so. A row without a date of its event stays. So "
-    "does a test scan whose retest came later, without anything of the retest."
+    "does a test scan whose retest came later, without anything of the retest. The analysis "
+    "populations, which are judged on the whole record, are left out as a dataset."
 )
+# Datasets whose rows can't be cut.
+OF_WHOLE_RECORD = frozenset({"populations"})
 SCANS = ("scan", "first_scan", "second_scan", "baseline_scan")
 # The column that dates the event of a row; empty where only its scan or patient does.
 EVENTS: Mapping[str, str] = MappingProxyType(
@@ -60,7 +67,6 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "monitoring_visits": "held_on",
         "action_items": "raised_at",
         "hypotheses": "",
-        "populations": "",
     }
 )
 

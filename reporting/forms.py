@@ -45,7 +45,8 @@ class ExportForm(ActForm):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text="The last day whose events are in it, by the clock of each site. Empty: all that "
-        "is on record.",
+        "is on record. With one, the analysis populations, which are judged on the whole record, "
+        "are left out.",
     )
 
     at_event = forms.IntegerField(

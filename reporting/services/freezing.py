@@ -16,7 +16,7 @@ from django.conf import settings
 from reporting import profiles, provenance, signing, storage
 from reporting.blinding import Blinding, Veil
 from reporting.csvtext import CellError
-from reporting.cut_off import RULE, CutOff, event_of
+from reporting.cut_off import OF_WHOLE_RECORD, RULE, CutOff, event_of
 from reporting.datasets import DATASETS, Dataset
 from reporting.datasets.case_report_forms import FormTable
 from reporting.datasets.populations import POPULATIONS
@@ -95,6 +95,8 @@ def write(
         POPULATIONS.name: POPULATIONS,
         **{name: one.dataset for name, one in forms.items()},
     }
+    if export.cut_off is not None:
+        every = {name: one for name, one in every.items() if name not in OF_WHOLE_RECORD}
     kept = points.kept(export, blinding.of(export.trial, is_unblinded=export.is_unblinded))
     if told := tells_concealed(export, kept):
         raise CellError(told)

@@ -18,6 +18,7 @@ from reporting import cut_off, manifest, provenance, storage
 from reporting.cut_off import CutOff
 from reporting.datasets import DATASETS, Column, Dataset, Privacy, Type
 from reporting.datasets.populations import POPULATIONS
+from reporting.forms import ExportForm
 from reporting.models import Export
 from reporting.selectors import standing
 from reporting.services import exports, rebuilds
@@ -68,7 +69,8 @@ def test_a_patient_and_a_scan_that_came_later_take_their_rows_along():
 
 def test_every_dataset_says_what_dates_its_rows():
     every = {**DATASETS, POPULATIONS.name: POPULATIONS}
-    assert set(cut_off.EVENTS) == set(every)
+    assert {*cut_off.EVENTS, *cut_off.OF_WHOLE_RECORD} == set(every)
+    assert not cut_off.OF_WHOLE_RECORD & set(cut_off.EVENTS)
     for name, column in cut_off.EVENTS.items():
         assert column in ("", *every[name].column_names)
         types = [one.type for one in every[name].columns if one.name == column]
@@ -143,6 +145,24 @@ def test_a_cut_off_leaves_out_scans_after_it_with_their_lesions_and_says_so(made
     counts = {one["dataset"]: (one["column"], one["left_out"]) for one in told["datasets"]}
     assert (counts["scans"], counts["lesions"]) == (("injected_at", 2), ("", 4))
     assert ordered(None).manifest["cut_off"] is None
+
+
+def test_populations_that_are_judged_on_the_whole_record_are_not_in_it_and_the_rule_says_so(
+    ordered,
+):
+    """By an injection of after the cut-off a patient would be in the safety population."""
+    export, whole = ordered(NOON.date() - timedelta(days=1)), ordered(None)
+    assert cells(whole, "populations")
+    paths = {one["path"] for one in export.manifest["files"]}
+    assert "data/scans.csv" in paths
+    assert "data/populations.csv" not in paths
+    told = export.manifest["cut_off"]
+    assert "analysis populations" in told["rule"]
+    assert "populations" not in {one["dataset"] for one in told["datasets"]}
+
+
+def test_the_page_where_exports_are_ordered_says_what_a_cut_off_leaves_out():
+    assert "analysis populations" in ExportForm.base_fields["cut_off"].help_text
 
 
 def test_a_patient_who_consented_later_is_not_in_it(ordered):
