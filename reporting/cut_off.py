@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any
 
@@ -29,7 +29,8 @@ from reporting.datasets.columns import SUBJECT, Dataset, Type
 RULE = (
     "Left out is a row whose event is on a day after the cut-off, by the clock of its site, and "
     "every row of a patient or scan left out so. A row without a date of its event stays. So "
-    "does a test scan whose retest came later, without anything of the retest. The analysis "
+    "does a test scan whose retest came later, without anything of the retest, and of eligibility "
+    "the assessment that was the newest until then, whatever was assessed later. The analysis "
     "populations, which are judged on the whole record, are left out as a dataset."
 )
 # Datasets whose rows can't be cut.
@@ -177,6 +178,12 @@ class CutOff:
     patients: set[str] = field(default_factory=set)
     scans: set[int] = field(default_factory=set)
     counts: dict[str, Count] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> dict[str, datetime]:
+        """When the day ends, by the code of each site."""
+        after = self.day + timedelta(days=1)
+        return {site: datetime.combine(after, time.min, zone) for site, zone in self.zones.items()}
 
     @property
     def in_order(self) -> list[Count]:

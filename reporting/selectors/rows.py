@@ -6,7 +6,8 @@ the server, so that memory does not grow with the trial.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F
@@ -29,6 +30,7 @@ def of(
     is_unblinded: bool = False,
     by_patient: bool = False,
     chunk: int = CHUNK,
+    ends: Mapping[str, datetime] | None = None,
 ) -> Iterator[list[Any]]:
     """The rows of a dataset, each with its values in the order of the columns.
 
@@ -39,7 +41,7 @@ def of(
     lookups = _lookups(readers)
     places = [tuple(lookups.index(lookup) for lookup in reader.lookups) for reader in readers]
     calls = [reader.function for reader in readers]
-    found = selected(dataset, trial)
+    found = selected(dataset, trial, ends=ends)
     if by_patient:
         order = found.query.order_by
         found = found.order_by(Collate(F(SOURCES[dataset.name].columns["patient"]), "C"), *order)
@@ -50,9 +52,9 @@ def of(
         ]
 
 
-def selected(dataset: Dataset, trial: Trial) -> Any:
+def selected(dataset: Dataset, trial: Trial, *, ends: Mapping[str, datetime] | None = None) -> Any:
     """What is read for a dataset: one query, a look-up a column."""
-    rows = _in_use(dataset, SOURCES[dataset.name], trial)
+    rows = _in_use(dataset, SOURCES[dataset.name], trial, ends)
     return rows.values_list(*_lookups(_readers(dataset)))
 
 
@@ -67,9 +69,14 @@ def _lookups(readers: list[Computed]) -> list[str]:
     return list(dict.fromkeys(lookup for reader in readers for lookup in reader.lookups))
 
 
-def _in_use(dataset: Dataset, source: Source, trial: Trial) -> Any:
+def _in_use(
+    dataset: Dataset, source: Source, trial: Trial, ends: Mapping[str, datetime] | None
+) -> Any:
     """The rows whose patients let them be used; a patient stays in the list of patients alone."""
-    rows = source.rows(trial)
+    if ends is not None and source.rows_until is not None:
+        rows = source.rows_until(trial, ends)
+    else:
+        rows = source.rows(trial)
     patient = source.columns.get("patient", "")
     if dataset.name == "patients" or not isinstance(patient, str) or not patient:
         return rows

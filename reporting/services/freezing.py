@@ -149,13 +149,18 @@ def _add_package(
 
 
 def _rows(
-    dataset: Dataset, forms: dict[str, FormTable], trial: Trial, *, is_unblinded: bool
+    dataset: Dataset,
+    forms: dict[str, FormTable],
+    trial: Trial,
+    cut: CutOff | None,
+    *,
+    is_unblinded: bool,
 ) -> Iterator[list[Any]]:
     if dataset.name in forms:
         return form_rows.of(forms[dataset.name], trial)
     if dataset.name == POPULATIONS.name:
         return population_rows.of(trial)
-    return rows.of(dataset, trial, is_unblinded=is_unblinded)
+    return rows.of(dataset, trial, is_unblinded=is_unblinded, ends=cut and cut.ends)
 
 
 def _masked(
@@ -170,7 +175,7 @@ def _masked(
     secrets = Secrets(bytes(trial.uid_key), instant.as_of.year)
     dataset = veil.original
     found: Iterator[Sequence[Any]] = _rows(
-        dataset, forms, trial, is_unblinded=veil.blinding.is_unblinded
+        dataset, forms, trial, cut, is_unblinded=veil.blinding.is_unblinded
     )
     if cut is not None:
         found = cut.rows(dataset, event_of(dataset, is_form=dataset.name in forms), found)

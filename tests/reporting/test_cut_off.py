@@ -25,7 +25,7 @@ from reporting.services import exports, rebuilds
 from tests import factories
 from tests.factories import NOON
 from tests.reporting.freezing import held
-from trials.models import FormEntry, Patient
+from trials.models import CriterionResult, EligibilityAssessment, FormEntry, Patient
 from trials.roles import Role
 from trials.services import queries
 from trials.services.errors import Invalid
@@ -163,6 +163,25 @@ def test_populations_that_are_judged_on_the_whole_record_are_not_in_it_and_the_r
 
 def test_the_page_where_exports_are_ordered_says_what_a_cut_off_leaves_out():
     assert "analysis populations" in ExportForm.base_fields["cut_off"].help_text
+
+
+def test_the_eligibility_that_stood_at_a_cut_off_is_in_it_though_assessed_again_later(
+    made, ordered
+):
+    every = EligibilityAssessment.objects.filter(patient__trial=made.trial)
+    results = CriterionResult.objects.filter(assessment__in=every).select_related("assessment")
+    stood = results.first().assessment
+    with factories.framed():
+        every.update(assessed_at=NOON - timedelta(days=3))
+        every.filter(pk=stood.pk).update(assessed_at=NOON - timedelta(days=2))
+    factories.make_assessment(stood.patient, by=made.coordinator)
+    export = ordered(NOON.date() - timedelta(days=1))
+    of_patient = [
+        row["assessment"]
+        for row in cells(export, "eligibility")
+        if row["patient"] == stood.patient.identifier
+    ]
+    assert of_patient == [str(stood.pk)]
 
 
 def test_a_patient_who_consented_later_is_not_in_it(ordered):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,7 +20,15 @@ from reporting.selectors.sources import base
 from tests import factories
 from tests.reporting import cohort
 from trials import read_rules
-from trials.models import Evidence, Finding, Patient, ScheduledScan, Trial
+from trials.models import (
+    CriterionResult,
+    EligibilityAssessment,
+    Evidence,
+    Finding,
+    Patient,
+    ScheduledScan,
+    Trial,
+)
 from trials.services import counted_reads, deviations, evidence
 
 pytestmark = pytest.mark.django_db
@@ -304,6 +312,39 @@ def test_a_deviation_of_a_consent_is_dated_by_its_signature_and_meets_a_cut_off(
         left = list(cut.rows(dataset, event_of(dataset), rows.of(dataset, made.trial)))
         at = dataset.column_names.index("deviation")
         assert (int(of_form["deviation"]) in {row[at] for row in left}) == stays
+
+
+def test_an_assessment_after_a_cut_off_does_not_take_the_place_of_one_before_it():
+    """The day ends by the clock of the site: 23:00 of the 15th in Greenwich is midnight there."""
+    made = cohort.make_cohort()
+    every = EligibilityAssessment.objects.filter(patient__trial=made.trial)
+    result = CriterionResult.objects.get(assessment__in=every)
+    kept = result.assessment
+    with factories.framed():
+        every.update(assessed_at=datetime(2026, 3, 1, tzinfo=UTC))
+        EligibilityAssessment.objects.filter(pk=kept.pk).update(
+            assessed_at=datetime(2026, 3, 15, 22, tzinfo=UTC)
+        )
+        again = EligibilityAssessment.objects.create(
+            patient=kept.patient,
+            version=kept.version,
+            gate=kept.gate,
+            verdict="ineligible",
+            assessed_at=datetime(2026, 3, 15, 23, tzinfo=UTC),
+            assessed_by=kept.assessed_by,
+        )
+        CriterionResult.objects.create(
+            assessment=again, criterion=result.criterion, outcome="not_met", word="excludes"
+        )
+    dataset = DATASETS["eligibility"]
+    at = dataset.column_names.index("assessment")
+    zones = {kept.patient.site.code: ZoneInfo("Europe/Berlin")}
+    for day, newest in ((14, None), (15, kept.pk), (16, again.pk)):
+        cut = CutOff(date(2026, 3, day), zones)
+        found = rows.of(dataset, made.trial, ends=cut.ends)
+        left = {row[at] for row in cut.rows(dataset, event_of(dataset), found)}
+        assert left == ({newest} if newest else set())
+    assert {row[at] for row in rows.of(dataset, made.trial)} == {again.pk}
 
 
 @pytest.mark.requirement("R127")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
@@ -31,10 +32,15 @@ def computed(function: Callable[..., Any], *lookups: str) -> Computed:
 
 @dataclass(frozen=True)
 class Source:
-    """The rows of a dataset in their order, and for each column its look-up."""
+    """The rows of a dataset in their order, and for each column its look-up.
+
+    Where a later row stands in the place of an earlier one, `rows_until` has those that stood when
+    the day of a cut-off ended, which is a moment by the code of each site.
+    """
 
     rows: Callable[[Trial], Any]
     columns: Mapping[str, str | Computed]
+    rows_until: Callable[[Trial, Mapping[str, datetime]], Any] | None = None
 
 
 def named(name: str) -> Callable[[dict | None], Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, Subquery, Window
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import JSONObject, RowNumber
 
 from reporting import derived
@@ -55,9 +58,21 @@ def _evidence(trial: Trial):
 
 def _eligibility(trial: Trial):
     """Results of the newest assessment of each patient, gate and scan."""
+    return _results(EligibilityAssessment.objects.filter(patient__trial=trial))
+
+
+def _eligibility_until(trial: Trial, ends: Mapping[str, datetime]):
+    """Results of the assessment that was the newest when a day ended by the clock of the site."""
+    told = Q(pk__in=())
+    for site, end in ends.items():
+        told |= Q(patient__site__code=site, assessed_at__lt=end)
+    return _results(EligibilityAssessment.objects.filter(told, patient__trial=trial))
+
+
+def _results(assessments: QuerySet[EligibilityAssessment]):
+    """Results of the newest of some assessments of each patient, gate and scan."""
     newest = (
-        EligibilityAssessment.objects.filter(patient__trial=trial)
-        .annotate(
+        assessments.annotate(
             age=Window(
                 RowNumber(),
                 partition_by=["patient", "gate", "scheduled_scan"],
@@ -142,6 +157,7 @@ ELIGIBILITY = Source(
         "evidence": computed(derived.words, "evidence_pks"),
         "software_version": "assessment__software_version",
     },
+    _eligibility_until,
 )
 
 ALLOCATIONS = Source(
