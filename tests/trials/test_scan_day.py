@@ -268,6 +268,19 @@ def test_a_clock_compared_before_and_recorded_after_the_injection_counts(site, s
     assert (event.before["version"], event.after["version"]) == (1, 2)
 
 
+def test_a_clock_found_exact_and_recorded_after_the_injection_is_checked(site, scan, coordinator):
+    given = inject(scan, coordinator)
+    before = given.net_activity_mbq
+    read(site, coordinator, 0.0, at=NOON - timedelta(hours=1))
+    given.refresh_from_db()
+    assert (given.version, given.calibrator_ahead_s) == (2, 0.0)
+    assert given.net_activity_mbq == before
+    # The same once more is nothing new.
+    read(site, coordinator, 0.0, at=NOON - timedelta(minutes=30))
+    given.refresh_from_db()
+    assert given.version == 2
+
+
 def test_a_clock_compared_earlier_or_later_than_the_one_that_counts_changes_nothing(
     site, scan, coordinator
 ):
@@ -284,6 +297,8 @@ def test_the_clock_of_its_own_scanner_is_a_new_version_of_the_injection(site, sc
     mine, other = (scanner_of(site, coordinator, name) for name in ("PET 1", "PET 2"))
     given = inject(scan, coordinator, scanner=mine, despite="checks are on paper")
     read(site, coordinator, 90.0, instrument="scanner", scanner=other)
+    # Nor does an exact one change anything.
+    read(site, coordinator, 0.0, instrument="scanner", scanner=mine, at=NOON - timedelta(hours=1))
     given.refresh_from_db()
     assert given.version == 1
     read(site, coordinator, 90.0, instrument="scanner", scanner=mine)

@@ -203,7 +203,9 @@ def _follow(reading: ClockReading, injection: Injection) -> None:
     patients.hold_still(injection.scheduled_scan.patient)
     locked = Injection.objects.select_for_update(of=("self",)).get(pk=injection.pk)
     older, newer = scanners.readings_until(reading, at=locked.injected_at)
-    if newer or reading.ahead_s == (older.ahead_s if older else 0.0):
+    # Of its calibrator the record keeps what was found, or None; of a scanner exact is as unknown.
+    counted = older.ahead_s if older else 0.0
+    if newer or reading.ahead_s == (counted if reading.scanner_id else locked.calibrator_ahead_s):
         return
     facts = Given(**{field.name: getattr(locked, field.name) for field in fields(Given)})
     columns = _columns(facts, locked.scheduled_scan)
