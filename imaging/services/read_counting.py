@@ -21,6 +21,7 @@ from trials.services import audit, counted_reads, jobs, patients
 
 OTHER_READS = "A read that it rests on ended, was signed again, or another one was signed."
 RESPONSE_ENDED = "A response that the readers are compared by ended with a read of another scan."
+RESPONSE_CHANGED = "A response that the readers are compared by was evaluated anew, and is another."
 SCAN = "quantification__series__imaging_study__scheduled_scan"
 
 
@@ -30,18 +31,34 @@ def readers_reads(scan: ScheduledScan) -> list[Read]:
     return list(rows.select_related("quantification__series").order_by("signed_at", "pk"))
 
 
-def settle_after(scans: Iterable[ScheduledScan], *, ended: Collection[ScheduledScan]) -> None:
+def settle_after(
+    scans: Iterable[ScheduledScan],
+    *,
+    ended: Collection[ScheduledScan],
+    because: str = RESPONSE_ENDED,
+) -> set[ScheduledScan]:
     """Settle scans whose reads changed, and those where a response `ended` with them.
 
-    Where readers may differ in the response, what settled it is void. Inside the action.
+    Where readers may differ in the response, what settled it is void; given are the scans where
+    that is so. Inside the action.
     """
-    for scan in sorted({*scans, *ended}, key=lambda one: one.pk):
+    voided, later = set(), set()
+    # All of it before a patient is held still: who signs an adjudication holds that first.
+    for scan in _in_order(ended):
         row = scan.adjudications.exclude(state=Adjudication.State.VOID).first()
         asked = read_rules.asked(scan.planned_scan.version.read_rule)
-        if row and scan in ended and read_rules.RESPONSE in asked:
-            more = void(row, because=RESPONSE_ENDED)
-            settle_after((), ended=more - {scan})
+        if row and read_rules.RESPONSE in asked:
+            voided.add(scan)
+            later |= void(row, because=because) - {scan}
+    if later:
+        settle_after((), ended=later)
+    for scan in _in_order({*scans, *ended}):
         settle(scan)
+    return voided
+
+
+def _in_order(scans: Iterable[ScheduledScan]) -> list[ScheduledScan]:
+    return sorted(scans, key=lambda one: one.pk)
 
 
 def settle(scan: ScheduledScan) -> None:

@@ -78,12 +78,17 @@ def evaluate(claim: jobs.Claim) -> None:
         _hold(due.later for due, _ in found)
         if _is_overtaken(claim):
             return
-        for due, inputs in found:
-            _keep(due, inputs, began)
+        changed = {scan_of(due.later) for due, inputs in found if _keep(due, inputs, began)}
         _end_without_baseline(patient, [due for due, _ in found])
         # What readers may differ in is the response too.
-        for scan in {scan_of(due.later) for due, _ in found}:
-            read_counting.settle(scan)
+        voided = read_counting.settle_after(
+            {scan_of(due.later) for due, _ in found},
+            ended=changed,
+            because=read_counting.RESPONSE_CHANGED,
+        )
+        if voided:
+            # Who settled it may have read anew, and later scans be compared with that read.
+            jobs.enqueue(claim.kind, actor=jobs.system_user(), on=patient, patient=patient.pk)
         response_orders.confirm(patient.pk, began)
 
 
@@ -430,13 +435,16 @@ def _numbers(named: LesionRead | None, parts: list[int]) -> set[int]:
     return {*([named.number] if named else []), *parts}
 
 
-def _keep(due: Due, inputs: Mapping[str, Any], began: datetime) -> None:
-    """A new evaluation, unless the same one stands. Inside the action of the job."""
+def _keep(due: Due, inputs: Mapping[str, Any], began: datetime) -> bool:
+    """A new evaluation, unless the same one stands. Inside the action of the job.
+
+    Given is whether readers are compared by another category now than by the one that stood.
+    """
     later = due.later
     reads = [one for one in (due.baseline, *due.earlier, later) if one]
     if not all(selecting.stands(one) for one in reads):
         # Ended meanwhile: whatever ended it orders the next.
-        return
+        return False
     digest = canonical.sha256(inputs)
     earlier = (
         ResponseEvaluation.objects.filter(
@@ -448,10 +456,11 @@ def _keep(due: Due, inputs: Mapping[str, Any], began: datetime) -> None:
         .order_by("pk")
         .last()
     )
-    if earlier and earlier.is_current:
-        if (earlier.inputs_sha256, earlier.software_version) == (digest, VERSION):
-            return
-        ResponseEvaluation.objects.filter(pk=earlier.pk).update(is_current=False)
+    replaced = earlier if earlier and earlier.is_current else None
+    if replaced:
+        if (replaced.inputs_sha256, replaced.software_version) == (digest, VERSION):
+            return False
+        ResponseEvaluation.objects.filter(pk=replaced.pk).update(is_current=False)
     response = judging.judged(inputs)
     ResponseEvaluation.objects.create(
         version=due.version,
@@ -472,6 +481,10 @@ def _keep(due: Due, inputs: Mapping[str, Any], began: datetime) -> None:
         evaluated_at=began,
         supersedes=earlier,
     )
+    # An adjudicator's read is held against no other.
+    if replaced is None or later.is_adjudication:
+        return False
+    return replaced.category != response.category
 
 
 def scan_of(read: Read) -> ScheduledScan:

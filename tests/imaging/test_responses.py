@@ -18,6 +18,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from imaging.models import (
+    Adjudication,
     GrownLesion,
     LesionComparison,
     LesionPair,
@@ -29,6 +30,7 @@ from imaging.models import (
 )
 from imaging.response import judging
 from imaging.response.recist_lesions import RecistLesion
+from imaging.selectors import adjudications as adjudicating
 from imaging.selectors import comparisons as comparing
 from imaging.selectors import reads as selecting_reads
 from imaging.selectors import responses as selecting
@@ -733,6 +735,84 @@ def test_an_adjudication_that_is_void_has_later_scans_settled_anew(scene):
     row.refresh_from_db()
     assert row.state == "void"
     assert counted_reads.of_scan(later).basis == "awaiting-response"
+
+
+def differing_by_response(scene: Responding) -> tuple[Responding, User]:
+    """PMR by one reader and a new lesion by the other, and who settles it."""
+    scene, other, third = two_readers(scene, "response")
+    scene.place_livers()
+    for by, new_lesion in ((scene.reader, "no"), (other, "yes")):
+        scene.signed(scene.baseline, by=by, liver_diseased="no")
+        scene.signed(scene.later, by=by, **responding.CALM | {"new_lesion": new_lesion})
+    work()
+    return scene, third
+
+
+def corrected_glucose(scene: Responding, value: float) -> None:
+    """11.2 mmol/L are too much for PERCIST."""
+    scan = scene.later.series.imaging_study.scheduled_scan
+    responding.note_glucose(scan, value, by=records.everyone(scene.trial))
+    with factories.framed():
+        response_orders.order_due()
+    work()
+
+
+def test_an_adjudication_of_responses_that_are_others_now_is_void_and_asked_again(scene):
+    scene, third = differing_by_response(scene)
+    row = adjudications.begin(scene.later.series, by=third)
+    letter = next(one.letter for one in adjudicating.sides(row) if one.read.reader == scene.reader)
+    adjudications.sign(row, by=third, choice=letter, reason="none is new", password=PASSWORD)
+    work()
+    first = of_reader(scene.reader, "P")
+    corrected_glucose(scene, 5.6)
+    # Another answer of the same category is nothing that they would be compared by.
+    assert of_reader(scene.reader, "P").supersedes == first
+    assert state_of(row) == ("signed", "")
+    corrected_glucose(scene, 11.2)
+    assert of_reader(scene.reader, "P").category == "NE"
+    assert state_of(row) == ("void", read_counting.RESPONSE_CHANGED)
+    # By Lugano they differ still.
+    assert counted_reads.of_scan(row.scheduled_scan).basis == "awaiting-adjudication"
+    again = adjudications.begin(scene.later.series, by=third)
+    told = [one.question for pair in adjudicating.differing(again) for one in pair.differences]
+    assert told == ["Response by Lugano 2014"]
+    # What may have rested on it is looked at once more, and that comes to an end.
+    for waiting in (1, 0):
+        queued = Job.objects.filter(kind=response_orders.KIND, state="queued")
+        assert queued.count() == waiting
+        work()
+    assert state_of(again) == ("begun", "")
+
+
+def test_an_adjudicator_s_own_response_voids_nothing_and_ends_with_what_is_void(scene):
+    scene, third = differing_by_response(scene)
+    row = adjudications.begin(scene.later.series, by=third)
+    own = scene.signed(scene.later, by=third, **responding.CALM)
+    adjudications.sign(
+        row, by=third, choice=adjudications.ANEW, reason="none is new", password=PASSWORD
+    )
+    work()
+    with factories.framed():
+        # As if judged otherwise before.
+        stale = ResponseEvaluation.objects.filter(pk=of_reader(third, "P").pk)
+        stale.update(category="NE", inputs_sha256="older")
+        response_orders.order(row.scheduled_scan, by=third)
+    work()
+    assert of_reader(third, "P").category == "PMR"
+    assert state_of(row) == ("signed", "")
+    corrected_glucose(scene, 11.2)
+    own.refresh_from_db()
+    assert (state_of(row)[0], own.ended_because) == ("void", read_counting.RESPONSE_CHANGED)
+    assert not ResponseEvaluation.objects.filter(later_read=own, is_current=True).exists()
+
+
+def state_of(row: Adjudication) -> tuple[str, str]:
+    row.refresh_from_db()
+    return row.state, row.void_because
+
+
+def of_reader(reader: User, rule: str) -> ResponseEvaluation:
+    return ResponseEvaluation.objects.get(reader=reader, rule=rule, is_current=True)
 
 
 def test_scans_that_are_missed_are_looked_up_together(scene, django_assert_num_queries):
