@@ -3,7 +3,8 @@
 Dates are the weak point: 59 % of real headers give a time of day only, and de-identification
 moves the dates of injection and series apart. A Start DateTime that lies within two
 half-lives before the reference is believed; else only its clock is, on the nearest day, and
-that only for nuclides that are gone after a day.
+that only for nuclides that are gone after a day. The date of the site's record is known: one that
+can't be is a wrong record, and refused.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def seconds_since_injection(
     Raises
     ------
     SuvRefused
-        "injection-time-missing", "injection-date-missing".
+        "injection-time-missing", "injection-date-missing", "uptake-implausible".
     """
     start, clock = item.start_datetime, item.start_time
     replaced = "injection-date-from-reference"
@@ -48,6 +49,8 @@ def seconds_since_injection(
         elapsed = (reference - local).total_seconds()
         if EARLIEST_UPTAKE <= elapsed < 2 * half_life:
             return elapsed, notes
+        if start.is_recorded:
+            raise _recorded_wrongly(elapsed)
         clock, replaced = local.time(), "injection-date-replaced"
     if clock is None:
         raise SuvRefused(
@@ -82,6 +85,15 @@ def injection_of(header: PetHeader, reference: datetime) -> datetime | None:
     except SuvRefused:
         return None
     return reference - timedelta(seconds=elapsed)
+
+
+def _recorded_wrongly(elapsed: float) -> SuvRefused:
+    side = "after" if elapsed < 0 else "before"
+    return SuvRefused(
+        "uptake-implausible",
+        f"The site recorded the injection {abs(elapsed) / 60:.0f} min {side} the scan, which is "
+        "not within two half-lives before it: correct the day or the time of the record.",
+    )
 
 
 def clock_flags(item: Radiopharmaceutical) -> tuple[str, ...]:

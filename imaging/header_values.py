@@ -19,10 +19,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A DICOM date-time: local clock, and its offset from UTC when the file gives one."""
+    """A DICOM date-time: local clock, and its offset from UTC when the file gives one.
+
+    `is_recorded` is one that the site's record gives instead: no de-identification moved its date
+    against that of the series. No file has it.
+    """
 
     local: datetime
     utc_offset: int | None = None
+    is_recorded: bool = False
 
     def in_zone(self, utc_offset: int | None) -> datetime:
         """Clock reading in a zone, in seconds from UTC; unchanged unless both zones are known."""

@@ -272,7 +272,7 @@ def _rewritten(header: PetHeader, recorded: Recorded) -> PetHeader:
         replace(
             item,
             total_dose=recorded.activity,
-            start_datetime=Instant(recorded.injected_at),
+            start_datetime=Instant(recorded.injected_at, is_recorded=True),
             start_time=None,
         )
         for item in header.radiopharmaceuticals

@@ -57,6 +57,25 @@ def test_the_record_s_weight_activity_and_time_take_the_headers_place(header):
 
 
 @pytest.mark.parametrize(
+    ("injected", "told"),
+    [
+        # The right time of the day before.
+        (datetime(2026, 2, 28, 10), "1500 min before the scan"),
+        (datetime(2026, 3, 2, 10), "1380 min after the scan"),
+        # Two half-lives are 219.54 min.
+        (datetime(2026, 3, 1, 7, 20, 27), "220 min before the scan"),
+    ],
+)
+def test_a_day_of_the_record_that_cannot_be_is_refused_and_not_replaced(header, injected, told):
+    site = recorded(injected_at=injected)
+    with pytest.raises(SuvRefused) as caught:
+        suvbw_scale([header], recorded=site, source="record")
+    assert (caught.value.code, caught.value.status) == ("uptake-implausible", "REFUSED")
+    assert told in caught.value.message
+    assert caught.value.witnesses
+
+
+@pytest.mark.parametrize(
     "baked",
     [
         {"units": "GML"},
