@@ -14,7 +14,17 @@ from tests.factories import NOON
 from trials.injected_activity import Limits, judged
 from trials.models import AuditEvent, Batch, Deviation, Injection, Patient, Query, ScheduledScan
 from trials.roles import Role
-from trials.services import batches, clocks, consents, injections, scan_day, scanners, scans
+from trials.services import (
+    accounts,
+    batches,
+    clocks,
+    consents,
+    delegations,
+    injections,
+    scan_day,
+    scanners,
+    scans,
+)
 from trials.services.errors import Forbidden, Invalid, Refused
 
 pytestmark = pytest.mark.django_db
@@ -545,6 +555,16 @@ def test_a_corrected_expiry_makes_a_deviation_and_takes_one_back(site, scan, coo
     late = {"expires_at": NOON + timedelta(hours=2)}
     batches.certify(batch, reason="it was right", by=coordinator, **late)
     assert rules(scan)[batches.NOT_IN_ORDER].state == "closed"
+
+
+def test_who_has_no_account_any_more_had_the_duty_on_the_day(site, scan, coordinator):
+    person = factories.make_user(Role.TECHNOLOGIST, trial=site.trial, site=site)
+    given = inject(scan, coordinator, injected_by=person)
+    administrator = factories.make_user(Role.ADMINISTRATOR)
+    accounts.deactivate(person, reason="left", by=administrator)
+    changed = values(weight_kg=71.0)
+    injections.correct(given, **changed, reason="misread", by=coordinator)
+    assert delegations.NOT_TO_INJECT not in rules(scan)
 
 
 def test_a_time_corrected_to_before_the_consent_deviates(site, scan, coordinator):

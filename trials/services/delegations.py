@@ -190,8 +190,11 @@ def _on(site: Site, on: date):
 
 
 def _roles(user: User, site: Site, on: date) -> set[str]:
-    """The roles a person holds at a site on a day."""
-    if not user.is_active:
+    """The roles a person holds at a site on a day.
+
+    Of a day that is past also who has no account any more: their roles ended with it.
+    """
+    if not user.is_active and on >= site.today():
         return set()
     open_ended = Q(ends_on__isnull=True) | Q(ends_on__gte=on)
     held = Membership.objects.filter(
