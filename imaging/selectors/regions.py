@@ -16,6 +16,7 @@ from imaging.models import (
     LesionRatio,
     MeasuredRegion,
     Quantification,
+    Read,
     ReferenceRegion,
 )
 from imaging.ratios import Ratio, RatioError, target_to_background
@@ -36,6 +37,21 @@ def stood_for(run: Quantification, *, at: datetime | None = None) -> QuerySet[Re
         return regions.filter(IN_FORCE)
     is_begun = Q(accepted_at__lte=at) | Q(accepted_at=None, placed_at__lte=at)
     return regions.filter(is_begun, IN_FORCE | Q(replaced_at__gt=at))
+
+
+def stood_for_by(read: Read, kind: str) -> ReferenceRegion | None:
+    """The region of a kind that a signed read rests on: the one in force when it was signed.
+
+    Where there was none, the last that its own reader stood for since: what another reader places
+    on the run after the signature is no part of it.
+    """
+    run = read.quantification
+    found = stood_for(run, at=read.signed_at).filter(kind=kind).first()
+    if found is not None:
+        return found
+    own = Q(accepted_by=read.reader_id) | Q(accepted_by=None, placed_by=read.reader_id)
+    since = run.reference_regions.exclude(status=ReferenceRegion.Status.PROPOSED)
+    return since.filter(own, kind=kind).order_by("pk").last()
 
 
 def ratios_in_force() -> QuerySet[LesionRatio]:

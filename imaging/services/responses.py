@@ -290,8 +290,8 @@ def _side(read: Read) -> dict[str, Any]:
         "height_cm": height,
         "height_from": origin,
         "sex": scan.patient.sex_at_birth,
-        "liver": _region(run, ReferenceRegion.Kind.LIVER),
-        "blood_pool": _region(run, ReferenceRegion.Kind.BLOOD_POOL),
+        "liver": _region(read, ReferenceRegion.Kind.LIVER),
+        "blood_pool": _region(read, ReferenceRegion.Kind.BLOOD_POOL),
         "lesions": [_lesion(row) for row in selecting.lesions_of(read)],
         "answers": response_answers.of(read),
     }
@@ -312,9 +312,9 @@ def _lesion(row: LesionRead) -> dict[str, Any]:
     }
 
 
-def _region(run: Quantification, kind: str) -> dict[str, Any] | None:
-    """A reference region as a reader stands for it; what is only proposed is none."""
-    region = regions.stood_for(run).filter(kind=kind).first()
+def _region(read: Read, kind: str) -> dict[str, Any] | None:
+    """A reference region as its reader stands for it; what is only proposed is none."""
+    region = regions.stood_for_by(read, kind)
     if region is None:
         return None
     return {

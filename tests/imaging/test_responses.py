@@ -242,6 +242,30 @@ def test_a_liver_that_no_reader_stands_for_is_no_liver_and_one_that_comes_is_jud
     assert (of("P").category, of("P").supersedes.category) == ("PMR", "NE")
 
 
+def test_a_region_of_another_reader_changes_no_response_of_a_read_that_is_signed(scene):
+    other = factories.make_user(Role.READER, trial=scene.trial, site=scene.patient.site)
+    scene.signed_baseline()
+    scene.signed_later()
+    # What its own reader places where there was none is judged, and then stays.
+    for by, category in ((other, "NE"), (scene.reader, "PMR"), (other, "PMR")):
+        for run in (scene.baseline, scene.later):
+            responding.place_liver(run, by=by)
+        work()
+        first = of_reader(scene.reader, "P")
+        assert first.category == category
+    assert first.supersedes.category == "NE"
+    scene.signed(scene.baseline, by=other, liver_diseased="no")
+    scene.signed(scene.later, by=other, **responding.CALM)
+    work()
+    liver = of_reader(other, "P").inputs["later"]["liver"]
+    assert liver["pk"] != of_reader(scene.reader, "P").inputs["later"]["liver"]["pk"]
+    for run in (scene.baseline, scene.later):
+        responding.place_liver(run, by=scene.reader)
+    work()
+    # It was in force when the read was signed.
+    assert of_reader(other, "P").inputs["later"]["liver"] == liver
+
+
 def test_the_blood_pool_that_a_reader_places_stands_for_a_diseased_liver(scene):
     scene.place_livers()
     scene.signed_baseline()
