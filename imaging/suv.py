@@ -272,7 +272,7 @@ def _rewritten(header: PetHeader, recorded: Recorded) -> PetHeader:
         replace(
             item,
             total_dose=recorded.activity,
-            start_datetime=Instant(recorded.injected_at, is_recorded=True),
+            start_datetime=Instant(recorded.injected_at, is_recorded=recorded.is_dated),
             start_time=None,
         )
         for item in header.radiopharmaceuticals

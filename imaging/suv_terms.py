@@ -137,13 +137,15 @@ class Recorded:
 
     `weight` in kg, `activity` the net one in Bq at `injected_at`, which is on the clock of
     the series: its zone, its shifted dates, and its scanner's offset. `reference` names the
-    row of the record and its version.
+    row of the record and its version. `is_dated` says that its day is that of the series: not so
+    where whoever de-identified the images before moved their dates, nobody knows how far.
     """
 
     weight: float
     activity: float
     injected_at: datetime
     reference: str
+    is_dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

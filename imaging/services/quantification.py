@@ -267,7 +267,9 @@ def scale_of(series: Series, headers: Sequence[PetHeader]) -> suv.SuvScale:
     try:
         return suv.suvbw_scale(
             headers,
-            recorded=reconciliation.recorded_for_suv(scan),
+            recorded=reconciliation.recorded_for_suv(
+                scan, is_dated=not series.transmittal.is_deidentified_at_source
+            ),
             source=scan.planned_scan.suv_source,
         )
     except suv.SuvRefused as refusal:

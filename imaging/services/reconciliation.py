@@ -321,8 +321,11 @@ def recorded_injection(scan: ScheduledScan) -> conformance.Recorded | None:
     )
 
 
-def recorded_for_suv(scan: ScheduledScan) -> Recorded | None:
-    """The record of the injection on the clock of the series, for the SUV to rest on."""
+def recorded_for_suv(scan: ScheduledScan, *, is_dated: bool = True) -> Recorded | None:
+    """The record of the injection on the clock of the series, for the SUV to rest on.
+
+    `is_dated` unless the images were de-identified before they came.
+    """
     injection = _injection(scan)
     if injection is None:
         return None
@@ -334,6 +337,7 @@ def recorded_for_suv(scan: ScheduledScan) -> Recorded | None:
         injected_at=local
         + timedelta(days=scan.patient.date_shift_days, seconds=scanner_ahead(scan) or 0.0),
         reference=f"injection {injection.pk}, version {injection.version}",
+        is_dated=is_dated,
     )
 
 

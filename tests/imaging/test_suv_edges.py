@@ -75,6 +75,12 @@ def test_a_day_of_the_record_that_cannot_be_is_refused_and_not_replaced(header, 
     assert caught.value.witnesses
 
 
+def test_dates_moved_by_whoever_sent_the_images_leave_the_clock(header):
+    site = recorded(injected_at=datetime(2026, 2, 28, 10), is_dated=False)
+    scale = suvbw_scale([header], recorded=site, source="record")
+    assert "injection-date-replaced" in scale.adaptations
+
+
 @pytest.mark.parametrize(
     "baked",
     [
