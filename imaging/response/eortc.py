@@ -39,6 +39,8 @@ PROGRESSION_PERCENT = 25.0
 # Of a response: the least fall after one cycle; what a fall has to exceed after more.
 RESPONSE_PERCENT = 15.0
 LATER_RESPONSE_PERCENT = 25.0
+# Of a tumour that is not seen any more, while others are left: a fall beyond every limit.
+GONE_PERCENT = -100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class EortcScan:
 
     suv: float | None
     suv_type: str
+    # Of the later scan: the tumour is not seen any more, whatever else is.
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +93,13 @@ def eortc(
         ),
     )
     before, after = baseline.suv, later.suv
+    if against and reading.has_new_lesion:
+        return new_lesion(against, tracer)
     if against or before is None:
         return _response("NE", against, (), tracer)
     percent = None if after is None else change_percent(before, after)
-    category, reasons = _category(percent or 0.0, reading, cycles)
+    fall = GONE_PERCENT if later.is_gone else 0.0
+    category, reasons = _category(fall if percent is None else percent, reading, cycles)
     unit = UNIT[baseline.suv_type]
     used = numbers(
         ("SUV at baseline", before, unit),
@@ -101,6 +108,11 @@ def eortc(
         ("Cycles of treatment", float(cycles), ""),
     )
     return _response(category, (_went(before, after, percent), *reasons), used, tracer)
+
+
+def new_lesion(against: Iterable[str], tracer: str) -> Response:
+    """Progression by a new lesion, whatever stands against a comparison of SUV."""
+    return _response("PMD", ("a new lesion", *against), (), tracer)
 
 
 def _response(
@@ -115,7 +127,8 @@ def _problems(
     if not is_positive(baseline.suv):
         yield "the SUV at baseline is missing or not positive"
     # What can't be told from its surroundings has nothing to be measured on.
-    if not is_measured(later.suv) and not (later.suv is None and reading.is_resolved):
+    is_unseen = later.suv is None and (reading.is_resolved or later.is_gone)
+    if not is_measured(later.suv) and not is_unseen:
         yield "the SUV of the later scan is missing"
     if baseline.suv_type not in UNIT or baseline.suv_type != later.suv_type:
         yield (

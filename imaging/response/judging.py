@@ -136,6 +136,8 @@ def _eortc(inputs: Inputs) -> Response:
     rule, answers = inputs["rule"], inputs["later"]["answers"]
     suv_type = rule["suv_type"]
     against = [*_against_normalising(inputs, suv_type), *_against_pairing(inputs)]
+    if against and said(answers, "new_lesion"):
+        return eortc.new_lesion(against, inputs["tracer"])
     if against:
         return _not_evaluable(inputs, eortc.SCALE, eortc.SOURCE, against)
     pair = inputs["pair"]
@@ -143,7 +145,11 @@ def _eortc(inputs: Inputs) -> Response:
         eortc.EortcScan(
             suv=_suvmax(inputs["baseline"], pair["baseline"], suv_type), suv_type=suv_type
         ),
-        eortc.EortcScan(suv=_suvmax(inputs["later"], pair["later"], suv_type), suv_type=suv_type),
+        eortc.EortcScan(
+            suv=_suvmax(inputs["later"], pair["later"], suv_type),
+            suv_type=suv_type,
+            is_gone=pair.get("outcome") == "first-only",
+        ),
         eortc.EortcReading(
             has_new_lesion=said(answers, "new_lesion"),
             has_grown=said(answers, "grown_by_fifth"),

@@ -160,12 +160,12 @@ class _Row:
     scores: str
     uptake: frozenset[str | None]
     new_foci: frozenset[bool]
-    marrow: frozenset[str]
+    marrow: frozenset[str | None]
     why: str
 
 
 _ANY_UPTAKE: frozenset[str | None] = frozenset({"reduced", "unchanged", "increased", None})
-_ANY_MARROW = frozenset({"none", "reduced", "unchanged", "new"})
+_ANY_MARROW: frozenset[str | None] = frozenset({"none", "reduced", "unchanged", "new", None})
 _EITHER, _NO, _YES = frozenset({True, False}), frozenset({False}), frozenset({True})
 
 # Table 3 of Cheson et al., PET-CT-based response; the first row that fits.
@@ -223,11 +223,16 @@ def _unread(reading: LuganoReading) -> Iterator[str]:
         yield "there is no Deauville score"
     elif reading.score == "X":
         yield "score X says nothing of the lymphoma; give the score of its known sites"
-    elif reading.score in "45" and reading.uptake is None:
+    elif reading.score in "45" and reading.uptake is None and not _has_new_sites(reading):
         yield "nobody says how uptake compares with baseline"
-    if reading.marrow is None:
+    if reading.marrow is None and not reading.has_new_foci:
         yield "nobody says whether the marrow is involved"
     yield from unanswered([("there are new foci", reading.has_new_foci)])
+
+
+def _has_new_sites(reading: LuganoReading) -> bool:
+    """Which is progression, however the uptake of known sites compares."""
+    return reading.has_new_foci is True or reading.marrow == "new"
 
 
 def _by_table(reading: LuganoReading) -> tuple[Category, tuple[str, ...]]:

@@ -408,7 +408,9 @@ def _peak_rose(change: _Change, _: PercistReading) -> bool:
 
 
 def _glycolysis_rose(change: _Change, _: PercistReading) -> bool:
-    return exceeds(change.glycolysis_percent, GLYCOLYSIS_PERCENT)
+    """With no decline in SUL, as the table of Wahl et al. has it."""
+    has_not_fallen = change.after is not None and reaches(change.after, change.before)
+    return has_not_fallen and exceeds(change.glycolysis_percent, GLYCOLYSIS_PERCENT)
 
 
 # Each is progression by itself: what tells it, the words.

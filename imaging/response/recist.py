@@ -118,10 +118,11 @@ def target_response(
             ("Sum of diameters at baseline", before, "mm"),
             ("Lowest sum of diameters", lowest_sum_mm, "mm"),
             ("Sum of diameters of the lesions measured", after, "mm"),
-            ("Change from baseline", change_percent(before, after), "%"),
+            # Of a part of the lesions neither is a change of the sum.
+            ("Change from baseline", None if missing else change_percent(before, after), "%"),
             (
                 "Change from the lowest",
-                change_percent(lowest_sum_mm, after) if lowest_sum_mm else None,
+                change_percent(lowest_sum_mm, after) if lowest_sum_mm and not missing else None,
                 "%",
             ),
         ),
@@ -170,12 +171,10 @@ def _target_category(
         return "CR", "all targets are gone, lymph nodes under 10 mm"
     if had_complete_response and any(_is_there(one) and not one.is_node for one in later):
         return "PD", f"{size} after all disease was gone"
-    if lowest > 0 and _has_progressed(lowest, after):
+    if _has_progressed(lowest, after):
         return "PD", f"{size}, at least 20 % and 5 mm above the lowest of {words(lowest)} mm"
     if missing:
         return "NE", f"not measured: {', '.join(missing)}"
-    if lowest == 0:
-        return "NE", f"{size} after 0 mm, from which no percentage can be taken"
     percent = change_percent(before, after)
     change = f"{size}, {words(percent, -RESPONSE_PERCENT)} % from baseline"
     return ("PR" if reaches(-percent, RESPONSE_PERCENT) else "SD"), change
@@ -190,9 +189,9 @@ def _is_there(target: Target) -> bool:
 
 
 def _has_progressed(lowest: float, after: float) -> bool:
-    return reaches(change_percent(lowest, after), PROGRESSION_PERCENT) and reaches(
-        after - lowest, PROGRESSION_MM
-    )
+    """By 20 % and 5 mm; what comes back after 0 mm is more by any percentage."""
+    has_grown = lowest == 0 or reaches(change_percent(lowest, after), PROGRESSION_PERCENT)
+    return has_grown and reaches(after - lowest, PROGRESSION_MM)
 
 
 _ALL = frozenset({"CR", "NON-CR/NON-PD", "NE", "none"})

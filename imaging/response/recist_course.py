@@ -23,7 +23,7 @@ from imaging.response.recist_lesions import (
     sum_mm,
     targets_of,
 )
-from imaging.response.terms import Response, answer
+from imaging.response.terms import Category, Response, answer
 
 Side = Mapping[str, Any]
 
@@ -48,16 +48,30 @@ def judged(inputs: Mapping[str, Any]) -> Response:
     )
     # What was frozen before this was kept has none.
     if unread := inputs.get("unread"):
-        return _with_a_gap(found, unread)
+        return _with_a_gap(found, unread, best=_best_before(inputs, seen))
     return replace(found, best=best)
 
 
-def _with_a_gap(found: Response, unread: Sequence[str]) -> Response:
+def _with_a_gap(found: Response, unread: Sequence[str], *, best: Category) -> Response:
     """Without a lowest sum that is known; a scan that nobody read can't undo a CR or a PD."""
     if found.category in {"PR", "SD"}:
         scans = ", ".join(unread)
         found = _not_evaluable(f"no signed read of the scan in between by this reader: {scans}")
-    return replace(found, best="NE", flags=(*found.flags, "scan-in-between-not-read"))
+    return replace(found, best=best, flags=(*found.flags, "scan-in-between-not-read"))
+
+
+def _best_before(inputs: Mapping[str, Any], seen: Sequence[Timepoint]) -> Category:
+    """What no scan after the first that nobody read can undo: a response, or progression.
+
+    Of a stable disease the scan may have been better or worse. Earlier releases froze no days.
+    """
+    rule, days = inputs["rule"], inputs.get("unread_days")
+    before = [one for one in seen if days and one[0] < min(days)]
+    best = best_overall(
+        before, confirmation_days=rule["confirmation_days"], stable_days=rule["stable_days"]
+    )
+    has_ended = any(category == "PD" for _, category in before)
+    return best if has_ended or best in {"CR", "PR"} else "NE"
 
 
 def lesions_of(side: Side) -> Lesions:

@@ -58,7 +58,7 @@ class Due:
     later: Read
     # What RECIST looks at between the two, and the scans there that this reader did not sign.
     earlier: tuple[Read, ...] = ()
-    unread: tuple[str, ...] = ()
+    unread: tuple[ScheduledScan, ...] = ()
 
 
 def evaluate(claim: jobs.Claim) -> None:
@@ -209,7 +209,7 @@ def _between(
 
 def _unread(
     between: Iterable[Read], rule: Mapping[str, Any], baseline: Read | None, later: Read
-) -> tuple[str, ...]:
+) -> tuple[ScheduledScan, ...]:
     """The scans that a course by RECIST lacks: none was signed there, and the lowest sum may be."""
     if rule["criterion"] != recist.CRITERION or baseline is None:
         return ()
@@ -222,9 +222,10 @@ def _unread(
         )
         .exclude(state=ScheduledScan.State.CANCELLED)
         .exclude(pk__in=[scan_of(one).pk for one in between])
+        .select_related("planned_scan", "patient__site")
         .order_by("planned_at", "pk")
     )
-    return tuple(scans.values_list("planned_scan__identifier", flat=True))
+    return tuple(scans)
 
 
 def inputs_of(due: Due) -> dict[str, Any]:
@@ -259,7 +260,8 @@ def _course(baseline: Read, due: Due) -> dict[str, Any]:
         "tracer": scan_of(due.later).planned_scan.tracer.name,
         "baseline": side(baseline),
         "earlier": [side(one) for one in due.earlier],
-        "unread": list(due.unread),
+        "unread": [one.planned_scan.identifier for one in due.unread],
+        "unread_days": [(_date(one) - start).days for one in due.unread],
         "later": side(due.later),
     }
 

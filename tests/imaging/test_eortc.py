@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from imaging.response.eortc import EortcReading, EortcScan, eortc
 
 
-def judged(before, after, cycles=2, suv_types=("BSA", "BSA"), tracer="FDG", **said):
+def judged(
+    before, after, cycles=2, suv_types=("BSA", "BSA"), tracer="FDG", is_gone=False, **said
+):
     answers = {"has_new_lesion": False, "has_grown": False, "is_resolved": False} | said
     return eortc(
         EortcScan(suv=before, suv_type=suv_types[0]),
-        EortcScan(suv=after, suv_type=suv_types[1]),
+        EortcScan(suv=after, suv_type=suv_types[1], is_gone=is_gone),
         EortcReading(**answers),
         cycles=cycles,
         tracer=tracer,
@@ -89,10 +91,32 @@ def test_nothing_is_judged_before_treatment():
     said=st.booleans(),
 )
 def test_what_is_not_measured_gives_no_category(before, after, said):
-    found = judged(before, after, has_new_lesion=said, is_resolved=said)
+    found = judged(before, after, has_grown=said, is_resolved=said)
     assert (found.category, found.numbers) == ("NE", ())
     if before != 0.0:
-        assert judged(10.0, before, has_new_lesion=said).category == "NE"
+        assert judged(10.0, before, has_grown=said).category == "NE"
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 5.0), (10.0, None)])
+def test_a_new_lesion_is_progression_whatever_was_measured(before, after):
+    """Young et al.: "appearance of new FDG uptake in metastatic lesions" is PMD by itself."""
+    found = judged(before, after, has_new_lesion=True)
+    assert (found.category, found.numbers) == ("PMD", ())
+    assert "a new lesion" in found.why
+
+
+@pytest.mark.parametrize(
+    ("cycles", "others", "category"),
+    [
+        (1, {}, "PMR"),
+        (3, {}, "PMR"),
+        (3, {"is_resolved": True}, "CMR"),
+        (3, {"has_grown": True}, "PMD"),
+    ],
+)
+def test_a_tumour_that_is_not_seen_any_more_has_fallen_beyond_every_limit(cycles, others, category):
+    """While others are left it is no complete response: a fall of more than 25 % is partial."""
+    assert judged(10.0, None, is_gone=True, cycles=cycles, **others).category == category
 
 
 @pytest.mark.parametrize("said", ["has_new_lesion", "has_grown", "is_resolved"])

@@ -147,6 +147,14 @@ def test_what_nobody_said_gives_no_category(missing):
     assert read(**{missing: None}).category == "NE"
 
 
+@pytest.mark.parametrize("missing", ["uptake", "marrow"])
+def test_new_foci_are_progression_however_known_sites_compare(missing):
+    """Table 3 of Cheson et al.: of what was there before, nothing may be left to compare."""
+    assert read("5", has_new_foci=True, **{missing: None}).category == "PMD"
+    assert read("5", marrow="new", uptake=None).category == "PMD"
+    assert read("3", has_new_foci=True, **{missing: None}).category == "NE"
+
+
 def test_sentence_and_flag():
     found = read(tracer="68Ga-Pentixafor")
     assert found.why == "Lugano 2014 PMR: score 4; less uptake than at baseline."

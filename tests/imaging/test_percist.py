@@ -104,6 +104,13 @@ def test_total_lesion_glycolysis_may_rise_by_three_quarters(after, category):
     assert judged(8.0, 8.0, glycolysis=(100.0, after)).category == category
 
 
+def test_glycolysis_that_rises_while_the_peak_falls_is_no_progression():
+    """Wahl et al., the table of PERCIST 1.0: "75 % in TLG volume with no decline in SUL"."""
+    assert judged(10.0, 10.0, glycolysis=(100.0, 180.0)).category == "PMD"
+    assert judged(10.0, 9.9, glycolysis=(100.0, 180.0)).category == "SMD"
+    assert judged(10.0, 6.0, glycolysis=(100.0, 180.0)).category == "PMR"
+
+
 @pytest.mark.parametrize("said", ["has_new_lesion", "has_grown_visibly"])
 def test_what_a_reader_saw_is_progression_however_much_the_hottest_fell(said):
     assert judged(10.0, 3.0, **{said: True}).category == "PMD"

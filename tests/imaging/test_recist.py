@@ -96,11 +96,20 @@ def test_a_lesion_not_assessed_leaves_only_progression():
     assert "not measured: 2" in of_targets(baseline, targets(10.0, 5.0, None)).why
 
 
+@pytest.mark.parametrize("later", [(40.0, 40.0, None), (10.0, 5.0, None)])
+def test_a_part_of_the_lesions_gives_no_change_of_the_sum(later):
+    """It would stand among the best changes as a response that nobody measured."""
+    found = of_targets(targets(20.0, 20.0, 10.0), targets(*later))
+    assert not [one for one in found.numbers if one.name.startswith("Change")]
+
+
 def test_a_lesion_that_comes_back_after_complete_response_is_progression():
     back = of_targets(targets(30.0), targets(4.0), 0.0, had_complete_response=True)
     assert back.category == "PD"
-    # Without it there is no percentage of a lowest sum of 0 mm.
-    assert of_targets(targets(30.0), targets(4.0), 0.0).category == "NE"
+    # Without it, as where non-targets are left, what comes back counts by its sum: 5 mm of growth
+    # are progression, and less is held against the baseline, 4.3.1.
+    assert of_targets(targets(30.0), targets(5.0), 0.0).category == "PD"
+    assert of_targets(targets(30.0), targets(4.9), 0.0).category == "PR"
 
 
 def test_a_node_that_is_still_normal_has_not_come_back():

@@ -204,6 +204,31 @@ def test_the_sum_of_other_lesions_is_no_lowest_sum():
     assert found.category == "PR"
 
 
+def read_at(*sums, unread, **rule):
+    """The course of one target, and on which days nobody read a scan."""
+    first, *rest = (
+        side(day, target("T1", mm, state="measured" if mm else "gone")) for day, mm in sums
+    )
+    return course(first, *rest, unread=["FU"] * len(unread), unread_days=unread, **rule)
+
+
+@pytest.mark.parametrize(
+    ("sums", "unread", "best"),
+    [
+        # Confirmed before the gap, it stays: 4.4 of the paper.
+        ([(0, 50.0), (42, 30.0), (84, 30.0), (168, 45.0)], [126], "PR"),
+        # Its confirmation would lie behind the gap.
+        ([(0, 50.0), (42, 30.0), (126, 30.0)], [84], "NE"),
+        # A scan after progression counts no more, read or not.
+        ([(0, 50.0), (42, 70.0), (126, 70.0)], [84], "PD"),
+        ([(0, 50.0), (84, 70.0)], [42], "NE"),
+        ([(0, 50.0), (42, 45.0), (126, 45.0)], [84], "NE"),
+    ],
+)
+def test_what_was_best_before_a_scan_that_was_not_read_stays(sums, unread, best):
+    assert read_at(*sums, unread=unread).best == best
+
+
 @pytest.mark.parametrize(
     ("mm", "category"), [(33.0, "NE"), (50.0, "NE"), (61.0, "PD"), (None, "CR")]
 )
