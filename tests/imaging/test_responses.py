@@ -7,6 +7,7 @@ later scan holds 13 990 of 20 000 there: -30.05 %. Lean body mass after Janmahas
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -558,7 +559,11 @@ def test_a_follow_up_that_nobody_read_is_missed_by_name_until_it_is_cancelled(sc
     assert (of("R").category, of("R").flags) == ("PR", [])
 
 
-def test_a_missed_scan_that_is_cancelled_asks_nothing_of_images_that_are_gone(scene):
+def test_a_missed_scan_that_is_cancelled_asks_nothing_of_images_that_are_gone(
+    scene, settings, tmp_path
+):
+    # What is destroyed here comes back with the rows, and would not with the files of the others.
+    settings.STORAGE = shutil.copytree(settings.STORAGE, tmp_path / "own")
     scene = recist_of(scene)
     measured_on_ct(scene, scene.baseline, 50.0)
     scene.signed(scene.baseline)
@@ -795,11 +800,11 @@ def test_an_adjudication_of_responses_that_are_others_now_is_void_and_asked_agai
     corrected_glucose(scene, 11.2)
     assert of_reader(scene.reader, "P").category == "NE"
     assert state_of(row) == ("void", read_counting.RESPONSE_CHANGED)
-    # By Lugano they differ still.
+    # By EORTC and Lugano, where a new lesion is progression by itself, they differ still.
     assert counted_reads.of_scan(row.scheduled_scan).basis == "awaiting-adjudication"
     again = adjudications.begin(scene.later.series, by=third)
     told = [one.question for pair in adjudicating.differing(again) for one in pair.differences]
-    assert told == ["Response by Lugano 2014"]
+    assert told == ["Response by EORTC 1999", "Response by Lugano 2014"]
     # What may have rested on it is looked at once more, and that comes to an end.
     for waiting in (1, 0):
         queued = Job.objects.filter(kind=response_orders.KIND, state="queued")
