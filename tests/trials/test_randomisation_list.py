@@ -6,7 +6,7 @@ import csv
 import hashlib
 import hmac
 import io
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -80,6 +80,22 @@ def test_no_other_role_is_given_it(site, draw):
         with pytest.raises(CommandError, match=r"does not include randomisation\.list"):
             draw(by=factories.make_user(role, trial=site.trial))
     assert not RandomisationListing.objects.exists()
+
+
+def test_the_role_at_one_site_does_not_open_the_list_of_all(site, draw):
+    of_one = factories.make_user(Role.UNBLINDED_STATISTICIAN, trial=site.trial, site=site)
+    with pytest.raises(CommandError):
+        draw(by=of_one)
+    assert not RandomisationListing.objects.exists()
+
+
+def test_who_is_given_another_role_from_tomorrow_on_is_refused_today(site, draw):
+    later = factories.make_user(Role.UNBLINDED_STATISTICIAN, trial=site.trial)
+    tomorrow = site.today() + timedelta(days=2)
+    who = {"site": None, "by": jobs.system_user(), "starts_on": tomorrow}
+    accounts.grant(later, Role.INVESTIGATOR, trial=site.trial, **who)
+    with pytest.raises(CommandError, match="holds no other role"):
+        draw(by=later)
 
 
 def test_who_holds_another_role_in_the_trial_too_or_gives_no_reason_is_refused(site, draw):

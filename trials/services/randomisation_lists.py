@@ -11,6 +11,7 @@ from typing import Any
 
 from trials import permissions, randomisation, randomisation_list, stratification
 from trials.models import (
+    EVERY_SITE,
     Allocation,
     AuditEvent,
     ProtocolVersion,
@@ -68,11 +69,13 @@ def draw(trial: Trial, *, reason: str, places: int = 0, by: User) -> SealedList:
 
     Whoever gets it holds no other role in the trial: the list tells every coming allocation.
     """
-    permissions.require(by, "randomisation.list", trial)
+    # Of every site: whoever has the role at one would be told the coming allocations of all.
+    if not by.may_for("randomisation.list", (trial.pk, EVERY_SITE)):
+        raise permissions.refusal(by, "randomisation.list")
     audit.require_reason(reason)
     if not 0 <= places <= MOST_PLACES:
         raise Invalid("places", f"Give 0 to {MOST_PLACES} places of each stratum.")
-    held = {one.role for one in by.current_memberships if one.trial_id == trial.pk}
+    held = set(by.memberships.not_over().filter(trial=trial).values_list("role", flat=True))
     if len(held) > 1:
         raise Refused(
             "not-only-unblinded",
