@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from imaging.response.eortc import EortcReading, EortcScan, eortc
 
 
-def judged(
-    before, after, cycles=2, suv_types=("BSA", "BSA"), tracer="FDG", is_gone=False, **said
-):
+def judged(before, after, cycles=2, suv_types=("BSA", "BSA"), tracer="FDG", is_gone=False, **said):
     answers = {"has_new_lesion": False, "has_grown": False, "is_resolved": False} | said
     return eortc(
         EortcScan(suv=before, suv_type=suv_types[0]),

@@ -22,8 +22,10 @@ from trials.services import (
     evidence,
     form_entries,
     form_evidence,
+    injections,
     jobs,
     protocols,
+    scans,
     verdicts,
     visits,
 )
@@ -367,6 +369,31 @@ def study_specific(site, form, item):
         told = next(one for one in asked["items"] if one["identifier"] == item)
         told["evidence"]["is_study_specific"] = True
         version.save(update_fields=["definition"])
+
+
+def test_an_aborted_injection_dates_nothing(site, coordinator):
+    patient = factories.make_enrolled(site, by=coordinator)
+    factories.make_consent(patient, by=coordinator, signed_at=day(40))
+    plan = site.version_in_force.planned_scans.filter(visit__identifier="PET1").first()
+
+    def given(before):
+        at = timezone.now() - timedelta(days=before)
+        scan = scans.schedule(patient, planned_scan=plan, planned_at=at, by=coordinator)
+        measured = {"assayed_activity_mbq": 150.0, "assayed_at": at, "injected_at": at}
+        left = {"residual_activity_mbq": None, "residual_at": None, "weight_kg": 70.0}
+        injections.record(scan, despite="as it was", by=coordinator, **measured, **left)
+        return scan
+
+    def dated():
+        return [at[:10] for _, _, at, is_void in standing(patient, "ecog") if not is_void]
+
+    first = given(9)
+    fill(patient, coordinator, form="status", visit="PET1", ecog="1")
+    assert dated() == [day(9)]
+    scans.cancel(first, reason="scanner broken", by=coordinator)
+    assert dated() == []
+    given(2)
+    assert dated() == [day(2)]
 
 
 def test_a_visit_before_consent_is_recorded_and_the_form_asked_about(patient, coordinator, site):

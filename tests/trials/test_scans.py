@@ -9,7 +9,15 @@ from django.utils import timezone
 
 from tests import factories
 from tests.factories import NOON
-from trials.models import AuditEvent, Deviation, Patient, Query, ScheduledScan
+from trials.models import (
+    AuditEvent,
+    Deviation,
+    Patient,
+    PlannedScan,
+    ProtocolVersion,
+    Query,
+    ScheduledScan,
+)
 from trials.roles import Role
 from trials.services import injections, scans
 from trials.services.errors import Invalid, Refused
@@ -110,6 +118,30 @@ def test_a_scan_is_scheduled_once(scan, coordinator):
     with pytest.raises(Refused) as refusal:
         factories.make_scan(scan.patient, by=coordinator)
     assert refusal.value.code == "already-scheduled"
+
+
+def test_a_scan_of_an_earlier_version_is_the_same_scan(scan, coordinator):
+    """Scheduled by both it would be counted from twice: criteria have one time of a scan."""
+    site = scan.patient.site
+    old = scan.planned_scan
+    with factories.framed():
+        version = ProtocolVersion.objects.get(pk=old.version_id)
+        version.pk, version.number, version.label = None, 2, "2.0"
+        version.definition_sha256 = "1" * 64
+        version.save()
+        tracer, plan = old.tracer, PlannedScan.objects.get(pk=old.pk)
+        tracer.pk, tracer.version = None, version
+        tracer.save()
+        plan.pk, plan.version, plan.tracer = None, version, tracer
+        plan.save()
+    factories.activate(version, site)
+    given = {"planned_scan": plan, "planned_at": NOON, "by": coordinator}
+    patient = Patient.objects.get(pk=scan.patient_id)
+    with pytest.raises(Refused) as refusal:
+        scans.schedule(patient, **given)
+    assert refusal.value.code == "already-scheduled"
+    scans.cancel(scan, reason="by the new version", by=coordinator)
+    assert scans.schedule(patient, **given).planned_scan == plan
 
 
 def test_a_patient_in_screening_gets_no_scan(site, coordinator):

@@ -24,6 +24,7 @@ from trials.models import (
     Injection,
     ItemValue,
     Patient,
+    ScheduledScan,
     User,
     VisitRecord,
 )
@@ -106,6 +107,12 @@ def tell_visit(patient: Patient, visit: str, *, by: User) -> list[Evidence]:
         if any(one.evidence and not item_evidence.dated_by(one) for one in form.items):
             told += tell_or_ask(entry, form, by=by)
     return told
+
+
+def tell_scan(scan: ScheduledScan, *, by: User) -> None:
+    """The same of the visit of a scan: when its tracer was given is the day of the visit."""
+    if scan.planned_scan.visit:
+        tell_visit(scan.patient, scan.planned_scan.visit.identifier, by=by)
 
 
 def _standing(entry: FormEntry) -> dict[int | None, Evidence]:
@@ -203,6 +210,8 @@ def _day_of_visit(entry: FormEntry) -> str:
             Q(scheduled_scan__planned_scan__visit__identifier=entry.visit),
             scheduled_scan__patient=entry.patient_id,
         )
+        # One that was aborted is none of the visit: its scan is given once more.
+        .exclude(scheduled_scan__state=ScheduledScan.State.CANCELLED)
         .order_by("injected_at")
         .first()
     )

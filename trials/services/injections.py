@@ -141,7 +141,7 @@ def record(
         if reds:
             _draft_despite(injection, reds)
         _judge(injection)
-        _tell_forms(scan, by)
+        form_evidence.tell_scan(scan, by=by)
     return injection
 
 
@@ -180,7 +180,7 @@ def correct(
         locked.save(update_fields=list(columns))
         _judge(locked)
         _judge_others(locked)
-        _tell_forms(scan, by)
+        form_evidence.tell_scan(scan, by=by)
     return locked
 
 
@@ -213,12 +213,6 @@ def _follow(reading: ClockReading, injection: Injection) -> None:
         setattr(locked, name, value)
     locked.save(update_fields=[*columns, "version"])
     _judge(locked)
-
-
-def _tell_forms(scan: ScheduledScan, by: User) -> None:
-    """The time of an injection is the day of its visit, by which forms date what they say."""
-    if scan.planned_scan.visit:
-        form_evidence.tell_visit(scan.patient, scan.planned_scan.visit.identifier, by=by)
 
 
 def limits(tracer: Tracer) -> tuple[Limits, Limits]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import IntegrityError
 from django.utils import timezone
 
 from trials import permissions
@@ -12,6 +11,7 @@ from trials.models import Patient, PlannedScan, ScheduledScan, User
 from trials.services import (
     audit,
     deviations,
+    form_evidence,
     moments,
     patients,
 )
@@ -41,15 +41,17 @@ def schedule(
             f"{patient} is not enrolled: enrol before scheduling a scan.",
         )
     planned_at = moments.aware(planned_at, field="planned_at")
-    try:
-        with audit.action("scan.scheduled", actor=by, reason="planned", trial=patient.trial_id):
-            return ScheduledScan.objects.create(
-                patient=patient, planned_scan=planned_scan, planned_at=planned_at
+    with audit.action("scan.scheduled", actor=by, reason="planned", trial=patient.trial_id):
+        patients.hold_still(patient)
+        # The same scan of an earlier version too: it would be counted from twice.
+        same = patient.scheduled_scans.filter(planned_scan__identifier=planned_scan.identifier)
+        if same.exclude(state=State.CANCELLED).exists():
+            raise Refused(
+                "already-scheduled", f"{planned_scan} is scheduled for {patient} already."
             )
-    except IntegrityError as error:
-        raise Refused(
-            "already-scheduled", f"{planned_scan} is scheduled for {patient} already."
-        ) from error
+        return ScheduledScan.objects.create(
+            patient=patient, planned_scan=planned_scan, planned_at=planned_at
+        )
 
 
 def reschedule(
@@ -109,4 +111,5 @@ def cancel(scan: ScheduledScan, *, reason: str, by: User) -> ScheduledScan:
                 text=f"The scan was aborted after the injection: {reason.strip()}",
                 values={"found": "injected, no images", "expected": "images"},
             )
+            form_evidence.tell_scan(locked, by=by)
     return locked
