@@ -78,7 +78,9 @@ class Filer(threading.Thread):
     def _file(self, path: Path) -> None:
         try:
             for batch in _batches(entries(path)):
-                for (site, sender), group in groupby(batch, lambda one: (one.site, one.sender)):
+                # Of several that send at once the objects alternate: each object by itself would
+                # be a transaction, and wait for the disk alone.
+                for (site, sender), group in groupby(sorted(batch, key=_whose), _whose):
                     _enter(site, sender, list(group))
         except DamagedError:
             aside = path.with_suffix(".damaged")
@@ -87,6 +89,10 @@ class Filer(threading.Thread):
             return
         reach("c-store.filed")
         self.journal.remove(path)
+
+
+def _whose(entry: Entry) -> tuple[int, str]:
+    return entry.site, entry.sender
 
 
 def _batches(found: Iterator[Entry]) -> Iterator[list[Entry]]:

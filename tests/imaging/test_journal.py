@@ -216,3 +216,14 @@ def test_objects_of_several_sites_and_senders_are_told_apart(journal, site):
     assert (files_of(site), files_of(other)) == (2, 1)
     senders = Transmittal.objects.filter(site=site).values_list("sender", flat=True)
     assert set(senders) == {"PETCT1", "PETCT3"}
+
+
+@pytest.mark.django_db
+def test_what_several_send_in_turns_is_entered_once_a_sender(journal, site):
+    for n in range(20):
+        journal.append(Entry(site.pk, f"PETCT{n % 2}", NOON, b"%d" % n))
+    journal.close_segment()
+    assert Filer(journal).file_all()
+    # What is kept together is written together.
+    rows = ReceivedFile.objects.order_by("pk").values_list("transmittal__sender", flat=True)
+    assert list(rows) == ["PETCT0"] * 10 + ["PETCT1"] * 10
