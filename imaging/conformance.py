@@ -29,6 +29,9 @@ from trials.stated import (
     plain,
 )
 
+# The code of a run that a blocking finding kept from being measured.
+BLOCKED = "blocked-by-conformance"
+
 
 class Kind(StrEnum):
     """What a finding becomes: a question to the site, a deviation from the protocol, or both."""

@@ -7,10 +7,13 @@ an app is pure: the part a physicist or a statistician reads, runs and validates
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.commands import said
 
 ROOT = Path(__file__).resolve().parents[1]
 APPS = ("trials", "imaging", "reporting", "config")
@@ -121,3 +124,10 @@ def test_no_further_code_folder_at_the_top():
     }
     # What a site and the planted faults leave there.
     assert folders - {"var", "mutants"} <= TOP_LEVEL
+
+
+@pytest.mark.slow
+def test_each_service_and_selector_is_imported_by_itself():
+    """Another order of imports is another program: a web process, a worker, a command."""
+    told = said([sys.executable, "-m", "tests.imported_alone"], cwd=ROOT, timeout=300)
+    assert told.endswith("not by themselves: none\n")

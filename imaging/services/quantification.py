@@ -98,7 +98,7 @@ class Measured:
 class Blocked(ValueError):  # noqa: N818  a refusal is an answer, not a fault
     """A finding that the protocol calls blocking, and nobody let pass."""
 
-    code = reconciliation.BLOCKED
+    code = conformance.BLOCKED
 
 
 # What a series itself can lack: its run says so. Anything else is a fault of ours.

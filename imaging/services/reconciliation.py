@@ -31,8 +31,6 @@ from trials.services.errors import Refused
 
 BQ_PER_MBQ = 1e6
 MEASURE = "imaging.quantify"
-# The code of a run that a blocking finding kept from being measured.
-BLOCKED = "blocked-by-conformance"
 State = Series.State
 SETTLED = "The images, the record or the protocol were corrected: they agree now."
 
@@ -205,7 +203,7 @@ def _order_measurements(scan: ScheduledScan, *, by: User | None) -> None:
         .order_by("series")
     )
     for series, code, is_blocked in runs.values_list("series", "code", "is_blocked"):
-        if (code == BLOCKED) != is_blocked and not _is_under_way(series):
+        if (code == conformance.BLOCKED) != is_blocked and not _is_under_way(series):
             jobs.enqueue(MEASURE, actor=by or jobs.system_user(), on=scan, series=series)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from imaging import suv
+from imaging import conformance, suv
 from imaging.headers import PetHeader
 from imaging.models import Quantification, Series
 from imaging.selectors import volumes
@@ -76,7 +76,7 @@ def engine(trial: Trial) -> Iterator[Changed]:
     """Runs whose factor the engine of today gives otherwise than it was kept."""
     runs = Quantification.objects.filter(
         is_current=True, series__imaging_study__scheduled_scan__patient__trial=trial
-    ).exclude(code=reconciliation.BLOCKED)
+    ).exclude(code=conformance.BLOCKED)
     for run in runs.select_related(
         "series__imaging_study__scheduled_scan__patient__site",
         "series__imaging_study__scheduled_scan__planned_scan__tracer",
