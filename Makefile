@@ -97,7 +97,7 @@ test: setup-dev ## the tests, against a real PostgreSQL, broker and worker
 	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
 		-m "not core and not faults and not fuzz and not servers and not slow" tests
 
-slow: setup-dev ## the tests that take a quarter of a minute or more each: all roles at all addresses, large uploads
+slow: setup-dev ## the tests that take longest: all roles at all addresses, whole days in a browser
 	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
 		-m "slow and not faults and not fuzz" tests
 

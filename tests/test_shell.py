@@ -269,6 +269,7 @@ def filled(kept) -> Trial:
     return site.trial
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", Role)
 def test_every_link_a_role_sees_opens_and_every_page_keeps_to_the_rules(client, filled, role):
     client.force_login(factories.make_user(role, trial=filled, site=None))

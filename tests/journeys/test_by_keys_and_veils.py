@@ -12,7 +12,7 @@ from tests.journeys.test_forms import forms_of_nobody_yet
 from tests.journeys.visitor import Visitor
 from trials.roles import Role
 
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 # More than any page of these has places to stop at.
 MOST_STOPS = 200

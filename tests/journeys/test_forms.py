@@ -17,7 +17,7 @@ from tests.journeys.visitor import Visitor
 from trials import case_report_forms
 from trials.roles import Role
 
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 WAIT_MS = 120_000
 # Of the demo's first site, whose clock the coordinator writes down.

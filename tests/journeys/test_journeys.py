@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 from tests.journeys.visitor import Visitor
 from trials.roles import Role
 
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 WAIT_MS = 120_000
 AMENDMENTS = ROOT / "trials" / "definitions" / "amendments"

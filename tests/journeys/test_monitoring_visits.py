@@ -11,7 +11,7 @@ from config.demo.accounts import PASSWORD
 from tests.journeys.visitor import Visitor
 from trials.roles import Role
 
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 
 def test_a_monitor_reports_a_visit_and_the_site_follows_it_up(visitor: Visitor, browser):

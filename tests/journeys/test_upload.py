@@ -16,7 +16,7 @@ from config.demo import cohort as demo_cohort
 from tests.journeys.visitor import Visitor
 from trials.roles import Role
 
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
 
 WAIT_MS = 180_000
 FILES = 3000
@@ -71,7 +71,6 @@ def forget_lost_connection(visitor: Visitor) -> None:
     visitor.complaints = [one for one in visitor.complaints if "ERR_INTERNET" not in one]
 
 
-@pytest.mark.slow
 def test_three_thousand_files_survive_a_lost_network_and_a_reload(
     coordinator: Visitor, tmp_path: Path
 ):
@@ -143,7 +142,6 @@ def test_what_cannot_be_sent_stands_first_and_the_rest_may_go_without_it(
     page.wait_for_url(re.compile(r"/transmittals/\d+/"), timeout=WAIT_MS)
 
 
-@pytest.mark.slow
 def test_a_large_zip_goes_in_pieces_and_goes_on_after_a_reload(
     coordinator: Visitor, tmp_path: Path
 ):
