@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from trials import accountability, permissions
@@ -72,7 +71,7 @@ def release(batch: Batch, *, released_at: datetime, released_by: str, by: User) 
     permissions.require(by, "batch.record", batch)
     at = _release_time(released_at, released_by)
     with audit.action("batch.released", actor=by, reason=released_by, trial=batch.site.trial_id):
-        locked = _hold(batch)
+        locked = holding.held(batch, after=batch.injections.all())
         if locked.released_at:
             raise Refused("released-already", f"{locked} was released by {locked.released_by}.")
         locked.released_at, locked.released_by = at, released_by.strip()
@@ -96,7 +95,7 @@ def certify(batch: Batch, *, reason: str, by: User, **given: Any) -> Batch:
         _once(batch),
         audit.action("batch.certified", actor=by, reason=reason, trial=batch.site.trial_id),
     ):
-        row = _hold(batch)
+        row = holding.held(batch, after=batch.injections.all())
         changed = [name for name, value in given.items() if getattr(row, name) != value]
         if not changed:
             raise Refused("nothing-changed", "This is what is recorded of the batch already.")
@@ -148,24 +147,11 @@ def usable(site: Site, *, tracer: str, at: datetime | None = None) -> list[Batch
     return list(rows.order_by("-calibrated_at", "-pk"))
 
 
-def _hold(batch: Batch) -> Batch:
-    """The batch as it is now, while no injection of it is recorded or corrected.
-
-    Injections come first: who corrects one holds it, and asks for its batch then.
-    """
-    list(_injections(batch).values_list("pk"))
-    locked = Batch.objects.select_related("site").select_for_update(of=("self",))
-    return locked.get(pk=batch.pk)
-
-
-def _injections(batch: Batch) -> QuerySet[Injection]:
-    return batch.injections.select_for_update(of=("self",)).order_by("pk")
-
-
 def _judge_what_was_given(batch: Batch) -> None:
     """Hold each injection of it to its release and expiry again. Inside the action."""
-    for injection in _injections(batch).select_related("scheduled_scan__planned_scan__tracer"):
-        deviations.judge_by_rule(injection, rule=NOT_IN_ORDER, finding=not_in_order(injection))
+    given = holding.in_order(batch.injections.all())
+    asked = given.select_related("scheduled_scan__planned_scan__tracer")
+    deviations.judge_each(asked, rule=NOT_IN_ORDER, find=not_in_order)
 
 
 def _require_possible(batch: Batch) -> None:

@@ -144,22 +144,12 @@ def _day_of(injection: Injection, site: Site) -> date:
 
 
 def _hold(site: Site, user: User) -> None:
-    """Let nobody record or correct what rests on a duty of a person. Inside an action.
-
-    Injections come first: who corrects one holds it, and asks for its site then.
-    """
-    list(_injections(site, user).values_list("pk"))
-    Site.objects.select_for_update().get(pk=site.pk)
+    """Let nobody record or correct what rests on a duty of a person. Inside an action."""
+    holding.held(site, after=_injections(site, user))
 
 
 def _injections(site: Site, user: User) -> QuerySet[Injection]:
-    rows = Injection.objects.filter(scheduled_scan__patient__site=site, injected_by=user)
-    return rows.select_for_update(of=("self",)).order_by("pk")
-
-
-def _consents(site: Site, user: User) -> QuerySet[Consent]:
-    rows = Consent.objects.filter(patient__site=site, obtained_by_user=user)
-    return rows.select_for_update(of=("self",)).order_by("pk")
+    return Injection.objects.filter(scheduled_scan__patient__site=site, injected_by=user)
 
 
 def _judge_what_was_done(held: Delegation, *, since: date, until: date | None) -> None:
@@ -173,15 +163,15 @@ def _judge_what_was_done(held: Delegation, *, since: date, until: date | None) -
         return day is not None and since <= day <= (until or day)
 
     if held.duty == Duty.INJECT:
-        for injection in _injections(site, user).select_related("scheduled_scan__patient"):
-            if has_changed(_day_of(injection, site)):
-                finding = not_to_inject(injection)
-                deviations.judge_by_rule(injection, rule=NOT_TO_INJECT, finding=finding)
+        given = holding.in_order(_injections(site, user)).select_related("scheduled_scan__patient")
+        of_days = [one for one in given if has_changed(_day_of(one, site))]
+        deviations.judge_each(of_days, rule=NOT_TO_INJECT, find=not_to_inject)
     if held.duty == Duty.CONSENT:
-        for consent in _consents(site, user).select_related("patient__site"):
-            if has_changed(moments.day_of(consent.signed_at, zone=site.time_zone)):
-                finding = not_to_consent(consent)
-                deviations.judge_by_rule(consent, rule=NOT_TO_CONSENT, finding=finding)
+        rows = Consent.objects.filter(patient__site=site, obtained_by_user=user)
+        obtained = holding.in_order(rows).select_related("patient__site")
+        signed = [(one, moments.day_of(one.signed_at, zone=site.time_zone)) for one in obtained]
+        consents = [one for one, day in signed if has_changed(day)]
+        deviations.judge_each(consents, rule=NOT_TO_CONSENT, find=not_to_consent)
 
 
 def _on(site: Site, on: date):

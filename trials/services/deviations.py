@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
 from trials import permissions
 from trials.models import Deviation, ScopedModel, Signature, User
 from trials.services import audit, jobs, panel_rights, signatures, subjects
 from trials.services.errors import Invalid, Refused
 
 State = Deviation.State
+Subject = TypeVar("Subject", bound=ScopedModel)
 # What a rule found: the sentence, and the values it compared.
 Finding = tuple[str, dict]
 WITHDRAWN = "Withdrawn: the record was corrected."
@@ -78,6 +82,14 @@ def judge_by_rule(about: ScopedModel, *, rule: str, finding: Finding | None) -> 
     elif known.values != values or known.text.endswith((WITHDRAWN, SINCE)):
         known.text, known.values, known.state = text, values, State.DRAFTED
         known.save(update_fields=["text", "values", "state"])
+
+
+def judge_each(
+    rows: Iterable[Subject], *, rule: str, find: Callable[[Subject], Finding | None]
+) -> None:
+    """The same of several rows, by what `find` finds of each."""
+    for one in rows:
+        judge_by_rule(one, rule=rule, finding=find(one))
 
 
 def _no_longer(known: Deviation) -> None:

@@ -96,13 +96,7 @@ def record(
     permissions.require(by, "injection.record", scan)
     facts = Given(**given)
     _check(facts, scan)
-    day = scan_day.Day(
-        by=injected_by or by,
-        at=facts.injected_at,
-        batch=facts.batch,
-        scanner=facts.scanner,
-        is_given=True,
-    )
+    day = _day(injected_by or by, facts)
     patient = scan.patient
     with audit.action(
         "injection.recorded",
@@ -372,6 +366,12 @@ def _judge(injection: Injection) -> None:
             queries.settle_by_rule(injection, rule=rule, text=text)
 
 
+def _day(by: User, given: Given | Injection) -> scan_day.Day:
+    """The day of what was given, which the gate is asked about."""
+    at, batch, scanner = given.injected_at, given.batch, given.scanner
+    return scan_day.Day(by=by, at=at, batch=batch, scanner=scanner, is_given=True)
+
+
 def _judge_others(injection: Injection) -> None:
     """When one was given decides about the patient's others: the gap between two tracers."""
     rows = Injection.objects.filter(scheduled_scan__patient=injection.scheduled_scan.patient_id)
@@ -382,11 +382,7 @@ def _judge_others(injection: Injection) -> None:
 def _at_its_time(injection: Injection) -> Finding | None:
     """What stood against it by when it was given, but for what was told when it was recorded."""
     scan = injection.scheduled_scan
-    day = scan_day.Day(
-        by=injection.injected_by or injection.recorded_by,
-        at=injection.injected_at,
-        is_given=True,
-    )
+    day = _day(injection.injected_by or injection.recorded_by, injection)
     despite = deviations.of_rule(injection, rule=DESPITE)
     told = despite.values["found"] if despite else {}
     reds = scan_day.reds_of_its_time(scan, day)

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError
-from django.db.models import QuerySet
 
 from trials import permissions
 from trials.models import ClockReading, Injection, Scanner, ScannerCheck, Site, User
@@ -59,7 +58,7 @@ def retire(scanner: Scanner, *, on: date, reason: str, by: User) -> Scanner:
     permissions.require(by, "scanner.manage", scanner)
     audit.require_reason(reason)
     with audit.action("scanner.retired", actor=by, reason=reason, trial=scanner.site.trial_id):
-        locked = _hold(scanner)
+        locked = holding.held(scanner, after=scanner.injections.all())
         if locked.retired_on:
             raise Refused("retired-already", f"{locked} is retired since {locked.retired_on}.")
         locked.retired_on = on
@@ -174,24 +173,11 @@ def _valid(checks: list[ScannerCheck], on: date) -> bool:
     return any(one.valid_from <= on <= one.valid_until for one in checks)
 
 
-def _hold(scanner: Scanner) -> Scanner:
-    """The scanner as it is now, while no injection on it is recorded or corrected.
-
-    Injections come first: who corrects one holds it, and asks for its scanner then.
-    """
-    list(_injections(scanner).values_list("pk"))
-    return Scanner.objects.select_for_update().get(pk=scanner.pk)
-
-
-def _injections(scanner: Scanner) -> QuerySet[Injection]:
-    return scanner.injections.select_for_update(of=("self",)).order_by("pk")
-
-
 def _judge_what_was_scanned(scanner: Scanner) -> None:
     """Hold each injection on it to the scanner as it is now. Inside the action."""
     asked = "scheduled_scan__patient__site", "scheduled_scan__planned_scan__tracer"
-    for injection in _injections(scanner).select_related(*asked):
-        deviations.judge_by_rule(injection, rule=NOT_IN_ORDER, finding=not_in_order(injection))
+    scanned = holding.in_order(scanner.injections.all()).select_related(*asked)
+    deviations.judge_each(scanned, rule=NOT_IN_ORDER, find=not_in_order)
 
 
 def _check(
@@ -208,7 +194,7 @@ def _check(
     if not reference.strip():
         raise Invalid("reference", "Name the report it rests on, as the site files it.")
     with audit.action("scanner.checked", actor=by, reason=reference, trial=scanner.site.trial_id):
-        locked = _hold(scanner)
+        locked = holding.held(scanner, after=scanner.injections.all())
         row = ScannerCheck.objects.create(
             scanner=locked,
             kind=kind,
