@@ -118,6 +118,13 @@ def test_a_day_that_has_not_come_is_given_anew(client, site, version, manager):
     client.force_login(manager)
     page = reverse("amendment", args=[site.pk, version.pk])
     assert page in client.get(reverse("site", args=[site.pk])).content.decode()
+    shown = client.get(page)
+    text = shown.content.decode()
+    assert wrong.isoformat() in text
+    assert "on, which has not come" in text
+    # A second click changes nothing: what was said stands in the form.
+    initial = shown.context["form"].initial
+    assert initial == {"effective_on": wrong, "reference": "a 7"}
     told = {"effective_on": today().isoformat(), "reference": "a 7, day misread"}
     assert client.post(page, told).status_code == 302
     assert site.version_in_force == version

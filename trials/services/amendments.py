@@ -121,7 +121,7 @@ def activate(
         raise Invalid("reference", "Name the approval it rests on, as the site files it.")
     with audit.action("version.activated", actor=by, reason=reference, trial=site.trial_id):
         Site.objects.select_for_update().get(pk=site.pk)
-        row = _to_begin(site, version) or ProtocolActivation(site=site, version=version)
+        row = to_begin(site, version) or ProtocolActivation(site=site, version=version)
         _require_between(row, effective_on)
         row.effective_on, row.reference = effective_on, reference.strip()
         row.activated_by = by
@@ -131,7 +131,7 @@ def activate(
         return row
 
 
-def _to_begin(site: Site, version: ProtocolVersion) -> ProtocolActivation | None:
+def to_begin(site: Site, version: ProtocolVersion) -> ProtocolActivation | None:
     """The activation of a version whose day has not come: nothing was judged by it yet."""
     later = site.activations.filter(version=version, effective_on__gt=site.today())
     return later.order_by("-effective_on", "-pk").first()

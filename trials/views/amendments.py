@@ -21,7 +21,11 @@ def amendment(request: HttpRequest, pk: int, version: int) -> HttpResponse:
         Site.objects.select_related("trial"), request.user, "version.activate", pk=pk
     )
     row = get_object_or_404(ProtocolVersion, pk=version, trial=site.trial_id)
-    form = ActivationForm(sent(request), initial={"effective_on": site.today()})
+    waiting = amendments.to_begin(site, row)
+    initial = {"effective_on": site.today()}
+    if waiting:
+        initial = {"effective_on": waiting.effective_on, "reference": waiting.reference}
+    form = ActivationForm(sent(request), initial=initial)
 
     def activate(found: dict) -> str:
         amendments.activate(row, site=site, by=request.user, **found)
@@ -41,6 +45,7 @@ def amendment(request: HttpRequest, pk: int, version: int) -> HttpResponse:
         "current": current,
         "form_changes": list(case_report_forms.differences(*sides)),
         "run": run,
+        "waiting": waiting,
         "amendment": row.definition.get("amendment"),
     }
     return form_page(request, "trials/amendment.html", context)
